@@ -1,0 +1,14 @@
+"""The Apache Airflow provider for AIHub."""
+
+from __future__ import annotations
+
+from typing import Any
+
+__version__ = "0.1.0"
+
+
+def get_provider_info() -> dict[str, Any]:
+    """Tell Airflow what this provider brings; the entry point ``apache_airflow_provider``."""
+    from airflow_provider_aihub.provider_info import PROVIDER_INFO
+
+    return PROVIDER_INFO
