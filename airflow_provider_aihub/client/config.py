@@ -1,0 +1,255 @@
+"""Where AIHub is and how to get in: addresses per service, credentials, TLS, time limits."""
+
+from __future__ import annotations
+
+import html
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import SplitResult, quote, urlsplit
+
+from airflow_provider_aihub.api.errors import AIHubConfigError
+from airflow_provider_aihub.api.request import Service
+
+ENVIRONMENT: Final = "environment"
+TOKEN: Final = "token"  # noqa: S105
+S3_RELAY_TOKEN: Final = "s3_relay_token"  # noqa: S105
+CA_FILE: Final = "ca_file"
+VERIFY_TLS: Final = "verify_tls"
+TIMEOUT: Final = "timeout"
+WEB_URL: Final = "web_url"
+URL_FIELDS: Final[Mapping[Service, str]] = {service: f"{service}_url" for service in Service}
+"""Names of the connection's extra fields, as the form shows them."""
+
+TOKEN_VARIABLE: Final = "AI_HUB_TOKEN"  # noqa: S105
+"""Environment variable in which AIHub hands a token to the containers of its workflow nodes."""
+
+DEFAULT_TIMEOUT: Final = 30.0
+
+
+def _preset(host: str, ports: str) -> dict[Service, str]:
+    listed = (
+        Service.USER_SYSTEM,
+        Service.DATA_WAREHOUSE,
+        Service.DATASET_MANAGEMENT,
+        Service.WORKFLOW_CENTER,
+        Service.MODEL_TRAINING,
+        Service.TAG_SYSTEM,
+    )
+    return {service: f"http://{host}:{port}" for service, port in zip(listed, ports.split(), strict=True)}
+
+
+PRESETS: Final[Mapping[str, Mapping[Service, str]]] = {
+    "production": _preset("192.168.99.63", "30031 30020 30061 32731 30071 30043"),
+    "internal-test": _preset("192.168.99.63", "31031 31020 31061 32023 31032 31043"),
+    "external-test": _preset("192.168.13.160", "31822 30020 30061 32538 30071 31043"),
+}
+"""Addresses printed at the end of AIHub's document, by environment. It gives none for the other services."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    """Everything a client needs to know before its first request.
+
+    :param addresses: Base URL of each service, e.g. ``http://10.0.0.1:30071``, without the service's own path.
+    :param username: Name to log in with.
+    :param password: Password to log in with.
+    :param token: JWT to use where there is no username and password. It cannot be renewed.
+    :param relay_token: Token of the S3 relay, given out by its administrator.
+    :param ca_file: File of certificate authorities (PEM) to trust, instead of the usual ones.
+    :param verify: Whether TLS certificates are verified.
+    :param timeout: Seconds to wait for a connection, and for each piece of an answer.
+    :param web_url: Address of AIHub's web pages, for links.
+    :raises AIHubConfigError: for a value that cannot be used.
+    """
+
+    addresses: Mapping[Service, str]
+    username: str = ""
+    password: str = field(default="", repr=False)
+    token: str = field(default="", repr=False)
+    relay_token: str = field(default="", repr=False)
+    ca_file: str | None = None
+    verify: bool = True
+    timeout: float = DEFAULT_TIMEOUT
+    web_url: str | None = None
+
+    def __post_init__(self) -> None:
+        addresses = {service: _url(url, URL_FIELDS[service]) for service, url in self.addresses.items()}
+        object.__setattr__(self, "addresses", addresses)
+        for name, token in ((TOKEN, self.token), (S3_RELAY_TOKEN, self.relay_token)):
+            if not is_header_value(token):
+                raise AIHubConfigError(
+                    f"The connection's '{name}' holds characters that no token has; enter it anew."
+                )
+        if self.ca_file is not None and not Path(self.ca_file).is_file():
+            raise AIHubConfigError(f"The connection's '{CA_FILE}' names {self.ca_file!r}, which is no file here.")
+        if not 0 < self.timeout < float("inf"):
+            raise AIHubConfigError(f"The connection's '{TIMEOUT}' must be a number of seconds above 0.")
+
+    @classmethod
+    def from_connection(
+        cls,
+        *,
+        host: str | None = None,
+        port: int | str | None = None,
+        schema: str | None = None,
+        login: str | None = None,
+        password: str | None = None,
+        extra: Mapping[str, Any],
+        environ: Mapping[str, str],
+    ) -> Config:
+        """Read the fields of an Airflow connection. ``None`` and ``""`` mean that a field is not set.
+
+        An address of a single service wins over the host, the host over the environment's preset. A host without a
+        port takes the ports of the preset where one is chosen. Login and password win over a token, and the
+        connection's token over the one in the variable ``AI_HUB_TOKEN``.
+
+        :param host: Host name or address, or a URL such as ``http://10.0.0.1:30021``, behind which all services are.
+        :param port: Port at that host.
+        :param schema: ``http`` (the default) or ``https``.
+        :param extra: The fields named at the top of this module.
+        :param environ: Environment variables.
+        :raises AIHubConfigError: naming the field that cannot be used, and what it may hold.
+        """
+        fields = {name: value.strip() if isinstance(value, str) else value for name, value in extra.items()}
+        fields = {name: value for name, value in fields.items() if value not in (None, "")}
+        addresses = _addresses(
+            _text(fields, ENVIRONMENT), (host or "").strip(), str(port or "").strip(), (schema or "").strip().lower()
+        )
+        addresses |= {service: url for service, name in URL_FIELDS.items() if (url := _text(fields, name))}
+        web_url = _text(fields, WEB_URL)
+        return cls(
+            addresses=addresses,
+            username=(login or "").strip(),
+            password=password or "",
+            token=_text(fields, TOKEN) or environ.get(TOKEN_VARIABLE, "").strip(),
+            relay_token=_text(fields, S3_RELAY_TOKEN),
+            ca_file=_text(fields, CA_FILE) or None,
+            verify=_flag(fields.get(VERIFY_TLS, True), VERIFY_TLS),
+            timeout=_seconds(fields.get(TIMEOUT, DEFAULT_TIMEOUT), TIMEOUT),
+            web_url=_url(web_url, WEB_URL) if web_url else None,
+        )
+
+    @property
+    def can_log_in(self) -> bool:
+        """Whether a token can be had by logging in, and so be renewed."""
+        return bool(self.username and self.password)
+
+    def address(self, service: Service) -> str:
+        """Return the base URL of a service.
+
+        :raises AIHubConfigError: where the connection does not say it.
+        """
+        try:
+            return self.addresses[service]
+        except KeyError:
+            pass
+        raise AIHubConfigError(
+            f"The connection does not say where AIHub's {service} is; fill in '{URL_FIELDS[service]}', or the host "
+            f"where all services are behind one address."
+        )
+
+    def takes_token(self, url: str) -> bool:
+        """Whether a URL is on the origin of one of AIHub's own services, so that the token may go there."""
+        wanted = origin(url)
+        return any(origin(at) == wanted for service, at in self.addresses.items() if service != Service.S3_RELAY)
+
+    def redact(self, text: str, *tokens: str) -> str:
+        """Replace this connection's secrets, and the tokens given, by ``***``, also where they are escaped."""
+        secrets = {self.password, self.token, self.relay_token, *tokens} - {""}
+        forms = {form for s in secrets for form in (s, json.dumps(s)[1:-1], html.escape(s), quote(s, safe=""))}
+        for form in sorted(forms, key=len, reverse=True):
+            text = text.replace(form, "***")
+        return text
+
+
+def origin(url: str) -> tuple[str, str, int]:
+    """Return scheme, host and port of an HTTP URL.
+
+    :raises ValueError: where it is no such URL.
+    """
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError("not an http or https URL")
+    return parts.scheme, parts.hostname, parts.port or (443 if parts.scheme == "https" else 80)
+
+
+def is_header_value(text: str) -> bool:
+    """Whether a text can stand in an HTTP header as it is."""
+    return text.isascii() and text.isprintable() and text == text.strip()
+
+
+def _addresses(environment: str, host: str, port: str, schema: str) -> dict[Service, str]:
+    if schema not in ("", "http", "https"):
+        raise AIHubConfigError(f"The connection's 'schema' is {schema!r}; it may be 'http' or 'https'.")
+    if port and not (port.isascii() and port.isdigit() and 0 < int(port) < 65536):
+        raise AIHubConfigError(f"The connection's 'port' is {port!r}; it may be a whole number from 1 to 65535.")
+    if environment and environment not in PRESETS:
+        raise AIHubConfigError(
+            f"The connection's '{ENVIRONMENT}' is {environment!r}; it may be {', '.join(map(repr, PRESETS))}."
+        )
+    preset = PRESETS.get(environment, {})
+    if not host:
+        return dict(preset)
+    bare = "://" not in host
+    if bare and ":" in host.partition(":")[2] and not host.startswith("["):
+        host = f"[{host}]"
+    base = _split(f"{schema or 'http'}://{host}" if bare else host, "host")
+    if schema and base.scheme != schema:
+        raise AIHubConfigError(
+            f"The connection's 'host' begins with {base.scheme}:// but its 'schema' is {schema!r}."
+        )
+    if port and base.port not in (None, int(port)):
+        raise AIHubConfigError(f"The connection's 'host' says port {base.port} but its 'port' is {port}.")
+    if bare and preset and not port and base.port is None and not base.path.strip("/"):
+        return {at: f"{base.scheme}://{base.netloc}:{urlsplit(url).port}" for at, url in preset.items()}
+    netloc = f"{base.netloc}:{port}" if port and base.port is None else base.netloc
+    return dict.fromkeys(Service, base._replace(netloc=netloc).geturl())
+
+
+def _split(url: str, name: str) -> SplitResult:
+    """Take an address apart. The address is not repeated in the error where it could hold a password."""
+    try:
+        parts = urlsplit(url)
+        host = parts.hostname or ""
+        host.encode("idna")
+        usable = parts.scheme in ("http", "https") and host != "" and parts.port != 0
+    except ValueError:
+        usable = False
+    if not usable or any(char.isspace() or not char.isprintable() for char in url):
+        raise AIHubConfigError(
+            f"The connection's '{name}' cannot be used as an address; it may be a URL such as http://10.0.0.1:30021."
+        )
+    if "@" in parts.netloc or parts.query or parts.fragment:
+        raise AIHubConfigError(
+            f"The connection's '{name}' may hold only scheme, host, port and path; credentials have their own fields."
+        )
+    return parts
+
+
+def _url(text: str, name: str) -> str:
+    return _split(text, name).geturl().rstrip("/")
+
+
+def _text(fields: Mapping[str, Any], name: str) -> str:
+    value = fields.get(name, "")
+    if not isinstance(value, str):
+        raise AIHubConfigError(f"The connection's '{name}' must be text, not {type(value).__name__}.")
+    return value
+
+
+def _flag(value: Any, name: str) -> bool:
+    words = {"true": True, "1": True, "yes": True, "on": True, "false": False, "0": False, "no": False, "off": False}
+    try:
+        return words[str(value).lower()]
+    except KeyError:
+        raise AIHubConfigError(f"The connection's '{name}' is {value!r}; it may be true or false.") from None
+
+
+def _seconds(value: Any, name: str) -> float:
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        raise AIHubConfigError(f"The connection's '{name}' is {value!r}; it may be a number of seconds.") from None

@@ -1,0 +1,139 @@
+"""Which failure may be tried again, and when. No I/O, no clock and no dice of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from enum import Enum
+from typing import Final
+
+from airflow_provider_aihub.api.errors import (
+    AIHubAmbiguousSubmit,
+    AIHubAuthError,
+    AIHubBadAnswerError,
+    AIHubConfigError,
+    AIHubRequestError,
+    AIHubUnavailable,
+)
+
+
+class Trouble(Enum):
+    """The ways in which one attempt at a request goes wrong without AIHub having said yes or no."""
+
+    UNREACHED = "unreached"
+    """Nothing was sent: connection refused, host name unknown, no connection in time."""
+    UNTRUSTED = "untrusted"
+    """Nothing was sent: TLS failed, most often over the certificate."""
+    LOST = "lost"
+    """It was sent, wholly or in part, and no whole answer came: reset, no answer in time, cut off."""
+    SERVER_ERROR = "server error"
+    """HTTP 5xx, or 408."""
+    BUSY = "busy"
+    """HTTP 429: refused unseen."""
+    UNAUTHORIZED = "unauthorized"
+    """HTTP 401: the credential was refused, and with it the request."""
+    GARBLED = "garbled"
+    """A success by its HTTP status whose body is no envelope: HTML, nothing, cut off."""
+    TOO_LARGE = "too large"
+    """The answer is larger than what is read into memory."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetryPolicy:
+    """How long to keep trying.
+
+    :param attempts: Attempts in all; 1 means that nothing is tried again. Sending again after a new login is extra.
+    :param first_pause: Seconds before the second attempt; doubled before each further one, with jitter.
+    :param longest_pause: Bound on that pause, in seconds.
+    :param longest_retry_after: Bound on a pause that the server asks for by ``Retry-After``, in seconds.
+    """
+
+    attempts: int = 5
+    first_pause: float = 1.0
+    longest_pause: float = 30.0
+    longest_retry_after: float = 120.0
+
+    def __post_init__(self) -> None:
+        if self.attempts < 1 or min(self.first_pause, self.longest_pause, self.longest_retry_after) < 0:
+            raise AIHubConfigError("A retry policy needs at least 1 attempt, and pauses that are not negative.")
+
+
+@dataclass(frozen=True, slots=True)
+class Again:
+    """Send it again after this many seconds."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class LogIn:
+    """Get a new token and send it again."""
+
+
+@dataclass(frozen=True, slots=True)
+class GiveUp:
+    """Raise this kind of error."""
+
+    error: type[AIHubRequestError]
+
+
+ERRORS: Final[dict[Trouble, type[AIHubRequestError]]] = {
+    Trouble.UNREACHED: AIHubUnavailable,
+    Trouble.UNTRUSTED: AIHubUnavailable,
+    Trouble.LOST: AIHubUnavailable,
+    Trouble.SERVER_ERROR: AIHubUnavailable,
+    Trouble.BUSY: AIHubUnavailable,
+    Trouble.UNAUTHORIZED: AIHubAuthError,
+    Trouble.GARBLED: AIHubBadAnswerError,
+    Trouble.TOO_LARGE: AIHubBadAnswerError,
+}
+
+NOT_TAKEN: Final = frozenset({Trouble.UNREACHED, Trouble.UNTRUSTED, Trouble.BUSY, Trouble.UNAUTHORIZED})
+"""Troubles after which the server certainly did nothing."""
+
+HOPELESS: Final = frozenset({Trouble.UNTRUSTED, Trouble.UNAUTHORIZED, Trouble.TOO_LARGE})
+"""Troubles that will not pass by waiting."""
+
+
+def decide(
+    trouble: Trouble,
+    *,
+    policy: RetryPolicy,
+    attempt: int,
+    creates: bool,
+    can_log_in: bool,
+    retry_after: float | None,
+    random: Callable[[], float],
+) -> Again | LogIn | GiveUp:
+    """Decide what follows on a failed attempt.
+
+    :param attempt: Number of the attempt that failed, from 1.
+    :param creates: The request makes something new, so it is sent again only where the server did not take it.
+    :param can_log_in: A new token can be had, and was not got for this request already.
+    :param retry_after: Seconds the server asked for.
+    :param random: Gives numbers from 0 to 1.
+    """
+    if trouble is Trouble.UNAUTHORIZED and can_log_in:
+        return LogIn()
+    if creates and trouble not in NOT_TAKEN:
+        return GiveUp(AIHubAmbiguousSubmit)
+    if trouble in HOPELESS or attempt >= policy.attempts:
+        return GiveUp(ERRORS[trouble])
+    if retry_after is not None:
+        return Again(min(retry_after, policy.longest_retry_after))
+    pause = min(policy.longest_pause, policy.first_pause * 2.0 ** (attempt - 1))
+    return Again(pause * (0.5 + random() / 2))
+
+
+def retry_after(header: str | None, now: float) -> float | None:
+    """Read a ``Retry-After`` header, seconds or an HTTP date, as seconds from ``now`` (Unix time); at least 0."""
+    text = (header or "").strip()
+    if not text:
+        return None
+    if text.isascii() and text.isdigit():
+        return float(text)
+    try:
+        return max(0.0, parsedate_to_datetime(text).timestamp() - now)
+    except (ValueError, OverflowError):
+        return None
