@@ -87,7 +87,9 @@ class RealAirflow:
             raise
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None
+    ) -> None:
         self.stop()
 
     def start(self, timeout: float = 120) -> None:
@@ -185,11 +187,13 @@ class RealAirflow:
         return str(self.api("GET", f"/dags/{dag_id}/dagRuns/{run_id}")["state"])
 
     def task_instances(self, dag_id: str, run_id: str) -> list[dict[str, Any]]:
-        """Return the task instances of a run as the REST API gives them (``task_id``, ``state``, ``try_number``...)."""
+        """Return the task instances of a run as the REST API gives them: ``task_id``, ``state``, ..."""
         answer = self.api("GET", f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances", limit=100)
         return list(answer["task_instances"])
 
-    def watch(self, dag_id: str, run_id: str, timeout: float = 300, every: float = 0.25) -> Iterator[list[dict[str, Any]]]:
+    def watch(
+        self, dag_id: str, run_id: str, timeout: float = 300, every: float = 0.25
+    ) -> Iterator[list[dict[str, Any]]]:
         """Yield the task instances of a run again and again, the last time when the run has ended.
 
         :param timeout: Seconds after which a run that has not ended is given up.
