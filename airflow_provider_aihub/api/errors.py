@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 
 class AIHubError(Exception):
     """Base of all errors of this package.
@@ -11,7 +9,7 @@ class AIHubError(Exception):
     ``final`` is true for errors that no retry can mend: a task that meets one fails without using up its retries.
     """
 
-    final: ClassVar[bool] = False
+    final: bool = False
 
 
 class AIHubConfigError(AIHubError):

@@ -1,0 +1,206 @@
+"""Waiting for a job, without I/O: when to look, when to give up, what to say.
+
+:func:`follow` is a generator. It yields what it wants done and is sent what came of it, so that a worker that polls
+in place and a trigger on an event loop wait in exactly the same way.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import time
+from collections.abc import Awaitable, Callable, Generator
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import cast
+
+from airflow_provider_aihub.api.errors import AIHubError, AIHubNotFoundError, AIHubRequestError
+from airflow_provider_aihub.api.jobs import JobId, JobKind, JobState, Phase
+
+POLL_FLOOR = 2.0
+"""Seconds between two polls of a young job; nothing is polled more often."""
+STRETCH = 0.1
+"""The pause grows with the job's age, to this fraction of it, so that an end is seen soon after it came."""
+LIFE_LINE = 300.0
+"""Seconds after which an unchanged job is mentioned in the log again."""
+GONE_TOLERANCE = 60.0
+"""Seconds for which a job that AIHub says does not exist is asked for again before that is believed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Watch:
+    """A job to be waited for.
+
+    :param since: When it was submitted, in Unix seconds; polls stretch with its age.
+    :param poll_interval: Longest pause between two polls, in seconds.
+    :param deadline: When to give up, in Unix seconds; ``None`` for never.
+    :param poll_tolerance: For how many seconds polls may fail before waiting gives up.
+    """
+
+    kind: JobKind
+    job_id: JobId
+    since: float
+    poll_interval: float = 30.0
+    deadline: float | None = None
+    poll_tolerance: float = 900.0
+
+
+class Look:
+    """Step: read the job. The reply is a :class:`JobState`, or the :class:`AIHubError` that came instead."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """Step: wait for so many seconds. The reply is ignored."""
+
+    seconds: float
+
+
+class Outcome(StrEnum):
+    """Why the waiting ended."""
+
+    ENDED = "ended"
+    DEADLINE = "deadline"
+    UNREADABLE = "unreadable"
+
+
+@dataclass(frozen=True, slots=True)
+class Waited:
+    """What the waiting came to.
+
+    :param state: What the last look that succeeded showed.
+    :param error: Why looking failed at the end, where ``outcome`` is ``UNREADABLE``.
+    """
+
+    outcome: Outcome
+    state: JobState | None = None
+    error: AIHubError | None = None
+
+
+Waiting = Generator[Look | Pause, "JobState | AIHubError | None", Waited]
+
+
+def follow(
+    watch: Watch,
+    log: logging.Logger,
+    *,
+    clock: Callable[[], float] = time.time,
+    jitter: Callable[[], float] = random.random,
+) -> Waiting:
+    """Wait for a job to end.
+
+    A poll that fails is no failed job: it is tried again, with growing pauses, until polls have failed for
+    ``watch.poll_tolerance``. A status that is not known counts as in progress.
+
+    :param clock: Gives the time in Unix seconds.
+    :param jitter: Gives a number from 0 to 1.
+    """
+    called = watch.kind.called(watch.job_id)
+    state: JobState | None = None
+    told_at = failing_since = 0.0
+    failures = 0
+    while True:
+        reply = yield Look()
+        now = clock()
+        pause = min(max(POLL_FLOOR, STRETCH * (now - watch.since)), max(POLL_FLOOR, watch.poll_interval))
+        if isinstance(reply, JobState):
+            if failures:
+                log.info("AIHub answers again about %s, after %d failed polls", called, failures)
+                failures = 0
+            if state is None or reply.status != state.status:
+                _tell_change(log, called, reply, now - watch.since)
+                told_at = now
+            elif now - told_at >= LIFE_LINE:
+                log.info("%s is still %s, %s after its submission", called, reply.phase, span(now - watch.since))
+                told_at = now
+            state = reply
+            if state.phase.terminal:
+                return Waited(Outcome.ENDED, state)
+        elif isinstance(reply, AIHubError):
+            failing_since = failing_since if failures else now
+            failures += 1
+            tolerance = watch.poll_tolerance
+            if isinstance(reply, AIHubNotFoundError):
+                tolerance = min(tolerance, GONE_TOLERANCE)
+            if now - failing_since >= tolerance:
+                return Waited(Outcome.UNREADABLE, state, reply)
+            if failures == 1:
+                log.warning(
+                    "Could not read %s; trying again for up to %s: %s", called, span(watch.poll_tolerance), reply
+                )
+            wanted = reply.retry_after if isinstance(reply, AIHubRequestError) else None
+            backoff = POLL_FLOOR * 2 ** min(failures - 1, 5)
+            pause = max(pause, backoff, wanted or 0.0)
+            pause = min(pause, max(POLL_FLOOR, failing_since + tolerance - now))
+        pause *= 1 + 0.1 * jitter()
+        if watch.deadline is not None:
+            if now >= watch.deadline:
+                return Waited(Outcome.DEADLINE, state)
+            pause = min(pause, watch.deadline - now)
+        yield Pause(pause)
+
+
+def wait(
+    look: Callable[[], JobState | AIHubError],
+    watch: Watch,
+    log: logging.Logger,
+    *,
+    sleep: Callable[[float], None] = time.sleep,
+    clock: Callable[[], float] = time.time,
+) -> Waited:
+    """Wait for a job to end, blocking.
+
+    :param look: Reads the job, or gives the error that came instead.
+    """
+    waiting = follow(watch, log, clock=clock)
+    step = next(waiting)
+    try:
+        while True:
+            if isinstance(step, Look):
+                step = waiting.send(look())
+            else:
+                sleep(step.seconds)
+                step = next(waiting)
+    except StopIteration as end:
+        return cast(Waited, end.value)
+
+
+async def wait_async(
+    look: Callable[[], Awaitable[JobState | AIHubError]],
+    watch: Watch,
+    log: logging.Logger,
+    *,
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    clock: Callable[[], float] = time.time,
+) -> Waited:
+    """Wait for a job to end, on an event loop; otherwise as :func:`wait`."""
+    waiting = follow(watch, log, clock=clock)
+    step = next(waiting)
+    try:
+        while True:
+            if isinstance(step, Look):
+                step = waiting.send(await look())
+            else:
+                await sleep(step.seconds)
+                step = next(waiting)
+    except StopIteration as end:
+        return cast(Waited, end.value)
+
+
+def _tell_change(log: logging.Logger, called: str, state: JobState, age: float) -> None:
+    if state.phase is Phase.UNKNOWN:
+        log.warning(
+            "%s has status %d, which this provider does not know; it counts as in progress", called, state.status
+        )
+    else:
+        log.info("%s is %s, %s after its submission", called, state.phase, span(age))
+
+
+def span(seconds: float) -> str:
+    """Write a time span as people say it: ``45 s``, ``12 min``, ``3.5 h``."""
+    if seconds < 100:
+        return f"{max(seconds, 0):.0f} s"
+    if seconds < 6000:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.1f} h"

@@ -1,0 +1,120 @@
+"""The hook: an Airflow connection of type ``aihub``, and every endpoint of AIHub as a typed method."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from airflow.providers.common.compat.sdk import BaseHook, mask_secret
+
+from airflow_provider_aihub.api.errors import AIHubError
+from airflow_provider_aihub.client.config import Config
+from airflow_provider_aihub.client.endpoints import BlockingSender
+from airflow_provider_aihub.client.sync import AIHubClient
+from airflow_provider_aihub.provider_info import CONN_FIELDS, UI_FIELD_BEHAVIOUR
+
+if TYPE_CHECKING:
+    from airflow.providers.common.compat.sdk import Connection
+
+    from airflow_provider_aihub.api.request import Request
+
+T = TypeVar("T")
+
+
+def config_from(connection: Connection, extra: dict[str, Any]) -> Config:
+    """Read an Airflow connection.
+
+    :param extra: The connection's extra, as a dict.
+    :raises AIHubConfigError: The connection contradicts itself or has a value that cannot be.
+    """
+    return Config.from_connection(
+        host=connection.host,
+        port=connection.port,
+        schema=connection.schema,
+        login=connection.login,
+        password=connection.password,
+        extra=extra,
+        environ=os.environ,
+    )
+
+
+class AIHubHook(BlockingSender, BaseHook):
+    """Calls AIHub with what an Airflow connection says, blocking.
+
+    Every endpoint is a method: ``hook.get_training(12)``, ``hook.create_dataset(spec)``. They raise
+    :class:`~airflow_provider_aihub.api.errors.AIHubError` and its kinds.
+
+    :param aihub_conn_id: Id of a connection of type ``aihub``. Default: ``aihub_default``.
+    """
+
+    conn_name_attr = "aihub_conn_id"
+    default_conn_name = "aihub_default"
+    conn_type = "aihub"
+    hook_name = "AIHub"
+
+    def __init__(self, aihub_conn_id: str = default_conn_name, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.aihub_conn_id = aihub_conn_id
+        self._client: AIHubClient | None = None
+
+    def get_conn(self) -> AIHubClient:
+        """Give the client that carries out this hook's calls; one for the life of the hook."""
+        if self._client is None:
+            connection = self.get_connection(self.aihub_conn_id)
+            config = config_from(connection, connection.extra_dejson)
+            for secret in config.secrets():
+                mask_secret(secret)
+            self._client = AIHubClient(config)
+        return self._client
+
+    def send(self, request: Request[T]) -> T:
+        """Carry out one request.
+
+        :raises AIHubError: In one of its kinds, see :mod:`airflow_provider_aihub.api.errors`.
+        """
+        return self.get_conn().send(request)
+
+    def test_connection(self) -> tuple[bool, str]:
+        """Log in and say who one is, or what is wrong; the *Test* button of Airflow's UI."""
+        try:
+            client = self.get_conn()
+            user_id = client.user_id
+            if user_id is None:
+                return True, "The token is no login, so it cannot say whose it is; AIHub was not asked."
+            return True, f"Logged in to AIHub as user {user_id}."
+        except AIHubError as error:
+            return False, str(error)
+
+    def close(self) -> None:
+        """Close the connections to AIHub."""
+        if self._client is not None:
+            self._client.close()
+            self._client = None
+
+    @classmethod
+    def get_connection_form_widgets(cls) -> dict[str, Any]:
+        """Build the form of the connection for Airflow before 3.2, from the same table as the declarative one."""
+        from flask_appbuilder.fieldwidgets import BS3PasswordFieldWidget, BS3TextFieldWidget, Select2Widget
+        from wtforms import BooleanField, FloatField, PasswordField, SelectField, StringField
+        from wtforms.validators import Optional
+
+        def widget(field: dict[str, Any]) -> Any:
+            schema, label, described = field["schema"], field["label"], field["description"]
+            types = schema["type"]
+            if "enum" in schema:
+                choices = [("", ""), *((value, value) for value in schema["enum"])]
+                return SelectField(label, choices=choices, description=described, widget=Select2Widget())
+            if schema.get("format") == "password":
+                return PasswordField(label, description=described, widget=BS3PasswordFieldWidget())
+            if "boolean" in types:
+                return BooleanField(label, default=schema["default"], description=described)
+            if "number" in types:
+                return FloatField(label, validators=[Optional()], description=described, widget=BS3TextFieldWidget())
+            return StringField(label, description=described, widget=BS3TextFieldWidget())
+
+        return {name: widget(field) for name, field in CONN_FIELDS.items()}
+
+    @classmethod
+    def get_ui_field_behaviour(cls) -> dict[str, Any]:
+        """Say how the standard fields of the form look for Airflow before 3.2."""
+        return {key.replace("-", "_"): value for key, value in UI_FIELD_BEHAVIOUR.items()}

@@ -1,0 +1,290 @@
+"""The life of a job on AIHub within an Airflow task: submitted once, waited for, stopped with the task, explained."""
+
+from __future__ import annotations
+
+import time
+from abc import abstractmethod
+from collections.abc import Sequence
+from datetime import timedelta
+from functools import cached_property, partial
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+from airflow.providers.common.compat.sdk import BaseOperator, conf
+
+from airflow_provider_aihub.api.errors import AIHubError, AIHubJobTimeout, AIHubParameterError
+from airflow_provider_aihub.failures import task_failures
+from airflow_provider_aihub.operators.record import Marker, Record
+
+if TYPE_CHECKING:
+    from airflow.providers.common.compat.sdk import Context
+
+    from airflow_provider_aihub.api.jobs import JobId, JobKind, JobState
+    from airflow_provider_aihub.api.request import Request
+    from airflow_provider_aihub.hooks.aihub import AIHubHook
+    from airflow_provider_aihub.operators.submission import Submission
+    from airflow_provider_aihub.triggers.job import JobEvent
+
+
+class JobOperator(BaseOperator):
+    """Submit a job to AIHub and see it to its end.
+
+    A subclass names its kind of job, builds the request that creates one, and says what a good one gives.
+
+    :param aihub_conn_id: Connection of type ``aihub``. Default: ``aihub_default``.
+    :param wait_for_completion: Whether the task waits for the job to end. Default: true.
+    :param deferrable: Whether the waiting is done in the triggerer, without a worker slot. Default: Airflow's
+        ``[operators] default_deferrable``.
+    :param poll_interval: Longest pause between two polls, in seconds; a young job is polled more often. Default: 30.
+    :param poll_tolerance: Seconds for which polls may fail before the waiting gives up; the job goes on and the next
+        try takes it up. Default: 900.
+    :param job_timeout: Time a job may take from its submission, in seconds or as ``timedelta``; then it is stopped and
+        the task fails. Default: none.
+    :param cancel_on_kill: Whether the job is stopped when the task is: marked, cleared or timed out. Default: true.
+    :param durable: Whether a retry takes up the job that an earlier try left behind. Default: true.
+    :param on_ambiguous_submit: What to do when a create call lost its answer and the job cannot be looked up:
+        ``"fail"`` (default) for good, so that a person can check, or ``"resubmit"``.
+    """
+
+    kind: ClassVar[str]
+    """Key of the kind of job in :data:`~airflow_provider_aihub.api.jobs.KINDS`."""
+    template_fields: Sequence[str] = ("aihub_conn_id",)
+    ui_color = "#d9e7ff"
+
+    def __init__(
+        self,
+        *,
+        aihub_conn_id: str = "aihub_default",
+        wait_for_completion: bool = True,
+        deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
+        poll_interval: float = 30.0,
+        poll_tolerance: float = 900.0,
+        job_timeout: float | timedelta | None = None,
+        cancel_on_kill: bool = True,
+        durable: bool = True,
+        on_ambiguous_submit: Literal["fail", "resubmit"] = "fail",
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.aihub_conn_id = aihub_conn_id
+        self.wait_for_completion = wait_for_completion
+        self.deferrable = deferrable
+        self.poll_interval = poll_interval
+        self.poll_tolerance = poll_tolerance
+        self.job_timeout = job_timeout
+        self.cancel_on_kill = cancel_on_kill
+        self.durable = durable
+        self.on_ambiguous_submit = on_ambiguous_submit
+        self._running: JobId | None = None
+
+    # What a kind of job says of itself
+
+    @abstractmethod
+    def create_request(self, marker: Marker) -> Request[int]:
+        """Build the request that creates the job: check the parameters, find ids for names.
+
+        :param marker: Signs the user's description, so that the job can be found again.
+        :raises AIHubParameterError: A parameter is wrong.
+        """
+
+    def reference(self, job_id: int) -> JobId:
+        """Give what the job is read by, from the id that its creation gave."""
+        return job_id
+
+    def result(self, state: JobState) -> dict[str, Any]:
+        """Give the task's return value for a job that succeeded: small, and JSON."""
+        return {"id": state.answer.id, "status": str(state.phase)}
+
+    # The life of a job
+
+    @cached_property
+    def hook(self) -> AIHubHook:
+        """The hook of this operator's connection."""
+        from airflow_provider_aihub.hooks.aihub import AIHubHook
+
+        return AIHubHook(self.aihub_conn_id)
+
+    @property
+    def job_kind(self) -> JobKind:
+        """The kind of job."""
+        from airflow_provider_aihub.api.jobs import KINDS
+
+        return KINDS[self.kind]
+
+    def execute(self, context: Context) -> Any:
+        """Submit the job, or take up the one an earlier try left behind, and see it to its end.
+
+        :raises AIHubError: In one of its kinds, see :mod:`airflow_provider_aihub.api.errors`.
+        """
+        with task_failures():
+            self._check()
+            marker = Marker.of(context)
+            request = self.create_request(marker)
+            record = Record(context, durable=self.durable)
+            submission = self._submission(record, marker)
+            job = submission.take_up(retried=context["ti"].try_number > 1) or submission.create(request)
+            self._running = job.id
+            context["ti"].xcom_push(key="job_id", value=job.id)
+            if not self.wait_for_completion:
+                self._running = None
+                record.move("done")
+                return {"id": job.id}
+            return self._wait(self.reference(job.id), job.since, record)
+
+    def execute_complete(self, context: Context, event: JobEvent) -> Any:
+        """Go on where the trigger saw the waiting end.
+
+        :param event: What :class:`~airflow_provider_aihub.triggers.job.JobTrigger` told.
+        """
+        from airflow_provider_aihub.client.waiting import Outcome
+        from airflow_provider_aihub.triggers.job import error_of
+
+        with task_failures():
+            reference = self._running = event["job_id"]
+            record = Record(context, durable=self.durable)
+            error = error_of(event)
+            if event["outcome"] == Outcome.ENDED:
+                state = self.job_kind.state(reference, self.hook.send(self.job_kind.read(reference)))
+                if state.phase.terminal:
+                    return self._end(state, record)
+                self.log.warning("%s is %s again", self.job_kind.called(reference), state.phase)
+                return self._wait(reference, time.time(), record)
+            if event["outcome"] == Outcome.DEADLINE:
+                raise self._timed_out(reference, error, record)
+            raise self._given_up(reference, error, record)
+
+    def on_kill(self) -> None:
+        """Stop the job, because the task is being ended in the worker."""
+        if self._running is not None and self.cancel_on_kill:
+            error = self._stop(self._running)
+            if error:
+                self.log.error("%s may still be running: %s", self.job_kind.called(self._running), error)
+
+    def _check(self) -> None:
+        """Check the parameters that all kinds share."""
+        if self.on_ambiguous_submit not in ("fail", "resubmit"):
+            raise AIHubParameterError(
+                f"on_ambiguous_submit is {self.on_ambiguous_submit!r}; allowed are 'fail' and 'resubmit'."
+            )
+        for name in ("poll_interval", "poll_tolerance"):
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, int | float) or value <= 0:
+                raise AIHubParameterError(f"{name} is {value!r}; allowed is a number of seconds above 0.")
+
+    def _submission(self, record: Record, marker: Marker) -> Submission:
+        from airflow_provider_aihub.operators.submission import Submission
+
+        return Submission(
+            hook=self.hook,
+            kind=self.job_kind,
+            record=record,
+            marker=marker,
+            name=getattr(self, "name", None),
+            reference=self.reference,
+            resubmit=self.on_ambiguous_submit == "resubmit",
+            stop_cleared=self.cancel_on_kill,
+            log=self.log,
+        )
+
+    def _deadline(self, since: float) -> float | None:
+        """Give the moment, in Unix seconds, at which the job is stopped: of ``job_timeout`` or ``execution_timeout``.
+
+        Airflow 3 does not count the time in the triggerer towards ``execution_timeout``, so the trigger does.
+        """
+        deadlines = []
+        if self.job_timeout is not None:
+            deadlines.append(since + _seconds(self.job_timeout))
+        if self.execution_timeout is not None:
+            deadlines.append(time.time() + _seconds(self.execution_timeout))
+        return min(deadlines, default=None)
+
+    def _wait(self, reference: JobId, since: float, record: Record) -> Any:
+        """Wait in the triggerer, or here."""
+        if self.deferrable:
+            from airflow_provider_aihub.triggers.job import JobTrigger
+
+            self.defer(
+                trigger=JobTrigger(
+                    aihub_conn_id=self.aihub_conn_id,
+                    kind=self.kind,
+                    job_id=reference,
+                    since=since,
+                    poll_interval=self.poll_interval,
+                    poll_tolerance=self.poll_tolerance,
+                    deadline=self._deadline(since),
+                    cancel_on_kill=self.cancel_on_kill,
+                ),
+                method_name="execute_complete",
+            )
+        from airflow_provider_aihub.client.waiting import Outcome, Watch, wait
+
+        self._running = reference
+        watch = Watch(
+            kind=self.job_kind,
+            job_id=reference,
+            since=since,
+            poll_interval=self.poll_interval,
+            poll_tolerance=self.poll_tolerance,
+            deadline=self._deadline(since),
+        )
+        waited = wait(partial(self.hook.look, self.job_kind, reference), watch, self.log)
+        if waited.outcome is Outcome.DEADLINE:
+            raise self._timed_out(reference, self._stop(reference), record)
+        if waited.outcome is Outcome.UNREADABLE or waited.state is None:
+            raise self._given_up(reference, waited.error, record)
+        return self._end(waited.state, record)
+
+    def _end(self, state: JobState, record: Record) -> Any:
+        """Return the result of a job that succeeded, or raise what became of it."""
+        from airflow_provider_aihub.api.jobs import Phase
+        from airflow_provider_aihub.operators.diagnosis import failure, summary
+
+        self._running = None
+        self.log.info(summary(self.job_kind, state))
+        if state.phase is Phase.SUCCEEDED:
+            result = self.result(state)
+            record.move("done")
+            return result
+        record.forget()
+        raise failure(self.hook, self.job_kind, state)
+
+    def _timed_out(self, reference: JobId, error: AIHubError | None, record: Record) -> AIHubError:
+        """Give the error for a job that was not done at its deadline, and was asked to stop."""
+        self._running = None
+        record.forget()
+        called, kind = self.job_kind.called(reference), self.job_kind
+        if error:
+            stopped = f"and stopping it failed, so it may still be running: {error}"
+        elif kind.stop is None:
+            stopped = f"and AIHub cannot stop a {kind.noun}, so it may still be running"
+        else:
+            stopped = "and AIHub was asked to stop it"
+        return AIHubJobTimeout(
+            f"{called} was not done at its deadline (job_timeout or execution_timeout), {stopped}.",
+            kind=kind.name,
+            job_id=reference,
+        )
+
+    def _given_up(self, reference: JobId, error: AIHubError | None, record: Record) -> AIHubError:
+        """Give the error for a job that could not be read for too long; it goes on, and the next try takes it up."""
+        self._running = None
+        record.move("left")
+        called = self.job_kind.called(reference)
+        self.log.error("Gave up waiting for %s, which was left as it is; the next try takes it up again", called)
+        return error or AIHubError(f"The waiting for {called} ended without a word on why.")
+
+    def _stop(self, reference: JobId) -> AIHubError | None:
+        """Ask AIHub to stop the job; give the error where that failed."""
+        kind = self.job_kind
+        if kind.stop is None:
+            self.log.warning("AIHub cannot stop a %s; %s runs on", kind.noun, kind.called(reference))
+            return None
+        try:
+            self.hook.send(kind.stop(reference))
+        except AIHubError as error:
+            return error
+        self.log.info("Asked AIHub to stop %s", kind.called(reference))
+        return None
+
+
+def _seconds(time_span: float | timedelta) -> float:
+    return time_span.total_seconds() if isinstance(time_span, timedelta) else float(time_span)

@@ -1,0 +1,167 @@
+"""What trainings and quota tasks have in common: a command in a container on a virtual cluster."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from airflow_provider_aihub.operators.base import JobOperator
+
+if TYPE_CHECKING:
+    from airflow_provider_aihub.api.jobs import JobState
+    from airflow_provider_aihub.api.model_training import JobSpec, Training
+    from airflow_provider_aihub.api.tag_system import ModuleType
+    from airflow_provider_aihub.operators.record import Marker
+
+
+class ClusterJobOperator(JobOperator):
+    """Run a command in a container on a virtual cluster.
+
+    Virtual cluster, project and storages are given by name or by id; digits are taken for an id. Projects are found by
+    name on newer platforms only.
+
+    :param name: Name of the job.
+    :param command: What it runs.
+    :param image: Container image.
+    :param virtual_cluster: Virtual cluster to run on.
+    :param project: Project it belongs to.
+    :param storages: Storages to mount. Default: none.
+    :param description: Free text.
+    :param framework: ``PyTorchJob`` (default), ``MpiJob``; newer platforms: ``PyTorchJob``, ``MpiJobMpiRun``,
+        ``MpiJobDeepspeed``.
+    :param category: ``"training"`` (1, default), ``"inference"`` (2), ``"debugging"`` (3) or ``"special"`` (4).
+    :param sku_cnt: SKUs for each instance. Default: 1.
+    :param instances: Number of instances. Default: 1.
+    :param envs: Environment variables, a dict. Values that
+        Airflow knows to be secrets are masked among the rendered fields.
+    :param shm: Shared memory, in GiB by AIHub's document (newer platforms of quota tasks: MB). Default: 1.
+    :param estimate_run_time: Estimated run time, in seconds. Default: 3600.
+    :param enable_ssh: Whether one can log in with SSH. Default: false.
+    :param use_ib_network: Whether to use InfiniBand. Default: false.
+    :param always_pull_image: Whether to pull the image though the node has it. Default: false.
+    :param notify_type: When AIHub tells the user: ``"silent"`` (1), ``"failure"`` (2), ``"completion"`` (3). Newer
+        platforms only.
+    :param enable_sys_admin: Whether to grant the container SYS_ADMIN. Newer platforms only.
+    """
+
+    template_fields: Sequence[str] = (
+        *JobOperator.template_fields,
+        "name",
+        "command",
+        "image",
+        "virtual_cluster",
+        "project",
+        "storages",
+        "description",
+        "framework",
+        "category",
+        "sku_cnt",
+        "instances",
+        "envs",
+        "shm",
+        "estimate_run_time",
+        "notify_type",
+    )
+    template_ext: Sequence[str] = (".sh", ".bash")
+    template_fields_renderers: ClassVar[dict[str, str]] = {"command": "bash", "envs": "json"}
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        command: str,
+        image: str,
+        virtual_cluster: str | int,
+        project: str | int,
+        storages: Sequence[str | int] | None = None,
+        description: str | None = None,
+        framework: str | None = None,
+        category: str | int | None = None,
+        sku_cnt: int | str | None = None,
+        instances: int | str | None = None,
+        envs: Mapping[str, Any] | None = None,
+        shm: int | str | None = None,
+        estimate_run_time: int | str | None = None,
+        enable_ssh: bool | None = None,
+        use_ib_network: bool | None = None,
+        always_pull_image: bool | None = None,
+        notify_type: str | int | None = None,
+        enable_sys_admin: bool | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.name = name
+        self.command = command
+        self.image = image
+        self.virtual_cluster = virtual_cluster
+        self.project = project
+        self.storages = storages
+        self.description = description
+        self.framework = framework
+        self.category = category
+        self.sku_cnt = sku_cnt
+        self.instances = instances
+        self.envs = envs
+        self.shm = shm
+        self.estimate_run_time = estimate_run_time
+        self.enable_ssh = enable_ssh
+        self.use_ib_network = use_ib_network
+        self.always_pull_image = always_pull_image
+        self.notify_type = notify_type
+        self.enable_sys_admin = enable_sys_admin
+
+    def job_spec(self, kind: type[JobSpec], module: ModuleType, marker: Marker, **more: Any) -> JobSpec:
+        """Check the parameters, then find the ids of what was given by name.
+
+        :param kind: What is created.
+        :param module: What the virtual cluster is for.
+        :param more: Fields beyond those that all cluster jobs have.
+        """
+        from airflow_provider_aihub.api.model_training import Category
+        from airflow_provider_aihub.api.values import check_member
+        from airflow_provider_aihub.operators.names import known_id, project_id, storage_ids, virtual_cluster_id
+
+        storages = [self.storages] if isinstance(self.storages, str | int) else list(self.storages or ())
+        spec = kind.build(
+            name=self.name,
+            command=self.command,
+            image=self.image,
+            # Names are looked up only once all else is known to be right.
+            virtual_cluster_id=known_id("virtual_cluster", self.virtual_cluster) or 1,
+            project_id=known_id("project", self.project) or 1,
+            storage_ids=[known_id("storages", storage) or 1 for storage in storages],
+            description=marker.sign(self.description),
+            framework=self.framework,
+            category_id=None if self.category is None else check_member("category", Category, self.category).value,
+            sku_cnt=self.sku_cnt,
+            instances=self.instances,
+            envs=self.envs,
+            shm=self.shm,
+            estimate_run_time=self.estimate_run_time,
+            enable_ssh=self.enable_ssh,
+            use_ib_network=self.use_ib_network,
+            always_pull_image=self.always_pull_image,
+            notify_type=self.notify_type,
+            enable_sys_admin=self.enable_sys_admin,
+            **more,
+        )
+        return spec.model_copy(
+            update={
+                "virtual_cluster_id": virtual_cluster_id(self.hook, self.virtual_cluster, module),
+                "project_id": project_id(self.hook, self.project),
+                "storage_ids": storage_ids(self.hook, storages),
+            }
+        )
+
+    def result(self, state: JobState) -> dict[str, Any]:
+        """Give the job's id, name, times in Unix milliseconds and mean GPU utilisation."""
+        job: Training = state.answer
+        return {
+            "id": job.id,
+            "name": job.name,
+            "status": str(state.phase),
+            "created_at": job.created_at,
+            "started_at": job.started_at,
+            "finished_at": job.finished_at,
+            "avg_gpu_util": job.avg_gpu_util,
+        }

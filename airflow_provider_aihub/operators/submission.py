@@ -1,0 +1,189 @@
+"""Creating a job once: what an earlier try left behind is taken up, and a create call is never blindly repeated."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from airflow_provider_aihub.api.errors import (
+    AIHubAmbiguousSubmit,
+    AIHubError,
+    AIHubNotFoundError,
+    AIHubUnsupportedError,
+)
+from airflow_provider_aihub.api.jobs import JobId, JobKind, JobState, Phase
+from airflow_provider_aihub.operators.record import Entry, Job, Marker, Record
+
+if TYPE_CHECKING:
+    from airflow_provider_aihub.api.request import Request
+    from airflow_provider_aihub.hooks.aihub import AIHubHook
+
+LOOKS_AFTER_LOSS = (1.0, 3.0, 6.0)
+"""Seconds before each look for a job whose create call lost its answer: AIHub may still be at work on it."""
+PAGE_SIZE = 100
+MOST_PAGES = 50
+"""How far back a job is looked for."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Submission:
+    """Creates the job of one task instance, or finds the one that is there.
+
+    :param name: The job's name on AIHub, where it has one; narrows the looking.
+    :param reference: Gives what a job is read by, from its id.
+    :param resubmit: What to do where it cannot be told whether a job was created: create one (true), or fail.
+    :param stop_cleared: Whether to stop a job whose task was cleared while it ran.
+    """
+
+    hook: AIHubHook
+    kind: JobKind
+    record: Record
+    marker: Marker
+    name: str | None
+    reference: Callable[[int], JobId]
+    resubmit: bool
+    stop_cleared: bool
+    log: logging.Logger
+    sleep: Callable[[float], None] = time.sleep
+
+    def create(self, request: Request[int]) -> Job:
+        """Create the job.
+
+        :raises AIHubAmbiguousSubmit: It cannot be told whether AIHub has created it.
+        :raises AIHubError: AIHub has not created it.
+        """
+        since = time.time()
+        self.record.submitting(self.marker, since)
+        try:
+            job_id = self.hook.send(request)
+        except AIHubAmbiguousSubmit as loss:
+            self.log.warning("%s", loss)
+            job_id = self._after_loss(request, loss)
+        except AIHubError:
+            self.record.forget()
+            raise
+        job = Job(job_id, str(self.marker), since)
+        self.record.holds(job)
+        self.log.info("Created %s on AIHub", self.kind.called(job.id))
+        return job
+
+    def take_up(self, *, retried: bool) -> Job | None:
+        """Give the job that an earlier try left behind; ``None`` where a new one is to be created.
+
+        :param retried: Whether this is not the first try.
+        :raises AIHubAmbiguousSubmit: It cannot be told whether an earlier try created one.
+        """
+        entry = self.record.load()
+        if entry is None:
+            return self._unrecorded() if retried and not self.record.kept else None
+        cleared = self.record.cleared_since(entry)
+        if entry.state == "done" and cleared:
+            return None
+        job_id = entry.job_id or self._lost(entry)
+        if job_id is None:
+            return None
+        job = Job(job_id, entry.marker, entry.since)
+        if self.kind.statuses and not self._worth_taking_up(
+            job, stop=cleared and entry.state == "submitted" and self.stop_cleared
+        ):
+            return None
+        self.record.holds(job)
+        return job
+
+    def _worth_taking_up(self, job: Job, *, stop: bool) -> bool:
+        called = self.kind.called(job.id)
+        try:
+            reference = self.reference(job.id)
+            state = self.kind.state(reference, self.hook.send(self.kind.read(reference)))
+        except AIHubNotFoundError:
+            self.log.info("%s of an earlier try is gone; creating a new one", called)
+            return False
+        if state.phase in (Phase.FAILED, Phase.STOPPED, Phase.STOPPING):
+            self.log.info("%s of an earlier try has %s; creating a new one", called, state.phase)
+            return False
+        if stop and not state.phase.terminal and self.kind.stop:
+            self.log.info("The task was cleared while %s was %s; stopping that one", called, state.phase)
+            self.hook.send(self.kind.stop(job.id))
+            return False
+        self.log.info("Taking up %s of an earlier try, which is %s", called, state.phase)
+        return True
+
+    def _unrecorded(self) -> Job | None:
+        """Look for an active job of this task, on an Airflow that remembers nothing."""
+        try:
+            found = self._find(lambda marker: marker.task == self.marker.task)
+        except AIHubUnsupportedError:
+            return None
+        active = [state for state in found if not state.phase.terminal and state.phase is not Phase.STOPPING]
+        if not active:
+            return None
+        newest = max(active, key=lambda state: int(state.job_id))
+        self.log.info("Taking up %s of an earlier try", self.kind.called(newest.job_id))
+        return Job(int(newest.job_id), str(Marker.parse(newest.answer.description)), newest.answer.created_at / 1000)
+
+    def _lost(self, entry: Entry) -> int | None:
+        """Give the id of the job that an earlier try was creating when it was ended."""
+        try:
+            job_id = self._find_exactly(entry.marker)
+        except AIHubUnsupportedError:
+            self._unknowable(AIHubAmbiguousSubmit(f"An earlier try was ended while it created a {self.kind.noun}."))
+            return None
+        if job_id is None:
+            self.log.info("An earlier try was ended before AIHub took its %s", self.kind.noun)
+        return job_id
+
+    def _after_loss(self, request: Request[int], loss: AIHubAmbiguousSubmit) -> int:
+        """Find the job whose create call lost its answer."""
+        try:
+            for pause in LOOKS_AFTER_LOSS:
+                self.sleep(pause)
+                job_id = self._find_exactly(str(self.marker))
+                if job_id is not None:
+                    return job_id
+        except AIHubUnsupportedError:
+            self._unknowable(loss)
+            return self.hook.send(request)
+        raise loss
+
+    def _unknowable(self, loss: AIHubAmbiguousSubmit) -> None:
+        """Fail for good, so that no retry creates a second job; unless that was asked for."""
+        if self.resubmit:
+            self.log.warning("Creating another %s, since on_ambiguous_submit is 'resubmit'", self.kind.noun)
+            return
+        # A person who has looked on AIHub and clears the task means it to start anew.
+        self.record.forget()
+        named = f"{self.kind.noun} {self.name!r}" if self.name else self.kind.noun
+        final = AIHubAmbiguousSubmit(
+            f"{loss} This AIHub cannot list jobs, so look there whether the {named} exists (its description ends in "
+            f"{self.marker.task}); stop it or leave it, then clear this task to create a new one.",
+            service=loss.service,
+            asks=loss.asks,
+            status=loss.status,
+        )
+        final.final = True
+        raise final
+
+    def _find_exactly(self, marker: str) -> int | None:
+        found = self._find(lambda other: str(other) == marker)
+        return int(found[0].job_id) if found else None
+
+    def _find(self, wanted: Callable[[Marker], bool]) -> list[JobState]:
+        """Look through AIHub's jobs of this kind.
+
+        :raises AIHubUnsupportedError: This AIHub does not list them.
+        """
+        if self.kind.page is None:
+            raise AIHubUnsupportedError(f"AIHub does not list its jobs of kind {self.kind.name}.")
+        found = []
+        for page_num in range(1, MOST_PAGES + 1):
+            page = self.hook.send(self.kind.page(page_num, PAGE_SIZE, self.name))
+            for answer in page.data:
+                marker = Marker.parse(answer.description)
+                if marker and wanted(marker):
+                    found.append(self.kind.state(answer.id, answer))
+            if found or not page.data or page_num * PAGE_SIZE >= page.total:
+                break
+        return found

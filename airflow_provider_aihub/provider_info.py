@@ -1,0 +1,96 @@
+"""What Airflow is told about this provider: its connection type and form, and where its parts are.
+
+Airflow reads this in every component, so nothing is imported here.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+_OPTIONAL_TEXT = {"type": ["string", "null"]}
+_OPTIONAL_SECRET = {"type": ["string", "null"], "format": "password"}
+
+_SERVICES = {
+    "user_system": "User system",
+    "data_warehouse": "Data warehouse",
+    "dataset_management": "Dataset management",
+    "workflow_center": "Workflow center",
+    "model_training": "Model training",
+    "quota_schedule": "Quota schedule",
+    "evaluation": "Evaluation",
+    "tag_system": "Tag system",
+    "s3_relay": "S3 relay",
+}
+
+
+def _field(label: str, description: str, schema: dict[str, Any]) -> dict[str, Any]:
+    return {"label": label, "description": description, "schema": schema}
+
+
+CONN_FIELDS: dict[str, dict[str, Any]] = {
+    "environment": _field(
+        "Environment",
+        "AIHub's own environments with their known addresses. Single addresses below go before it, and so does a "
+        "base URL in Host.",
+        {"type": ["string", "null"], "enum": ["production", "internal-test", "external-test"]},
+    ),
+    "token": _field(
+        "Static token",
+        "A JWT to use where no login and password are given. Inside an AIHub workflow node leave all three empty: "
+        "AI_HUB_TOKEN is used.",
+        _OPTIONAL_SECRET,
+    ),
+    "s3_relay_token": _field("S3 relay token", "Token of the S3 relay, from its administrator.", _OPTIONAL_SECRET),
+    "ca_file": _field(
+        "CA file",
+        "Path of a PEM file with the certificates to trust, for example the S3 relay's self-signed one. It must be "
+        "readable on the workers and the triggerers.",
+        _OPTIONAL_TEXT,
+    ),
+    "verify_tls": _field(
+        "Verify TLS", "Whether certificates are checked. Leave it on.", {"type": "boolean", "default": True}
+    ),
+    "timeout": _field(
+        "Request timeout (s)",
+        "Seconds to wait for one answer. Default: 30.",
+        {"type": ["number", "null"], "minimum": 1},
+    ),
+    "web_url": _field(
+        "Web UI address",
+        "Address of AIHub's web interface, for links from a task to its job. Default: the base URL.",
+        _OPTIONAL_TEXT,
+    ),
+    **{
+        f"{service}_url": _field(
+            f"{label} address",
+            f"Address of this one service, such as {'https' if service == 's3_relay' else 'http'}://10.0.0.1:30000.",
+            _OPTIONAL_TEXT,
+        )
+        for service, label in _SERVICES.items()
+    },
+}
+
+UI_FIELD_BEHAVIOUR: dict[str, Any] = {
+    "hidden-fields": ["schema", "extra"],
+    "relabeling": {"host": "Base URL or host"},
+    "placeholders": {
+        "host": "http://10.0.0.1:30021",
+        "login": "leave empty to use a token",
+    },
+}
+
+PROVIDER_INFO: dict[str, Any] = {
+    "package-name": "airflow-provider-aihub",
+    "name": "AIHub",
+    "description": "AIHub: warehouse searches, dataset versions, GPU trainings, quota tasks, workflow runs and "
+    "evaluations.",
+    "connection-types": [
+        {
+            "connection-type": "aihub",
+            "hook-class-name": "airflow_provider_aihub.hooks.aihub.AIHubHook",
+            "hook-name": "AIHub",
+            "ui-field-behaviour": UI_FIELD_BEHAVIOUR,
+            "conn-fields": CONN_FIELDS,
+        }
+    ],
+}

@@ -1,0 +1,99 @@
+"""All that the triggers of one connection ask of AIHub, through one client."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import TypeVar
+from weakref import WeakKeyDictionary
+
+from airflow.providers.common.compat.connection import get_async_connection, get_async_extra_dejson
+
+from airflow_provider_aihub.api.errors import AIHubAuthError, AIHubError, AIHubUnavailable
+from airflow_provider_aihub.api.jobs import JobId, JobKind, JobState
+from airflow_provider_aihub.api.request import Request
+from airflow_provider_aihub.client.aio import AsyncAIHubClient
+from airflow_provider_aihub.client.config import Config
+from airflow_provider_aihub.client.retry import RetryPolicy
+from airflow_provider_aihub.hooks.aihub import config_from
+
+T = TypeVar("T")
+
+log = logging.getLogger(__name__)
+
+POLL_POLICY = RetryPolicy(attempts=1)
+"""A poll that fails is not repeated at once: the next one comes anyway."""
+RELOAD_PAUSE = 30.0
+"""Seconds between two looks whether the connection was changed in Airflow, while AIHub refuses the login."""
+
+
+class Poller:
+    """One client, and so one session, one token and one login, for all triggers of a connection in an event loop.
+
+    Get one by :meth:`shared`. The session is closed when the last trigger leaves; token and what was learnt of the
+    platform are kept for the next.
+    """
+
+    _of_loop: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, Poller]] = WeakKeyDictionary()
+
+    def __init__(self, conn_id: str) -> None:
+        self.conn_id = conn_id
+        self._client: AsyncAIHubClient | None = None
+        self._config: Config | None = None
+        self._loaded_at = 0.0
+        self._loading = asyncio.Lock()
+        self._users = 0
+
+    @classmethod
+    @asynccontextmanager
+    async def shared(cls, conn_id: str) -> AsyncIterator[Poller]:
+        """Give the poller of a connection on the running event loop."""
+        pollers = cls._of_loop.setdefault(asyncio.get_running_loop(), {})
+        poller = pollers.setdefault(conn_id, cls(conn_id))
+        poller._users += 1
+        try:
+            yield poller
+        finally:
+            poller._users -= 1
+            if not poller._users and poller._client:
+                await poller._client.close()
+
+    async def look(self, kind: JobKind, job_id: JobId) -> JobState | AIHubError:
+        """Read a job; the error that came instead is returned, since a failed poll is no failed job."""
+        try:
+            return kind.state(job_id, await self.send(kind.read(job_id)))
+        except AIHubError as error:
+            return error
+
+    async def send(self, request: Request[T], policy: RetryPolicy = POLL_POLICY) -> T:
+        """Carry out one request; where the login is refused, with the connection as it stands in Airflow now.
+
+        :raises AIHubError: In one of its kinds.
+        """
+        client = self._client or await self._load(None)
+        try:
+            return await client.send(request, policy=policy)
+        except (AIHubAuthError, AIHubUnavailable):
+            changed = await self._load(client)
+            if changed is client:
+                raise
+            return await changed.send(request, policy=policy)
+
+    async def _load(self, failed: AsyncAIHubClient | None) -> AsyncAIHubClient:
+        """Read the connection, unless that was just done, and give a new client if it says something new."""
+        async with self._loading:
+            if self._client and (self._client is not failed or time.monotonic() - self._loaded_at < RELOAD_PAUSE):
+                return self._client
+            connection = await get_async_connection(self.conn_id)
+            config = config_from(connection, await get_async_extra_dejson(connection))
+            self._loaded_at = time.monotonic()
+            if self._client and config == self._config:
+                return self._client
+            if self._client:
+                log.info("The connection %s was changed; using what it says now", self.conn_id)
+                await self._client.close()
+            self._config, self._client = config, AsyncAIHubClient(config)
+            return self._client
