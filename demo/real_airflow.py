@@ -5,20 +5,19 @@ from __future__ import annotations
 import base64
 import os
 import secrets
-import signal
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
 from itertools import takewhile
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-import psutil
 import requests
+
+from demo.processes import end, last_output, start
 
 COMPONENTS: Mapping[str, tuple[str, ...]] = {
     "api-server": (),
@@ -118,11 +117,7 @@ class RealAirflow:
     def start_component(self, name: str) -> None:
         """Start one of :data:`COMPONENTS`; its output goes to ``<name>.out`` in the home."""
         command = [sys.executable, "-m", "airflow", name, *COMPONENTS[name]]
-        with (self.home / f"{name}.out").open("ab") as out:
-            # A session of its own, so that Ctrl-C in the terminal reaches the caller alone, who ends them in order.
-            self.processes[name] = subprocess.Popen(  # noqa: S603
-                command, env=self.env, stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True
-            )
+        self.processes[name] = start(command, self.env, self.home / f"{name}.out")
 
     def healthy(self) -> bool:
         """Tell whether the API server answers and the other three have sent a heartbeat."""
@@ -136,24 +131,15 @@ class RealAirflow:
         """Raise :class:`AirflowError` with the end of its output if a component has ended by itself."""
         for name, process in self.processes.items():
             if process.poll() is not None:
-                output = (self.home / f"{name}.out").read_text(errors="replace")[-3000:]
+                output = last_output(self.home / f"{name}.out")
                 raise AirflowError(f"The {name} of Airflow ended with exit code {process.returncode}:\n{output}")
 
     def stop(self, timeout: float = 15) -> None:
-        """End every process that :meth:`start` began, and their children, by their own ids.
+        """End the components and all that they started.
 
         :param timeout: Seconds that they get to end by themselves.
         """
-        family = [member for process in self.processes.values() for member in _family(process)]
-        for process in self.processes.values():
-            with suppress(ProcessLookupError):
-                process.send_signal(signal.SIGTERM)
-        _, alive = psutil.wait_procs(family, timeout=timeout)
-        for member in alive:
-            with suppress(psutil.NoSuchProcess):
-                member.kill()
-        for process in self.processes.values():
-            process.wait()
+        end(self.processes.values(), timeout)
         self.processes.clear()
 
     def api(self, method: str, path: str, json: Any = None, **query: Any) -> Any:
@@ -252,12 +238,3 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
-
-
-def _family(process: subprocess.Popen[bytes]) -> list[psutil.Process]:
-    """Return a process and all that descend from it, some of which have process groups of their own."""
-    try:
-        parent = psutil.Process(process.pid)
-        return [parent, *parent.children(recursive=True)]
-    except psutil.NoSuchProcess:
-        return []

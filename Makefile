@@ -1,0 +1,64 @@
+# Needs Python 3.11 to 3.13 with pip, and make. Everything else goes into a virtual environment in this folder.
+
+PYTHON ?= python3
+AIRFLOW ?= 3.3
+
+# Airflow and Python, one for every file in constraints/.
+CELLS := 3.3.2/3.11 3.3.2/3.12 3.3.2/3.13 2.11.2/3.11 2.11.2/3.12
+UV := uv==0.13.9
+PYTHON_VERSION := $(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])')
+CONSTRAINTS := constraints/airflow-$(AIRFLOW)-python-$(PYTHON_VERSION).txt
+VENV := .venv-airflow-$(AIRFLOW)-python-$(PYTHON_VERSION)
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint format constraints clean venv
+
+help: ## Show this list
+	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 22
+	@echo "PYTHON=python3.12 and AIRFLOW=2.11 choose another Python or Airflow; see constraints/."
+
+demo: $(READY) ## Run the flagship DAG in a real Airflow against an emulated AIHub; KEEP=1 leaves both up
+	@$(BIN)/python -m demo $(if $(KEEP),--keep)
+
+test: $(READY) ## Run all tests; ARGS="-k training" passes arguments to pytest
+	@home=$$(mktemp -d) && trap 'rm -rf "$$home"' EXIT && \
+	AIRFLOW_HOME="$$home" PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest $(ARGS)
+
+lint: $(READY) ## Check style, format and types
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+
+format: $(READY) ## Put the code into the one format
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+venv: $(READY) ## Set up the virtual environment that the others use
+
+$(BIN)/uv:
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check $(UV)
+
+# uv is quick; where it cannot reach the package index, pip may, by a configuration that uv does not read.
+$(READY): $(CONSTRAINTS) pyproject.toml | $(BIN)/uv
+	@echo "Setting up $(VENV) ..."
+	@VIRTUAL_ENV="$(CURDIR)/$(VENV)" $(BIN)/uv pip install --quiet --system-certs -c $(CONSTRAINTS) -e '.[emulator,dev]' || \
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c $(CONSTRAINTS) -e '.[emulator,dev]'
+	@touch $@
+
+constraints/%.txt:
+	@echo "There is no $@: Airflow $(AIRFLOW) is not tested with Python $(PYTHON_VERSION). Set PYTHON or AIRFLOW." >&2
+	@exit 1
+
+constraints: $(BIN)/uv ## Resolve the newest versions anew, for every Airflow and Python
+	@for cell in $(CELLS); do \
+	  airflow=$${cell%/*}; python=$${cell#*/}; \
+	  echo "apache-airflow==$$airflow" | $(BIN)/uv pip compile pyproject.toml - --extra emulator --extra dev \
+	    --python-version $$python --upgrade --system-certs --quiet --no-header --no-annotate \
+	    -o constraints/airflow-$${airflow%.*}-python-$$python.txt >/dev/null || exit 1; \
+	done
+
+clean: ## Remove what make and the tools left in this folder
+	@rm -rf .venv-airflow-* .mypy_cache .pytest_cache .ruff_cache .hypothesis dist build

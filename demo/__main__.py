@@ -1,0 +1,150 @@
+"""The demo: a real Airflow drives a machine-learning job through AIHub, on this machine alone."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+import time
+from contextlib import suppress
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, NoReturn
+
+from demo.local_aihub import JOBS, LocalAIHub
+from demo.real_airflow import AirflowError, RealAirflow
+
+DAG_ID = "digits_end_to_end"
+DAGS = Path(__file__).resolve().parent.parent / "example_dags"
+
+
+def say(text: str = "") -> None:
+    """Print a line at once."""
+    print(text, flush=True)  # noqa: T201
+
+
+class Interrupted(Exception):  # noqa: N818 - no error, somebody wants so
+    """Somebody wants the demo to end: Ctrl-C, a signal, a closed terminal."""
+
+    def __init__(self, signum: int) -> None:
+        super().__init__(signum)
+        self.signum = signum
+
+
+class Progress:
+    """Prints a line whenever a task, or the job behind it, has changed."""
+
+    def __init__(self, airflow: RealAirflow, aihub: LocalAIHub, run_id: str) -> None:
+        self.airflow, self.aihub, self.run_id = airflow, aihub, run_id
+        self.deferred: set[str] = set()
+        self._started = time.monotonic()
+        self._shown: dict[str, tuple[str, str]] = {}
+        self._jobs: dict[str, int] = {}
+
+    def show(self, task: dict[str, Any]) -> None:
+        """Print how a task is, if that is news."""
+        name, state = task["task_id"], task["state"]
+        if state in (None, "scheduled", "queued"):
+            return
+        if state == "deferred":
+            self.deferred.add(name)
+        now = (state, self._job(task))
+        if self._shown.get(name) != now:
+            self._shown[name] = now
+            say(f"{time.monotonic() - self._started:6.1f} s  {name:<18} {state:<9} {now[1]}".rstrip())
+
+    def _job(self, task: dict[str, Any]) -> str:
+        """Return what AIHub says about the job behind a task, empty as long as there is none."""
+        name, operator = task["task_id"], task["operator_name"]
+        if operator not in JOBS:
+            return ""
+        if name not in self._jobs:
+            job_id = self.airflow.xcom(DAG_ID, self.run_id, name, "job_id")
+            if job_id is None:
+                return ""
+            self._jobs[name] = job_id
+        called, status = self.aihub.job_status(operator, self._jobs[name])
+        return f"AIHub: {called} {status}"
+
+
+def follow(airflow: RealAirflow, aihub: LocalAIHub, run_id: str) -> bool:
+    """Show a run until it has ended, then its results; tell whether every task succeeded."""
+    progress = Progress(airflow, aihub, run_id)
+    tasks: list[dict[str, Any]] = []
+    for tasks in airflow.watch(DAG_ID, run_id):
+        for task in sorted(tasks, key=lambda task: task["start_date"] or "~"):
+            progress.show(task)
+    failed = [task for task in tasks if task["state"] != "success"]
+    for task in failed:
+        say(f"\n{task['task_id']} ended as {task['state']}.")
+        if task["state"] == "failed":
+            say(airflow.log(DAG_ID, run_id, task["task_id"], task["try_number"]).tail())
+    if failed:
+        return False
+
+    def result(task_id: str) -> Any:
+        return airflow.xcom(DAG_ID, run_id, task_id)
+
+    search, version, training, prediction = map(result, ("find_images", "make_version", "train", "predict"))
+    waited = [task["task_id"] for task in tasks if airflow.log(DAG_ID, run_id, task["task_id"]).deferred]
+    say("\nEvery task succeeded.")
+    say(f"  accuracy on held-out images  {result('check_accuracy'):.4f}")
+    say(f"  images found by search {search['id']:<6}{search['result_count']}")
+    say(f"  dataset version              {version['dataset_version']} (id {version['id']})")
+    say(f"  training, quota task         {training['id']}, {prediction['id']}")
+    say(f"  evaluation                   {result('import_evaluation')['id']}")
+    say(f"  waited in the triggerer      {', '.join(waited)}")
+    return True
+
+
+def run(keep: bool) -> bool:
+    """Start everything, run the DAG, and end everything again.
+
+    :param keep: Leave Airflow and the emulator up until Ctrl-C.
+    """
+    with TemporaryDirectory(prefix="aihub-demo-") as folder:
+        home = Path(folder)
+        say("Starting the AIHub emulator ...")
+        with LocalAIHub(home / "emulator") as aihub:
+            say(f"  {aihub.url}\nStarting Airflow (API server, scheduler, DAG processor, triggerer) ...")
+            env = {"AIRFLOW_CONN_AIHUB_DEFAULT": aihub.connection}
+            with RealAirflow(home / "airflow", DAGS, env) as airflow:
+                say(f"  {airflow.url}\nRunning the DAG {DAG_ID} ...")
+                run_id = airflow.trigger(DAG_ID)
+                succeeded = follow(airflow, aihub, run_id)
+                say("\nWhere to look:" if keep else "\nWhere it ran (make demo KEEP=1 leaves it up for a look):")
+                say(f"  Airflow, no login needed     {airflow.url}/dags/{DAG_ID}/runs/{run_id}")
+                say(f"  AIHub emulator               {aihub.url}")
+                say(f"  files of both                {home}")
+                if keep:
+                    say("\nBoth stay up until Ctrl-C.")
+                    with suppress(Interrupted):
+                        signal.pause()
+                return succeeded
+
+
+def main() -> None:
+    """Run the demo; the exit code is 0 only if every task succeeded."""
+    parser = argparse.ArgumentParser(prog="python -m demo", description=__doc__)
+    parser.add_argument("--keep", action="store_true", help="leave Airflow and the emulator up until Ctrl-C")
+    options = parser.parse_args()
+
+    def leave(signum: int, _: object) -> NoReturn:
+        # Once is enough: what was started is being ended from here on.
+        for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(each, signal.SIG_IGN)
+        say("\nEnding what was started ...")
+        raise Interrupted(signum)
+
+    for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(each, leave)
+    try:
+        sys.exit(0 if run(options.keep) else 1)
+    except Interrupted as interrupted:
+        sys.exit(128 + interrupted.signum)
+    except (AirflowError, RuntimeError) as error:
+        sys.exit(str(error))
+
+
+if __name__ == "__main__":
+    main()
