@@ -161,7 +161,7 @@ DATASET_VERSION = JobKind(
     noun="dataset version",
     statuses=_phases(dataset_management.VersionStatus),
     read=_read_dataset_version,
-    page=lambda page, size, name: dataset_management.list_dataset_versions(page=page, page_size=size),
+    page=lambda page, size, _name: dataset_management.list_dataset_versions(page=page, page_size=size),
 )
 WORKFLOW_RUN = JobKind(
     name="workflow_run",

@@ -17,7 +17,10 @@ from typing import cast
 
 from airflow_provider_aihub.api.errors import AIHubError, AIHubNotFoundError, AIHubRequestError
 from airflow_provider_aihub.api.jobs import JobId, JobKind, JobState, Phase
+from airflow_provider_aihub.client.retry import RetryPolicy
 
+POLL_POLICY = RetryPolicy(attempts=1)
+"""A poll that fails is not repeated at once: the next one comes anyway."""
 POLL_FLOOR = 2.0
 """Seconds between two polls of a young job; nothing is polled more often."""
 STRETCH = 0.1

@@ -5,18 +5,21 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from airflow.providers.common.compat.sdk import BaseHook, mask_secret
+from airflow.providers.common.compat.sdk import BaseHook
 
 from airflow_provider_aihub.api.errors import AIHubError
 from airflow_provider_aihub.client.config import Config
 from airflow_provider_aihub.client.endpoints import BlockingSender
 from airflow_provider_aihub.client.sync import AIHubClient
+from airflow_provider_aihub.client.waiting import POLL_POLICY
 from airflow_provider_aihub.provider_info import CONN_FIELDS, UI_FIELD_BEHAVIOUR
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Connection
 
+    from airflow_provider_aihub.api.jobs import JobId, JobKind, JobState
     from airflow_provider_aihub.api.request import Request
+    from airflow_provider_aihub.client.retry import RetryPolicy
 
 T = TypeVar("T")
 
@@ -61,27 +64,46 @@ class AIHubHook(BlockingSender, BaseHook):
         """Give the client that carries out this hook's calls; one for the life of the hook."""
         if self._client is None:
             connection = self.get_connection(self.aihub_conn_id)
-            config = config_from(connection, connection.extra_dejson)
-            for secret in config.secrets():
-                mask_secret(secret)
-            self._client = AIHubClient(config)
+            self._client = AIHubClient(config_from(connection, connection.extra_dejson))
         return self._client
 
-    def send(self, request: Request[T]) -> T:
+    @property
+    def user_id(self) -> int | None:
+        """Id of the user that the connection logs in as; ``None`` where its token does not say."""
+        return self.get_conn().authenticate()
+
+    def send(self, request: Request[T], *, policy: RetryPolicy | None = None) -> T:
         """Carry out one request.
 
+        :param policy: How long to keep trying. Default: five attempts.
         :raises AIHubError: In one of its kinds, see :mod:`airflow_provider_aihub.api.errors`.
         """
-        return self.get_conn().send(request)
+        return self.get_conn().send(request, policy=policy)
+
+    def look(self, kind: JobKind, job_id: JobId) -> JobState | AIHubError:
+        """Read a job once; the error that came instead is returned, since a failed poll is no failed job."""
+        try:
+            return kind.state(job_id, self.send(kind.read(job_id), policy=POLL_POLICY))
+        except AIHubError as error:
+            return error
+
+    def download(self, url: str, target: Sink) -> int:
+        """Stream a file, such as a search's ``result_url``, into ``target`` and give its size in bytes.
+
+        The token goes along only to an address of AIHub's own.
+
+        :raises AIHubError: In one of its kinds.
+        """
+        return self.get_conn().download(url, target)
 
     def test_connection(self) -> tuple[bool, str]:
         """Log in and say who one is, or what is wrong; the *Test* button of Airflow's UI."""
         try:
             client = self.get_conn()
-            user_id = client.user_id
-            if user_id is None:
-                return True, "The token is no login, so it cannot say whose it is; AIHub was not asked."
-            return True, f"Logged in to AIHub as user {user_id}."
+            if client.config.can_log_in:
+                return True, f"Logged in to AIHub as user {client.authenticate()}."
+            storages = self.list_storages()
+            return True, f"AIHub takes the token, and offers {len(storages)} storages."
         except AIHubError as error:
             return False, str(error)
 

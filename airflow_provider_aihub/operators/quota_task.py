@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 class QuotaTaskOperator(ClusterJobOperator):
     """Run a quota task, a job that the quota scheduler starts when its turn has come, and wait for its end.
 
-    Returns what :class:`~airflow_provider_aihub.operators.training.TrainingOperator` does, and ``mtp_id``, the id of the
-    training behind it.
+    Returns what :class:`~airflow_provider_aihub.operators.training.TrainingOperator` does, and ``mtp_id``, the id of
+    the training behind it.
 
     :param priority: ``"low"`` (1, default) or ``"high"`` (2).
     :param enable_reschedule: Whether it may be scheduled again. Newer platforms only.

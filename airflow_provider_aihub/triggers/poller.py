@@ -7,7 +7,7 @@ import logging
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import TypeVar
+from typing import ClassVar, TypeVar
 from weakref import WeakKeyDictionary
 
 from airflow.providers.common.compat.connection import get_async_connection, get_async_extra_dejson
@@ -18,14 +18,13 @@ from airflow_provider_aihub.api.request import Request
 from airflow_provider_aihub.client.aio import AsyncAIHubClient
 from airflow_provider_aihub.client.config import Config
 from airflow_provider_aihub.client.retry import RetryPolicy
+from airflow_provider_aihub.client.waiting import POLL_POLICY
 from airflow_provider_aihub.hooks.aihub import config_from
 
 T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
-POLL_POLICY = RetryPolicy(attempts=1)
-"""A poll that fails is not repeated at once: the next one comes anyway."""
 RELOAD_PAUSE = 30.0
 """Seconds between two looks whether the connection was changed in Airflow, while AIHub refuses the login."""
 
@@ -37,7 +36,7 @@ class Poller:
     platform are kept for the next.
     """
 
-    _of_loop: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, Poller]] = WeakKeyDictionary()
+    _of_loop: ClassVar[WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, Poller]]] = WeakKeyDictionary()
 
     def __init__(self, conn_id: str) -> None:
         self.conn_id = conn_id

@@ -1,0 +1,202 @@
+"""When a job is looked at, when the waiting gives up, and what the log says meanwhile."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Iterable
+
+import pytest
+
+from airflow_provider_aihub.api.errors import (
+    AIHubAuthError,
+    AIHubBadAnswerError,
+    AIHubError,
+    AIHubNotFoundError,
+    AIHubUnavailable,
+)
+from airflow_provider_aihub.api.jobs import TRAINING, JobState
+from airflow_provider_aihub.api.model_training import Training
+from airflow_provider_aihub.client.waiting import (
+    GONE_TOLERANCE,
+    LIFE_LINE,
+    POLL_FLOOR,
+    Outcome,
+    Waited,
+    Watch,
+    wait,
+    wait_async,
+)
+
+LOG = logging.getLogger("test.waiting")
+
+
+class Clock:
+    """Time that passes only by sleeping."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+        self.pauses: list[float] = []
+
+    def __call__(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        assert seconds >= 0
+        self.pauses.append(seconds)
+        self.now += seconds
+
+
+def state(status: int) -> JobState:
+    return TRAINING.state(12, Training.read({"id": 12, "status": status}))
+
+
+def unavailable(retry_after: float | None = None) -> AIHubUnavailable:
+    return AIHubUnavailable("AIHub was not there.", retry_after=retry_after)
+
+
+def run(
+    replies: Iterable[JobState | AIHubError], *, since: float = 1000.0, **watch: float
+) -> tuple[Waited, Clock, list[float]]:
+    """Wait with replies in turn, the last one for ever; give what came of it, and when was looked."""
+    clock = Clock()
+    given = iter(replies)
+    last: list[JobState | AIHubError] = []
+    looked: list[float] = []
+
+    def look() -> JobState | AIHubError:
+        looked.append(clock.now)
+        assert len(looked) < 10_000
+        last[:] = [next(given, *last)]
+        return last[0]
+
+    waited = wait(look, Watch(kind=TRAINING, job_id=12, since=since, **watch), LOG, sleep=clock.sleep, clock=clock)
+    return waited, clock, looked
+
+
+@pytest.mark.parametrize("status", [3, 4, 5])
+def test_a_job_that_has_ended_is_looked_at_once(status: int) -> None:
+    waited, _, looked = run([state(status)])
+    assert waited.outcome is Outcome.ENDED
+    assert waited.state is not None
+    assert waited.state.status == status
+    assert len(looked) == 1
+
+
+def test_polls_come_quickly_at_first_and_stretch_to_the_interval() -> None:
+    waited, clock, _ = run([state(2)] * 60 + [state(3)], poll_interval=30)
+    assert waited.outcome is Outcome.ENDED
+    assert POLL_FLOOR <= clock.pauses[0] <= POLL_FLOOR * 1.1
+    assert clock.pauses[-1] >= 30
+    assert max(clock.pauses) <= 33
+    assert all(later >= earlier * 0.9 for earlier, later in zip(clock.pauses, clock.pauses[1:], strict=False))
+
+
+def test_an_old_job_is_not_polled_quickly_again_by_a_new_triggerer() -> None:
+    _, clock, _ = run([state(2), state(3)], since=1000 - 7200)
+    assert clock.pauses[0] >= 30
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        state(1),
+        state(2),
+        state(9),
+        unavailable(),
+        unavailable(0.0),
+        AIHubBadAnswerError("It was HTML."),
+        AIHubAuthError("It refused."),
+        AIHubNotFoundError("It is gone."),
+    ],
+)
+def test_nothing_is_polled_faster_than_the_floor(reply: JobState | AIHubError) -> None:
+    _, _, looked = run([reply], poll_interval=0.01, deadline=1500.0)
+    steps = [later - earlier for earlier, later in zip(looked, looked[1:], strict=False)]
+    # The last look before the deadline or the end of the tolerance may come earlier.
+    assert min(steps[:-1]) >= POLL_FLOOR
+
+
+def test_a_failed_poll_is_no_failed_job(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    waited, _, looked = run([state(2), *[unavailable()] * 5, state(2), state(3)])
+    assert waited.outcome is Outcome.ENDED
+    assert len(looked) == 8
+    assert len([r for r in caplog.records if r.levelno == logging.WARNING]) == 1
+    assert any("answers again" in r.getMessage() for r in caplog.records)
+
+
+def test_polls_that_fail_for_longer_than_the_tolerance_end_the_waiting() -> None:
+    error = unavailable()
+    waited, clock, _ = run([state(2), error], poll_tolerance=600.0)
+    assert waited.outcome is Outcome.UNREADABLE
+    assert waited.error is error
+    assert waited.state is not None
+    assert waited.state.status == 2
+    assert 600 <= clock.now - 1000 <= 700
+
+
+def test_a_good_poll_starts_the_tolerance_anew() -> None:
+    replies = ([unavailable()] * 8 + [state(2)]) * 5 + [state(3)]
+    waited, clock, _ = run(replies, poll_tolerance=400.0)
+    assert waited.outcome is Outcome.ENDED
+    assert clock.now - 1000 > 400
+
+
+def test_a_job_that_is_gone_is_not_waited_for_as_long() -> None:
+    waited, clock, _ = run([AIHubNotFoundError("It is gone.")], poll_tolerance=900.0)
+    assert waited.outcome is Outcome.UNREADABLE
+    assert GONE_TOLERANCE <= clock.now - 1000 < 2 * GONE_TOLERANCE
+
+
+def test_retry_after_is_honoured() -> None:
+    _, clock, _ = run([unavailable(120.0), state(3)])
+    assert clock.pauses[0] >= 120
+
+
+def test_the_deadline_ends_the_waiting_after_a_last_look() -> None:
+    waited, clock, looked = run([state(2)], deadline=1100.0)
+    assert waited.outcome is Outcome.DEADLINE
+    assert clock.now == pytest.approx(1100.0)
+    assert looked[-1] == pytest.approx(1100.0)
+
+
+def test_a_job_that_ends_at_its_deadline_has_ended() -> None:
+    clock = Clock()
+    watch = Watch(kind=TRAINING, job_id=12, since=1000.0, deadline=1100.0)
+    waited = wait(lambda: state(3 if clock.now >= 1100 else 2), watch, LOG, sleep=clock.sleep, clock=clock)
+    assert waited.outcome is Outcome.ENDED
+
+
+def test_a_status_that_goes_backwards_or_is_unknown_is_in_progress(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    waited, _, _ = run([state(2), state(1), state(9), state(9), state(2), state(3)])
+    assert waited.outcome is Outcome.ENDED
+    assert len([r for r in caplog.records if "status 9" in r.getMessage()]) == 1
+
+
+def test_the_log_tells_changes_and_signs_of_life_only(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    _, clock, looked = run([state(1), *[state(2)] * 100, state(3)])
+    told = [r.getMessage() for r in caplog.records]
+    assert len(looked) > 100
+    assert sum("is running" in line for line in told) == 1
+    still = sum("is still running" in line for line in told)
+    assert 0 < still <= (clock.now - 1000) / LIFE_LINE
+    assert len(told) == still + 3
+
+
+def test_both_ways_of_waiting_are_the_same() -> None:
+    clock = Clock()
+    replies = iter([state(1), unavailable(), state(2), state(3)])
+
+    async def look() -> JobState | AIHubError:
+        return next(replies)
+
+    async def sleep(seconds: float) -> None:
+        clock.sleep(seconds)
+
+    watch = Watch(kind=TRAINING, job_id=12, since=1000.0)
+    waited = asyncio.run(wait_async(look, watch, LOG, sleep=sleep, clock=clock))
+    assert waited.outcome is Outcome.ENDED
+    assert len(clock.pauses) == 3
