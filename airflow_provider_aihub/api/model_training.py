@@ -33,7 +33,7 @@ _POD = _TRAINING + "/pods/{}"
 
 
 class Framework(StrEnum):
-    """How the instances of a job find each other. The document knows the first two, newer platforms the last three."""
+    """How a job is run. The document knows the first two, newer platforms all but the first."""
 
     MPI_JOB = "MpiJob"
     PYTORCH_JOB = "PyTorchJob"
@@ -84,7 +84,7 @@ class JobSpec(Spec):
     :param image: Container image.
     :param virtual_cluster_id: Id of the virtual cluster to run on.
     :param project_id: Id of the project it belongs to.
-    :param framework: See :class:`Framework`; PyTorchJob, since that is the one that every AIHub has.
+    :param framework: See :class:`Framework`; PyTorchJob, since every AIHub has that one.
     :param sku_cnt: Number of SKUs for each instance, 0 or more; 1.
     :param instances: Number of instances, 1 or more; 1.
     :param enable_ssh: Whether one can log in with SSH; no.
