@@ -23,7 +23,7 @@ def say(text: str = "") -> None:
     print(text, flush=True)  # noqa: T201
 
 
-class Interrupted(Exception):  # noqa: N818 - no error, somebody wants so
+class Interrupted(Exception):
     """Somebody wants the demo to end: Ctrl-C, a signal, a closed terminal."""
 
     def __init__(self, signum: int) -> None:

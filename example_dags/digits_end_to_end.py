@@ -35,7 +35,7 @@ IMAGES = "{{ ti.xcom_pull('prepare_workspace')['images'] }}"
 ON_AIHUB: dict[str, Any] = {
     "image": "registry.local/sklearn:1.7",
     "virtual_cluster": "vc-cpu",
-    "project": "demo",
+    "project": "research",
     "storages": ["datasets", "shared"],
     "estimate_run_time": 600,
 }
@@ -61,17 +61,19 @@ def digits_end_to_end() -> None:
     @task
     def pack_images(search: dict[str, Any], ts_nodash: str = "") -> str:
         """Write the images that were found as a zip, and put it where AIHub can read it."""
+        from airflow_provider_aihub.client.transfer import file_from_path
         from airflow_provider_aihub.hooks.aihub import AIHubHook
 
         hook = AIHubHook()
         with TemporaryDirectory() as folder:
             table, archive = Path(folder, "found.csv"), Path(folder, "digits.zip")
-            hook.download(search["result_url"], table)
+            with table.open("wb") as target:
+                hook.download(search["result_url"], target)
             with table.open(newline="") as rows, zipfile.ZipFile(archive, "w") as images:
                 for row in csv.DictReader(rows):
                     pgm = b"P5 8 8 16\n" + bytes(map(int, row["pixels"].split()))
                     images.writestr(f"{row['split']}/{row['label']}/{int(row['image_id']):04}.pgm", pgm)
-            return hook.upload_to_relay("digits", f"versions/{ts_nodash}.zip", archive).path
+            return hook.upload_to_relay("digits", f"versions/{ts_nodash}.zip", file_from_path(archive)).path
 
     @task
     def create_dataset() -> None:
