@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import html
 import json
+import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Final
 from urllib.parse import SplitResult, quote, urlsplit
 
@@ -80,11 +80,9 @@ class Config:
         object.__setattr__(self, "addresses", addresses)
         for name, token in ((TOKEN, self.token), (S3_RELAY_TOKEN, self.relay_token)):
             if not is_header_value(token):
-                raise AIHubConfigError(
-                    f"The connection's '{name}' holds characters that no token has; enter it anew."
-                )
-        if self.ca_file is not None and not Path(self.ca_file).is_file():
-            raise AIHubConfigError(f"The connection's '{CA_FILE}' names {self.ca_file!r}, which is no file here.")
+                raise AIHubConfigError(f"The connection's '{name}' holds characters that no token has; enter it anew.")
+        if self.ca_file is not None:
+            _check_ca_file(self.ca_file)
         if not 0 < self.timeout < float("inf"):
             raise AIHubConfigError(f"The connection's '{TIMEOUT}' must be a number of seconds above 0.")
 
@@ -181,6 +179,18 @@ def is_header_value(text: str) -> bool:
     return text.isascii() and text.isprintable() and text == text.strip()
 
 
+def _check_ca_file(path: str) -> None:
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(path)
+    except ssl.SSLError:
+        problem = "holds no certificates (PEM)"
+    except OSError as error:
+        problem = f"cannot be read: {error.strerror}"
+    else:
+        return
+    raise AIHubConfigError(f"The connection's '{CA_FILE}' names {path!r}, which {problem}.")
+
+
 def _addresses(environment: str, host: str, port: str, schema: str) -> dict[Service, str]:
     if schema not in ("", "http", "https"):
         raise AIHubConfigError(f"The connection's 'schema' is {schema!r}; it may be 'http' or 'https'.")
@@ -198,9 +208,7 @@ def _addresses(environment: str, host: str, port: str, schema: str) -> dict[Serv
         host = f"[{host}]"
     base = _split(f"{schema or 'http'}://{host}" if bare else host, "host")
     if schema and base.scheme != schema:
-        raise AIHubConfigError(
-            f"The connection's 'host' begins with {base.scheme}:// but its 'schema' is {schema!r}."
-        )
+        raise AIHubConfigError(f"The connection's 'host' begins with {base.scheme}:// but its 'schema' is {schema!r}.")
     if port and base.port not in (None, int(port)):
         raise AIHubConfigError(f"The connection's 'host' says port {base.port} but its 'port' is {port}.")
     if bare and preset and not port and base.port is None and not base.path.strip("/"):

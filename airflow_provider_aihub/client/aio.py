@@ -1,0 +1,233 @@
+"""The asynchronous client, on ``aiohttp``. Nothing in it blocks the event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import TYPE_CHECKING, Any, BinaryIO, Self, TypeVar
+
+from airflow_provider_aihub.api.errors import AIHubError
+from airflow_provider_aihub.api.request import Form, Request
+from airflow_provider_aihub.client.config import Config
+from airflow_provider_aihub.client.endpoints import Endpoints
+from airflow_provider_aihub.client.exchange import authenticate, exchange, valid_token
+from airflow_provider_aihub.client.retry import RetryPolicy, Trouble
+from airflow_provider_aihub.client.steps import (
+    LARGEST_ANSWER,
+    Answer,
+    Failure,
+    Outcome,
+    Send,
+    Sink,
+    Sleep,
+    State,
+    Steps,
+    causes,
+    tls_failure,
+    why,
+)
+from airflow_provider_aihub.client.transfer import CHUNK, Encoder, download, multipart
+
+if TYPE_CHECKING:
+    import aiohttp
+
+T = TypeVar("T")
+
+
+class AsyncAIHubClient(Endpoints):
+    """AIHub, any number of calls at a time, within one event loop.
+
+    Every endpoint is a method: ``await client.get_training(12)``. Proxies, ``.netrc`` and CA bundles that the
+    environment names are not used.
+
+    :param config: Where AIHub is and how to get in.
+    :param policy: How long to keep trying.
+    :param limit: Connections open at a time; further calls wait for one. A call that creates something opens one of
+        its own besides.
+    :param sleep: Waits for a number of seconds.
+    :param clock: Gives Unix time in seconds.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        *,
+        policy: RetryPolicy | None = None,
+        limit: int = 10,
+        sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.config = config
+        self._state = State(config, policy or RetryPolicy(), clock)
+        self._limit = limit
+        self._sleep = sleep
+        self._login = asyncio.Lock()
+        self._opening = asyncio.Lock()
+        self._tls: ssl.SSLContext | None = None
+        self._session: aiohttp.ClientSession | None = None
+
+    @property
+    def user_id(self) -> int | None:
+        """Id of the user, once a login (or the token's ``uid``) has told it; see :meth:`authenticate`."""
+        return self._state.user_id
+
+    async def authenticate(self) -> int | None:
+        """Log in unless there is a token already, and return the user's id where it is known.
+
+        :raises AIHubAuthError: where AIHub refuses the login.
+        """
+        await self._run(valid_token(self._state, self._state.policy))
+        return self.user_id
+
+    async def send(self, request: Request[T], *, policy: RetryPolicy | None = None) -> T:
+        """Carry out a request.
+
+        :param policy: How long to keep trying this one; the client's policy by default.
+        :raises AIHubRequestError: of the kind that says what went wrong.
+        :raises AIHubConfigError: where the configuration lacks an address or a credential for it.
+        """
+        return await self._run(exchange(request, self._state, policy))
+
+    async def download(self, url: str, target: BinaryIO) -> int:
+        """Stream a file, such as a search's ``result_url`` or a pod's log, and return its size in bytes.
+
+        ``target`` is written in a thread. The token goes along only to an address of AIHub's own. See
+        :func:`~.transfer.download`.
+        """
+        return await self._run(download(url, target, self._state))
+
+    async def close(self) -> None:
+        """Close the connections. The client opens new ones when it is used again."""
+        async with self._opening:
+            session, self._session = self._session, None
+            if session is not None:
+                await session.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def _run(self, steps: Steps[T]) -> T:
+        came: Outcome | None = None
+        while True:
+            try:
+                step = steps.send(came)
+            except StopIteration as end:
+                result: T = end.value
+                return result
+            came = None
+            if isinstance(step, Send):
+                came = await self._send(step)
+            elif isinstance(step, Sleep):
+                await self._sleep(step.seconds)
+            else:
+                async with self._login:
+                    await self._run(authenticate(self._state, step))
+
+    async def _send(self, step: Send) -> Outcome:
+        import aiohttp
+        from yarl import URL
+
+        # aiohttp sends what it takes for idempotent, PUT among it, a second time when the connection breaks. It knows
+        # such methods by their capital letters, and writes capital letters in any case.
+        method = step.method.lower() if step.alone else step.method
+        headers: dict[str, str] = dict(step.headers)
+        data: Any = step.body
+        async with AsyncExitStack() as stack:
+            session = await self._shared()
+            if step.alone:
+                session = await stack.enter_async_context(self._open(limit=1))
+            if step.form is not None:
+                encoder = await stack.enter_async_context(_multipart(step.form))
+                headers |= {"Content-Type": encoder.content_type, "Content-Length": str(encoder.len)}
+                data = _pieces(encoder)
+            try:
+                url = URL(step.url, encoded=True)
+                sent = session.request(method, url, headers=headers, data=data, allow_redirects=False)
+                return await _receive(await stack.enter_async_context(sent), step.sink)
+            except (aiohttp.ClientError, OSError) as error:
+                return _failure(error, self.config.timeout)
+
+    async def _shared(self) -> aiohttp.ClientSession:
+        if self._session is not None:
+            return self._session
+        async with self._opening:
+            if self._tls is None:
+                self._tls = await asyncio.to_thread(_tls, self.config)
+            if self._session is None:
+                self._session = self._open(self._limit)
+            return self._session
+
+    def _open(self, limit: int) -> aiohttp.ClientSession:
+        import aiohttp
+
+        assert self._tls is not None, "made before the first session"  # noqa: S101
+        timeout = self.config.timeout
+        return aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=limit, ssl=self._tls),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            timeout=aiohttp.ClientTimeout(total=None, sock_connect=timeout, sock_read=timeout),
+        )
+
+
+def _tls(config: Config) -> ssl.SSLContext:
+    """Trust whom the blocking client trusts. Reading the authorities blocks, for tens of milliseconds."""
+    from requests.utils import DEFAULT_CA_BUNDLE_PATH
+
+    context = ssl.create_default_context(cafile=config.ca_file or DEFAULT_CA_BUNDLE_PATH)
+    if not config.verify:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+@asynccontextmanager
+async def _multipart(form: Form) -> AsyncIterator[Encoder]:
+    encoding = multipart(form)
+    encoder = await asyncio.to_thread(encoding.__enter__)
+    try:
+        yield encoder
+    finally:
+        await asyncio.to_thread(encoding.__exit__, None, None, None)
+
+
+async def _pieces(encoder: Encoder) -> AsyncIterator[bytes]:
+    while piece := await asyncio.to_thread(encoder.read, CHUNK):
+        yield piece
+
+
+async def _receive(response: aiohttp.ClientResponse, sink: Sink | None) -> Outcome:
+    if sink is not None and response.ok:
+        sink.begin()
+        async for piece in response.content.iter_chunked(CHUNK):
+            await asyncio.to_thread(sink.write, piece)
+        return Answer(response.status, response.headers, b"")
+    body = bytearray()
+    async for piece in response.content.iter_any():
+        body += piece
+        if len(body) > LARGEST_ANSWER:
+            return Failure(Trouble.TOO_LARGE, f"it is longer than {LARGEST_ANSWER} bytes")
+    return Answer(response.status, response.headers, bytes(body))
+
+
+def _failure(error: Exception, timeout: float) -> Failure:
+    """Tell whether a request that failed in ``aiohttp`` was sent."""
+    import aiohttp
+
+    for cause in causes(error):
+        if isinstance(cause, AIHubError):
+            raise cause from None
+    if failure := tls_failure(error):
+        return failure
+    if isinstance(error, aiohttp.ConnectionTimeoutError):
+        return Failure(Trouble.UNREACHED, f"no connection within {timeout:g} s")
+    if isinstance(error, aiohttp.ClientConnectorError):
+        return Failure(Trouble.UNREACHED, why(error))
+    if isinstance(error, TimeoutError):
+        return Failure(Trouble.LOST, f"nothing came within {timeout:g} s")
+    return Failure(Trouble.LOST, why(error))

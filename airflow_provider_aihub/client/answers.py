@@ -1,0 +1,235 @@
+"""What an HTTP answer means, and the sentence that says so when it is a bad one."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from pydantic import ValidationError
+
+from airflow_provider_aihub.api.errors import (
+    AIHubAmbiguousSubmit,
+    AIHubAuthError,
+    AIHubBadAnswerError,
+    AIHubExistsError,
+    AIHubNotFoundError,
+    AIHubRejectedError,
+    AIHubRequestError,
+    AIHubUnsupportedError,
+)
+from airflow_provider_aihub.api.request import Auth, Form, Service
+from airflow_provider_aihub.client.config import S3_RELAY_TOKEN, TOKEN, Config
+from airflow_provider_aihub.client.retry import Trouble
+from airflow_provider_aihub.client.steps import Answer, Failure, Sink
+
+LONGEST_QUOTE: Final = 300
+
+DATABASE_ERROR: Final = 3
+REFUSALS: Final[Mapping[int, tuple[type[AIHubRejectedError], str]]] = {
+    2: (AIHubNotFoundError, "check the ids and names given"),
+    8: (AIHubExistsError, "choose another name, or use what exists"),
+}
+"""The envelope's codes that say what is wrong with the request, whatever the HTTP status."""
+
+CHECK_ADDRESS: Final = "check the address in the connection"
+CHECK_LOGIN: Final = "check login and password of the connection"
+UNSUPPORTED: Final = "this AIHub does not offer it"
+LOOK_FIRST: Final = "it may or may not have been done, so look on AIHub before asking again"
+ADVICE: Final[Mapping[Trouble, str]] = {
+    Trouble.UNREACHED: "check the address, and that the service is running",
+    Trouble.UNTRUSTED: "give its authority's certificate as 'ca_file' of the connection, or switch 'verify_tls' off",
+    Trouble.LOST: "ask again later, and see whether AIHub and the network are well",
+    Trouble.SERVER_ERROR: "ask again later, and see whether AIHub is well",
+    Trouble.BUSY: "ask again later, or less often",
+    Trouble.GARBLED: f"{CHECK_ADDRESS}, it may not be that of this service",
+    Trouble.TOO_LARGE: "ask for less at once",
+}
+FAILURES: Final[Mapping[Trouble, str]] = {
+    Trouble.UNREACHED: "could not be reached",
+    Trouble.UNTRUSTED: "could not be trusted",
+    Trouble.LOST: "gave no whole answer",
+    Trouble.TOO_LARGE: "gave no answer of a usable size",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """One HTTP call and what its error messages say of it.
+
+    :param who: Who is asked, as a sentence begins: ``AIHub's model_training``.
+    :param service: The service, or ``None`` for an address outside AIHub.
+    :param url: Address without the query, which may hold what is nobody's business.
+    """
+
+    who: str
+    asks: str
+    service: Service | None
+    method: str
+    url: str
+    query: str = field(default="", repr=False)
+    body: bytes | None = field(default=None, repr=False)
+    form: Form | None = None
+    auth: Auth = Auth.BEARER
+    creates: bool = False
+    sink: Sink | None = None
+
+    def sentence(self, what: str) -> str:
+        """Say what was asked, and what came of it."""
+        return f"{self.who} was asked to {self.asks} ({self.method} {self.url}) and {what}"
+
+    def error(
+        self,
+        kind: type[AIHubRequestError],
+        what: str,
+        advice: str,
+        *,
+        status: int | None = None,
+        code: int | None = None,
+        retry_after: float | None = None,
+    ) -> AIHubRequestError:
+        """Make the error that says it, with what to do about it."""
+        return kind(
+            f"{self.sentence(what)}; {advice}.",
+            service=str(self.service or ""),
+            asks=self.asks,
+            status=status,
+            code=code,
+            retry_after=retry_after,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """An answer, read as far as HTTP and the envelope go.
+
+    :param envelope: The envelope with its ``code`` as a number; ``None`` where the body is none.
+    :param said: What came back, in words, where it was no success.
+    """
+
+    answer: Answer
+    envelope: Mapping[str, Any] | None
+    said: str = ""
+
+    @property
+    def code(self) -> int | None:
+        """The envelope's code."""
+        return None if self.envelope is None else self.envelope["code"]
+
+
+def hear(answer: Answer, call: Call, config: Config, token: str) -> Heard:
+    """Read an answer. ``token`` is the credential that was sent; it must not come up in what is said."""
+    success = 200 <= answer.status < 300
+    if success and call.sink is not None:
+        return Heard(answer, None)
+    envelope = _envelope(answer.body)
+    if success and envelope is not None and envelope["code"] == 0:
+        return Heard(answer, envelope)
+    status = "" if success else f"HTTP {answer.status}"
+    if envelope is not None and envelope["code"] != 0:
+        status += f"{' with ' if status else ''}code {envelope['code']}"
+        words = envelope.get("msg") or ""
+    else:
+        status = status or f"HTTP {answer.status} with something that is no AIHub answer"
+        words = answer.body.decode(errors="replace")
+    quoted = quote(words if isinstance(words, str) else json.dumps(words), config, token)
+    return Heard(answer, envelope, f"answered {status}: {quoted}" if quoted else f"answered {status} and no more")
+
+
+def trouble(heard: Heard, call: Call) -> Trouble | None:
+    """Tell whether an answer leaves the request undone without saying yes or no to it."""
+    status = heard.answer.status
+    if status == 401:
+        return Trouble.UNAUTHORIZED
+    if status == 429:
+        return Trouble.BUSY
+    if (status == 408 or status >= 500) and heard.code not in REFUSALS:
+        return Trouble.SERVER_ERROR
+    if 200 <= status < 300 and heard.envelope is None and call.sink is None:
+        return Trouble.GARBLED
+    return None
+
+
+def failed(failure: Failure, config: Config, token: str) -> str:
+    """Say that no answer came."""
+    return f"{FAILURES[failure.trouble]}: {config.redact(failure.why, token)}"
+
+
+def advice(trouble: Trouble, call: Call, config: Config) -> str:
+    """Say what a person can do about a trouble."""
+    if trouble is not Trouble.UNAUTHORIZED:
+        return ADVICE[trouble]
+    if call.auth is Auth.RELAY:
+        return f"check '{S3_RELAY_TOKEN}' of the connection"
+    if call.service is None:
+        return "it may be read with other credentials only"
+    return CHECK_LOGIN if config.can_log_in else f"the connection's token is no longer good, renew '{TOKEN}'"
+
+
+def refusal(call: Call, heard: Heard, *, optional: bool = False) -> AIHubRequestError:
+    """Make the error for an answer that says no."""
+    status, code = heard.answer.status, heard.code or None
+    if 300 <= status < 400:
+        host = _host(heard.answer.headers.get("Location", ""))
+        what = f"answered with a redirect (HTTP {status}) to {host}, which is not followed"
+        return call.error(AIHubBadAnswerError, what, CHECK_ADDRESS, status=status)
+    unknown_path = status == 405 or (status == 404 and heard.envelope is None)
+    if optional and unknown_path:
+        return call.error(AIHubUnsupportedError, heard.said, UNSUPPORTED, status=status, code=code)
+    is_login = call.auth is Auth.NONE and call.service is Service.USER_SYSTEM
+    if is_login and not unknown_path and code != DATABASE_ERROR:
+        return call.error(AIHubAuthError, heard.said, CHECK_LOGIN, status=status, code=code)
+    if call.service is None and status == 404:
+        return call.error(AIHubNotFoundError, heard.said, "it may have been removed", status=status, code=code)
+    otherwise = (AIHubRejectedError, CHECK_ADDRESS if unknown_path else "check the parameters given")
+    kind, what_to_do = REFUSALS.get(code or 0, otherwise)
+    return call.error(kind, heard.said, what_to_do, status=status, code=code)
+
+
+def unreadable(call: Call, problem: ValueError, status: int, config: Config, token: str) -> AIHubRequestError:
+    """Make the error for a success whose data lacks what it must have."""
+    if isinstance(problem, ValidationError):
+        details = problem.errors(include_url=False, include_context=False, include_input=False)
+        words = "; ".join(f"{'.'.join(map(str, at['loc'])) or 'data'}: {at['msg']}" for at in details)
+    else:
+        words = str(problem)
+    what = f"answered with data that cannot be used: {quote(words, config, token)}"
+    kind, what_to_do = AIHubBadAnswerError, "see whether this AIHub is of another version than the document describes"
+    if call.creates:
+        return call.error(AIHubAmbiguousSubmit, what, LOOK_FIRST, status=status, code=0)
+    return call.error(kind, what, what_to_do, status=status, code=0)
+
+
+def quote(text: str, config: Config, token: str) -> str:
+    """Quote a server's words: without secrets, HTML and control characters, and not at length; "" for nothing."""
+    text = config.redact(text[: 100 * LONGEST_QUOTE], token)
+    text = re.sub(r"(?s)<(style|script)\b.*?</\1>|<[^>]*>", " ", text)
+    text = " ".join("".join(char if char.isprintable() else " " for char in text).split())
+    if len(text) > LONGEST_QUOTE:
+        text = text[:LONGEST_QUOTE] + "..."
+    return f'"{text}"' if text else ""
+
+
+def _envelope(body: bytes) -> dict[str, Any] | None:
+    try:
+        envelope = json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(envelope, dict):
+        return None
+    code = envelope.get("code")
+    if isinstance(code, str) and code.isascii() and code.isdigit():
+        code = envelope["code"] = int(code)
+    return envelope if isinstance(code, int) and not isinstance(code, bool) else None
+
+
+def _host(url: str) -> str:
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname or "a path of the same host", parts.port
+    except ValueError:
+        return "an address that cannot be read"
+    return f"{host}:{port}" if port else host

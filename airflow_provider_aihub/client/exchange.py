@@ -1,0 +1,220 @@
+"""How a request is carried out, without doing any I/O.
+
+The generators here yield what is to be done and are sent what came of it. A transport drives them, blocking or not;
+it knows nothing of AIHub.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+from copy import copy
+from typing import Any, Final, TypeVar
+from urllib.parse import urlencode
+
+from airflow_provider_aihub import __version__
+from airflow_provider_aihub.api import user_system
+from airflow_provider_aihub.api.errors import (
+    AIHubAmbiguousSubmit,
+    AIHubBadAnswerError,
+    AIHubConfigError,
+    AIHubError,
+    AIHubNotFoundError,
+    AIHubParameterError,
+    AIHubRejectedError,
+    AIHubUnsupportedError,
+)
+from airflow_provider_aihub.api.request import Auth, Request
+from airflow_provider_aihub.client import answers
+from airflow_provider_aihub.client.answers import Call, Heard
+from airflow_provider_aihub.client.auth import Token
+from airflow_provider_aihub.client.config import S3_RELAY_TOKEN, TOKEN, is_header_value
+from airflow_provider_aihub.client.retry import Again, LogIn, RetryPolicy, decide, retry_after
+from airflow_provider_aihub.client.steps import Authenticate, Failure, Outcome, Send, Sleep, State, Steps
+
+T = TypeVar("T")
+log = logging.getLogger("airflow_provider_aihub.client")
+
+HEADERS: Final = {"Accept": "application/json", "User-Agent": f"airflow-provider-aihub/{__version__}"}
+
+
+def exchange(request: Request[T], state: State, policy: RetryPolicy | None = None) -> Steps[T]:
+    """Carry out a request; its fallback, where this AIHub does not have its endpoint.
+
+    :param policy: How long to keep trying; the client's own policy by default.
+    :raises AIHubRequestError: of the kind that says what went wrong.
+    :raises AIHubConfigError: where the connection lacks an address or a credential for it.
+    """
+    policy = policy or state.policy
+    if not request.optional:
+        return (yield from _ask(request, state, policy))
+    key, refusal = endpoint(request), None
+    if key not in state.missing:
+        try:
+            return (yield from _ask(request, state, policy))
+        except AIHubRejectedError as error:
+            if error.status not in (404, 405):
+                raise
+            refusal = error
+    if request.fallback is None:
+        if refusal is None:
+            raise _call(request, state).error(AIHubUnsupportedError, "was found not to know it", answers.UNSUPPORTED)
+        if isinstance(refusal, AIHubUnsupportedError):
+            _learn(state, key, "it is not asked for again")
+        raise refusal
+    try:
+        result = yield from exchange(request.fallback, state, policy)
+    except AIHubRejectedError:
+        if isinstance(refusal, AIHubNotFoundError):
+            raise refusal from None
+        raise
+    _learn(state, key, f"{endpoint(request.fallback)} is used instead")
+    return result
+
+
+def valid_token(state: State, policy: RetryPolicy) -> Steps[Token]:
+    """Have a token that is not due for renewal."""
+    while (token := state.token) is None or token.due(state.clock()):
+        yield Authenticate(state.logins, policy)
+    return token
+
+
+def authenticate(state: State, step: Authenticate) -> Steps[None]:
+    """Get a new token. To be run by one at a time; whoever waited meanwhile shares what came of it.
+
+    :raises AIHubAuthError: where the login is refused.
+    :raises AIHubConfigError: where there is nothing to log in with.
+    """
+    if state.logins != step.logins:
+        if state.login_error is not None:
+            raise copy(state.login_error)
+        return
+    config = state.config
+    if not config.can_log_in:
+        raise AIHubConfigError(
+            f"The connection has no credentials; fill in login and password, or '{TOKEN}' in its extra fields."
+        )
+    request = user_system.login(config.username, config.password)
+    try:
+        login = yield from exchange(request, state, step.policy)
+        if not is_header_value(login.token):
+            what, advice = "answered with a token that no header can hold", "see whether AIHub is well"
+            raise _call(request, state).error(AIHubBadAnswerError, what, advice)
+    except AIHubError as error:
+        state.login_error = error
+        state.logins += 1
+        raise
+    state.token = Token.issued(login.token, login.id or None, state.clock())
+    state.login_error = None
+    state.logins += 1
+
+
+def carry(call: Call, state: State, policy: RetryPolicy) -> Steps[Heard]:
+    """Send a call, log in for it, and send it again as the rules of :mod:`~.retry` say, until it is answered."""
+    config, attempt, renewed = state.config, 1, False
+    while True:
+        headers = dict(HEADERS)
+        if call.body is not None:
+            headers["Content-Type"] = "application/json"
+        token = yield from _authorize(call, state, policy, headers)
+        logins = state.logins
+        outcome: Outcome = yield Send(
+            method=call.method,
+            url=call.url + call.query,
+            headers=headers,
+            body=call.body,
+            form=call.form,
+            sink=call.sink,
+            alone=call.creates,
+        )
+        status, wait = None, None
+        if isinstance(outcome, Failure):
+            trouble, what = outcome.trouble, answers.failed(outcome, config, token)
+        else:
+            heard = answers.hear(outcome, call, config, token)
+            found = answers.trouble(heard, call)
+            if found is None:
+                return heard
+            trouble, what, status = found, heard.said, outcome.status
+            wait = retry_after(outcome.headers.get("Retry-After"), state.clock())
+        verdict = decide(
+            trouble,
+            policy=policy,
+            attempt=attempt,
+            creates=call.creates,
+            can_log_in=call.auth is Auth.BEARER and config.can_log_in and not renewed,
+            retry_after=wait,
+            random=state.random,
+        )
+        if isinstance(verdict, LogIn):
+            yield Authenticate(logins, policy)
+            renewed = True
+        elif isinstance(verdict, Again):
+            log.warning("%s; trying again in %.1f s.", call.sentence(what), verdict.seconds)
+            yield Sleep(verdict.seconds)
+            attempt += 1
+        else:
+            advice = answers.advice(trouble, call, config)
+            if verdict.error is AIHubAmbiguousSubmit:
+                advice = answers.LOOK_FIRST
+            elif attempt > 1:
+                what += f" (attempt {attempt})"
+            raise call.error(verdict.error, what, advice, status=status, retry_after=wait)
+
+
+def endpoint(request: Request[Any]) -> str:
+    """Name an endpoint whatever ids are in its path: parts with a digit are ids, but for the API's version."""
+    path = re.sub(r"/(?!v\d+(?:/|$))[^/]*\d[^/]*", "/{}", request.path)
+    return f"{request.method} {path} of {request.service}"
+
+
+def _ask(request: Request[T], state: State, policy: RetryPolicy) -> Steps[T]:
+    call = _call(request, state)
+    heard = yield from carry(call, state, policy)
+    if heard.said or heard.envelope is None:
+        raise answers.refusal(call, heard, optional=request.optional)
+    try:
+        return request.read(heard.envelope.get("data"))
+    except ValueError as error:
+        problem = error
+    token = state.token.value if state.token else ""
+    raise answers.unreadable(call, problem, heard.answer.status, state.config, token)
+
+
+def _call(request: Request[Any], state: State) -> Call:
+    if any(part in (".", "..") for part in request.path.split("/")):
+        raise AIHubParameterError(f"AIHub cannot be asked to {request.asks}: '.' and '..' are no ids or names.")
+    query = {name: str(value) for name, value in request.query.items() if value is not None}
+    return Call(
+        who=f"AIHub's {request.service}",
+        asks=request.asks,
+        service=request.service,
+        method=request.method,
+        url=state.config.address(request.service) + request.path,
+        query=f"?{urlencode(query)}" if query else "",
+        body=None if request.json is None else json.dumps(request.json).encode(),
+        form=request.form,
+        auth=request.auth,
+        creates=request.creates,
+    )
+
+
+def _authorize(call: Call, state: State, policy: RetryPolicy, headers: dict[str, str]) -> Steps[str]:
+    """Put the call's credential into ``headers``, and return it."""
+    if call.auth is Auth.NONE:
+        return ""
+    if call.auth is Auth.RELAY:
+        if not state.config.relay_token:
+            raise AIHubConfigError(f"The connection has no token for the S3 relay; fill in '{S3_RELAY_TOKEN}'.")
+        headers["Token"] = state.config.relay_token
+        return state.config.relay_token
+    token = yield from valid_token(state, policy)
+    headers["Authorization"] = f"Bearer {token.value}"
+    return token.value
+
+
+def _learn(state: State, key: str, consequence: str) -> None:
+    if key not in state.missing:
+        state.missing.add(key)
+        log.info("This AIHub does not have %s; %s.", key, consequence)

@@ -1,0 +1,157 @@
+"""What passes between the shared logic and a transport: things to do, and what came of them."""
+
+from __future__ import annotations
+
+import random
+import socket
+import ssl
+import time
+from collections.abc import Callable, Generator, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final, Protocol, TypeAlias, TypeVar
+
+from airflow_provider_aihub.api.errors import AIHubError
+from airflow_provider_aihub.api.request import Form
+from airflow_provider_aihub.client.auth import Token
+from airflow_provider_aihub.client.config import Config
+from airflow_provider_aihub.client.retry import RetryPolicy, Trouble
+
+T = TypeVar("T")
+
+
+LARGEST_ANSWER: Final = 64 * 2**20
+"""Bytes of an answer that are read into memory."""
+
+NOT_TLS: Final = frozenset({"WRONG_VERSION_NUMBER", "UNSUPPORTED_PROTOCOL", "HTTP_REQUEST"})
+"""What OpenSSL says of a server that does not speak TLS, or none that is spoken here."""
+
+
+class Sink(Protocol):
+    """Where the body of a successful answer goes instead of into memory."""
+
+    def begin(self) -> None:
+        """Drop what an earlier attempt has written."""
+
+    def write(self, data: bytes) -> None:
+        """Take the next piece."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Send:
+    """Send this and answer with an :class:`Answer` or a :class:`Failure`; follow no redirect, try nothing again.
+
+    :param sink: Takes the body of an answer with a 2xx status.
+    :param alone: Use a connection of its own: one that lay idle may die under a request, and for a request that must
+        not be sent twice that would be an answer lost.
+    """
+
+    method: str
+    url: str
+    headers: Mapping[str, str] = field(repr=False)
+    body: bytes | None = field(default=None, repr=False)
+    form: Form | None = None
+    sink: Sink | None = None
+    alone: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Sleep:
+    """Wait this many seconds."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Authenticate:
+    """Run :func:`~.exchange.authenticate` with this, one at a time for a client.
+
+    :param logins: How many logins had ended when this was wanted.
+    """
+
+    logins: int
+    policy: RetryPolicy
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An HTTP answer; the keys of ``headers`` are found in any case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """No HTTP answer; ``why`` is a few words."""
+
+    trouble: Trouble
+    why: str
+
+
+def causes(error: BaseException) -> Iterator[BaseException]:
+    """Give an error and those behind it, as the HTTP libraries nest them."""
+    found: list[BaseException] = [error]
+    for cause in found:
+        yield cause
+        behind = (cause.__cause__, cause.__context__, getattr(cause, "reason", None), *cause.args)
+        found += [other for other in behind if isinstance(other, BaseException) and other not in found]
+
+
+def tls_failure(error: BaseException) -> Failure | None:
+    """Recognise TLS that failed before anything was sent, and that will fail again."""
+    for cause in causes(error):
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return Failure(Trouble.UNTRUSTED, f"its certificate was not accepted, {cause.verify_message}")
+        if isinstance(cause, ssl.SSLError) and cause.reason in NOT_TLS:
+            return Failure(Trouble.UNTRUSTED, f"it speaks no TLS, or another kind ({cause.reason})")
+    return None
+
+
+def why(error: BaseException) -> str:
+    """Say in a few words what went wrong. Messages of the HTTP libraries are not repeated: they hold whole URLs."""
+    chain = list(causes(error))
+    for kinds, words in (
+        (socket.gaierror, "the host name could not be resolved"),
+        (ConnectionRefusedError, "connection refused"),
+        ((ConnectionResetError, BrokenPipeError), "the connection was closed by the other side"),
+    ):
+        if any(isinstance(cause, kinds) for cause in chain):
+            return words
+    said = [cause.strerror for cause in chain if isinstance(cause, OSError) and cause.strerror]
+    return said[-1] if said else f"the connection broke ({type(chain[-1]).__name__})"
+
+
+Outcome: TypeAlias = Answer | Failure
+Steps: TypeAlias = Generator[Send | Sleep | Authenticate, Any, T]
+
+
+@dataclass(slots=True)
+class State:
+    """What a client knows and has learnt.
+
+    :param clock: Gives Unix time in seconds.
+    :param random: Gives numbers from 0 to 1.
+    :param token: The token in use.
+    :param logins: How many logins have ended, well or not.
+    :param login_error: How the last login went wrong.
+    :param missing: The endpoints that this AIHub was found not to have.
+    """
+
+    config: Config
+    policy: RetryPolicy = field(default_factory=RetryPolicy)
+    clock: Callable[[], float] = time.time
+    random: Callable[[], float] = random.random
+    token: Token | None = None
+    logins: int = 0
+    login_error: AIHubError | None = None
+    missing: set[str] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        if self.config.token and not self.config.can_log_in:
+            self.token = Token.given(self.config.token)
+
+    @property
+    def user_id(self) -> int | None:
+        """Id of the user whose token is in use, where it is known by now."""
+        return self.token.user_id if self.token else None

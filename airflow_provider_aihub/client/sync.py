@@ -1,0 +1,196 @@
+"""The blocking client, on ``requests``."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from http.cookiejar import DefaultCookiePolicy
+from typing import TYPE_CHECKING, Any, BinaryIO, Self, TypeVar
+
+from airflow_provider_aihub.api.request import Request
+from airflow_provider_aihub.client.config import Config
+from airflow_provider_aihub.client.endpoints import Endpoints
+from airflow_provider_aihub.client.exchange import authenticate, exchange, valid_token
+from airflow_provider_aihub.client.retry import RetryPolicy, Trouble
+from airflow_provider_aihub.client.steps import (
+    LARGEST_ANSWER,
+    Answer,
+    Failure,
+    Outcome,
+    Send,
+    Sink,
+    Sleep,
+    State,
+    Steps,
+    causes,
+    tls_failure,
+    why,
+)
+from airflow_provider_aihub.client.transfer import CHUNK, download, multipart
+
+if TYPE_CHECKING:
+    import requests
+
+T = TypeVar("T")
+
+
+class AIHubClient(Endpoints):
+    """AIHub, one call at a time. It may be used from several threads.
+
+    Every endpoint is a method: ``client.get_training(12)``. Proxies, ``.netrc`` and CA bundles that the environment
+    names are not used: nothing but the configuration decides where a token goes and whom it is shown to.
+
+    :param config: Where AIHub is and how to get in.
+    :param policy: How long to keep trying.
+    :param sleep: Waits for a number of seconds.
+    :param clock: Gives Unix time in seconds.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        *,
+        policy: RetryPolicy | None = None,
+        sleep: Callable[[float], object] = time.sleep,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.config = config
+        self._state = State(config, policy or RetryPolicy(), clock)
+        self._sleep = sleep
+        self._login = threading.Lock()
+        self._opening = threading.Lock()
+        self._session: requests.Session | None = None
+
+    @property
+    def user_id(self) -> int | None:
+        """Id of the user, once a login (or the token's ``uid``) has told it; see :meth:`authenticate`."""
+        return self._state.user_id
+
+    def authenticate(self) -> int | None:
+        """Log in unless there is a token already, and return the user's id where it is known.
+
+        :raises AIHubAuthError: where AIHub refuses the login.
+        """
+        self._run(valid_token(self._state, self._state.policy))
+        return self.user_id
+
+    def send(self, request: Request[T], *, policy: RetryPolicy | None = None) -> T:
+        """Carry out a request.
+
+        :param policy: How long to keep trying this one; the client's policy by default.
+        :raises AIHubRequestError: of the kind that says what went wrong.
+        :raises AIHubConfigError: where the configuration lacks an address or a credential for it.
+        """
+        return self._run(exchange(request, self._state, policy))
+
+    def download(self, url: str, target: BinaryIO) -> int:
+        """Stream a file, such as a search's ``result_url`` or a pod's log, and return its size in bytes.
+
+        The token goes along only to an address of AIHub's own. See :func:`~.transfer.download`.
+        """
+        return self._run(download(url, target, self._state))
+
+    def close(self) -> None:
+        """Close the connections. The client opens new ones when it is used again."""
+        with self._opening:
+            session, self._session = self._session, None
+        if session is not None:
+            session.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _run(self, steps: Steps[T]) -> T:
+        came: Outcome | None = None
+        while True:
+            try:
+                step = steps.send(came)
+            except StopIteration as end:
+                result: T = end.value
+                return result
+            came = None
+            if isinstance(step, Send):
+                came = self._send(step)
+            elif isinstance(step, Sleep):
+                self._sleep(step.seconds)
+            else:
+                with self._login:
+                    self._run(authenticate(self._state, step))
+
+    def _send(self, step: Send) -> Outcome:
+        import requests
+        import urllib3
+
+        headers, timeout = dict(step.headers), self.config.timeout
+        with ExitStack() as stack:
+            session = stack.enter_context(self._open()) if step.alone else self._shared()
+            data: Any = step.body
+            if step.form is not None:
+                data = stack.enter_context(multipart(step.form))
+                headers["Content-Type"] = data.content_type
+            try:
+                response = stack.enter_context(
+                    session.request(
+                        step.method,
+                        step.url,
+                        headers=headers,
+                        data=data,
+                        timeout=timeout,
+                        allow_redirects=False,
+                        stream=True,
+                    )
+                )
+                return _receive(response, step.sink)
+            except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
+                return _failure(error, timeout)
+
+    def _shared(self) -> requests.Session:
+        with self._opening:
+            if self._session is None:
+                self._session = self._open()
+            return self._session
+
+    def _open(self) -> requests.Session:
+        import requests
+
+        session = requests.Session()
+        session.trust_env = False
+        session.verify = (self.config.ca_file or True) if self.config.verify else False
+        session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+        return session
+
+
+def _receive(response: requests.Response, sink: Sink | None) -> Outcome:
+    pieces = response.iter_content(CHUNK)
+    if sink is not None and response.ok:
+        sink.begin()
+        for piece in pieces:
+            sink.write(piece)
+        return Answer(response.status_code, response.headers, b"")
+    body = bytearray()
+    for piece in pieces:
+        body += piece
+        if len(body) > LARGEST_ANSWER:
+            return Failure(Trouble.TOO_LARGE, f"it is longer than {LARGEST_ANSWER} bytes")
+    return Answer(response.status_code, response.headers, bytes(body))
+
+
+def _failure(error: Exception, timeout: float) -> Failure:
+    """Tell whether a request that failed in ``requests`` was sent."""
+    from urllib3.exceptions import ConnectTimeoutError, NewConnectionError, ReadTimeoutError
+
+    if failure := tls_failure(error):
+        return failure
+    for cause in causes(error):
+        if isinstance(cause, NewConnectionError):
+            return Failure(Trouble.UNREACHED, why(error))
+        if isinstance(cause, ConnectTimeoutError):
+            return Failure(Trouble.UNREACHED, f"no connection within {timeout:g} s")
+        if isinstance(cause, ReadTimeoutError):
+            return Failure(Trouble.LOST, f"nothing came within {timeout:g} s")
+    return Failure(Trouble.LOST, why(error))

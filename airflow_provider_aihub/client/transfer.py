@@ -1,0 +1,164 @@
+"""Files on their way to and from AIHub, a piece at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import BinaryIO, Final, Protocol
+from urllib.parse import urljoin, urlsplit
+
+from airflow_provider_aihub.api.errors import AIHubParameterError, AIHubUnavailable
+from airflow_provider_aihub.api.request import Auth, File, Form
+from airflow_provider_aihub.client import answers
+from airflow_provider_aihub.client.answers import Call
+from airflow_provider_aihub.client.config import origin
+from airflow_provider_aihub.client.exchange import carry
+from airflow_provider_aihub.client.steps import State, Steps
+
+CHUNK: Final = 256 * 1024
+"""Bytes that are read or written at once."""
+
+MOST_REDIRECTS: Final = 5
+
+
+def file_from_path(path: str | Path) -> File:
+    """Describe a local file for an upload. It is opened anew for each attempt.
+
+    :raises AIHubParameterError: where there is no such file, it is a folder, or it may not be read.
+    """
+    path = Path(path)
+    try:
+        with path.open("rb"):
+            size = path.stat().st_size
+    except OSError as error:
+        problem = error.strerror
+    else:
+        return File(name=path.name, open=lambda: path.open("rb"), size=size)
+    raise AIHubParameterError(f"The file {str(path)!r} cannot be sent: {problem}.")
+
+
+class Encoder(Protocol):
+    """A multipart body that is made while it is read."""
+
+    content_type: str
+    len: int
+
+    def read(self, size: int = -1, /) -> bytes: ...
+
+
+@contextmanager
+def multipart(form: Form) -> Iterator[Encoder]:
+    """Open the files of a form and encode it while it is read.
+
+    :raises AIHubParameterError: where a file cannot be opened, or turns out shorter than it was said to be.
+    """
+    from requests_toolbelt import MultipartEncoder  # type: ignore[import-untyped]
+
+    with ExitStack() as stack:
+        parts: list[tuple[str, object]] = list(form.fields.items())
+        for field_name, file in form.files.items():
+            try:
+                content = stack.enter_context(file.open())
+            except OSError as error:
+                problem = error.strerror
+            else:
+                part = (file.name, _Content(file, content), "application/octet-stream")
+                parts.append((field_name, part))
+                continue
+            raise AIHubParameterError(f"The file {file.name!r} cannot be sent: {problem}.")
+        yield MultipartEncoder(parts)
+
+
+class _Content:
+    """A file as the encoder wants it: ``len`` is what remains. It gives neither more nor less than was promised."""
+
+    def __init__(self, file: File, content: BinaryIO) -> None:
+        self._file = file
+        self._content = content
+        self.len = file.size
+
+    def read(self, size: int = -1) -> bytes:
+        data = self._content.read(self.len if size < 0 else min(size, self.len))
+        if not data and self.len:
+            raise AIHubParameterError(f"The file {self._file.name!r} became shorter while it was sent.")
+        self.len -= len(data)
+        return data
+
+
+@dataclass(slots=True)
+class _Target:
+    """A file that is written anew when an attempt has to be repeated."""
+
+    call: Call
+    file: BinaryIO
+    size: int = 0
+    start: int | None = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.start = self.file.tell() if self.file.seekable() else None
+
+    def begin(self) -> None:
+        if self.size and self.start is None:
+            what, advice = f"broke off after {self.size} bytes", "read it again from its beginning"
+            raise self.call.error(AIHubUnavailable, what, advice)
+        if self.size and self.start is not None:
+            self.file.seek(self.start)
+            self.file.truncate()
+        self.size = 0
+
+    def write(self, data: bytes) -> None:
+        self.file.write(data)
+        self.size += len(data)
+
+
+def download(url: str, target: BinaryIO, state: State) -> Steps[int]:
+    """Stream what is at a URL into a file, and return its size in bytes.
+
+    The token goes along only where the URL has the scheme, host and port of one of AIHub's own services, and then no
+    redirect is followed. Elsewhere redirects are followed, never with the token.
+
+    :param target: A binary file open for writing. Where it cannot be rewound, an answer that breaks off in the middle
+        is an error at once.
+    :raises AIHubParameterError: where the URL is none that can be read.
+    :raises AIHubRequestError: of the kind that says what went wrong.
+    """
+    call = _call(url, with_token=_checked(url, state))
+    for _ in range(MOST_REDIRECTS):
+        sink = _Target(call, target)
+        heard = yield from carry(replace(call, sink=sink), state, state.policy)
+        status = heard.answer.status
+        if 200 <= status < 300:
+            return sink.size
+        location = heard.answer.headers.get("Location")
+        if not 300 <= status < 400 or not location or call.auth is Auth.BEARER:
+            break
+        url = urljoin(url, location)
+        _checked(url, state)
+        call = _call(url, with_token=False)
+    raise answers.refusal(call, heard)
+
+
+def _checked(url: str, state: State) -> bool:
+    try:
+        origin(url)
+    except ValueError:
+        pass
+    else:
+        return state.config.takes_token(url)
+    raise AIHubParameterError("Only http and https URLs can be downloaded, and what was given is none.")
+
+
+def _call(url: str, *, with_token: bool) -> Call:
+    parts = urlsplit(url)
+    host = (parts.hostname or "") + (f":{parts.port}" if parts.port else "")
+    return Call(
+        who="AIHub" if with_token else f"The file server {host}",
+        asks="give a file",
+        service=None,
+        method="GET",
+        url=f"{parts.scheme}://{host}{parts.path}",
+        query=f"?{parts.query}" if parts.query else "",
+        auth=Auth.BEARER if with_token else Auth.NONE,
+    )
