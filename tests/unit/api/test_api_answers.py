@@ -393,6 +393,15 @@ def test_a_token_is_in_no_repr_and_no_error() -> None:
     assert "hunter2" not in str(raised.value)
 
 
+def test_what_may_hold_secrets_is_in_no_repr() -> None:
+    secret = {"command": "run --token hunter2", "envs": [{"key": "TOKEN", "value": "hunter2"}]}
+    training = read_training({**TRAINING, **secret})
+    assert (training.command, training.envs[0].value) == ("run --token hunter2", "hunter2")
+    assert "hunter2" not in repr(training) + repr(training.envs)
+    run = read_run({**RUN, "params": secret["envs"], "task_nodes": [{"params": {"input": "hunter2"}}]})
+    assert "hunter2" not in repr(run)
+
+
 def test_a_page_without_rows() -> None:
     assert read_pods({"total": 0, "page_size": 20, "page_num": 1, "data": None}) == Page([], 0, 20, 1)
 
