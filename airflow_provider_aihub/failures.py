@@ -4,26 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cache
+from typing import Any
 
 from airflow.providers.common.compat.sdk import AirflowFailException
 
 from airflow_provider_aihub.api.errors import AIHubError
 
-
-@cache
-def _final(kind: type[AIHubError]) -> type[AIHubError]:
-    return type(kind.__name__, (kind, AirflowFailException), {"__doc__": kind.__doc__, "__module__": kind.__module__})
+_final_kinds: dict[str, Any] = {}
 
 
 def as_task_failure(error: AIHubError) -> AIHubError:
     """Give the error to raise from a task: of the same type, and failing it for good where no retry can mend it."""
-    if error.final and not isinstance(error, AirflowFailException):
-        failure = _final(type(error)).__new__(_final(type(error)))
-        failure.args = error.args
-        failure.__dict__.update(error.__dict__)
-        return failure.with_traceback(error.__traceback__)
-    return error
+    if not error.final or isinstance(error, AirflowFailException):
+        return error
+    kind = type(error)
+    if kind.__name__ not in _final_kinds:
+        namespace = {"__doc__": kind.__doc__, "__module__": kind.__module__}
+        _final_kinds[kind.__name__] = type(kind.__name__, (kind, AirflowFailException), namespace)
+    final_kind = _final_kinds[kind.__name__]
+    failure: AIHubError = final_kind.__new__(final_kind)
+    failure.args = error.args
+    failure.__dict__.update(error.__dict__)
+    return failure.with_traceback(error.__traceback__)
 
 
 @contextmanager

@@ -7,13 +7,12 @@ in place and a trigger on an event loop wait in exactly the same way.
 from __future__ import annotations
 
 import asyncio
-import logging
 import random
 import time
 from collections.abc import Awaitable, Callable, Generator
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import cast
+from typing import Any, Protocol, cast
 
 from airflow_provider_aihub.api.errors import AIHubError, AIHubNotFoundError, AIHubRequestError
 from airflow_provider_aihub.api.jobs import JobId, JobKind, JobState, Phase
@@ -47,6 +46,13 @@ class Watch:
     poll_interval: float = 30.0
     deadline: float | None = None
     poll_tolerance: float = 900.0
+
+
+class Log(Protocol):
+    """A logger, the standard library's or Airflow's."""
+
+    def info(self, message: str, /, *args: Any) -> Any: ...
+    def warning(self, message: str, /, *args: Any) -> Any: ...
 
 
 class Look:
@@ -86,7 +92,7 @@ Waiting = Generator[Look | Pause, "JobState | AIHubError | None", Waited]
 
 def follow(
     watch: Watch,
-    log: logging.Logger,
+    log: Log,
     *,
     clock: Callable[[], float] = time.time,
     jitter: Callable[[], float] = random.random,
@@ -147,7 +153,7 @@ def follow(
 def wait(
     look: Callable[[], JobState | AIHubError],
     watch: Watch,
-    log: logging.Logger,
+    log: Log,
     *,
     sleep: Callable[[float], None] = time.sleep,
     clock: Callable[[], float] = time.time,
@@ -172,7 +178,7 @@ def wait(
 async def wait_async(
     look: Callable[[], Awaitable[JobState | AIHubError]],
     watch: Watch,
-    log: logging.Logger,
+    log: Log,
     *,
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     clock: Callable[[], float] = time.time,
@@ -191,7 +197,7 @@ async def wait_async(
         return cast(Waited, end.value)
 
 
-def _tell_change(log: logging.Logger, called: str, state: JobState, age: float) -> None:
+def _tell_change(log: Log, called: str, state: JobState, age: float) -> None:
     if state.phase is Phase.UNKNOWN:
         log.warning(
             "%s has status %d, which this provider does not know; it counts as in progress", called, state.status

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 
 from airflow.providers.common.compat.sdk import BaseHook
 
 from airflow_provider_aihub.api.errors import AIHubError
 from airflow_provider_aihub.client.config import Config
-from airflow_provider_aihub.client.endpoints import BlockingSender
+from airflow_provider_aihub.client.endpoints import Endpoints
 from airflow_provider_aihub.client.sync import AIHubClient
 from airflow_provider_aihub.client.waiting import POLL_POLICY
 from airflow_provider_aihub.provider_info import CONN_FIELDS, UI_FIELD_BEHAVIOUR
@@ -41,7 +41,7 @@ def config_from(connection: Connection, extra: dict[str, Any]) -> Config:
     )
 
 
-class AIHubHook(BlockingSender, BaseHook):
+class AIHubHook(Endpoints, BaseHook):
     """Calls AIHub with what an Airflow connection says, blocking.
 
     Every endpoint is a method: ``hook.get_training(12)``, ``hook.create_dataset(spec)``. They raise
@@ -87,7 +87,7 @@ class AIHubHook(BlockingSender, BaseHook):
         except AIHubError as error:
             return error
 
-    def download(self, url: str, target: Sink) -> int:
+    def download(self, url: str, target: BinaryIO) -> int:
         """Stream a file, such as a search's ``result_url``, into ``target`` and give its size in bytes.
 
         The token goes along only to an address of AIHub's own.

@@ -9,7 +9,7 @@ from airflow_provider_aihub.api.errors import AIHubParameterError
 from airflow_provider_aihub.operators.base import JobOperator
 
 if TYPE_CHECKING:
-    from airflow_provider_aihub.api.request import Request
+    from airflow_provider_aihub.api.request import File, Request
     from airflow_provider_aihub.operators.record import Marker
 
 
@@ -77,7 +77,6 @@ class EvalImportOperator(JobOperator):
     def create_request(self, marker: Marker) -> Request[int]:  # noqa: ARG002 - an evaluation has no description
         """Check the parameters and find the files."""
         from airflow_provider_aihub.api.evaluation import EvaluationSpec, import_evaluation
-        from airflow_provider_aihub.client.transfer import file_from_path
 
         spec = EvaluationSpec.build(
             model_name=self.model_name,
@@ -88,7 +87,7 @@ class EvalImportOperator(JobOperator):
             gallery_dataset_name=self.gallery_dataset_name,
             user_id=self.user_id or 1,
         )
-        files = file_from_path("model_file", self.model_file), file_from_path("pred_file", self.pred_file)
+        files = _file("model_file", self.model_file), _file("pred_file", self.pred_file)
         if not self.user_id:
             user_id = self.hook.user_id
             if user_id is None:
@@ -97,3 +96,12 @@ class EvalImportOperator(JobOperator):
                 )
             spec = spec.model_copy(update={"user_id": user_id})
         return import_evaluation(spec, *files)
+
+
+def _file(parameter: str, path: str) -> File:
+    from airflow_provider_aihub.client.transfer import file_from_path
+
+    try:
+        return file_from_path(path)
+    except AIHubParameterError as error:
+        raise AIHubParameterError(f"{parameter}: {error}") from None

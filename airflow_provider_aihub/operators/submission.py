@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from airflow_provider_aihub.api.errors import (
     AIHubUnsupportedError,
 )
 from airflow_provider_aihub.api.jobs import JobId, JobKind, JobState, Phase
+from airflow_provider_aihub.client.waiting import Log
 from airflow_provider_aihub.operators.record import Entry, Job, Marker, Record
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ class Submission:
     reference: Callable[[int], JobId]
     resubmit: bool
     stop_cleared: bool
-    log: logging.Logger
+    log: Log
     sleep: Callable[[float], None] = time.sleep
 
     def create(self, request: Request[int]) -> Job:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from io import RawIOBase
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 from airflow_provider_aihub.api.errors import AIHubError
 from airflow_provider_aihub.operators.base import JobOperator
@@ -93,14 +94,14 @@ class WarehouseSearchOperator(JobOperator):
     def _count(self, url: str) -> int | None:
         rows = CsvRows()
         try:
-            self.hook.download(url, rows)
+            self.hook.download(url, cast("BinaryIO", rows))
         except AIHubError as error:
             self.log.warning("The rows of the result could not be counted: %s", error)
             return None
         return max(rows.count - 1, 0)
 
 
-class CsvRows:
+class CsvRows(RawIOBase):
     """Counts the rows of a CSV that is written to it, the header among them, without keeping it."""
 
     def __init__(self) -> None:
@@ -113,7 +114,7 @@ class CsvRows:
         """Number of rows so far."""
         return self._ends + self._partial
 
-    def write(self, data: bytes) -> int:
+    def write(self, data: Any) -> int:
         """Take the next piece."""
         for index, part in enumerate(data.split(b'"')):
             # Each quotation mark opens or closes a quoted field; a doubled one does both.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from functools import partial
-from typing import Any, Literal, TypedDict
+from typing import Any, TypedDict
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
@@ -25,11 +25,11 @@ _USER_ACTION = "__airflow_user_action__"
 class JobEvent(TypedDict):
     """What the trigger tells the task.
 
-    ``outcome`` says why the waiting ended; ``phase`` and ``status`` what the job was last seen in, where it was seen;
+    ``outcome``, one of :class:`~airflow_provider_aihub.client.waiting.Outcome`, says why the waiting ended; ``phase`` and ``status`` what the job was last seen in, where it was seen;
     ``error`` and ``error_type`` why it could not be read or stopped.
     """
 
-    outcome: Literal["ended", "deadline", "unreadable"]
+    outcome: str
     job_id: JobId
     phase: str | None
     status: int | None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Iterable
+from itertools import pairwise
 
 import pytest
 
@@ -89,7 +90,7 @@ def test_polls_come_quickly_at_first_and_stretch_to_the_interval() -> None:
     assert POLL_FLOOR <= clock.pauses[0] <= POLL_FLOOR * 1.1
     assert clock.pauses[-1] >= 30
     assert max(clock.pauses) <= 33
-    assert all(later >= earlier * 0.9 for earlier, later in zip(clock.pauses, clock.pauses[1:], strict=False))
+    assert all(later >= earlier * 0.9 for earlier, later in pairwise(clock.pauses))
 
 
 def test_an_old_job_is_not_polled_quickly_again_by_a_new_triggerer() -> None:
@@ -112,7 +113,7 @@ def test_an_old_job_is_not_polled_quickly_again_by_a_new_triggerer() -> None:
 )
 def test_nothing_is_polled_faster_than_the_floor(reply: JobState | AIHubError) -> None:
     _, _, looked = run([reply], poll_interval=0.01, deadline=1500.0)
-    steps = [later - earlier for earlier, later in zip(looked, looked[1:], strict=False)]
+    steps = [later - earlier for earlier, later in pairwise(looked)]
     # The last look before the deadline or the end of the tolerance may come earlier.
     assert min(steps[:-1]) >= POLL_FLOOR
 

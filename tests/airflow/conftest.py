@@ -1,0 +1,52 @@
+"""An AIHub for the tests of operators, and the connection to it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from airflow_provider_aihub.emulator import Emulator
+
+
+@pytest.fixture(scope="session")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data folder for the emulator's warehouse."""
+    folder = tmp_path_factory.mktemp("warehouse")
+    (folder / "meta.csv").write_text('object_name,width,note\nbig,2000,"a\nb"\nsmall,10,\nhuge,3000,"say ""hi"""\n')
+    (folder / "feature_lib_1.csv").write_text("image_url,label\nhttp://x/1.jpg,red car\nhttp://x/2.jpg,blue bus\n")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def platform_server(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
+    with Emulator(home=tmp_path_factory.mktemp("aihub"), data=data) as emulator:
+        yield emulator
+
+
+@pytest.fixture(scope="session")
+def document_server(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
+    with Emulator(home=tmp_path_factory.mktemp("aihub-d"), data=data, api="document") as emulator:
+        yield emulator
+
+
+@pytest.fixture
+def aihub(platform_server: Emulator, monkeypatch: pytest.MonkeyPatch) -> Emulator:
+    """An AIHub of the newer platform, behind the connection ``aihub_default``."""
+    monkeypatch.setenv("AIRFLOW_CONN_AIHUB_DEFAULT", platform_server.connection_json())
+    return platform_server
+
+
+@pytest.fixture
+def document(document_server: Emulator, monkeypatch: pytest.MonkeyPatch) -> Emulator:
+    """An AIHub that has the document's API only, behind the connection ``aihub_default``."""
+    monkeypatch.setenv("AIRFLOW_CONN_AIHUB_DEFAULT", document_server.connection_json())
+    return document_server
+
+
+@pytest.fixture
+def new_name() -> str:
+    """A name that nothing has yet."""
+    return f"n{uuid4().hex[:12]}"

@@ -1,0 +1,108 @@
+"""A task instance through its tries, without a scheduler: what the worker and the triggerer would do, in one process."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable
+from typing import Any
+
+from airflow.providers.common.compat.sdk import TaskDeferred
+
+from airflow_provider_aihub.operators.base import JobOperator
+from airflow_provider_aihub.triggers.job import JobTrigger
+
+
+class Store:
+    """Airflow's task state store, in memory; it takes what Airflow's would."""
+
+    def __init__(self) -> None:
+        self.values: dict[str, str] = {}
+        self.history: list[str] = []
+
+    def get(self, key: str, default: Any = None) -> Any:
+        return json.loads(self.values[key]) if key in self.values else default
+
+    def set(self, key: str, value: Any) -> None:
+        self.values[key] = json.dumps(value)
+        self.history.append(value["state"])
+
+    def delete(self, key: str) -> None:
+        self.values.pop(key, None)
+        self.history.append("deleted")
+
+
+class TaskInstance:
+    """What a task's code sees of its task instance."""
+
+    def __init__(self, task_id: str, map_index: int = -1) -> None:
+        self.dag_id, self.run_id, self.task_id, self.map_index = "dag", "manual__1", task_id, map_index
+        self.try_number = 0
+        self.max_tries = 0
+        self.xcoms: dict[str, Any] = {}
+
+    def xcom_push(self, key: str, value: Any) -> None:
+        self.xcoms[key] = json.loads(json.dumps(value))
+
+
+class TaskLife:
+    """Runs an operator's tries, each from a new instance, as Airflow does.
+
+    :param make: Makes the operator.
+    :param remembers: Whether Airflow has a task state store (3.3).
+    """
+
+    def __init__(self, make: Callable[[], JobOperator], *, remembers: bool = True, map_index: int = -1) -> None:
+        self.make = make
+        self.store = Store() if remembers else None
+        self.ti = TaskInstance(make().task_id, map_index)
+        self.deferrals = 0
+
+    @property
+    def context(self) -> Any:
+        context: dict[str, Any] = {"ti": self.ti}
+        if self.store is not None:
+            context["task_state_store"] = self.store
+        return context
+
+    def start(self) -> Any:
+        """Begin a try; gives the result, or the trigger that the task has deferred to."""
+        self.ti.try_number += 1
+        try:
+            return self.make().execute(self.context)
+        except TaskDeferred as deferred:
+            self.deferrals += 1
+            assert deferred.method_name == "execute_complete"
+            assert not deferred.kwargs
+            assert isinstance(deferred.trigger, JobTrigger)
+            return deferred.trigger
+
+    def try_once(self) -> Any:
+        """Run a try to its end, through the triggerer if it defers."""
+        came = self.start()
+        while isinstance(came, JobTrigger):
+            came = self.resume(came)
+        return came
+
+    def resume(self, trigger: JobTrigger) -> Any:
+        """Let the trigger run and the task go on."""
+        event = asyncio.run(self._event(trigger))
+        json.dumps(event)
+        try:
+            return self.make().execute_complete(self.context, event)
+        except TaskDeferred as deferred:
+            self.deferrals += 1
+            return deferred.trigger
+
+    def clear(self) -> None:
+        """Clear the task, as a person does in the UI."""
+        self.ti.max_tries = self.ti.try_number + self.make().retries
+
+    @staticmethod
+    async def _event(trigger: JobTrigger) -> Any:
+        path, arguments = trigger.serialize()
+        assert path == f"{JobTrigger.__module__}.{JobTrigger.__name__}"
+        again = JobTrigger(**json.loads(json.dumps(arguments)))
+        events = [event async for event in again.run()]
+        assert len(events) == 1
+        return events[0].payload

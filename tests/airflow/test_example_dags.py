@@ -1,0 +1,61 @@
+"""Every example DAG runs, deferrable as it is written, against the emulator."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from demo.local_aihub import LocalAIHub
+
+ROOT = Path(__file__).resolve().parents[2]
+FILES = sorted(ROOT.glob("example_dags/*.py"))
+
+JOBS_EXPECTED = {
+    "/data-warehouse/api/v1/searches": ["digits", "example"],
+    "/model-training-platform/api/v1/trainings": ["digits-train", "example"],
+    "/quota-schedule-management/api/v1/tasks": ["digits-predict", "example"],
+}
+
+
+@pytest.fixture(scope="module")
+def aihub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalAIHub]:
+    with LocalAIHub(tmp_path_factory.mktemp("aihub")) as aihub:
+        yield aihub
+
+
+@pytest.fixture(scope="module")
+def states(aihub: LocalAIHub, tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, str]]:
+    home = tmp_path_factory.mktemp("airflow")
+    result = home / "states.json"
+    env = {key: value for key, value in os.environ.items() if not key.startswith("AIRFLOW_")}
+    env |= {
+        "AIRFLOW_HOME": str(home),
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        "AIRFLOW__CORE__DAGS_FOLDER": str(ROOT / "example_dags"),
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home / 'airflow.db'}",
+        "AIRFLOW_CONN_AIHUB_DEFAULT": aihub.connection,
+        "NO_PROXY": "127.0.0.1,localhost",
+    }
+    program = [sys.executable, str(Path(__file__).with_name("run_dags.py")), str(result), *map(str, FILES)]
+    done = subprocess.run(program, env=env, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stdout[-5000:] + done.stderr[-5000:]
+    return json.loads(result.read_text())
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+def test_every_task_succeeds(file: Path, states: dict[str, dict[str, str]]) -> None:
+    assert set(states[file.stem].values()) == {"success"}, states[file.stem]
+
+
+@pytest.mark.parametrize("path", JOBS_EXPECTED)
+@pytest.mark.usefixtures("states")
+def test_each_dag_left_one_successful_job(aihub: LocalAIHub, path: str) -> None:
+    jobs = aihub.read(path, page_size=100, page_num=1)["data"]
+    assert sorted(job["name"] for job in jobs) == JOBS_EXPECTED[path]
+    assert {job["status"] for job in jobs} == {3}
