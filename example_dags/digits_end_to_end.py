@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import csv
 import json
-import re
 import shutil
 import zipfile
 from contextlib import suppress
@@ -21,6 +20,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from airflow.providers.common.compat.sdk import Param, dag, task
+
 from airflow_provider_aihub.operators.dataset import DatasetVersionOperator
 from airflow_provider_aihub.operators.evaluation import EvalImportOperator
 from airflow_provider_aihub.operators.quota_task import QuotaTaskOperator
@@ -53,13 +53,13 @@ def digits_end_to_end() -> None:
     """Train and evaluate a classifier of handwritten digits."""
     find_images = WarehouseSearchOperator(
         task_id="find_images",
-        name="digits-{{ ts_nodash }}",
+        name="digits",
         sql="digits/training_images.sql",
         deferrable=True,
     )
 
     @task
-    def pack_images(search: dict[str, Any], ts_nodash: str = "") -> str:
+    def pack_images(search: dict[str, Any]) -> str:
         """Write the images that were found as a zip, and put it where AIHub can read it."""
         from airflow_provider_aihub.client.transfer import file_from_path
         from airflow_provider_aihub.hooks.aihub import AIHubHook
@@ -73,7 +73,7 @@ def digits_end_to_end() -> None:
                 for row in csv.DictReader(rows):
                     pgm = b"P5 8 8 16\n" + bytes(map(int, row["pixels"].split()))
                     images.writestr(f"{row['split']}/{row['label']}/{int(row['image_id']):04}.pgm", pgm)
-            return hook.upload_to_relay("digits", f"versions/{ts_nodash}.zip", file_from_path(archive)).path
+            return hook.upload_to_relay("digits", f"search-{search['id']}.zip", file_from_path(archive)).path
 
     @task
     def create_dataset() -> None:
@@ -95,12 +95,12 @@ def digits_end_to_end() -> None:
     )
 
     @task
-    def prepare_workspace(version: dict[str, Any], run_id: str = "") -> dict[str, str]:
+    def prepare_workspace(version: dict[str, Any]) -> dict[str, str]:
         """Put the scripts of this run on the shared storage, and say where everything is."""
         from airflow_provider_aihub.hooks.aihub import AIHubHook
 
         storages = {storage.name: Path(storage.path) for storage in AIHubHook().list_storages()}
-        workspace = storages["shared"] / "digits" / re.sub(r"[^\w.-]", "_", run_id)
+        workspace = storages["shared"] / version["dataset_version"]
         workspace.mkdir(parents=True, exist_ok=True)
         for script in SCRIPTS.glob("*.py"):
             shutil.copy(script, workspace)
@@ -108,7 +108,7 @@ def digits_end_to_end() -> None:
 
     train = TrainingOperator(
         task_id="train",
-        name="digits-train-{{ ts_nodash }}",
+        name="digits-train",
         command=f"cd {WORKSPACE} && python train.py --images {IMAGES}/train --model model.pkl",
         job_timeout=timedelta(minutes=10),
         deferrable=True,
@@ -117,7 +117,7 @@ def digits_end_to_end() -> None:
 
     predict = QuotaTaskOperator(
         task_id="predict",
-        name="digits-predict-{{ ts_nodash }}",
+        name="digits-predict",
         command=(
             f"cd {WORKSPACE} && python predict.py --images {IMAGES}/test --model model.pkl"
             " --predictions predictions.jsonl --metrics metrics.json"
@@ -131,7 +131,7 @@ def digits_end_to_end() -> None:
 
     import_evaluation = EvalImportOperator(
         task_id="import_evaluation",
-        model_name="digits-{{ ts_nodash }}",
+        model_name="digits",
         model_type="face",
         epoch=1,
         dataset_name=DATASET,

@@ -17,7 +17,7 @@ def example_dataset_version() -> None:
     """Upload three texts and make them a dataset version."""
 
     @task
-    def upload(ts_nodash: str = "") -> str:
+    def upload() -> str:
         """Make sure that the dataset exists, and put the data where AIHub can read it."""
         from airflow_provider_aihub.api.dataset_management import DatasetSpec
         from airflow_provider_aihub.api.errors import AIHubExistsError
@@ -32,7 +32,7 @@ def example_dataset_version() -> None:
             with zipfile.ZipFile(archive, "w") as texts:
                 for number in range(3):
                     texts.writestr(f"{number}.txt", f"Text number {number}.\n")
-            return hook.upload_to_relay("examples", f"texts/{ts_nodash}.zip", file_from_path(archive)).path
+            return hook.upload_to_relay("examples", "texts.zip", file_from_path(archive)).path
 
     DatasetVersionOperator(
         task_id="make_version",

@@ -12,7 +12,7 @@ def example_quota_task() -> None:
     """Run an inference with high priority."""
     QuotaTaskOperator(
         task_id="infer",
-        name="example-{{ ts_nodash }}",
+        name="example",
         command="echo inferring",
         image="registry.local/pytorch:2.9",
         virtual_cluster="vc-cpu",

@@ -14,7 +14,7 @@ def example_training() -> None:
     """Train with two environment variables and one storage."""
     TrainingOperator(
         task_id="train",
-        name="example-{{ ts_nodash }}",
+        name="example",
         command='echo "training for $EPOCHS epochs with learning rate $LEARNING_RATE"',
         image="registry.local/pytorch:2.9",
         virtual_cluster="vc-cpu",

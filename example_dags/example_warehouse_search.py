@@ -22,7 +22,7 @@ def example_warehouse_search() -> None:
     """Find the images of one digit."""
     search = WarehouseSearchOperator(
         task_id="search",
-        name="example-{{ ts_nodash }}",
+        name="example",
         sql="SELECT image_id, label FROM digits WHERE label = {{ params.label }}",
         deferrable=True,
     )

@@ -1,0 +1,93 @@
+"""The flagship DAG in a real Airflow, with the waiting done in a real triggerer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from demo.local_aihub import LocalAIHub
+from demo.real_airflow import RealAirflow
+
+DAGS = Path(__file__).resolve().parents[2] / "example_dags"
+DAG_ID = "digits_end_to_end"
+WAITING = {
+    "find_images": "/data-warehouse/api/v1/searches",
+    "make_version": "/dataset-mng/api/v2/dataset-versions",
+    "train": "/model-training-platform/api/v1/trainings",
+    "predict": "/quota-schedule-management/api/v1/tasks",
+}
+"""The tasks that wait for a job, and where AIHub lists the jobs of that kind."""
+
+
+@dataclass
+class Run:
+    """One run of the flagship DAG that has ended."""
+
+    airflow: RealAirflow
+    aihub: LocalAIHub
+    run_id: str = ""
+    seen: dict[str, list[str]] = field(default_factory=dict)
+    """For each task, the states in which it was seen, in order."""
+
+    def result(self, task_id: str, key: str = "return_value") -> Any:
+        return self.airflow.xcom(DAG_ID, self.run_id, task_id, key)
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
+    home = tmp_path_factory.mktemp("flagship")
+    with LocalAIHub(home / "emulator") as aihub:
+        env = {"AIRFLOW_CONN_AIHUB_DEFAULT": aihub.connection}
+        with RealAirflow(home / "airflow", DAGS, env) as airflow:
+            run = Run(airflow, aihub, airflow.trigger(DAG_ID))
+            for tasks in airflow.watch(DAG_ID, run.run_id):
+                for task in tasks:
+                    states = run.seen.setdefault(task["task_id"], [])
+                    if task["state"] and task["state"] not in states[-1:]:
+                        states.append(task["state"])
+            yield run
+
+
+def test_every_task_succeeds(run: Run) -> None:
+    ended = {task_id: states[-1] for task_id, states in run.seen.items()}
+    failed = [task_id for task_id, state in ended.items() if state == "failed"]
+    assert set(ended.values()) == {"success"}, [run.airflow.log(DAG_ID, run.run_id, task).tail() for task in failed]
+    assert run.airflow.run_state(DAG_ID, run.run_id) == "success"
+
+
+@pytest.mark.parametrize("task_id", WAITING)
+def test_waiting_is_done_in_the_triggerer(run: Run, task_id: str) -> None:
+    assert "deferred" in run.seen[task_id]
+    assert run.airflow.log(DAG_ID, run.run_id, task_id).deferred
+
+
+@pytest.mark.parametrize("task_id", WAITING)
+def test_aihub_has_exactly_one_job_for_a_task(run: Run, task_id: str) -> None:
+    jobs = run.aihub.read(WAITING[task_id], page_size=100, page_num=1)["data"]
+    assert [(job["id"], job["status"]) for job in jobs] == [(run.result(task_id, "job_id"), 3)]
+    assert run.result(task_id)["id"] == run.result(task_id, "job_id")
+
+
+def test_the_evaluation_is_imported_once(run: Run) -> None:
+    assert run.result("import_evaluation") == {"id": 1}
+
+
+def test_the_model_is_good(run: Run) -> None:
+    assert 0.9 < run.result("check_accuracy") <= 1
+
+
+def test_the_results_say_what_was_done(run: Run) -> None:
+    assert run.result("find_images")["result_count"] == 1797
+    version = run.result("make_version")
+    assert (version["dataset_version"], version["data_count"]) == ("digits/V1", 1797)
+
+
+def test_no_secret_is_in_the_logs(run: Run) -> None:
+    secrets = [run.aihub.address["password"], run.aihub.address["relay_token"]]
+    for file in run.airflow.home.rglob("*.log"):
+        text = file.read_text(errors="replace")
+        assert not any(secret in text for secret in secrets), file
