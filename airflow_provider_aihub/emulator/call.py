@@ -1,0 +1,120 @@
+"""One request to a service, and how services say what they serve."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable, Collection, Iterable
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+from aiohttp import BodyPartReader, web
+from yarl import URL
+
+from .aihub import AIHub
+from .answers import Refused, page
+from .auth import User
+from .fields import Fields, Query
+from .store import Row
+
+
+class Call:
+    """A request, with what a handler needs to answer it.
+
+    :param user: Who asks. Handlers of open routes must not use it.
+    """
+
+    def __init__(self, hub: AIHub, request: web.Request, user: User | None) -> None:
+        self.hub = hub
+        self.request = request
+        self._user = user
+
+    @property
+    def user(self) -> User:
+        if self._user is None:
+            raise RuntimeError("an open route asked who the user is")
+        return self._user
+
+    @property
+    def query(self) -> Query:
+        return Query(self.request.query)
+
+    def id(self, name: str = "id") -> int:
+        """A number from the path."""
+        return Query(self.request.match_info).integer(name)
+
+    async def body(self) -> Fields:
+        """:raises Refused: The body is no JSON object."""
+        try:
+            values = json.loads(await self.request.read())
+        except ValueError:
+            raise Refused("the body is no JSON") from None
+        return Fields(values)
+
+    def page(self, rows: Iterable[Row], show: Callable[[Row], Any]) -> dict[str, Any]:
+        """The page of rows that the query asks for, each shown as an answer."""
+        query = self.query
+        size = query.integer("page_size", 20, minimum=1)
+        found = page(rows, size, query.integer("page_num", 1, minimum=1))
+        return {**found, "data": [show(row) for row in found["data"]]}
+
+    def link(self, path: Path | str) -> str:
+        """A link to a file in the emulator's folder, for the host by which the client knows the emulator; empty where
+        there is no file."""
+        if not path:
+            return ""
+        file = self.hub.home.path / path
+        host = self.request.url.host or "127.0.0.1"
+        return str(URL.build(scheme="http", host=host, port=self.hub.port)) + self.hub.links.to(file)
+
+    def matches(self, row: Row, names: Collection[str]) -> bool:
+        """Whether a row has what the query asks for: ``name`` as a part of its name, the other fields exactly."""
+        query = self.query
+        if "name" in names and query.text("name", "") not in row["name"]:
+            return False
+        return all(row[name] == query.integer(name) for name in names if name != "name" and query.given(name))
+
+    def optional_user(self, fields: Fields, name: str) -> User:
+        """The user whose id a request gives, or else the one who asks."""
+        number = fields.integer(name, self.user.id)
+        if number not in self.hub.credentials.users:
+            raise Refused(f"user {number} not found", 2)
+        return self.hub.credentials.users[number]
+
+
+class Route(NamedTuple):
+    """An endpoint.
+
+    :param source: ``D`` for the OpenAPI document, ``P`` for what only the newer platform has.
+    :param open: It asks for no token, or for another one than the login gives.
+    :param message: Whether the envelope of its answers has a ``msg``.
+    """
+
+    source: Literal["D", "P"]
+    method: str
+    path: str
+    handler: Callable[[Call], Awaitable[Any]]
+    open: bool = False
+    message: bool = True
+
+
+def public(row: Row, leave_out: Collection[str] = ()) -> Row:
+    """A row without the emulator's own fields."""
+    return {name: value for name, value in row.items() if name[0] != "_" and name not in leave_out}
+
+
+async def save_part(part: BodyPartReader, path: Path) -> int:
+    """Write one part of a multipart body to a file as it comes in; a half one is not left behind.
+
+    :return: Its size in bytes.
+    """
+    # A megabyte at a time is quicker to hand to the operating system than to a thread.
+    path.parent.mkdir(parents=True, exist_ok=True)
+    size = 0
+    try:
+        with path.open("wb") as file:
+            while chunk := await part.read_chunk(1 << 20):
+                size += file.write(chunk)
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise
+    return size

@@ -1,0 +1,95 @@
+"""The emulator's folder, and links to files in it."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote
+
+from .answers import Refused
+
+FILES = "/files"
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """Where the emulator keeps what it has."""
+
+    path: Path
+
+    @property
+    def credentials(self) -> Path:
+        return self.path / "credentials.json"
+
+    @property
+    def certificate(self) -> Path:
+        return self.path / "relay-ca.pem"
+
+    @property
+    def certificate_key(self) -> Path:
+        return self.path / "relay-key.pem"
+
+    @property
+    def database(self) -> Path:
+        return self.path / "aihub.sqlite"
+
+    def folder(self, *parts: str) -> Path:
+        """A folder in here, made when it is missing."""
+        folder = self.path.joinpath(*parts)
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
+
+    def relative(self, path: Path) -> str:
+        return path.relative_to(self.path).as_posix()
+
+
+class Links:
+    """Paths of links that need no token: each is signed, so a link opens the one file that it was made for."""
+
+    def __init__(self, home: Home, secret: str) -> None:
+        self._home = home
+        self._secret = secret.encode()
+
+    def to(self, path: Path) -> str:
+        """The path part of a link to a file in the emulator's folder."""
+        name = self._home.relative(path)
+        return f"{FILES}/{self._sign(name)}/{quote(name)}"
+
+    def open(self, signature: str, name: str) -> Path | None:
+        """The file that a link leads to; ``None`` where the emulator did not make the link."""
+        if not hmac.compare_digest(signature.encode(), self._sign(name).encode()):
+            return None
+        return self._home.path / name
+
+    def _sign(self, name: str) -> str:
+        return hmac.new(self._secret, name.encode(), hashlib.sha256).hexdigest()[:24]
+
+
+class Buckets:
+    """The S3 buckets behind the relay: a folder each, an object per file."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def place(self, bucket: str, key: str) -> Path:
+        """Where an object lies.
+
+        :raises Refused: The bucket or key is empty or would lead out of its folder.
+        """
+        if not re.fullmatch(r"[a-z0-9][a-z0-9.-]{1,62}", bucket) or ".." in bucket:
+            raise Refused("bucket must be 3 to 63 of the characters a-z, 0-9, '.' and '-'")
+        parts = key.split("/")
+        if any(part in ("", ".", "..") or "\0" in part or "\\" in part for part in parts) or len(key) > 1024:
+            raise Refused("key must be a path of names parted by '/', without '..'")
+        return self._folder.joinpath(bucket, *parts)
+
+    def find(self, address: str) -> Path:
+        """The file or folder behind ``s3://bucket/key`` or ``s3://bucket``.
+
+        :raises Refused: The address is none.
+        """
+        bucket, _, key = address.removeprefix("s3://").rstrip("/").partition("/")
+        return self.place(bucket, key) if key else self.place(bucket, "object").parent

@@ -1,0 +1,67 @@
+"""Putting the files of a dataset version in place."""
+
+from __future__ import annotations
+
+import shutil
+import stat
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+
+
+class UnpackError(Exception):
+    """The files cannot be had; the message says why."""
+
+
+def unpack_zip(archive: Path, target: Path) -> None:
+    """Unpack a zip file into an empty folder.
+
+    :raises UnpackError: It is no zip file, or holds a name that leads out of the folder, or a link.
+    """
+    try:
+        with zipfile.ZipFile(archive) as zipped:
+            for entry in zipped.infolist():
+                name = PurePosixPath(entry.filename)
+                if name.is_absolute() or ".." in name.parts or "\\" in entry.filename:
+                    raise UnpackError(f"The zip file holds {entry.filename!r}, which leads out of its folder.")
+                if stat.S_ISLNK(entry.external_attr >> 16):
+                    raise UnpackError(f"The zip file holds {entry.filename!r}, which is a link.")
+            zipped.extractall(target)
+    except (zipfile.BadZipFile, NotImplementedError, RuntimeError) as error:
+        raise UnpackError(f"{archive.name} cannot be unpacked: {error}.") from None
+
+
+def copy_folder(source: Path, target: Path) -> None:
+    """Copy all files below a folder; links are left out, since they can lead anywhere."""
+    for path in _files(source):
+        place = target / path.relative_to(source)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(path, place)
+
+
+def write_index(folder: Path, index: Path) -> tuple[int, int]:
+    """Write ``path`` and ``size`` of all files below a folder to a Parquet file.
+
+    :return: Number of files, bytes of all.
+    """
+    import duckdb
+
+    paths = list(_files(folder))
+    names = [path.relative_to(folder).as_posix() for path in paths]
+    sizes = [path.stat().st_size for path in paths]
+    with duckdb.connect(":memory:") as con:
+        con.execute(
+            "CREATE TABLE files AS SELECT unnest(?::VARCHAR[]) AS path, unnest(?::BIGINT[]) AS size", [names, sizes]
+        )
+        con.table("files").write_parquet(str(index))
+    return len(paths), sum(sizes)
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    for path in sorted(folder.iterdir()):
+        if path.is_symlink():
+            continue
+        if path.is_dir():
+            yield from _files(path)
+        elif path.is_file():
+            yield path

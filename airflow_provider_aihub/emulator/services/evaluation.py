@@ -1,0 +1,83 @@
+"""Import of evaluations."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import secrets
+import shutil
+from pathlib import Path
+from typing import Any
+
+from aiohttp import BodyPartReader
+
+from ..answers import Refused
+from ..call import Call, Route, save_part
+
+TEXTS = ("model_name", "model_type", "epoch", "dataset_name", "id_dataset_name", "gallery_dataset_name", "user_id")
+FILES = ("model_file", "pred_file")
+MODEL_TYPES = ("3", "4", "5")
+
+
+async def import_result(call: Call) -> Any:
+    if not call.request.content_type.startswith("multipart/"):
+        raise Refused("the body must be a multipart form")
+    folder = call.hub.home.folder("evaluations", f".incoming-{secrets.token_hex(8)}")
+    try:
+        texts, files = await _receive(call, folder)
+        for name in TEXTS:
+            if not texts.get(name):
+                raise Refused(f"{name} is required")
+        if texts["model_type"] not in MODEL_TYPES:
+            raise Refused(f"model_type must be one of {', '.join(MODEL_TYPES)}")
+        if texts["user_id"] not in map(str, call.hub.credentials.users):
+            raise Refused(f"user {texts['user_id']} not found", 2)
+        for name in FILES:
+            if name not in files:
+                raise Refused(f"{name} is required")
+        pred_file = folder / files["pred_file"]["name"]
+        predictions = await asyncio.get_running_loop().run_in_executor(None, _count_lines, pred_file)
+        row = call.hub.store.evaluations.add(
+            {**texts, "files": files, "predictions": predictions, "created_at": call.hub.clock.ms()}
+        )
+        kept = folder.with_name(str(row["id"]))
+        folder.rename(kept)
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    return {"id": row["id"]}
+
+
+async def _receive(call: Call, folder: Path) -> tuple[dict[str, str], dict[str, dict[str, Any]]]:
+    texts: dict[str, str] = {}
+    files: dict[str, dict[str, Any]] = {}
+    async for part in await call.request.multipart():
+        if not isinstance(part, BodyPartReader):
+            continue
+        if part.name in FILES and part.filename:
+            name = f"{part.name}-{re.sub(r'[^A-Za-z0-9._-]', '_', part.filename)[-100:]}"
+            files[part.name] = {"name": name, "size": await save_part(part, folder / name)}
+        elif part.name in TEXTS:
+            texts[part.name] = await part.text()
+    return texts, files
+
+
+def _count_lines(path: Path) -> int:
+    count = 0
+    with path.open("rb") as file:
+        for number, line in enumerate(file, start=1):
+            if not line.strip():
+                continue
+            try:
+                json.loads(line)
+            except ValueError:
+                raise Refused(f"pred_file is no JSON Lines file: line {number} is no JSON") from None
+            count += 1
+    if not count:
+        raise Refused("pred_file holds no predictions")
+    return count
+
+
+PREFIX = "/api/v2/tasks"
+ROUTES = [Route("D", "POST", f"{PREFIX}/import_result", import_result)]

@@ -1,0 +1,161 @@
+"""Workflow runs."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from ..answers import Refused, not_found
+from ..call import Call, Route, public
+from ..fields import Fields
+from ..jobs.workflows import ENDED, FAILED, TERMINATED, new_nodes
+from ..settings import PROJECTS, Pipeline, PipelineVersion
+from ..store import Row
+
+PLATFORM_FIELDS = ("username", "project", "node_virtual_clusters", "avg_gpu_util", "total_gpu_time", "use_cache")
+
+
+async def create(call: Call) -> Any:
+    body = await call.body()
+    pipeline, version = _pipeline(call, body.integer("pipeline_id"), body.integer("pipeline_version_id"))
+    # The newer platform wants a project, the document does not know of any.
+    project = body.integer("project_id") if call.hub.platform else 1
+    if project not in PROJECTS:
+        raise not_found(f"project {project}")
+    owner = call.optional_user(body, "user_id")
+    row = {
+        "name": body.text("name"),
+        "description": body.text("description", ""),
+        "pipeline_id": pipeline.id,
+        "pipeline_name": pipeline.name,
+        "pipeline_version_id": version.id,
+        "pipeline_version_name": version.name,
+        "finished_at": 0,
+        "created_at": call.hub.clock.ms(),
+        "params": body.pairs("params"),
+        "user_id": owner.id,
+        "username": owner.name,
+        "project": {"id": project, "name": PROJECTS[project]},
+        "node_virtual_clusters": _placement(call, body, {node.name for node in version.nodes}),
+        "use_cache": body.boolean("use_cache", False),
+        "avg_gpu_util": 0,
+        "total_gpu_time": 0,
+    }
+    return {"id": call.hub.workflows.submit(row, new_nodes(version))["id"]}
+
+
+async def get(call: Call) -> Any:
+    return _show(call, call.hub.store.runs.get(call.id()))
+
+
+async def find(call: Call) -> Any:
+    rows = (row for row in call.hub.store.runs.newest() if call.matches(row, ("name", "user_id", "status")))
+    return call.page(rows, lambda row: _show(call, row))
+
+
+async def stop(call: Call) -> Any:
+    row = call.hub.store.runs.get(call.id())
+    call.hub.workflows.stop(row, call.user)
+    return _show(call, row)
+
+
+async def retry(call: Call) -> Any:
+    row = call.hub.store.runs.get(call.id())
+    if row["status"] not in (FAILED, TERMINATED):
+        raise Refused(f"workflow run {row['id']} has neither failed nor been terminated")
+    call.hub.workflows.retry(row)
+    return _show(call, row)
+
+
+async def resubmit(call: Call) -> Any:
+    old = call.hub.store.runs.get(call.id())
+    _, version = _pipeline(call, old["pipeline_id"], old["pipeline_version_id"])
+    left_out = ("id", "task_nodes", "status", "started_at")
+    row = {**public(old, left_out), "created_at": call.hub.clock.ms(), "finished_at": 0}
+    return _show(call, call.hub.workflows.submit(row, new_nodes(version)))
+
+
+async def log(call: Call) -> Any:
+    row = call.hub.store.runs.get(call.id())
+    pod = call.request.match_info["pod_name"]
+    node = next((node for node in row["task_nodes"] if node["pod_name"] == pod), None)
+    if node is None:
+        raise not_found(f"pod {pod} of workflow run {row['id']}")
+    file = call.hub.workflows.log_file(row, node)
+    file.touch()
+    return {"log": file.read_text(errors="replace"), "log_s3_url": call.link(file)}
+
+
+def _pipeline(call: Call, pipeline_id: int, version_id: int) -> tuple[Pipeline, PipelineVersion]:
+    pipeline = next((item for item in call.hub.settings.pipelines if item.id == pipeline_id), None)
+    if pipeline is None:
+        raise not_found(f"pipeline {pipeline_id}")
+    version = next((item for item in pipeline.versions if item.id == version_id), None)
+    if version is None:
+        raise not_found(f"pipeline version {version_id} of pipeline {pipeline_id}")
+    return pipeline, version
+
+
+def _placement(call: Call, body: Fields, nodes: set[str]) -> list[dict[str, Any]]:
+    clusters = {cluster.id for cluster in call.hub.settings.clusters}
+    placement = []
+    for item in body.objects("node_virtual_clusters", []):
+        cluster, names = item.integer("virtual_cluster_id"), item.texts("nodes")
+        if cluster not in clusters:
+            raise not_found(f"virtual cluster {cluster}")
+        for name in names:
+            if name not in nodes:
+                raise not_found(f"node {name}")
+        placement.append({"virtual_cluster_id": cluster, "nodes": names})
+    return placement
+
+
+def _show(call: Call, row: Row) -> Row:
+    hub = call.hub
+    end = row["finished_at"] if row["status"] in ENDED else hub.clock.ms()
+    shown = public(row, () if hub.platform else (*PLATFORM_FIELDS, "user_id"))
+    first = next(node["name"] for node in row["task_nodes"] if not node["dependencies"])
+    return {
+        **shown,
+        "duration": max(0, end - row["started_at"]) // 1000,
+        "task_nodes": [_show_node(call, row, node, node["name"] == first) for node in row["task_nodes"]],
+    }
+
+
+def _show_node(call: Call, row: Row, node: Row, first: bool) -> Row:
+    # Input and output are text in AIHub, the text "null" where there is nothing.
+    shown = public(node, () if call.hub.platform else ("task_id",))
+    shown["params"] = {"input": _as_text(row["params"]) if first else "null", "output": "null"}
+    if call.hub.platform:
+        clusters = {cluster.id: cluster.name for cluster in call.hub.settings.clusters}
+        placed = (
+            clusters.get(item["virtual_cluster_id"], "")
+            for item in row["node_virtual_clusters"]
+            if node["name"] in item["nodes"]
+        )
+        shown.update(
+            namespace="workflow",
+            module_id=0,
+            module_version="",
+            use_cache=row["use_cache"],
+            virtual_cluster=next(placed, ""),
+            avg_gpu_util=0,
+        )
+    return shown
+
+
+def _as_text(params: list[dict[str, str]]) -> str:
+    return json.dumps(params, ensure_ascii=False) if params else "null"
+
+
+PREFIX = "/workflow-center/api/v1"
+ROUTES = [
+    Route("D", "POST", f"{PREFIX}/runs", create),
+    Route("D", "POST", f"{PREFIX}/runs/{{id}}", get),
+    Route("P", "GET", f"{PREFIX}/runs/{{id}}", get),
+    Route("P", "GET", f"{PREFIX}/runs", find),
+    Route("P", "PUT", f"{PREFIX}/runs/{{id}}/stop", stop),
+    Route("P", "PUT", f"{PREFIX}/runs/{{id}}/retry", retry),
+    Route("P", "PUT", f"{PREFIX}/runs/{{id}}/resubmit", resubmit),
+    Route("P", "GET", f"{PREFIX}/runs/{{id}}/tasks/{{pod_name}}/logs", log),
+]

@@ -1,0 +1,247 @@
+"""What an emulator is told at its start, and what it has when told nothing."""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+GPU_TYPES = {1: "A800", 2: "4090", 3: "3090", 4: "2080", 5: "unknown"}
+CATEGORIES = {1: "training", 2: "inference", 3: "debugging", 4: "special"}
+PROJECTS = {1: "default", 2: "research"}
+DAY = 86400.0
+
+
+class SettingsError(ValueError):
+    """The emulator cannot start as it was told to; the message is one sentence."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cluster:
+    """A virtual cluster.
+
+    :param capacity: How many SKUs fit at the same time, over all nodes.
+    :param cpu: CPUs of one SKU.
+    :param memory: Memory of one SKU in GiB.
+    :param gpu_type: A number of :data:`GPU_TYPES`.
+    :param gpu_memory: GPU memory of one SKU in GiB; 0 for a SKU without a GPU.
+    :param network: 0 other, 1 RoCE, 2 IB.
+    :param nodes: Names of its nodes.
+    """
+
+    id: int
+    name: str
+    capacity: int = 64
+    cpu: int = 8
+    memory: int = 64
+    gpu_type: int = 5
+    gpu_memory: int = 0
+    network: int = 0
+    nodes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not self.nodes:
+            object.__setattr__(self, "nodes", (f"{self.name}-node-1", f"{self.name}-node-2"))
+
+    def address(self, node: str) -> str:
+        """An address for a node, made up."""
+        return f"10.{min(self.id, 255)}.0.{self.nodes.index(node) + 1}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Node:
+    """One node of a pipeline: a command that runs once all nodes in ``dependencies`` have succeeded."""
+
+    name: str
+    command: str
+    dependencies: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PipelineVersion:
+    id: int
+    name: str
+    nodes: tuple[Node, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pipeline:
+    """A workflow and its versions."""
+
+    id: int
+    name: str
+    versions: tuple[PipelineVersion, ...]
+
+
+CLUSTERS = (
+    Cluster(id=1, name="vc-cpu", capacity=64, cpu=1, memory=4),
+    Cluster(id=2, name="vc-4090", capacity=32, cpu=8, memory=64, gpu_type=2, gpu_memory=24),
+    Cluster(id=3, name="vc-a800", capacity=64, cpu=16, memory=128, gpu_type=1, gpu_memory=80, network=2),
+)
+PIPELINES = (
+    Pipeline(
+        id=1,
+        name="greet",
+        versions=(
+            PipelineVersion(id=1, name="V1", nodes=(Node(name="greet", command='echo "hello ${name:-world}"'),)),
+        ),
+    ),
+    Pipeline(
+        id=2,
+        name="prepare-train-report",
+        versions=(
+            PipelineVersion(
+                id=2,
+                name="V1",
+                nodes=(
+                    Node(name="prepare", command='echo "preparing ${dataset:-nothing}"'),
+                    Node(name="train", command="sleep 1", dependencies=("prepare",)),
+                    Node(name="report", command="echo done", dependencies=("train",)),
+                ),
+            ),
+        ),
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """
+    :param home: The folder in which everything is kept; the same folder again continues where the last start ended.
+    :param data: Folder with the tables of the data warehouse, one CSV or Parquet file each.
+    :param api: ``platform`` serves all of the API, ``document`` only what AIHub's OpenAPI document has.
+    :param users: Passwords by name.
+    :param host: Address to listen on.
+    :param port: Port for HTTP, 0 for a free one.
+    :param relay_port: Port for the S3 relay (HTTPS), 0 for a free one.
+    :param port_per_service: Whether each service also gets a port of its own.
+    :param allow_remote: Must be true for an address that other machines can reach: the emulator runs commands.
+    :param token_lifetime: Seconds until a token expires.
+    :param storages: Folders by name, besides ``datasets`` and ``shared``.
+    :param speed: How much faster than ours the emulator's time runs.
+    """
+
+    home: Path
+    data: Path | None = None
+    api: Literal["platform", "document"] = "platform"
+    users: Mapping[str, str] = field(default_factory=dict, repr=False)
+    host: str = "127.0.0.1"
+    port: int = 0
+    relay_port: int = 0
+    port_per_service: bool = False
+    allow_remote: bool = False
+    token_lifetime: float = 7 * DAY
+    storages: Mapping[str, Path] = field(default_factory=dict)
+    clusters: tuple[Cluster, ...] = CLUSTERS
+    pipelines: tuple[Pipeline, ...] = PIPELINES
+    speed: float = 1.0
+
+    def __post_init__(self) -> None:
+        if self.api not in ("platform", "document"):
+            raise SettingsError(f"api must be platform or document, not {self.api!r}.")
+        if not self.allow_remote and not _loopback(self.host):
+            raise SettingsError(
+                f"{self.host} can be reached from other machines, and the emulator runs the commands it is sent: "
+                "ask for it with --allow-remote."
+            )
+        for name, folder in {"data": self.data, **self.storages}.items():
+            if folder is not None and not folder.is_dir():
+                raise SettingsError(f"The folder {folder} ({name}) does not exist.")
+        if not self.speed > 0 or not self.token_lifetime > 0:
+            raise SettingsError("The speed and the lifetime of tokens must be above 0.")
+
+
+def _loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def read_clusters(path: Path) -> tuple[Cluster, ...]:
+    """Virtual clusters from a JSON file: a list of objects with the fields of :class:`Cluster`.
+
+    :raises SettingsError: The file is missing or does not hold that.
+    """
+    with _reading(path, "clusters"):
+        clusters = tuple(Cluster(**{**entry, "nodes": tuple(entry.get("nodes", ()))}) for entry in read_json(path))
+        _unique(cluster.id for cluster in clusters)
+        _unique(cluster.name for cluster in clusters)
+        if any(cluster.gpu_type not in GPU_TYPES for cluster in clusters):
+            raise ValueError(f"gpu_type must be one of {', '.join(map(str, GPU_TYPES))}")
+        return clusters
+
+
+def read_pipelines(path: Path) -> tuple[Pipeline, ...]:
+    """Pipelines from a JSON file: a list of ``{id, name, versions: [{id, name, nodes: [{name, command,
+    dependencies}]}]}``.
+
+    :raises SettingsError: The file is missing or does not hold that, or nodes depend on each other in a circle.
+    """
+    with _reading(path, "pipelines"):
+        pipelines = tuple(
+            Pipeline(
+                id=entry["id"], name=entry["name"], versions=tuple(_version(version) for version in entry["versions"])
+            )
+            for entry in read_json(path)
+        )
+        _unique(pipeline.id for pipeline in pipelines)
+        _unique(version.id for pipeline in pipelines for version in pipeline.versions)
+        return pipelines
+
+
+def read_json(path: Path) -> Any:
+    """:raises SettingsError: The file cannot be read or is no JSON."""
+    try:
+        return json.loads(path.read_text())
+    except OSError as error:
+        raise SettingsError(f"{path} cannot be read: {error.strerror}.") from None
+    except ValueError as error:
+        raise SettingsError(f"{path} is no JSON: {error}.") from None
+
+
+def _version(entry: Mapping[str, Any]) -> PipelineVersion:
+    nodes = tuple(
+        Node(name=node["name"], command=node["command"], dependencies=tuple(node.get("dependencies", ())))
+        for node in entry["nodes"]
+    )
+    _unique(node.name for node in nodes)
+    if not nodes:
+        raise ValueError(f"version {entry['name']} has no nodes")
+    done: set[str] = set()
+    while len(done) < len(nodes):
+        ready = {node.name for node in nodes if node.name not in done and done.issuperset(node.dependencies)}
+        if not ready:
+            left = ", ".join(node.name for node in nodes if node.name not in done)
+            raise ValueError(f"the nodes {left} wait for each other or for a node that is not there")
+        done |= ready
+    return PipelineVersion(id=entry["id"], name=entry["name"], nodes=nodes)
+
+
+def _unique(values: Iterable[object]) -> None:
+    seen: set[object] = set()
+    for value in values:
+        if value in seen:
+            raise ValueError(f"{value!r} is there twice")
+        seen.add(value)
+
+
+class _reading:  # noqa: N801 - reads as a statement
+    """Turns what is wrong with a file into one sentence that names it."""
+
+    def __init__(self, path: Path, what: str) -> None:
+        self._path, self._what = path, what
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, SettingsError):
+            return
+        if isinstance(error, KeyError):
+            raise SettingsError(f"{self._path} does not hold {self._what}: the field {error} is missing.") from None
+        if isinstance(error, TypeError | ValueError | AttributeError):
+            raise SettingsError(f"{self._path} does not hold {self._what}: {error}.") from None
