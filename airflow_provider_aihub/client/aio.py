@@ -133,22 +133,19 @@ class AsyncAIHubClient(Endpoints):
         import aiohttp
         from yarl import URL
 
-        # aiohttp sends what it takes for idempotent, PUT among it, a second time when the connection breaks. It knows
-        # such methods by their capital letters, and writes capital letters in any case.
-        method = step.method.lower() if step.alone else step.method
         headers: dict[str, str] = dict(step.headers)
         data: Any = step.body
         async with AsyncExitStack() as stack:
             session = await self._shared()
             if step.alone:
-                session = await stack.enter_async_context(self._open(limit=1))
+                session = await stack.enter_async_context(self._open(1, _one_connection()))
             if step.form is not None:
                 encoder = await stack.enter_async_context(_multipart(step.form))
                 headers |= {"Content-Type": encoder.content_type, "Content-Length": str(encoder.len)}
                 data = _pieces(encoder)
             try:
                 url = URL(step.url, encoded=True)
-                sent = session.request(method, url, headers=headers, data=data, allow_redirects=False)
+                sent = session.request(step.method, url, headers=headers, data=data, allow_redirects=False)
                 return await _receive(await stack.enter_async_context(sent), step.sink)
             except (aiohttp.ClientError, OSError) as error:
                 return _failure(error, self.config.timeout)
@@ -163,16 +160,37 @@ class AsyncAIHubClient(Endpoints):
                 self._session = self._open(self._limit)
             return self._session
 
-    def _open(self, limit: int) -> aiohttp.ClientSession:
+    def _open(self, limit: int, *traces: aiohttp.TraceConfig) -> aiohttp.ClientSession:
         import aiohttp
 
         assert self._tls is not None, "made before the first session"  # noqa: S101
         timeout = self.config.timeout
-        return aiohttp.ClientSession(
+        session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=limit, ssl=self._tls),
             cookie_jar=aiohttp.DummyCookieJar(),
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=timeout, sock_read=timeout),
+            trace_configs=list(traces),
         )
+        # aiohttp would send a GET or PUT again by itself when a connection breaks, unseen by the rules of retrying.
+        session._retry_connection = False
+        return session
+
+
+def _one_connection() -> aiohttp.TraceConfig:
+    """Refuse a session a second connection, so that no version of aiohttp can send a call that creates twice."""
+    import aiohttp
+
+    used = False
+
+    async def opening(*_: object) -> None:
+        nonlocal used
+        if used:
+            raise aiohttp.ServerDisconnectedError
+        used = True
+
+    trace = aiohttp.TraceConfig()
+    trace.on_connection_create_start.append(opening)
+    return trace
 
 
 def _tls(config: Config) -> ssl.SSLContext:
