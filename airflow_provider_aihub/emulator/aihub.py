@@ -31,6 +31,7 @@ class AIHub:
         self.port = 0
         self.service_ports: dict[int, str] = {}
         self.home = Home(settings.home.resolve())
+        self._lock = self.home.lock()
         self.credentials = Credentials(self.home.credentials, settings.users)
         self.tokens = Tokens(self.credentials, clock, settings.token_lifetime)
         self.links = Links(self.home, self.credentials.secret)
@@ -73,6 +74,7 @@ class AIHub:
         await loop.run_in_executor(None, self.workflows.close)
         await loop.run_in_executor(None, partial(self._pool.shutdown, cancel_futures=True))
         self.store.close()
+        self._lock.close()
 
     def _storages(self) -> dict[int, Row]:
         folders = {name: self.home.folder("storage", name) for name in ("datasets", "shared")}

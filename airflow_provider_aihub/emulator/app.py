@@ -11,7 +11,7 @@ from aiohttp.typedefs import Middleware
 from .aihub import AIHub
 from .answers import Refused, envelope, refusal
 from .call import Call, Route
-from .faults import misbehave
+from .faults import WHOLE, misbehave
 from .files import FILES
 from .journal import Entry
 from .services import (
@@ -73,7 +73,8 @@ def _handler(hub: AIHub, route: Route) -> Handler:
     async def handle(request: web.Request) -> web.StreamResponse:
         try:
             user = None if route.open else hub.tokens.user(request.headers.get("Authorization"))
-            return envelope(await route.handler(Call(hub, request, user)), message=route.message)
+            answer = await route.handler(Call(hub, request, user))
+            return answer if isinstance(answer, web.Response) else envelope(answer, message=route.message)
         except Refused as refused:
             return refusal(refused)
         except web.HTTPException:
@@ -128,6 +129,8 @@ def _file_handler(hub: AIHub) -> Handler:
         path = hub.links.open(request.match_info["signature"], request.match_info["name"])
         if path is None or not path.is_file():
             raise web.HTTPNotFound
+        if request.get(WHOLE):
+            return web.Response(body=path.read_bytes())
         return web.FileResponse(path)
 
     return handle

@@ -53,8 +53,9 @@ class Credentials:
 class Tokens:
     """JSON Web Tokens, signed with HS256 and with the claims ``exp``, ``iat`` and ``uid``.
 
-    ``exp`` is in real time, for clients to read. The claims ``jti``, ``age`` and ``gen`` are the emulator's own: ``age``
-    is the moment of expiry on the emulator's clock, which may be moved; ``gen`` lets all tokens be revoked at once.
+    ``exp`` is in real time, for clients to read. The claims ``jti``, ``age`` and ``gen`` are the emulator's own:
+    ``age`` is the moment of expiry on the emulator's clock, which may be moved; ``gen`` lets all tokens be revoked at
+    once.
 
     :param lifetime: Seconds on the emulator's clock.
     """

@@ -61,7 +61,8 @@ class Clock:
         """Call back on the event loop as soon as this clock shows ``when``."""
         timer = Timer(when, callback)
         heapq.heappush(self._timers, (when, next(self._order), timer))
-        self._plan()
+        if self._timers[0][2] is timer:
+            self._plan()
         return timer
 
     def advance(self, seconds: float) -> None:

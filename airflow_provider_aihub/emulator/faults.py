@@ -6,13 +6,16 @@ import asyncio
 import fnmatch
 import itertools
 import random
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import asdict, dataclass, field, fields
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from aiohttp import web
 
 from .answers import UNAUTHORIZED, Refused, refusal
+
+WHOLE = "whole"
+"""Key in a request that must be answered from memory, so that the answer can be cut."""
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -26,6 +29,14 @@ KINDS = {
     "lost": "handle the request, then break the connection off: the work is done, the answer is lost",
     "expired_token": "answer HTTP 401 as for an expired token",
     "revoke": "revoke all tokens issued so far, then answer HTTP 401",
+}
+
+
+_TYPES: dict[str, tuple[type, ...]] = {
+    **dict.fromkeys(("method", "path", "msg"), (str,)),
+    **dict.fromkeys(("after", "count", "seed", "status", "code"), (int,)),
+    **dict.fromkeys(("probability", "seconds"), (int, float)),
+    "retry_after": (int, str),
 }
 
 
@@ -67,6 +78,10 @@ class Fault:
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
             raise ValueError(f"kind must be one of {', '.join(KINDS)}, not {self.kind!r}")
+        for name, types in _TYPES.items():
+            value = getattr(self, name)
+            if value is not None and (isinstance(value, bool) or not isinstance(value, types)):
+                raise ValueError(f"{name} cannot be {value!r}")
         if not 0 <= self.probability <= 1:
             raise ValueError(f"probability must be between 0 and 1, not {self.probability}")
         if self.status is not None and not 200 <= self.status <= 599:
@@ -86,7 +101,8 @@ class Fault:
         return True
 
     def describe(self) -> dict[str, Any]:
-        return {name: value for name, value in asdict(self).items() if name != "_random" and value is not None}
+        values = {item.name: getattr(self, item.name) for item in fields(self) if item.name != "_random"}
+        return {name: value for name, value in values.items() if value is not None}
 
 
 class Faults:
@@ -105,10 +121,7 @@ class Faults:
         unknown = sorted(set(details) - known)
         if unknown:
             raise ValueError(f"a fault has no {', '.join(unknown)}; it has kind, {', '.join(sorted(known))}")
-        try:
-            fault = Fault(kind=kind, id=next(self._ids), **details)
-        except TypeError as error:
-            raise ValueError(f"a detail of the fault is of the wrong type: {error}") from None
+        fault = Fault(kind=kind, id=next(self._ids), **details)
         self._faults = [*self._faults, fault]
         return fault
 
@@ -127,7 +140,7 @@ class Faults:
     def clear(self) -> None:
         self._faults = []
 
-    def __iter__(self) -> Any:
+    def __iter__(self) -> Iterator[Fault]:
         return iter(self._faults)
 
     def strike(self, method: str, path: str) -> Fault | None:
@@ -148,6 +161,7 @@ async def misbehave(
             await _hang(request, 3600.0 if fault.seconds is None else fault.seconds)
             return _abort(request)
         case "truncate":
+            request[WHOLE] = True
             return await _truncate(request, await handler(request))
         case "garbage":
             page = "<html><head><title>Gateway</title></head><body><h1>Something is in between</h1></body></html>"
@@ -177,10 +191,10 @@ def _status(fault: Fault) -> web.Response:
 class _Nothing(web.Response):
     """An answer of which not one byte is sent."""
 
-    async def prepare(self, request: web.BaseRequest) -> None:
+    async def prepare(self, request: web.BaseRequest) -> None:  # noqa: ARG002
         return None
 
-    async def write_eof(self, data: Any = b"") -> None:
+    async def write_eof(self, data: Any = b"") -> None:  # noqa: ARG002
         return None
 
 
@@ -193,7 +207,8 @@ def _abort(request: web.Request) -> web.Response:
 async def _hang(request: web.Request, seconds: float) -> None:
     loop = asyncio.get_running_loop()
     end = loop.time() + seconds
-    while loop.time() < end and request.transport and not request.transport.is_closing():
+    # aiohttp tells nobody that a client has gone.
+    while loop.time() < end and request.transport and not request.transport.is_closing():  # noqa: ASYNC110
         await asyncio.sleep(min(0.1, end - loop.time()))
 
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import hmac
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 from urllib.parse import quote
 
 from .answers import Refused
+from .settings import SettingsError
 
 FILES = "/files"
 
@@ -41,6 +44,19 @@ class Home:
         folder = self.path.joinpath(*parts)
         folder.mkdir(parents=True, exist_ok=True)
         return folder
+
+    def lock(self) -> IO[str]:
+        """Keep every other emulator out for as long as the returned file is open.
+
+        :raises SettingsError: Another one is in.
+        """
+        file = (self.path / "lock").open("w")
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            file.close()
+            raise SettingsError(f"Another emulator uses {self.path}; each needs a home of its own.") from None
+        return file
 
     def relative(self, path: Path) -> str:
         return path.relative_to(self.path).as_posix()

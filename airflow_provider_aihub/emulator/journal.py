@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 
 class Entry(NamedTuple):
-    """One request. ``status`` is 0 where no answer was sent; ``port`` is the client's own port."""
+    """One request. ``status`` is 0 where no whole answer was sent; ``port`` is the client's own port."""
 
     method: str
     path: str

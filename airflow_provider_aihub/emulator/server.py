@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 import socket
 import ssl
 import tempfile
 import threading
+import urllib.request
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
@@ -107,7 +109,7 @@ class Server:
         try:
             # One address: with a free port, a name that has two would get two ports.
             info = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-            listening = await loop.create_server(accept, info[0][4][0], port, ssl=context, backlog=1024)
+            listening = await loop.create_server(accept, str(info[0][4][0]), port, ssl=context, backlog=1024)
         except (OSError, OverflowError) as error:
             raise SettingsError(f"Port {port} of {host} cannot be listened on: {error}.") from None
         self._listening.append(listening)
@@ -252,6 +254,18 @@ class Emulator:
     def connection_json(self) -> str:
         """The value of ``AIRFLOW_CONN_AIHUB_DEFAULT`` that leads Airflow here."""
         return str(self._known["connection"])
+
+    def get(self, path: str) -> str:
+        """What the emulator says about itself, as JSON text.
+
+        :param path: For instance ``/emulator/evaluations/1`` or ``/emulator/requests``.
+        :raises urllib.error.HTTPError: There is no such thing.
+        """
+        login = base64.b64encode(f"{self.username}:{self.password}".encode()).decode()
+        request = urllib.request.Request(self.url + path, headers={"Authorization": f"Basic {login}"})  # noqa: S310
+        # Not through a proxy that the environment may name.
+        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=30) as answer:
+            return str(answer.read(), "utf-8")
 
     def _run(self) -> None:
         try:

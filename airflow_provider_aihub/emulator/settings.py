@@ -43,6 +43,11 @@ class Cluster:
     nodes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
+        numbers = (self.id, self.capacity, self.cpu, self.memory, self.gpu_type, self.gpu_memory, self.network)
+        if any(isinstance(number, bool) or not isinstance(number, int) or number < 0 for number in numbers):
+            raise ValueError(f"virtual cluster {self.name}: all but name and nodes must be integers from 0")
+        if self.gpu_type not in GPU_TYPES:
+            raise ValueError(f"virtual cluster {self.name}: gpu_type must be one of {', '.join(map(str, GPU_TYPES))}")
         if not self.nodes:
             object.__setattr__(self, "nodes", (f"{self.name}-node-1", f"{self.name}-node-2"))
 
@@ -81,29 +86,15 @@ CLUSTERS = (
     Cluster(id=2, name="vc-4090", capacity=32, cpu=8, memory=64, gpu_type=2, gpu_memory=24),
     Cluster(id=3, name="vc-a800", capacity=64, cpu=16, memory=128, gpu_type=1, gpu_memory=80, network=2),
 )
+_GREET = (Node(name="greet", command='echo "hello ${name:-world}"'),)
+_TRAIN = (
+    Node(name="prepare", command='echo "preparing ${dataset:-nothing}"'),
+    Node(name="train", command="sleep 1", dependencies=("prepare",)),
+    Node(name="report", command="echo done", dependencies=("train",)),
+)
 PIPELINES = (
-    Pipeline(
-        id=1,
-        name="greet",
-        versions=(
-            PipelineVersion(id=1, name="V1", nodes=(Node(name="greet", command='echo "hello ${name:-world}"'),)),
-        ),
-    ),
-    Pipeline(
-        id=2,
-        name="prepare-train-report",
-        versions=(
-            PipelineVersion(
-                id=2,
-                name="V1",
-                nodes=(
-                    Node(name="prepare", command='echo "preparing ${dataset:-nothing}"'),
-                    Node(name="train", command="sleep 1", dependencies=("prepare",)),
-                    Node(name="report", command="echo done", dependencies=("train",)),
-                ),
-            ),
-        ),
-    ),
+    Pipeline(id=1, name="greet", versions=(PipelineVersion(id=1, name="V1", nodes=_GREET),)),
+    Pipeline(id=2, name="prepare-train-report", versions=(PipelineVersion(id=2, name="V1", nodes=_TRAIN),)),
 )
 
 
@@ -170,8 +161,6 @@ def read_clusters(path: Path) -> tuple[Cluster, ...]:
         clusters = tuple(Cluster(**{**entry, "nodes": tuple(entry.get("nodes", ()))}) for entry in read_json(path))
         _unique(cluster.id for cluster in clusters)
         _unique(cluster.name for cluster in clusters)
-        if any(cluster.gpu_type not in GPU_TYPES for cluster in clusters):
-            raise ValueError(f"gpu_type must be one of {', '.join(map(str, GPU_TYPES))}")
         return clusters
 
 
@@ -211,6 +200,8 @@ def _version(entry: Mapping[str, Any]) -> PipelineVersion:
     _unique(node.name for node in nodes)
     if not nodes:
         raise ValueError(f"version {entry['name']} has no nodes")
+    if not all(isinstance(text, str) for node in nodes for text in (node.name, node.command, *node.dependencies)):
+        raise ValueError("name, command and dependencies of a node must be text")
     done: set[str] = set()
     while len(done) < len(nodes):
         ready = {node.name for node in nodes if node.name not in done and done.issuperset(node.dependencies)}

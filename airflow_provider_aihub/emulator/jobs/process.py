@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import re
 import signal
@@ -14,6 +15,11 @@ from pathlib import Path
 from typing import Protocol
 
 from ..clock import Clock
+
+_log = logging.getLogger(__name__)
+
+COULD_NOT_START = 127
+"""Exit code of a command for which no process could be made."""
 
 GRACE = 5.0
 """Seconds between SIGTERM and SIGKILL."""
@@ -121,10 +127,10 @@ class _Process:
         self._lock = threading.Lock()
         self._gone = False
         self.pid = 0
-        folder.mkdir(parents=True, exist_ok=True)
-        log.parent.mkdir(parents=True, exist_ok=True)
-        with log.open("ab") as output:
-            try:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            log.parent.mkdir(parents=True, exist_ok=True)
+            with log.open("ab") as output:
                 self._popen = subprocess.Popen(  # noqa: S603 - running the command is what the user asks for
                     ["/bin/sh", "-c", command],
                     cwd=folder,
@@ -134,11 +140,11 @@ class _Process:
                     stderr=subprocess.STDOUT,
                     start_new_session=True,
                 )
-            except (OSError, ValueError) as error:
-                output.write(f"[aihub-emulator] the command could not be started: {error}\n".encode())
-                self._gone = True
-                self._loop.call_soon(self._exited, 127)
-                return
+        except (OSError, ValueError):
+            _log.exception("A command could not be started")
+            self._gone = True
+            self._loop.call_soon(self._exited, COULD_NOT_START)
+            return
         self.pid = self._popen.pid
         self._waiter = threading.Thread(target=self._wait, name=f"aihub-pod-{self.pid}", daemon=True)
         self._waiter.start()
@@ -155,7 +161,11 @@ class _Process:
 
     def _wait(self) -> None:
         # The first process is left a zombie until the rest of its group is ended too: so long, its id is nobody else's.
-        os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOWAIT)
+        # (Where there is no waitid, as on older macOS, the group is ended a moment after.)
+        if hasattr(os, "waitid"):
+            os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOWAIT)
+        else:
+            self._popen.wait()
         with self._lock:
             _signal_group(self.pid, signal.SIGKILL)
             self._gone = True

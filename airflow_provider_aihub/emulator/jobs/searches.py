@@ -48,9 +48,12 @@ class Searches:
     async def close(self) -> None:
         for task in self._tasks:
             task.cancel()
-        for con in list(self._connections.values()):
-            con.interrupt()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        # More than once: an interrupt that comes before the query does nothing.
+        while self._connections:
+            for con in list(self._connections.values()):
+                con.interrupt()
+            await asyncio.sleep(0.02)
 
     def _begin(self, row: Row) -> None:
         task = asyncio.get_running_loop().create_task(self._run(row))

@@ -32,7 +32,12 @@ def unpack_zip(archive: Path, target: Path) -> None:
 
 
 def copy_folder(source: Path, target: Path) -> None:
-    """Copy all files below a folder; links are left out, since they can lead anywhere."""
+    """Copy all files below a folder; links are left out, since they can lead anywhere.
+
+    :raises UnpackError: The copy would lie within what is copied.
+    """
+    if target.resolve().is_relative_to(source.resolve()):
+        raise UnpackError(f"{source} holds the dataset version itself.")
     for path in _files(source):
         place = target / path.relative_to(source)
         place.parent.mkdir(parents=True, exist_ok=True)

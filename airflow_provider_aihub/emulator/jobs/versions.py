@@ -69,7 +69,8 @@ class Versions:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def folder(self, row: Row) -> Path:
-        return self._datasets / self._store.datasets.get(row["dataset_id"])["name"] / f"V{row['version']}"
+        name: str = self._store.datasets.get(row["dataset_id"])["name"]
+        return self._datasets / name / f"V{row['version']}"
 
     def _begin(self, row: Row) -> None:
         task = asyncio.get_running_loop().create_task(self._run(row))

@@ -45,7 +45,7 @@ async def create_version(call: Call) -> Any:
     body = await call.body()
     hub = call.hub
     types = (1, 2, 3, *OUTSIDE) if hub.platform else (1, 2, 3)
-    values = {
+    values: Row = {
         "upload_type": body.integer("upload_type", allowed=types),
         "upload_path": body.text("upload_path"),
         "description": body.text("description", ""),

@@ -7,12 +7,13 @@ import json
 import re
 import secrets
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from aiohttp import BodyPartReader
 
-from ..answers import Refused
+from ..answers import Refused, not_found
 from ..call import Call, Route, save_part
 
 TEXTS = ("model_name", "model_type", "epoch", "dataset_name", "id_dataset_name", "gallery_dataset_name", "user_id")
@@ -26,16 +27,7 @@ async def import_result(call: Call) -> Any:
     folder = call.hub.home.folder("evaluations", f".incoming-{secrets.token_hex(8)}")
     try:
         texts, files = await _receive(call, folder)
-        for name in TEXTS:
-            if not texts.get(name):
-                raise Refused(f"{name} is required")
-        if texts["model_type"] not in MODEL_TYPES:
-            raise Refused(f"model_type must be one of {', '.join(MODEL_TYPES)}")
-        if texts["user_id"] not in map(str, call.hub.credentials.users):
-            raise Refused(f"user {texts['user_id']} not found", 2)
-        for name in FILES:
-            if name not in files:
-                raise Refused(f"{name} is required")
+        _check(call, texts, files)
         pred_file = folder / files["pred_file"]["name"]
         predictions = await asyncio.get_running_loop().run_in_executor(None, _count_lines, pred_file)
         row = call.hub.store.evaluations.add(
@@ -61,6 +53,16 @@ async def _receive(call: Call, folder: Path) -> tuple[dict[str, str], dict[str, 
         elif part.name in TEXTS:
             texts[part.name] = await part.text()
     return texts, files
+
+
+def _check(call: Call, texts: Mapping[str, str], files: Mapping[str, object]) -> None:
+    for name in (*TEXTS, *FILES):
+        if not texts.get(name) and name not in files:
+            raise Refused(f"{name} is required")
+    if texts["model_type"] not in MODEL_TYPES:
+        raise Refused(f"model_type must be one of {', '.join(MODEL_TYPES)}")
+    if texts["user_id"] not in map(str, call.hub.credentials.users):
+        raise not_found(f"user {texts['user_id']}")
 
 
 def _count_lines(path: Path) -> int:
