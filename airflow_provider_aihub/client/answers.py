@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 from urllib.parse import urlsplit
 
 from pydantic import ValidationError
@@ -26,7 +26,12 @@ from airflow_provider_aihub.client.config import S3_RELAY_TOKEN, TOKEN, Config
 from airflow_provider_aihub.client.retry import Trouble
 from airflow_provider_aihub.client.steps import Answer, Failure, Sink
 
+Redact: TypeAlias = Callable[[str], str]
+"""Takes the secrets out of a text."""
+
 LONGEST_QUOTE: Final = 300
+JWT: Final = re.compile(r"eyJ[\w-]{8,}(?:\.[\w-]*)*")
+"""A token that this client does not know, or a part of one."""
 
 DATABASE_ERROR: Final = 3
 REFUSALS: Final[Mapping[int, tuple[type[AIHubRejectedError], str]]] = {
@@ -77,6 +82,11 @@ class Call:
     creates: bool = False
     sink: Sink | None = None
 
+    @property
+    def is_login(self) -> bool:
+        """Whether this asks for a token. A success is then not quoted: the token may be in it."""
+        return self.auth is Auth.NONE and self.service is Service.USER_SYSTEM
+
     def sentence(self, what: str) -> str:
         """Say what was asked, and what came of it."""
         return f"{self.who} was asked to {self.asks} ({self.method} {self.url}) and {what}"
@@ -120,8 +130,8 @@ class Heard:
         return None if self.envelope is None else self.envelope["code"]
 
 
-def hear(answer: Answer, call: Call, config: Config, token: str) -> Heard:
-    """Read an answer. ``token`` is the credential that was sent; it must not come up in what is said."""
+def hear(answer: Answer, call: Call, redact: Redact) -> Heard:
+    """Read an answer."""
     success = 200 <= answer.status < 300
     if success and call.sink is not None:
         return Heard(answer, None)
@@ -134,8 +144,8 @@ def hear(answer: Answer, call: Call, config: Config, token: str) -> Heard:
         words = envelope.get("msg") or ""
     else:
         status = status or f"HTTP {answer.status} with something that is no AIHub answer"
-        words = answer.body.decode(errors="replace")
-    quoted = quote(words if isinstance(words, str) else json.dumps(words), config, token)
+        words = "" if call.is_login and success else answer.body.decode(errors="replace")
+    quoted = quote(words if isinstance(words, str) else json.dumps(words), redact)
     return Heard(answer, envelope, f"answered {status}: {quoted}" if quoted else f"answered {status} and no more")
 
 
@@ -153,9 +163,9 @@ def trouble(heard: Heard, call: Call) -> Trouble | None:
     return None
 
 
-def failed(failure: Failure, config: Config, token: str) -> str:
+def failed(failure: Failure) -> str:
     """Say that no answer came."""
-    return f"{FAILURES[failure.trouble]}: {config.redact(failure.why, token)}"
+    return f"{FAILURES[failure.trouble]}: {failure.why}"
 
 
 def advice(trouble: Trouble, call: Call, config: Config) -> str:
@@ -179,8 +189,7 @@ def refusal(call: Call, heard: Heard, *, optional: bool = False) -> AIHubRequest
     unknown_path = status == 405 or (status == 404 and heard.envelope is None)
     if optional and unknown_path:
         return call.error(AIHubUnsupportedError, heard.said, UNSUPPORTED, status=status, code=code)
-    is_login = call.auth is Auth.NONE and call.service is Service.USER_SYSTEM
-    if is_login and not unknown_path and code != DATABASE_ERROR:
+    if call.is_login and not unknown_path and code != DATABASE_ERROR:
         return call.error(AIHubAuthError, heard.said, CHECK_LOGIN, status=status, code=code)
     if call.service is None and status == 404:
         return call.error(AIHubNotFoundError, heard.said, "it may have been removed", status=status, code=code)
@@ -189,23 +198,23 @@ def refusal(call: Call, heard: Heard, *, optional: bool = False) -> AIHubRequest
     return call.error(kind, heard.said, what_to_do, status=status, code=code)
 
 
-def unreadable(call: Call, problem: ValueError, status: int, config: Config, token: str) -> AIHubRequestError:
+def unreadable(call: Call, problem: ValueError, status: int, redact: Redact) -> AIHubRequestError:
     """Make the error for a success whose data lacks what it must have."""
     if isinstance(problem, ValidationError):
         details = problem.errors(include_url=False, include_context=False, include_input=False)
         words = "; ".join(f"{'.'.join(map(str, at['loc'])) or 'data'}: {at['msg']}" for at in details)
     else:
         words = str(problem)
-    what = f"answered with data that cannot be used: {quote(words, config, token)}"
+    what = f"answered with data that cannot be used: {quote(words, redact)}"
     kind, what_to_do = AIHubBadAnswerError, "see whether this AIHub is of another version than the document describes"
     if call.creates:
         return call.error(AIHubAmbiguousSubmit, what, LOOK_FIRST, status=status, code=0)
     return call.error(kind, what, what_to_do, status=status, code=0)
 
 
-def quote(text: str, config: Config, token: str) -> str:
+def quote(text: str, redact: Redact) -> str:
     """Quote a server's words: without secrets, HTML and control characters, and not at length; "" for nothing."""
-    text = config.redact(text[: 100 * LONGEST_QUOTE], token)
+    text = JWT.sub("***", redact(text))[: 100 * LONGEST_QUOTE]
     text = re.sub(r"(?s)<(style|script)\b.*?</\1>|<[^>]*>", " ", text)
     text = " ".join("".join(char if char.isprintable() else " " for char in text).split())
     if len(text) > LONGEST_QUOTE:

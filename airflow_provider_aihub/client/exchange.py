@@ -105,6 +105,7 @@ def authenticate(state: State, step: Authenticate) -> Steps[None]:
         state.login_error = error
         state.logins += 1
         raise
+    state.issued.append(login.token)
     state.token = Token.issued(login.token, login.id or None, state.clock())
     state.login_error = None
     state.logins += 1
@@ -117,7 +118,7 @@ def carry(call: Call, state: State, policy: RetryPolicy) -> Steps[Heard]:
         headers = dict(HEADERS)
         if call.body is not None:
             headers["Content-Type"] = "application/json"
-        token = yield from _authorize(call, state, policy, headers)
+        yield from _authorize(call, state, policy, headers)
         logins = state.logins
         outcome: Outcome = yield Send(
             method=call.method,
@@ -130,9 +131,9 @@ def carry(call: Call, state: State, policy: RetryPolicy) -> Steps[Heard]:
         )
         status, wait = None, None
         if isinstance(outcome, Failure):
-            trouble, what = outcome.trouble, answers.failed(outcome, config, token)
+            trouble, what = outcome.trouble, answers.failed(outcome)
         else:
-            heard = answers.hear(outcome, call, config, token)
+            heard = answers.hear(outcome, call, state.redact)
             found = answers.trouble(heard, call)
             if found is None:
                 return heard
@@ -178,8 +179,7 @@ def _ask(request: Request[T], state: State, policy: RetryPolicy) -> Steps[T]:
         return request.read(heard.envelope.get("data"))
     except ValueError as error:
         problem = error
-    token = state.token.value if state.token else ""
-    raise answers.unreadable(call, problem, heard.answer.status, state.config, token)
+    raise answers.unreadable(call, problem, heard.answer.status, state.redact)
 
 
 def _call(request: Request[Any], state: State) -> Call:
@@ -200,18 +200,15 @@ def _call(request: Request[Any], state: State) -> Call:
     )
 
 
-def _authorize(call: Call, state: State, policy: RetryPolicy, headers: dict[str, str]) -> Steps[str]:
-    """Put the call's credential into ``headers``, and return it."""
-    if call.auth is Auth.NONE:
-        return ""
+def _authorize(call: Call, state: State, policy: RetryPolicy, headers: dict[str, str]) -> Steps[None]:
+    """Put the call's credential into ``headers``."""
     if call.auth is Auth.RELAY:
         if not state.config.relay_token:
             raise AIHubConfigError(f"The connection has no token for the S3 relay; fill in '{S3_RELAY_TOKEN}'.")
         headers["Token"] = state.config.relay_token
-        return state.config.relay_token
-    token = yield from valid_token(state, policy)
-    headers["Authorization"] = f"Bearer {token.value}"
-    return token.value
+    elif call.auth is Auth.BEARER:
+        token = yield from valid_token(state, policy)
+        headers["Authorization"] = f"Bearer {token.value}"
 
 
 def _learn(state: State, key: str, consequence: str) -> None:

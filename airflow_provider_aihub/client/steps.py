@@ -6,6 +6,7 @@ import random
 import socket
 import ssl
 import time
+from collections import deque
 from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol, TypeAlias, TypeVar
@@ -101,9 +102,10 @@ def causes(error: BaseException) -> Iterator[BaseException]:
 def tls_failure(error: BaseException) -> Failure | None:
     """Recognise TLS that failed before anything was sent, and that will fail again."""
     for cause in causes(error):
-        if isinstance(cause, ssl.SSLCertVerificationError):
+        # aiohttp's errors of these types lack the attributes; those that they stand for have them.
+        if isinstance(cause, ssl.SSLCertVerificationError) and hasattr(cause, "verify_message"):
             return Failure(Trouble.UNTRUSTED, f"its certificate was not accepted, {cause.verify_message}")
-        if isinstance(cause, ssl.SSLError) and cause.reason in NOT_TLS:
+        if isinstance(cause, ssl.SSLError) and getattr(cause, "reason", None) in NOT_TLS:
             return Failure(Trouble.UNTRUSTED, f"it speaks no TLS, or another kind ({cause.reason})")
     return None
 
@@ -133,6 +135,7 @@ class State:
     :param clock: Gives Unix time in seconds.
     :param random: Gives numbers from 0 to 1.
     :param token: The token in use.
+    :param issued: The last tokens that logins have returned.
     :param logins: How many logins have ended, well or not.
     :param login_error: How the last login went wrong.
     :param missing: The endpoints that this AIHub was found not to have.
@@ -143,6 +146,7 @@ class State:
     clock: Callable[[], float] = time.time
     random: Callable[[], float] = random.random
     token: Token | None = None
+    issued: deque[str] = field(default_factory=lambda: deque(maxlen=8), repr=False)
     logins: int = 0
     login_error: AIHubError | None = None
     missing: set[str] = field(default_factory=set)
@@ -150,6 +154,10 @@ class State:
     def __post_init__(self) -> None:
         if self.config.token and not self.config.can_log_in:
             self.token = Token.given(self.config.token)
+
+    def redact(self, text: str) -> str:
+        """Replace the secrets that this client knows by ``***``."""
+        return self.config.redact(text, *self.issued)
 
     @property
     def user_id(self) -> int | None:

@@ -6,10 +6,16 @@ import pytest
 from misbehaving import Server, Side, serving
 
 
+@pytest.fixture(scope="session")
+def running_server() -> Iterator[Server]:
+    with serving() as server:
+        yield server
+
+
 @pytest.fixture
-def server() -> Iterator[Server]:
-    with serving() as running:
-        yield running
+def server(running_server: Server) -> Server:
+    running_server.forget()
+    return running_server
 
 
 @pytest.fixture(params=["blocking", "asynchronous"])

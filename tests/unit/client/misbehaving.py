@@ -89,26 +89,35 @@ class Server:
     script: dict[str, list[Act]] = field(default_factory=dict)
     seen: list[Seen] = field(default_factory=list)
     logins: int = 0
-    lifetime: int = 7 * 86400
 
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
+    def forget(self) -> None:
+        self.script, self.seen, self.logins = {}, [], 0
+
     def asked(self, path: str) -> list[Seen]:
         return [one for one in self.seen if one.path == path]
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
-        body = await request.read()
+        body, query = await request.read(), request.rel_url.raw_query_string
         self.seen.append(
-            Seen(request.method, request.path, request.query_string, request.headers, body, id(request.transport))
+            Seen(
+                request.method,
+                request.path,
+                request.rel_url.raw_query_string,
+                request.headers,
+                body,
+                id(request.transport),
+            )
         )
         acts = self.script.get(request.path)
         if acts:
             return await (acts.pop(0) if len(acts) > 1 else acts[0])(request)
         if request.path == LOGIN:
             self.logins += 1
-            token = jwt(self.logins, iat=int(NOW), exp=int(NOW) + self.lifetime)
+            token = jwt(self.logins, iat=int(NOW), exp=int(NOW) + 7 * 86400)
             return await ok({"id": 42, "token": token})(request)
         return await text("404 page not found", 404)(request)
 
