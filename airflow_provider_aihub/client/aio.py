@@ -7,6 +7,7 @@ import ssl
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import cache
 from typing import TYPE_CHECKING, Any, BinaryIO, Self, TypeVar
 
 from airflow_provider_aihub.api.errors import AIHubError
@@ -195,13 +196,19 @@ def _one_connection() -> aiohttp.TraceConfig:
 
 def _tls(config: Config) -> ssl.SSLContext:
     """Trust whom the blocking client trusts. Reading the authorities blocks, for tens of milliseconds."""
+    if config.verify:
+        return ssl.create_default_context(cafile=config.ca_file) if config.ca_file else _usual_tls()
+    context = ssl.create_default_context()
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+@cache
+def _usual_tls() -> ssl.SSLContext:
     from requests.utils import DEFAULT_CA_BUNDLE_PATH
 
-    context = ssl.create_default_context(cafile=config.ca_file or DEFAULT_CA_BUNDLE_PATH)
-    if not config.verify:
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-    return context
+    return ssl.create_default_context(cafile=DEFAULT_CA_BUNDLE_PATH)
 
 
 @asynccontextmanager

@@ -106,7 +106,7 @@ class Server:
             Seen(
                 request.method,
                 request.path,
-                request.rel_url.raw_query_string,
+                query,
                 request.headers,
                 body,
                 id(request.transport),

@@ -87,7 +87,8 @@ def test_one_login_for_many_requests_and_one_more_when_it_is_due(server: Server,
     if side.name == "blocking":
         with AIHubClient(config(server.url), clock=lambda: side.now) as client:
             assert client.user_id is None
-            assert (client.authenticate(), client.user_id, server.logins) == (42, 42, 1)
+            assert client.authenticate() == 42
+            assert (client.user_id, server.logins) == (42, 1)
             client.send(thing())
             side.now += 7 * DAY - 301
             client.send(thing())
@@ -99,7 +100,8 @@ def test_one_login_for_many_requests_and_one_more_when_it_is_due(server: Server,
         async def run() -> None:
             async with side.async_client(config(server.url)) as client:
                 assert client.user_id is None
-                assert (await client.authenticate(), client.user_id, server.logins) == (42, 42, 1)
+                assert await client.authenticate() == 42
+                assert (client.user_id, server.logins) == (42, 1)
                 await client.send(thing())
                 side.now += 7 * DAY - 301
                 await client.send(thing())
