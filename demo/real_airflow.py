@@ -86,9 +86,7 @@ class RealAirflow:
             raise
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
         self.stop()
 
     def start(self, timeout: float = 120) -> None:
@@ -189,12 +187,19 @@ class RealAirflow:
         deadline = time.monotonic() + timeout
         while True:
             ended = self.run_state(dag_id, run_id) in TERMINAL
-            yield self.task_instances(dag_id, run_id)
+            tasks = self.task_instances(dag_id, run_id)
+            yield tasks
             if ended:
                 return
             self.check_components()
             if time.monotonic() > deadline:
-                raise AirflowError(f"Run {run_id} of {dag_id} had not ended after {timeout:.0f} s.")
+                under_way = [task for task in tasks if task["state"] in ("running", "deferred", "up_for_retry")]
+                logs = [
+                    f"{task['task_id']} is {task['state']}:\n"
+                    + self.log(dag_id, run_id, task["task_id"], task["try_number"]).tail()
+                    for task in under_way
+                ]
+                raise AirflowError("\n\n".join([f"Run {run_id} had not ended after {timeout:.0f} s.", *logs]))
             time.sleep(every)
 
     def xcom(self, dag_id: str, run_id: str, task_id: str, key: str = "return_value") -> Any:
