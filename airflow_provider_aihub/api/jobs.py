@@ -41,6 +41,13 @@ class Phase(StrEnum):
         """Whether the job is over."""
         return self in (Phase.SUCCEEDED, Phase.FAILED, Phase.STOPPED)
 
+    @property
+    def verb(self) -> str:
+        """The phase as the verb of a sentence: ``is running``, ``has failed``."""
+        if self is Phase.STOPPED:
+            return "was stopped"
+        return f"has {self}" if self.terminal else f"is {self}"
+
 
 @dataclass(frozen=True, slots=True)
 class JobState:

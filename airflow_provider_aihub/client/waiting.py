@@ -121,7 +121,7 @@ def follow(
                 _tell_change(log, called, reply, now - watch.since)
                 told_at = now
             elif now - told_at >= LIFE_LINE:
-                log.info("%s is still %s, %s after its submission", called, reply.phase, span(now - watch.since))
+                log.info("%s still %s, %s after its submission", called, reply.phase.verb, span(now - watch.since))
                 told_at = now
             state = reply
             if state.phase.terminal:
@@ -203,7 +203,7 @@ def _tell_change(log: Log, called: str, state: JobState, age: float) -> None:
             "%s has status %d, which this provider does not know; it counts as in progress", called, state.status
         )
     else:
-        log.info("%s is %s, %s after its submission", called, state.phase, span(age))
+        log.info("%s %s, %s after its submission", called, state.phase.verb, span(age))
 
 
 def span(seconds: float) -> str:

@@ -124,7 +124,7 @@ class JobOperator(BaseOperator):
             job = submission.take_up(retried=context["ti"].try_number > 1) or submission.create(request)
             self._running = job.id
             context["ti"].xcom_push(key="job_id", value=job.id)
-            if not self.wait_for_completion:
+            if not self.wait_for_completion or not self.job_kind.statuses:
                 self._running = None
                 record.move("done")
                 return {"id": job.id}
@@ -146,7 +146,7 @@ class JobOperator(BaseOperator):
                 state = self.job_kind.state(reference, self.hook.send(self.job_kind.read(reference)))
                 if state.phase.terminal:
                     return self._end(state, record)
-                self.log.warning("%s is %s again", self.job_kind.called(reference), state.phase)
+                self.log.warning("%s %s again", self.job_kind.called(reference), state.phase.verb)
                 return self._wait(reference, time.time(), record)
             if event["outcome"] == Outcome.DEADLINE:
                 raise self._timed_out(reference, error, record)

@@ -18,7 +18,7 @@ MOST_PODS = 5
 def summary(kind: JobKind, state: JobState) -> str:
     """Say how a job ended, how long it waited and ran, and what it used."""
     answer = state.answer
-    parts = [f"{kind.called(state.job_id)} has {_ended(state.phase)}"]
+    parts = [f"{kind.called(state.job_id)} {state.phase.verb}"]
     created, started, finished = (getattr(answer, f"{moment}_at", 0) for moment in ("created", "started", "finished"))
     if created and started >= created:
         parts.append(f"waited {span((started - created) / 1000)}")
@@ -43,10 +43,6 @@ def failure(hook: AIHubHook, kind: JobKind, state: JobState) -> AIHubJobError:
     reasons = [state.message.strip(), *_pods(hook, kind, state)]
     told = "; ".join(reason for reason in reasons if reason) or "AIHub gives no reason"
     return AIHubJobFailed(f"{subject} failed: {told}", kind=kind.name, job_id=state.job_id)
-
-
-def _ended(phase: Phase) -> str:
-    return "been stopped" if phase is Phase.STOPPED else str(phase)
 
 
 def _stopper(state: JobState) -> str:

@@ -84,6 +84,7 @@ class Record:
     """
 
     def __init__(self, context: Context, *, durable: bool) -> None:
+        self.durable = durable
         self._store: Any = context.get("task_state_store") if durable else None
         self._max_tries: int = getattr(context["ti"], "max_tries", None) or 0
 

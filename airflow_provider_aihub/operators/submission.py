@@ -78,7 +78,7 @@ class Submission:
         """
         entry = self.record.load()
         if entry is None:
-            return self._unrecorded() if retried and not self.record.kept else None
+            return self._unrecorded() if retried and self.record.durable and not self.record.kept else None
         cleared = self.record.cleared_since(entry)
         if entry.state == "done" and cleared:
             return None
@@ -102,13 +102,13 @@ class Submission:
             self.log.info("%s of an earlier try is gone; creating a new one", called)
             return False
         if state.phase in (Phase.FAILED, Phase.STOPPED, Phase.STOPPING):
-            self.log.info("%s of an earlier try has %s; creating a new one", called, state.phase)
+            self.log.info("%s of an earlier try %s; creating a new one", called, state.phase.verb)
             return False
         if stop and not state.phase.terminal and self.kind.stop:
-            self.log.info("The task was cleared while %s was %s; stopping that one", called, state.phase)
+            self.log.info("The task was cleared, but its %s %s; stopping that one", called, state.phase.verb)
             self.hook.send(self.kind.stop(job.id))
             return False
-        self.log.info("Taking up %s of an earlier try, which is %s", called, state.phase)
+        self.log.info("Taking up %s of an earlier try, which %s", called, state.phase.verb)
         return True
 
     def _unrecorded(self) -> Job | None:

@@ -25,8 +25,8 @@ _USER_ACTION = "__airflow_user_action__"
 class JobEvent(TypedDict):
     """What the trigger tells the task.
 
-    ``outcome``, one of :class:`~airflow_provider_aihub.client.waiting.Outcome`, says why the waiting ended; ``phase`` and ``status`` what the job was last seen in, where it was seen;
-    ``error`` and ``error_type`` why it could not be read or stopped.
+    ``outcome``, one of :class:`~airflow_provider_aihub.client.waiting.Outcome`, says why the waiting ended; ``phase``
+    and ``status`` where the job was last seen to be; ``error`` and ``error_type`` why it could not be read or stopped.
     """
 
     outcome: str

@@ -8,7 +8,14 @@ from uuid import uuid4
 
 import pytest
 
+from airflow_provider_aihub.client import waiting
 from airflow_provider_aihub.emulator import Emulator
+
+
+@pytest.fixture(autouse=True)
+def _quick_polls(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Jobs of these tests take no time; what the pauses between polls are is tested with a clock of its own."""
+    monkeypatch.setattr(waiting, "POLL_FLOOR", 0.1)
 
 
 @pytest.fixture(scope="session")

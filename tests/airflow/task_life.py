@@ -1,4 +1,4 @@
-"""A task instance through its tries, without a scheduler: what the worker and the triggerer would do, in one process."""
+"""A task instance through its tries, without a scheduler: worker and triggerer in one process."""
 
 from __future__ import annotations
 
@@ -71,11 +71,7 @@ class TaskLife:
         try:
             return self.make().execute(self.context)
         except TaskDeferred as deferred:
-            self.deferrals += 1
-            assert deferred.method_name == "execute_complete"
-            assert not deferred.kwargs
-            assert isinstance(deferred.trigger, JobTrigger)
-            return deferred.trigger
+            return self._deferred(deferred)
 
     def try_once(self) -> Any:
         """Run a try to its end, through the triggerer if it defers."""
@@ -91,8 +87,14 @@ class TaskLife:
         try:
             return self.make().execute_complete(self.context, event)
         except TaskDeferred as deferred:
-            self.deferrals += 1
-            return deferred.trigger
+            return self._deferred(deferred)
+
+    def _deferred(self, deferred: TaskDeferred) -> JobTrigger:
+        self.deferrals += 1
+        assert deferred.method_name == "execute_complete"
+        assert not deferred.kwargs
+        assert isinstance(deferred.trigger, JobTrigger)
+        return deferred.trigger
 
     def clear(self) -> None:
         """Clear the task, as a person does in the UI."""

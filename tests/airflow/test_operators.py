@@ -281,7 +281,7 @@ def test_an_unknown_name_is_answered_with_the_nearest(aihub: Emulator, given: di
 
 def test_a_file_that_is_not_there(aihub: Emulator, tmp_path: Path) -> None:
     before = len(aihub.requests)
-    with pytest.raises(AIHubParameterError, match="model_file.*nowhere"):
+    with pytest.raises(AIHubParameterError, match=r"model_file.*nowhere"):
         TaskLife(evaluation(tmp_path, model_file=str(tmp_path / "nowhere"))).try_once()
     assert len(aihub.requests) == before
 

@@ -1,0 +1,239 @@
+"""Whatever ends a try, and whenever: the next one ends with one job on AIHub."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from airflow.providers.common.compat.sdk import AirflowFailException
+from task_life import TaskLife
+
+from airflow_provider_aihub.api.errors import AIHubAmbiguousSubmit, AIHubJobFailed, AIHubUnavailable
+from airflow_provider_aihub.api.model_training import Training
+from airflow_provider_aihub.emulator import Emulator
+from airflow_provider_aihub.hooks.aihub import AIHubHook
+from airflow_provider_aihub.operators import submission
+from airflow_provider_aihub.operators.record import Record
+from airflow_provider_aihub.operators.training import TrainingOperator
+from airflow_provider_aihub.triggers.job import JobTrigger
+
+TRAININGS = "/model-training-platform/api/v1/trainings"
+
+deferred_or_not = pytest.mark.parametrize("deferrable", [True, False], ids=["deferred", "in place"])
+
+
+class WorkerKilled(BaseException):
+    """Nothing in the task's code runs after it, as after SIGKILL."""
+
+
+@pytest.fixture(autouse=True)
+def _quick_looks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(submission, "LOOKS_AFTER_LOSS", (0.0, 0.1))
+
+
+@pytest.fixture(autouse=True)
+def _no_faults(platform_server: Emulator, document_server: Emulator) -> Iterator[None]:
+    yield
+    platform_server.faults.clear()
+    document_server.faults.clear()
+
+
+def life(name: str, *, remembers: bool = True, map_index: int = -1, **given: Any) -> TaskLife:
+    arguments: dict[str, Any] = {
+        "task_id": "train",
+        "name": name,
+        "command": "sleep 0.5",
+        "image": "any",
+        "virtual_cluster": 1,
+        "project": 1,
+        **given,
+    }
+    return TaskLife(lambda: TrainingOperator(**arguments), remembers=remembers, map_index=map_index)
+
+
+def jobs(name: str) -> list[Training]:
+    return [job for job in AIHubHook().list_trainings(name=name, page_size=100).data if job.name == name]
+
+
+def killed_in(monkeypatch: pytest.MonkeyPatch, where: type, method: str, *, after: bool = False) -> None:
+    """Kill the worker once, when it comes to a method, or leaves it."""
+    real: Callable[..., Any] = getattr(where, method)
+
+    def kill(*args: Any, **kwargs: Any) -> Any:
+        monkeypatch.setattr(where, method, real)
+        if after:
+            real(*args, **kwargs)
+        raise WorkerKilled
+
+    monkeypatch.setattr(where, method, kill)
+
+
+MOMENTS: dict[str, tuple[type, str, bool]] = {
+    "before the intent is written": (Record, "submitting", False),
+    "before the create call": (Record, "submitting", True),
+    "after the create call": (Record, "holds", False),
+    "after the id is written": (Record, "holds", True),
+    "before the end is written": (Record, "move", False),
+    "after the end is written": (Record, "move", True),
+}
+
+
+@deferred_or_not
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_a_killed_worker_leaves_one_job(
+    aihub: Emulator, monkeypatch: pytest.MonkeyPatch, new_name: str, moment: str, deferrable: bool
+) -> None:
+    task = life(new_name, deferrable=deferrable)
+    killed_in(monkeypatch, *MOMENTS[moment][:2], after=MOMENTS[moment][2])
+    with pytest.raises(WorkerKilled):
+        task.try_once()
+    result = task.try_once()
+    assert [job.id for job in jobs(new_name)] == [result["id"]]
+    assert result["status"] == "succeeded"
+
+
+def test_a_worker_killed_while_waiting_leaves_one_job(aihub: Emulator, new_name: str) -> None:
+    task = life(new_name, deferrable=True)
+    assert isinstance(task.start(), JobTrigger)
+    result = task.try_once()
+    assert [job.id for job in jobs(new_name)] == [result["id"]]
+
+
+@deferred_or_not
+def test_a_lost_answer_leaves_one_job(aihub: Emulator, new_name: str, deferrable: bool) -> None:
+    aihub.faults.add("lost", method="POST", path=TRAININGS, count=1)
+    result = life(new_name, deferrable=deferrable).try_once()
+    assert [job.id for job in jobs(new_name)] == [result["id"]]
+
+
+def test_a_create_call_that_may_have_failed_is_not_repeated_at_once(aihub: Emulator, new_name: str) -> None:
+    aihub.faults.add("status", method="POST", path=TRAININGS, status=502, count=1)
+    task = life(new_name)
+    with pytest.raises(AIHubAmbiguousSubmit) as failure:
+        task.try_once()
+    assert not isinstance(failure.value, AirflowFailException)
+    assert jobs(new_name) == []
+    # The next try has looked, found nothing, and is free to create the job.
+    result = task.try_once()
+    assert [job.id for job in jobs(new_name)] == [result["id"]]
+
+
+def test_without_a_list_a_lost_answer_fails_for_good_and_says_what_to_check(document: Emulator, new_name: str) -> None:
+    created = document.requests.count("POST", TRAININGS)
+    document.faults.add("lost", method="POST", path=TRAININGS, count=1)
+    task = life(new_name)
+    with pytest.raises(AIHubAmbiguousSubmit, match=rf"look there whether the training '{new_name}' exists") as failure:
+        task.try_once()
+    assert isinstance(failure.value, AirflowFailException)
+    assert document.requests.count("POST", TRAININGS) == created + 1
+    # A person has checked, and clears the task.
+    task.clear()
+    assert task.try_once()["status"] == "succeeded"
+    assert document.requests.count("POST", TRAININGS) == created + 2
+
+
+def test_without_a_list_a_worker_killed_in_the_create_call_fails_for_good(
+    document: Emulator, monkeypatch: pytest.MonkeyPatch, new_name: str
+) -> None:
+    created = document.requests.count("POST", TRAININGS)
+    task = life(new_name)
+    killed_in(monkeypatch, Record, "holds")
+    with pytest.raises(WorkerKilled):
+        task.try_once()
+    with pytest.raises(AIHubAmbiguousSubmit, match="ended while it created a training"):
+        task.try_once()
+    assert document.requests.count("POST", TRAININGS) == created + 1
+
+
+def test_without_a_list_a_lost_answer_is_repeated_where_that_was_asked_for(document: Emulator, new_name: str) -> None:
+    created = document.requests.count("POST", TRAININGS)
+    document.faults.add("lost", method="POST", path=TRAININGS, count=1)
+    assert life(new_name, on_ambiguous_submit="resubmit").try_once()["status"] == "succeeded"
+    assert document.requests.count("POST", TRAININGS) == created + 2
+
+
+def test_a_failed_job_is_followed_by_a_new_one(aihub: Emulator, new_name: str) -> None:
+    task = life(new_name, command="exit 3")
+    for count in (1, 2):
+        with pytest.raises(AIHubJobFailed):
+            task.try_once()
+        assert len(jobs(new_name)) == count
+
+
+def test_a_stopped_job_is_followed_by_a_new_one(aihub: Emulator, new_name: str) -> None:
+    task = life(new_name, command="sleep 60; exit 0", deferrable=True)
+    assert isinstance(task.start(), JobTrigger)
+    AIHubHook().stop_training(task.ti.xcoms["job_id"])
+    first = task.ti.xcoms["job_id"]
+    assert isinstance(task.start(), JobTrigger)
+    assert task.ti.xcoms["job_id"] != first
+    AIHubHook().stop_training(task.ti.xcoms["job_id"])
+
+
+@deferred_or_not
+def test_a_cleared_task_that_had_finished_runs_anew(aihub: Emulator, new_name: str, deferrable: bool) -> None:
+    task = life(new_name, deferrable=deferrable)
+    first = task.try_once()
+    task.clear()
+    second = task.try_once()
+    assert {job.id for job in jobs(new_name)} == {first["id"], second["id"]}
+    assert first["id"] != second["id"]
+
+
+@pytest.mark.parametrize("cancel_on_kill", [True, False])
+def test_a_task_cleared_while_its_job_runs_first_stops_that_job(
+    aihub: Emulator, new_name: str, cancel_on_kill: bool
+) -> None:
+    task = life(new_name, command="sleep 60", deferrable=True, cancel_on_kill=cancel_on_kill)
+    assert isinstance(task.start(), JobTrigger)
+    first = task.ti.xcoms["job_id"]
+    task.clear()
+    assert isinstance(task.start(), JobTrigger)
+    statuses = {job.id: job.status for job in jobs(new_name)}
+    if cancel_on_kill:
+        assert statuses.pop(first) == 5
+        assert list(statuses) == [task.ti.xcoms["job_id"]]
+    else:
+        assert task.ti.xcoms["job_id"] == first
+        assert len(statuses) == 1
+    AIHubHook().stop_training(task.ti.xcoms["job_id"])
+
+
+def test_a_job_that_could_not_be_read_is_taken_up_by_the_next_try(aihub: Emulator, new_name: str) -> None:
+    task = life(new_name, command="sleep 2", deferrable=True, poll_tolerance=0.5)
+    trigger = task.start()
+    aihub.faults.add("status", method="GET", path=f"{TRAININGS}/*", status=503)
+    with pytest.raises(AIHubUnavailable):
+        task.resume(trigger)
+    aihub.faults.clear()
+    assert [job.status for job in jobs(new_name)] == [2]
+    task.clear()
+    result = task.try_once()
+    assert [job.id for job in jobs(new_name)] == [result["id"]]
+
+
+def test_mapped_tasks_have_a_job_each(aihub: Emulator, new_name: str) -> None:
+    results = [life(new_name, map_index=index, remembers=False).try_once() for index in range(3)]
+    assert sorted(job.id for job in jobs(new_name)) == sorted(result["id"] for result in results)
+
+
+def test_an_airflow_that_remembers_nothing_finds_the_active_job_by_its_marker(
+    aihub: Emulator, monkeypatch: pytest.MonkeyPatch, new_name: str
+) -> None:
+    other = life(new_name, remembers=False, map_index=7, deferrable=True, command="sleep 60")
+    other.start()
+    task = life(new_name, remembers=False, deferrable=True, command="sleep 1")
+    killed_in(monkeypatch, Record, "holds")
+    with pytest.raises(WorkerKilled):
+        task.try_once()
+    result = task.try_once()
+    assert sorted(job.id for job in jobs(new_name)) == sorted([other.ti.xcoms["job_id"], result["id"]])
+    AIHubHook().stop_training(other.ti.xcoms["job_id"])
+
+
+def test_what_is_not_durable_starts_anew(aihub: Emulator, new_name: str) -> None:
+    task = life(new_name, deferrable=True, durable=False)
+    task.start()
+    task.try_once()
+    assert len(jobs(new_name)) == 2
