@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable, Iterable
+from typing import TYPE_CHECKING
 
 from aiohttp import web
-from aiohttp.typedefs import Middleware
 
 from .aihub import AIHub
 from .answers import Refused, envelope, refusal
@@ -26,6 +26,9 @@ from .services import (
     user_system,
     workflow_center,
 )
+
+if TYPE_CHECKING:
+    from aiohttp.typedefs import Middleware
 
 log = logging.getLogger(__name__)
 
@@ -129,7 +132,7 @@ def _file_handler(hub: AIHub) -> Handler:
         path = hub.links.open(request.match_info["signature"], request.match_info["name"])
         if path is None or not path.is_file():
             raise web.HTTPNotFound
-        if request.get(WHOLE):
+        if WHOLE.get():
             return web.Response(body=path.read_bytes())
         return web.FileResponse(path)
 

@@ -7,6 +7,7 @@ import fnmatch
 import itertools
 import random
 from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextvars import ContextVar
 from dataclasses import dataclass, field, fields
 from typing import Any
 
@@ -14,8 +15,8 @@ from aiohttp import web
 
 from .answers import UNAUTHORIZED, Refused, refusal
 
-WHOLE = "whole"
-"""Key in a request that must be answered from memory, so that the answer can be cut."""
+WHOLE: ContextVar[bool] = ContextVar("whole", default=False)
+"""Whether the request at hand must be answered from memory, so that the answer can be cut."""
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -161,8 +162,11 @@ async def misbehave(
             await _hang(request, 3600.0 if fault.seconds is None else fault.seconds)
             return _abort(request)
         case "truncate":
-            request[WHOLE] = True
-            return await _truncate(request, await handler(request))
+            token = WHOLE.set(True)
+            try:
+                return await _truncate(request, await handler(request))
+            finally:
+                WHOLE.reset(token)
         case "garbage":
             page = "<html><head><title>Gateway</title></head><body><h1>Something is in between</h1></body></html>"
             return web.Response(text=page, content_type="text/html", status=fault.status or 200)
