@@ -22,7 +22,7 @@ def main(result: Path, files: list[str]) -> None:
     initdb()
     states: dict[str, dict[str, str]] = {}
     for file in files:
-        bag = DagBag(dag_folder=file, include_examples=False)
+        bag = DagBag(dag_folder=file)
         if bag.import_errors:
             raise ImportError(f"{bag.import_errors}")
         for dag_id, dag in bag.dags.items():

@@ -1,0 +1,169 @@
+"""What a task says when the connection or AIHub is not as it should be: one error, one sentence, no secret."""
+
+from __future__ import annotations
+
+import json
+import socket
+import traceback
+from typing import Any
+
+import pytest
+from airflow.providers.common.compat.sdk import AirflowFailException
+from task_life import TaskLife
+
+from airflow_provider_aihub.api.errors import (
+    AIHubAmbiguousSubmit,
+    AIHubAuthError,
+    AIHubBadAnswerError,
+    AIHubConfigError,
+    AIHubError,
+    AIHubNotFoundError,
+    AIHubRejectedError,
+    AIHubUnavailable,
+)
+from airflow_provider_aihub.client import sync
+from airflow_provider_aihub.emulator import Emulator
+from airflow_provider_aihub.hooks.aihub import AIHubHook
+from airflow_provider_aihub.operators.training import TrainingOperator
+
+TRAININGS = "/model-training-platform/api/v1/trainings"
+ON_AIHUB: dict[str, Any] = {"image": "any", "virtual_cluster": 1, "project": 1}
+
+
+@pytest.fixture(autouse=True)
+def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sync.time, "sleep", lambda _: None)
+    monkeypatch.setitem(sync.AIHubClient.__init__.__kwdefaults__, "sleep", lambda _: None)
+
+
+def connection(aihub: Emulator, **changed: Any) -> str:
+    given = json.loads(aihub.connection_json())
+    given["extra"] = given["extra"] | changed.pop("extra", {})
+    return json.dumps(given | changed)
+
+
+def failure_of(**given: Any) -> AIHubError:
+    """Run a training and give the error it ends with; it must be the only one that the log would show."""
+    arguments: dict[str, Any] = {"task_id": "train", "name": "t", "command": "true", **ON_AIHUB, **given}
+    with pytest.raises(AIHubError) as caught:
+        TaskLife(lambda: TrainingOperator(**arguments)).try_once()
+    error = caught.value
+    text = "".join(traceback.format_exception(error))
+    assert text.count("Traceback (most recent call last)") == 1
+    assert "\n" not in str(error)
+    assert str(error).endswith(".")
+    return error
+
+
+def closed_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def test_a_wrong_password(aihub: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AIRFLOW_CONN_AIHUB_DEFAULT", connection(aihub, password="not-the-password"))
+    error = failure_of()
+    assert isinstance(error, AIHubAuthError)
+    assert isinstance(error, AirflowFailException)
+    assert "user_system" in str(error)
+    assert "log in" in str(error)
+    assert "not-the-password" not in str(error)
+
+
+def test_an_unknown_host(aihub: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AIRFLOW_CONN_AIHUB_DEFAULT", connection(aihub, host="http://no-such-host.invalid:1"))
+    error = failure_of()
+    assert isinstance(error, AIHubUnavailable)
+    assert "no-such-host.invalid" in str(error)
+
+
+def test_a_refused_connection(aihub: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    address = f"http://127.0.0.1:{closed_port()}"
+    monkeypatch.setenv("AIRFLOW_CONN_AIHUB_DEFAULT", connection(aihub, extra={"model_training_url": address}))
+    error = failure_of()
+    assert isinstance(error, AIHubUnavailable)
+    assert "create training 't'" in str(error)
+    assert address in str(error)
+
+
+def test_no_address(aihub: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AIRFLOW_CONN_AIHUB_DEFAULT", connection(aihub, host=None))
+    error = failure_of()
+    assert isinstance(error, AIHubConfigError)
+    assert isinstance(error, AirflowFailException)
+    assert "model_training_url" in str(error)
+
+
+def test_html_instead_of_json(aihub: Emulator) -> None:
+    aihub.faults.add("garbage", path="/tag-resource-management/*")
+    try:
+        error = failure_of(virtual_cluster="vc-cpu")
+    finally:
+        aihub.faults.clear()
+    assert isinstance(error, AIHubBadAnswerError)
+    assert "tag_system" in str(error)
+    assert "<" not in str(error)
+
+
+def test_html_instead_of_the_id_of_a_new_job(document: Emulator) -> None:
+    document.faults.add("garbage", method="POST", path=TRAININGS)
+    try:
+        error = failure_of()
+    finally:
+        document.faults.clear()
+    assert isinstance(error, AIHubAmbiguousSubmit)
+    assert isinstance(error, AirflowFailException)
+
+
+def test_a_code_other_than_0(aihub: Emulator) -> None:
+    aihub.faults.add("status", method="POST", path=TRAININGS, status=200, code=77, msg="the quota is used up")
+    try:
+        error = failure_of()
+    finally:
+        aihub.faults.clear()
+    assert isinstance(error, AIHubRejectedError)
+    assert not isinstance(error, AirflowFailException)
+    assert "code 77" in str(error)
+    assert "the quota is used up" in str(error)
+    assert error.code == 77
+
+
+def test_an_id_that_aihub_does_not_have(aihub: Emulator) -> None:
+    error = failure_of(virtual_cluster=99)
+    assert isinstance(error, AIHubNotFoundError)
+    assert "create training 't'" in str(error)
+    assert "99" in str(error)
+
+
+def test_the_test_button(aihub: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    ok, message = AIHubHook().test_connection()
+    assert ok
+    assert message == f"Logged in to AIHub as user {AIHubHook().user_id}."
+    monkeypatch.setenv("AIRFLOW_CONN_AIHUB_DEFAULT", connection(aihub, password="not-the-password"))
+    ok, message = AIHubHook().test_connection()
+    assert not ok
+    assert "not-the-password" not in message
+    assert "\n" not in message
+
+
+def test_the_test_button_with_a_token(aihub: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    token = AIHubHook().login(aihub.username, aihub.password).token
+    given = {"login": None, "password": None}
+    monkeypatch.setenv("AIRFLOW_CONN_AIHUB_DEFAULT", connection(aihub, **given, extra={"token": token}))
+    assert AIHubHook().test_connection()[0]
+    monkeypatch.setenv("AIRFLOW_CONN_AIHUB_DEFAULT", connection(aihub, **given, extra={"token": f"{token}x"}))
+    ok, message = AIHubHook().test_connection()
+    assert not ok
+    assert token not in message
+
+
+def test_a_token_from_the_workflow_node(aihub: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AI_HUB_TOKEN", AIHubHook().login(aihub.username, aihub.password).token)
+    monkeypatch.setenv("AIRFLOW_CONN_AIHUB_DEFAULT", f"aihub://{aihub.url.removeprefix('http://')}")
+    result = TaskLife(
+        lambda: TrainingOperator(
+            **{"task_id": "train", "name": "t", "command": "true", **ON_AIHUB, "virtual_cluster": "vc-cpu"}
+        )
+    ).try_once()
+    assert result["status"] == "succeeded"

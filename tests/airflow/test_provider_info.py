@@ -1,0 +1,72 @@
+"""What Airflow is told about the provider, and the form of its connection."""
+
+from __future__ import annotations
+
+import json
+from importlib.resources import files
+from typing import Any
+
+import pytest
+from airflow.providers_manager import ProvidersManager
+
+from airflow_provider_aihub import __version__, get_provider_info
+from airflow_provider_aihub.client.config import PRESETS, URL_FIELDS, Config
+from airflow_provider_aihub.hooks.aihub import AIHubHook
+from airflow_provider_aihub.provider_info import CONN_FIELDS
+
+jsonschema = pytest.importorskip("jsonschema")
+
+
+def test_it_is_valid_by_airflows_own_schema() -> None:
+    schema = json.loads(files("airflow").joinpath("provider_info.schema.json").read_text())
+    jsonschema.validate(get_provider_info(), schema)
+
+
+def test_airflow_has_found_it() -> None:
+    provider = ProvidersManager().providers["airflow-provider-aihub"]
+    assert provider.version == __version__
+    hook = ProvidersManager().hooks["aihub"]
+    assert hook is not None
+    assert hook.hook_name == "AIHub"
+    assert hook.hook_class_name == f"{AIHubHook.__module__}.{AIHubHook.__name__}"
+
+
+def test_every_field_of_the_form_is_one_that_the_connection_has() -> None:
+    from airflow_provider_aihub.client import config
+
+    known = {
+        config.ENVIRONMENT,
+        config.TOKEN,
+        config.S3_RELAY_TOKEN,
+        config.CA_FILE,
+        config.VERIFY_TLS,
+        config.TIMEOUT,
+        config.WEB_URL,
+        *URL_FIELDS.values(),
+    }
+    assert set(CONN_FIELDS) == known
+    assert CONN_FIELDS["environment"]["schema"]["enum"] == list(PRESETS)
+
+
+def test_an_empty_form_is_an_empty_connection() -> None:
+    """The form sends null for what was left empty."""
+    extra: dict[str, Any] = {name: field["schema"].get("default") for name, field in CONN_FIELDS.items()}
+    assert Config.from_connection(extra=extra, environ={}) == Config.from_connection(extra={}, environ={})
+
+
+def test_tokens_are_masked() -> None:
+    for name, field in CONN_FIELDS.items():
+        assert ("token" in name) == (field["schema"].get("format") == "password")
+
+
+def test_nothing_in_the_form_is_required() -> None:
+    """Airflow's form refuses to save without a field whose type does not allow null, unless it has a default."""
+    for field in CONN_FIELDS.values():
+        assert "null" in field["schema"]["type"] or "default" in field["schema"]
+
+
+def test_the_form_of_older_airflow_has_the_same_fields() -> None:
+    pytest.importorskip("wtforms", reason="Airflow brings it only where it has this form")
+    pytest.importorskip("flask_appbuilder", reason="Airflow brings it only where it has this form")
+    assert set(AIHubHook.get_connection_form_widgets()) == set(CONN_FIELDS)
+    assert set(AIHubHook.get_ui_field_behaviour()) == {"hidden_fields", "relabeling", "placeholders"}
