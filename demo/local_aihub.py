@@ -104,3 +104,9 @@ class LocalAIHub:
         called, path = JOBS[operator]
         status = self.read(path.format(job_id))["status"]
         return f"{called} {job_id}", STATUS.get(status, str(status))
+
+    def jobs(self, operator: str) -> list[dict[str, Any]]:
+        """Return the jobs that AIHub lists of an operator's kind."""
+        rows = self.read(JOBS[operator][1].removesuffix("/{}"), page_size=1000, page_num=1)["data"]
+        # Behind every quota task is a training, which AIHub lists among the others.
+        return [row for row in rows if operator != "TrainingOperator" or not row["is_quota_schedule"]]

@@ -15,12 +15,12 @@ from demo.real_airflow import RealAirflow
 DAGS = Path(__file__).resolve().parents[2] / "example_dags"
 DAG_ID = "digits_end_to_end"
 WAITING = {
-    "find_images": "/data-warehouse/api/v1/searches",
-    "make_version": "/dataset-mng/api/v2/dataset-versions",
-    "train": "/model-training-platform/api/v1/trainings",
-    "predict": "/quota-schedule-management/api/v1/tasks",
+    "find_images": "WarehouseSearchOperator",
+    "make_version": "DatasetVersionOperator",
+    "train": "TrainingOperator",
+    "predict": "QuotaTaskOperator",
 }
-"""The tasks that wait for a job, and where AIHub lists the jobs of that kind."""
+"""The tasks that wait for a job, and their operators."""
 
 
 @dataclass
@@ -67,7 +67,7 @@ def test_waiting_is_done_in_the_triggerer(run: Run, task_id: str) -> None:
 
 @pytest.mark.parametrize("task_id", WAITING)
 def test_aihub_has_exactly_one_job_for_a_task(run: Run, task_id: str) -> None:
-    jobs = run.aihub.read(WAITING[task_id], page_size=100, page_num=1)["data"]
+    jobs = run.aihub.jobs(WAITING[task_id])
     assert [(job["id"], job["status"]) for job in jobs] == [(run.result(task_id, "job_id"), 3)]
     assert run.result(task_id)["id"] == run.result(task_id, "job_id")
 
