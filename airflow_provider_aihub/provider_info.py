@@ -57,7 +57,7 @@ CONN_FIELDS: dict[str, dict[str, Any]] = {
     ),
     "web_url": _field(
         "Web UI address",
-        "Address of AIHub's web interface, for links from a task to its job. Default: the base URL.",
+        "Where people open AIHub in the browser. Default: the base URL.",
         _OPTIONAL_TEXT,
     ),
     **{

@@ -121,7 +121,7 @@ def follow(
                 _tell_change(log, called, reply, now - watch.since)
                 told_at = now
             elif now - told_at >= LIFE_LINE:
-                log.info("%s still %s, %s after its submission", called, reply.phase.verb, span(now - watch.since))
+                log.info("%s is still %s, %s after its submission", called, reply.phase, span(now - watch.since))
                 told_at = now
             state = reply
             if state.phase.terminal:
