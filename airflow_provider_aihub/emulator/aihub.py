@@ -60,10 +60,11 @@ class AIHub:
 
     def recover(self) -> None:
         """Go on with what an earlier start in the same home left behind."""
-        self.trainings.recover()
-        self.workflows.recover()
-        self.searches.recover()
-        self.versions.recover()
+        with self.store.together():
+            self.trainings.recover()
+            self.workflows.recover()
+            self.searches.recover()
+            self.versions.recover()
 
     async def close(self) -> None:
         """End all work; everything else is on disk already."""

@@ -70,7 +70,10 @@ class Store:
 
     @contextmanager
     def together(self) -> Iterator[None]:
-        """Write all or nothing of what is written within."""
+        """Write all or nothing of what is written within; within another such block, that one decides."""
+        if self._db.in_transaction:
+            yield
+            return
         self._db.execute("BEGIN")
         try:
             yield

@@ -53,7 +53,7 @@ def simulated(command: str) -> tuple[float, int] | None:
 def launch(
     command: str,
     *,
-    env: Mapping[str, str],
+    env: Callable[[], Mapping[str, str]],
     folder: Path,
     log: Path,
     clock: Clock,
@@ -62,6 +62,7 @@ def launch(
 ) -> Launched:
     """Start a command with ``/bin/sh -c``, in a session of its own.
 
+    :param env: Makes its environment, where it needs one.
     :param folder: Its working folder, made when it is missing.
     :param log: Where its output goes, both streams, appended.
     :param on_exit: Called on the event loop with the exit code, or minus the signal that ended it.
@@ -70,7 +71,7 @@ def launch(
     sleep = simulated(command)
     if sleep:
         return _Sleep(*sleep, clock, on_exit, clock.now() if since is None else min(since, clock.now()))
-    return _Process(command, env, folder, log, on_exit)
+    return _Process(command, env(), folder, log, on_exit)
 
 
 def clean_environment(folder: Path) -> dict[str, str]:
@@ -89,6 +90,8 @@ def clean_environment(folder: Path) -> dict[str, str]:
 
 def birth(pid: int) -> str:
     """When a process began, to tell it from a later one with the same id; empty where it is gone or unknown."""
+    if not pid:
+        return ""
     try:
         # The 22nd field; the second, the name, may itself hold spaces and brackets.
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]

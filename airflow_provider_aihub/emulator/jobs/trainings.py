@@ -57,8 +57,8 @@ class Trainings:
             name = f"{'mpi' if row['framework'].startswith('Mpi') else 'pytorch'}-{row['id']}"
             pods = [self._new_pod(row, name, rank) for rank in range(row["instances"])]
             self._store.trainings.save(row, res_name=name, _pods=[pod["id"] for pod in pods])
-        self._enqueue(row)
-        self._schedule(row["virtual_cluster"]["id"])
+            self._enqueue(row)
+            self._schedule(row["virtual_cluster"]["id"])
         return row
 
     def stop(self, row: Row, user: User, reason: str = "") -> None:
@@ -205,7 +205,7 @@ class Trainings:
         folder = self._home.path / "jobs" / str(row["id"]) / pod["name"]
         launched = launch(
             row["command"],
-            env=_environment(row, pod, folder),
+            env=partial(_environment, row, pod, folder),
             folder=folder,
             log=self._home.path / "logs" / "trainings" / str(row["id"]) / f"{pod['name']}.log",
             clock=self._clock,

@@ -92,18 +92,9 @@ class Workflows:
 
     def _launch(self, row: Row, node: Row, since: float | None = None) -> None:
         folder = self._home.path / "jobs" / f"run-{row['id']}" / node["pod_name"]
-        user = User(row["user_id"], row["username"])
-        params = {} if node["dependencies"] else {pair["key"]: pair["value"] for pair in row["params"]}
         launched = launch(
             node["_command"],
-            env={
-                **clean_environment(folder),
-                "AI_HUB_TOKEN": self._token(user),
-                "AIHUB_JOB_ID": str(row["id"]),
-                "AIHUB_JOB_NAME": row["name"],
-                "AIHUB_POD_NAME": node["pod_name"],
-                **params,
-            },
+            env=partial(self._environment, row, node, folder),
             folder=folder,
             log=self._home.path / "logs" / "runs" / str(row["id"]) / f"{node['pod_name']}.log",
             clock=self._clock,
@@ -117,6 +108,16 @@ class Workflows:
             _pid=launched.pid,
             _born=birth(launched.pid),
         )
+
+    def _environment(self, row: Row, node: Row, folder: Path) -> dict[str, str]:
+        return {
+            **clean_environment(folder),
+            "AI_HUB_TOKEN": self._token(User(row["user_id"], row["username"])),
+            "AIHUB_JOB_ID": str(row["id"]),
+            "AIHUB_JOB_NAME": row["name"],
+            "AIHUB_POD_NAME": node["pod_name"],
+            **({} if node["dependencies"] else {pair["key"]: pair["value"] for pair in row["params"]}),
+        }
 
     def _exited(self, row: Row, node: Row, code: int) -> None:
         self._live.pop((row["id"], node["pod_name"]), None)

@@ -38,10 +38,11 @@ async def create(call: Call) -> Any:
         _rank=HIGH if priority == 2 else LOW,
     )
     enable_reschedule = body.boolean("enable_reschedule", False)
-    training = call.hub.trainings.submit(row)
-    task = call.hub.store.quota_tasks.add(
-        {"priority": priority, "mtp_id": training["id"], "enable_reschedule": enable_reschedule}
-    )
+    with call.hub.store.together():
+        training = call.hub.trainings.submit(row)
+        task = call.hub.store.quota_tasks.add(
+            {"priority": priority, "mtp_id": training["id"], "enable_reschedule": enable_reschedule}
+        )
     return {"id": task["id"]}
 
 
