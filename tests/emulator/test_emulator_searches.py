@@ -67,7 +67,7 @@ def test_an_error_ends_with_duckdbs_message(api: Api) -> None:
         ("set enable_external_access = true", "Only a single SELECT"),
         ("select 1; drop view meta", "Only a single SELECT"),
         ("install httpfs", "Only a single SELECT"),
-        ("select * from text", "does not exist"),
+        ("select * from sql", "Table with name sql does not exist"),
         ("selct 1", "syntax error"),
     ],
 )
