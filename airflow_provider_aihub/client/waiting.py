@@ -7,14 +7,16 @@ in place and a trigger on an event loop wait in exactly the same way.
 from __future__ import annotations
 
 import asyncio
+import math
 import random
 import time
 from collections.abc import Awaitable, Callable, Generator
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import count
 from typing import Any, Protocol, cast
 
-from airflow_provider_aihub.api.errors import AIHubError, AIHubNotFoundError, AIHubRequestError
+from airflow_provider_aihub.api.errors import AIHubError, AIHubNotFoundError, AIHubRejectedError, AIHubRequestError
 from airflow_provider_aihub.api.jobs import JobId, JobKind, JobState, Phase
 from airflow_provider_aihub.client.retry import RetryPolicy
 
@@ -34,18 +36,44 @@ GONE_TOLERANCE = 60.0
 class Watch:
     """A job to be waited for.
 
-    :param since: When it was submitted, in Unix seconds; polls stretch with its age.
-    :param poll_interval: Longest pause between two polls, in seconds.
+    :param since: When it was submitted, or the waiting began, in Unix seconds.
+    :param poll_interval: Longest pause between two polls, in seconds: a young job is polled more often. With
+        ``backoff``, the first pause.
+    :param backoff: By what the pause is multiplied after each poll, 1 or more, instead of stretching with the job's
+        age.
+    :param longest_interval: Longest pause with ``backoff``, in seconds; ``None`` for no bound.
     :param deadline: When to give up, in Unix seconds; ``None`` for never.
     :param poll_tolerance: For how many seconds polls may fail before waiting gives up.
+    :param may_be_missing: Whether a job that does not exist is waited for, too.
     """
 
     kind: JobKind
     job_id: JobId
     since: float
     poll_interval: float = 30.0
+    backoff: float | None = None
+    longest_interval: float | None = None
     deadline: float | None = None
     poll_tolerance: float = 900.0
+    may_be_missing: bool = False
+
+    def pause(self, looks: int, now: float) -> float:
+        """Give the seconds until the next look.
+
+        :param looks: How many there were.
+        """
+        if self.backoff is None:
+            wanted = min(STRETCH * (now - self.since), self.poll_interval)
+        else:
+            wanted = min(self.poll_interval * self.backoff ** min(looks - 1, 64), self.longest_interval or math.inf)
+        return max(POLL_FLOOR, wanted)
+
+    def lacks(self, error: AIHubError) -> bool:
+        """Whether an error says no more than that the job does not exist yet.
+
+        The document's API has no code of its own for that, so any refusal will do.
+        """
+        return self.may_be_missing and isinstance(error, AIHubRejectedError)
 
 
 class Log(Protocol):
@@ -109,11 +137,15 @@ def follow(
     state: JobState | None = None
     told_at = failing_since = 0.0
     failures = 0
-    while True:
+    for looks in count(1):
         reply = yield Look()
         now = clock()
-        pause = min(max(POLL_FLOOR, STRETCH * (now - watch.since)), max(POLL_FLOOR, watch.poll_interval))
-        if isinstance(reply, JobState):
+        pause = watch.pause(looks, now)
+        if isinstance(reply, AIHubError) and watch.lacks(reply):
+            failures = 0
+            if looks == 1:
+                log.info("%s does not exist yet: %s", called, reply)
+        elif isinstance(reply, JobState):
             if failures:
                 log.info("AIHub answers again about %s, after %d failed polls", called, failures)
                 failures = 0
@@ -148,6 +180,7 @@ def follow(
                 return Waited(Outcome.DEADLINE, state)
             pause = min(pause, watch.deadline - now)
         yield Pause(pause)
+    raise AssertionError("the looks do not end")
 
 
 def wait(

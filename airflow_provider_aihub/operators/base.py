@@ -86,6 +86,10 @@ class JobOperator(BaseOperator):
         :raises AIHubParameterError: A parameter is wrong.
         """
 
+    def prepare_submission(self, request: Request[int]) -> Request[int]:
+        """Do what must be done only if a job is really created, such as an upload; gives the request to send."""
+        return request
+
     def reference(self, job_id: int) -> JobId:
         """Give what the job is read by, from the id that its creation gave."""
         return job_id
@@ -121,7 +125,9 @@ class JobOperator(BaseOperator):
             request = self.create_request(marker)
             record = Record(context, durable=self.durable)
             submission = self._submission(record, marker)
-            job = submission.take_up(retried=context["ti"].try_number > 1) or submission.create(request)
+            job = submission.take_up(retried=context["ti"].try_number > 1)
+            if job is None:
+                job = submission.create(self.prepare_submission(request))
             self._running = job.id
             context["ti"].xcom_push(key="job_id", value=job.id)
             if not self.wait_for_completion or not self.job_kind.statuses:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
+import time
 from collections.abc import AsyncIterator
 from functools import partial
 from typing import Any, TypedDict
@@ -53,12 +55,15 @@ class JobTrigger(BaseTrigger):
 
     :param aihub_conn_id: Connection of type ``aihub``.
     :param kind: Kind of job, a key of :data:`~airflow_provider_aihub.api.jobs.KINDS`.
-    :param job_id: The job's id, or its name where AIHub reads it by name.
-    :param since: When the job was submitted, in Unix seconds.
-    :param poll_interval: Longest pause between two polls, in seconds. Default: 30.
-    :param poll_tolerance: Seconds for which polls may fail before the waiting ends. Default: 900.
-    :param deadline: When the job is stopped, in Unix seconds. Default: never.
-    :param cancel_on_kill: Whether the job is stopped when somebody marks or clears the task. Default: true.
+    :param since: When the job was submitted, in Unix seconds. Default: now.
+    :param poll_interval: See :class:`~airflow_provider_aihub.client.waiting.Watch`; likewise ``backoff``,
+        ``longest_interval``, ``poll_tolerance`` and ``may_be_missing``.
+    :param deadline: When the waiting ends, in Unix seconds. Default: never.
+    :param owner: Whether the job belongs to the task: it is stopped at the deadline, and when somebody marks or
+        clears the task. Default: true.
+    :param cancel_on_kill: Whether marking or clearing the task stops a job that belongs to it. Default: true.
+    :param job: One more argument, the job's id (or its name, where AIHub reads it by name) under the name that a
+        sensor has for it, such as ``training_id=12``: Airflow renders a trigger's templates by those names.
     """
 
     def __init__(
@@ -66,39 +71,48 @@ class JobTrigger(BaseTrigger):
         *,
         aihub_conn_id: str,
         kind: str,
-        job_id: JobId,
-        since: float,
+        since: float | None = None,
         poll_interval: float = 30.0,
+        backoff: float | None = None,
+        longest_interval: float | None = None,
         poll_tolerance: float = 900.0,
         deadline: float | None = None,
+        may_be_missing: bool = False,
+        owner: bool = True,
         cancel_on_kill: bool = True,
+        **job: JobId,
     ) -> None:
         super().__init__()
+        ((self.job_field, job_id),) = job.items()
+        setattr(self, self.job_field, job_id)
         self.aihub_conn_id = aihub_conn_id
         self.kind = kind
-        self.job_id = job_id
         self.since = since
         self.poll_interval = poll_interval
+        self.backoff = backoff
+        self.longest_interval = longest_interval
         self.poll_tolerance = poll_tolerance
         self.deadline = deadline
+        self.may_be_missing = may_be_missing
+        self.owner = owner
         self.cancel_on_kill = cancel_on_kill
         self._fired = False
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
-        """Give what is needed to make this trigger again, on another machine if need be."""
-        return (
-            "airflow_provider_aihub.triggers.job.JobTrigger",
-            {
-                "aihub_conn_id": self.aihub_conn_id,
-                "kind": self.kind,
-                "job_id": self.job_id,
-                "since": self.since,
-                "poll_interval": self.poll_interval,
-                "poll_tolerance": self.poll_tolerance,
-                "deadline": self.deadline,
-                "cancel_on_kill": self.cancel_on_kill,
-            },
-        )
+        """Give what is needed to make this trigger again, on another machine if need be; defaults are left out."""
+        parameters = inspect.signature(JobTrigger).parameters
+        names = [name for name, parameter in parameters.items() if parameter.kind is parameter.KEYWORD_ONLY]
+        given = {name: getattr(self, name) for name in names if getattr(self, name) != parameters[name].default}
+        return f"{__name__}.{JobTrigger.__name__}", {**given, self.job_field: self._job_id}
+
+    @property
+    def _job_id(self) -> JobId:
+        job_id: JobId = getattr(self, self.job_field)
+        return job_id
+
+    @property
+    def _called(self) -> str:
+        return KINDS[self.kind].called(self._job_id)
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Follow the job to its end or its deadline."""
@@ -116,20 +130,23 @@ class JobTrigger(BaseTrigger):
         kind = KINDS[self.kind]
         watch = Watch(
             kind=kind,
-            job_id=self.job_id,
-            since=self.since,
+            job_id=self._job_id,
+            since=time.time() if self.since is None else self.since,
             poll_interval=self.poll_interval,
+            backoff=self.backoff,
+            longest_interval=self.longest_interval,
             deadline=self.deadline,
             poll_tolerance=self.poll_tolerance,
+            may_be_missing=self.may_be_missing,
         )
         async with Poller.shared(self.aihub_conn_id) as poller:
-            waited = await wait_async(partial(poller.look, kind, self.job_id), watch, self.log)
+            waited = await wait_async(partial(poller.look, kind, self._job_id), watch, self.log)
             error: AIHubError | None = waited.error
-            if waited.outcome is Outcome.DEADLINE:
+            if waited.outcome is Outcome.DEADLINE and self.owner:
                 error = await self._stop(poller)
         return {
             "outcome": waited.outcome.value,
-            "job_id": self.job_id,
+            "job_id": self._job_id,
             "phase": waited.state.phase.value if waited.state else None,
             "status": waited.state.status if waited.state else None,
             "error": str(error) if error else None,
@@ -142,21 +159,24 @@ class JobTrigger(BaseTrigger):
         if kind.stop is None:
             return None
         try:
-            await asyncio.wait_for(poller.send(kind.stop(self.job_id), RetryPolicy()), STOP_TIMEOUT)
+            await asyncio.wait_for(poller.send(kind.stop(self._job_id), RetryPolicy()), STOP_TIMEOUT)
         except AIHubError as error:
             return error
         except TimeoutError:
-            return AIHubError(f"AIHub did not take the request to stop {kind.called(self.job_id)} in time.")
-        self.log.info("Asked AIHub to stop %s", kind.called(self.job_id))
+            return AIHubError(f"AIHub did not take the request to stop {self._called} in time.")
+        self.log.info("Asked AIHub to stop %s", self._called)
         return None
 
     async def on_kill(self) -> None:
         """Stop the job because somebody acted on the task; never because the trigger is handed to another triggerer."""
-        if not self.cancel_on_kill or self._fired or self.task_instance is None:
+        if not (self.owner and self.cancel_on_kill) or self._fired or self.task_instance is None:
             return
-        if await still_deferred(self.task_instance):
-            return
-        async with Poller.shared(self.aihub_conn_id) as poller:
-            error = await self._stop(poller)
-        if error:
-            self.log.error("%s may still be running on AIHub: %s", KINDS[self.kind].called(self.job_id), error)
+        try:
+            if await still_deferred(self.task_instance):
+                return
+            async with Poller.shared(self.aihub_conn_id) as poller:
+                problem: Exception | None = await self._stop(poller)
+        except Exception as error:
+            problem = error
+        if problem:
+            self.log.error("%s may still be running on AIHub: %s", self._called, problem)

@@ -182,7 +182,7 @@ def test_the_log_tells_changes_and_signs_of_life_only(caplog: pytest.LogCaptureF
     told = [r.getMessage() for r in caplog.records]
     assert len(looked) > 100
     assert sum("is running" in line for line in told) == 1
-    still = sum("still is running" in line for line in told)
+    still = sum("is still running" in line for line in told)
     assert 0 < still <= (clock.now - 1000) / LIFE_LINE
     assert len(told) == still + 3
 
