@@ -46,7 +46,6 @@ def connect(files: dict[str, Path], result: Path | None = None) -> DuckDBPyConne
 
     con = duckdb.connect(":memory:")
     allowed = [*files.values(), *([result] if result else [])]
-    con.execute("SET python_enable_replacements = false")
     con.execute("SET temp_directory = ''")
     con.execute(f"SET allowed_paths = [{', '.join(_quote(str(path)) for path in allowed)}]")
     for path in files.values():
@@ -56,6 +55,7 @@ def connect(files: dict[str, Path], result: Path | None = None) -> DuckDBPyConne
         except duckdb.Error as error:
             con.close()
             raise SearchError(f"{path.name} is no table: {error}".strip()) from None
+    # This also hides the variables of this very program, which DuckDB would otherwise take for tables.
     con.execute("SET enable_external_access = false")
     con.execute("SET lock_configuration = true")
     return con
