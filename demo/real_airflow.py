@@ -62,6 +62,10 @@ class RealAirflow:
             "API__BASE_URL": self.url,
             "API_AUTH__JWT_SECRET": secrets.token_urlsafe(48),
             "DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home / 'airflow.db'}",
+            # A worker may notice the end of a task's process only this many seconds later. A job that is done sooner
+            # than that after its task deferred makes the scheduler see "succeeded" and "queued" at once, and it fails
+            # the task. The default of 5 is too long for jobs that take two seconds.
+            "WORKERS__MIN_HEARTBEAT_INTERVAL": "1",
             "USAGE_DATA_COLLECTION__ENABLED": "False",
         }
         # What is set for another Airflow on this machine must not reach this one.

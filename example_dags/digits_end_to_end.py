@@ -46,7 +46,7 @@ ON_AIHUB: dict[str, Any] = {
     catchup=False,
     tags=["aihub", "example"],
     params={"labels": Param(list(range(10)), type="array", description="Digits to tell apart")},
-    default_args={"aihub_conn_id": "aihub_default", "retries": 0},
+    default_args={"aihub_conn_id": "aihub_default", "retries": 2, "retry_delay": timedelta(seconds=10)},
     doc_md=__doc__,
 )
 def digits_end_to_end() -> None:

@@ -55,7 +55,9 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
 def test_every_task_succeeds(run: Run) -> None:
     ended = {task_id: states[-1] for task_id, states in run.seen.items()}
     failed = [task_id for task_id, state in ended.items() if state == "failed"]
-    assert set(ended.values()) == {"success"}, [run.airflow.log(DAG_ID, run.run_id, task).tail() for task in failed]
+    assert set(ended.values()) == {"success"}, "\n".join(
+        run.airflow.log(DAG_ID, run.run_id, task).tail() for task in failed
+    )
     assert run.airflow.run_state(DAG_ID, run.run_id) == "success"
 
 
