@@ -16,7 +16,13 @@ from enum import StrEnum
 from itertools import count
 from typing import Any, Protocol, cast
 
-from airflow_provider_aihub.api.errors import AIHubError, AIHubNotFoundError, AIHubRejectedError, AIHubRequestError
+from airflow_provider_aihub.api.errors import (
+    AIHubError,
+    AIHubNotFoundError,
+    AIHubRejectedError,
+    AIHubRequestError,
+    AIHubUnsupportedError,
+)
 from airflow_provider_aihub.api.jobs import JobId, JobKind, JobState, Phase
 from airflow_provider_aihub.client.retry import RetryPolicy
 
@@ -68,12 +74,13 @@ class Watch:
             wanted = min(self.poll_interval * self.backoff ** min(looks - 1, 64), self.longest_interval or math.inf)
         return max(POLL_FLOOR, wanted)
 
-    def lacks(self, error: AIHubError) -> bool:
-        """Whether an error says no more than that the job does not exist yet.
 
-        The document's API has no code of its own for that, so any refusal will do.
-        """
-        return self.may_be_missing and isinstance(error, AIHubRejectedError)
+def not_there(error: AIHubError) -> bool:
+    """Whether an error says that the job does not exist.
+
+    The document's API has no code of its own for that, so any refusal will do.
+    """
+    return isinstance(error, AIHubRejectedError) and not isinstance(error, AIHubUnsupportedError)
 
 
 class Log(Protocol):
@@ -141,7 +148,7 @@ def follow(
         reply = yield Look()
         now = clock()
         pause = watch.pause(looks, now)
-        if isinstance(reply, AIHubError) and watch.lacks(reply):
+        if isinstance(reply, AIHubError) and watch.may_be_missing and not_there(reply):
             failures = 0
             if looks == 1:
                 log.info("%s does not exist yet: %s", called, reply)

@@ -126,10 +126,10 @@ class JobTrigger(BaseTrigger):
         self._fired = True
         yield TriggerEvent(event)
 
-    async def _wait(self) -> JobEvent:
-        kind = KINDS[self.kind]
-        watch = Watch(
-            kind=kind,
+    def watch(self) -> Watch:
+        """Say what is waited for, and how."""
+        return Watch(
+            kind=KINDS[self.kind],
             job_id=self._job_id,
             since=time.time() if self.since is None else self.since,
             poll_interval=self.poll_interval,
@@ -139,8 +139,11 @@ class JobTrigger(BaseTrigger):
             poll_tolerance=self.poll_tolerance,
             may_be_missing=self.may_be_missing,
         )
+
+    async def _wait(self) -> JobEvent:
+        watch = self.watch()
         async with Poller.shared(self.aihub_conn_id) as poller:
-            waited = await wait_async(partial(poller.look, kind, self._job_id), watch, self.log)
+            waited = await wait_async(partial(poller.look, watch.kind, watch.job_id), watch, self.log)
             error: AIHubError | None = waited.error
             if waited.outcome is Outcome.DEADLINE and self.owner:
                 error = await self._stop(poller)

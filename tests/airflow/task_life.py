@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections.abc import Callable
 from typing import Any
 
-from airflow.providers.common.compat.sdk import TaskDeferred
+from airflow.exceptions import AirflowRescheduleException
+from airflow.providers.common.compat.sdk import TaskDeferred, timezone
 
 from airflow_provider_aihub.operators.base import JobOperator
+from airflow_provider_aihub.sensors.base import JobSensor
 from airflow_provider_aihub.triggers.job import JobTrigger
 
 
@@ -40,6 +43,10 @@ class TaskInstance:
         self.try_number = 0
         self.max_tries = 0
         self.xcoms: dict[str, Any] = {}
+        self.first_reschedule_date: Any = None
+
+    def get_first_reschedule_date(self, context: Any) -> Any:
+        return self.first_reschedule_date
 
     def xcom_push(self, key: str, value: Any) -> None:
         self.xcoms[key] = json.loads(json.dumps(value))
@@ -52,11 +59,14 @@ class TaskLife:
     :param remembers: Whether Airflow has a task state store (3.3).
     """
 
-    def __init__(self, make: Callable[[], JobOperator], *, remembers: bool = True, map_index: int = -1) -> None:
+    def __init__(
+        self, make: Callable[[], JobOperator | JobSensor], *, remembers: bool = True, map_index: int = -1
+    ) -> None:
         self.make = make
         self.store = Store() if remembers else None
         self.ti = TaskInstance(make().task_id, map_index)
         self.deferrals = 0
+        self.reschedules = 0
 
     @property
     def context(self) -> Any:
@@ -68,10 +78,16 @@ class TaskLife:
     def start(self) -> Any:
         """Begin a try; gives the result, or the trigger that the task has deferred to."""
         self.ti.try_number += 1
-        try:
-            return self.make().execute(self.context)
-        except TaskDeferred as deferred:
-            return self._deferred(deferred)
+        began = timezone.utcnow()
+        while True:
+            try:
+                return self.make().execute(self.context)
+            except TaskDeferred as deferred:
+                return self._deferred(deferred)
+            except AirflowRescheduleException as reschedule:
+                self.reschedules += 1
+                self.ti.first_reschedule_date = self.ti.first_reschedule_date or began
+                time.sleep(max(0.0, (reschedule.reschedule_date - timezone.utcnow()).total_seconds()))
 
     def try_once(self) -> Any:
         """Run a try to its end, through the triggerer if it defers."""

@@ -1,0 +1,237 @@
+"""Waiting for a job on AIHub that somebody else has started."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import timedelta
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from airflow.providers.common.compat.sdk import (
+    AirflowFailException,
+    AirflowSensorTimeout,
+    AirflowSkipException,
+    BaseSensorOperator,
+    PokeReturnValue,
+    XComArg,
+    conf,
+)
+from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS, AIRFLOW_V_3_3_PLUS
+
+from airflow_provider_aihub.failures import task_failures
+
+if TYPE_CHECKING:
+    from airflow.providers.common.compat.sdk import Context
+    from airflow.triggers.base import StartTriggerArgs
+
+    from airflow_provider_aihub.api.jobs import JobId, JobKind, JobState
+    from airflow_provider_aihub.hooks.aihub import AIHubHook
+    from airflow_provider_aihub.triggers.job import JobEvent
+
+
+class _StartTriggerArgs:
+    """What the scheduler needs to start a sensor's waiting in the triggerer.
+
+    An attribute of instances only: Airflow gives a mapped task what the class has, and that cannot say which job.
+    """
+
+    def __get__(self, sensor: JobSensor | None, owner: type[JobSensor]) -> StartTriggerArgs | None:
+        return None if sensor is None else sensor._start_in_triggerer()
+
+
+class JobSensor(BaseSensorOperator):
+    """Wait for a job on AIHub to succeed.
+
+    The sensor succeeds when the job has succeeded, and fails at once and for good when the job has failed or was
+    stopped. It never stops the job. A poll that fails is no failed job: it is repeated for ``poll_tolerance``, in
+    mode ``reschedule`` until ``timeout``.
+
+    :param aihub_conn_id: Connection of type ``aihub``. Default: ``aihub_default``.
+    :param deferrable: Whether the waiting is done in the triggerer, whatever the ``mode``. Default: Airflow's
+        ``[operators] default_deferrable``.
+    :param start_from_trigger: Whether the waiting starts in the triggerer, without any worker (Airflow 2.11 for
+        fields that are not templated, Airflow 3.3); elsewhere it starts in a worker. Not for mapped tasks, which
+        start in a worker. Default: false.
+    :param poll_tolerance: Seconds for which polls may fail before the waiting gives up. Default: 900.
+
+    ``poke_interval``, ``timeout``, ``soft_fail``, ``exponential_backoff`` and ``max_wait`` mean what they mean for
+    every sensor, deferred or not. AIHub is never asked about a job more often than every 2 seconds in the triggerer.
+    """
+
+    kind: ClassVar[str]
+    """Key of the kind of job in :data:`~airflow_provider_aihub.api.jobs.KINDS`."""
+    job_field: ClassVar[str]
+    """Name of the parameter that says which job."""
+    may_be_missing: ClassVar[bool] = False
+    """Whether a job that does not exist yet is waited for, too."""
+    template_fields: Sequence[str] = ("aihub_conn_id",)
+    ui_color = "#e8f0ff"
+    start_trigger_args = _StartTriggerArgs()
+
+    def __init__(
+        self,
+        *,
+        aihub_conn_id: str = "aihub_default",
+        deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
+        start_from_trigger: bool = False,
+        poll_tolerance: float = 900.0,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.aihub_conn_id = aihub_conn_id
+        self.deferrable = deferrable
+        self.poll_tolerance = poll_tolerance
+        self.start_from_trigger = start_from_trigger
+        self._failing_since: float | None = None
+
+    def result(self, state: JobState) -> dict[str, Any]:
+        """Give the task's return value for a job that succeeded: small, and JSON."""
+        return {"id": state.answer.id, "status": str(state.phase)}
+
+    @cached_property
+    def hook(self) -> AIHubHook:
+        """The hook of this sensor's connection."""
+        from airflow_provider_aihub.hooks.aihub import AIHubHook
+
+        return AIHubHook(self.aihub_conn_id)
+
+    @property
+    def job_kind(self) -> JobKind:
+        """The kind of job."""
+        from airflow_provider_aihub.api.jobs import KINDS
+
+        return KINDS[self.kind]
+
+    def poke(self, context: Context) -> PokeReturnValue:  # noqa: ARG002 - the signature is Airflow's
+        """Look at the job once.
+
+        :raises AIHubError: The job ended badly, or AIHub will never answer.
+        """
+        from airflow_provider_aihub.api.errors import AIHubError, AIHubNotFoundError
+        from airflow_provider_aihub.client.waiting import not_there
+
+        with task_failures():
+            reference = self._reference()
+            seen = self.hook.look(self.job_kind, reference)
+            if not isinstance(seen, AIHubError):
+                self._failing_since = None
+                return self._judge(seen)
+            if self.may_be_missing and not_there(seen):
+                self.log.info("%s does not exist yet: %s", self.job_kind.called(reference), seen)
+                return PokeReturnValue(is_done=False)
+            now = time.monotonic()
+            self._failing_since = now if self._failing_since is None else self._failing_since
+            if seen.final or isinstance(seen, AIHubNotFoundError) or now - self._failing_since >= self.poll_tolerance:
+                raise seen
+            self.log.warning("Could not read %s: %s", self.job_kind.called(reference), seen)
+            return PokeReturnValue(is_done=False)
+
+    def execute(self, context: Context) -> Any:
+        """Wait in the triggerer, or in place.
+
+        :raises AIHubError: The job ended badly, or could not be read for too long.
+        """
+        if not self.deferrable:
+            return super().execute(context)
+        with self._skipping():
+            done = self.poke(context)
+        return done.xcom_value if done else self._defer()
+
+    def execute_complete(self, context: Context, event: JobEvent) -> Any:  # noqa: ARG002 - the signature is Airflow's
+        """Go on where the trigger saw the waiting end.
+
+        :param event: What :class:`~airflow_provider_aihub.triggers.job.JobTrigger` told.
+        """
+        from airflow_provider_aihub.client.waiting import Outcome
+        from airflow_provider_aihub.triggers.job import error_of
+
+        reference = event["job_id"]
+        with self._skipping(), task_failures():
+            if event["outcome"] == Outcome.DEADLINE:
+                raise AirflowSensorTimeout(
+                    f"{self.job_kind.called(reference)} had not ended after the sensor's timeout of {self.timeout:g} s."
+                )
+            error = error_of(event)
+            if error:
+                raise error
+            done = self._judge(self.job_kind.state(reference, self.hook.send(self.job_kind.read(reference))))
+        return done.xcom_value if done else self._defer()
+
+    def _defer(self) -> Any:
+        from airflow_provider_aihub.triggers.job import JobTrigger
+
+        now = time.time()
+        trigger = JobTrigger(**self._trigger_arguments(), since=now, deadline=now + self.timeout)
+        return self.defer(trigger=trigger, method_name="execute_complete")
+
+    def _trigger_arguments(self) -> dict[str, Any]:
+        backoff = self.exponential_backoff
+        arguments = {
+            "aihub_conn_id": self.aihub_conn_id,
+            "kind": self.kind,
+            self.job_field: self._reference(),
+            "poll_interval": self.poke_interval,
+            # True means doubling; newer Airflow takes a factor as well.
+            "backoff": float(backoff) if not isinstance(backoff, bool) and backoff else 1.0 + bool(backoff),
+            "poll_tolerance": self.poll_tolerance,
+            "owner": False,
+        }
+        if self.max_wait is not None:
+            arguments["longest_interval"] = self.max_wait.total_seconds()
+        if self.may_be_missing:
+            arguments["may_be_missing"] = True
+        return arguments
+
+    def _start_in_triggerer(self) -> StartTriggerArgs | None:
+        if not getattr(self, "start_from_trigger", False) or not hasattr(self, self.job_field):
+            return None
+        arguments = self._trigger_arguments()
+        # What another task returns is a template, too.
+        arguments |= {name: str(value) for name, value in arguments.items() if isinstance(value, XComArg)}
+        templated = any(isinstance(value, str) and "{" in value for value in arguments.values())
+        if AIRFLOW_V_3_0_PLUS and not AIRFLOW_V_3_3_PLUS:
+            self.log.info("Airflow before 3.3 cannot start a task in the triggerer; it starts in a worker")
+            return None
+        if templated and not AIRFLOW_V_3_3_PLUS:
+            self.log.info("Airflow before 3.3 renders no templates in the triggerer; the task starts in a worker")
+            return None
+        from airflow.triggers.base import StartTriggerArgs
+
+        return StartTriggerArgs(
+            trigger_cls="airflow_provider_aihub.triggers.job.JobTrigger",
+            trigger_kwargs=arguments,
+            next_method="execute_complete",
+            timeout=timedelta(seconds=self.timeout),
+        )
+
+    @contextmanager
+    def _skipping(self) -> Iterator[None]:
+        """Do what ``soft_fail`` and ``never_fail`` promise, as Airflow does for a sensor that waits in place."""
+        try:
+            yield
+        except (AirflowFailException, AirflowSensorTimeout) as error:
+            if not (self.soft_fail or self.never_fail):
+                raise
+            reason = "soft_fail" if self.soft_fail else "never_fail"
+            raise AirflowSkipException(f"Skipped because of {reason}: {error}") from None
+
+    def _judge(self, state: JobState) -> PokeReturnValue:
+        from airflow_provider_aihub.api.jobs import Phase
+        from airflow_provider_aihub.operators.diagnosis import failure, summary
+
+        if not state.phase.terminal:
+            self.log.info("%s %s", self.job_kind.called(state.job_id), state.phase.verb)
+            return PokeReturnValue(is_done=False)
+        self.log.info(summary(self.job_kind, state))
+        if state.phase is Phase.SUCCEEDED:
+            return PokeReturnValue(is_done=True, xcom_value=self.result(state))
+        error = failure(self.hook, self.job_kind, state)
+        # The sensor cannot start the job again, so another try would find it as it is.
+        error.final = True
+        raise error
+
+    def _reference(self) -> JobId:
+        reference: JobId = getattr(self, self.job_field)
+        return reference

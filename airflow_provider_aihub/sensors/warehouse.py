@@ -1,0 +1,32 @@
+"""Waiting for searches of the data warehouse."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_aihub.sensors.base import JobSensor
+
+if TYPE_CHECKING:
+    from airflow_provider_aihub.api.jobs import JobState
+
+
+class WarehouseSearchSensor(JobSensor):
+    """Wait for a search of the data warehouse to succeed. Returns ``{"id", "status", "result_url"}``.
+
+    :param search_id: Id of the search.
+
+    The remaining parameters are those of :class:`~airflow_provider_aihub.sensors.base.JobSensor`.
+    """
+
+    kind = "search"
+    job_field = "search_id"
+    template_fields: Sequence[str] = (*JobSensor.template_fields, "search_id")
+
+    def __init__(self, *, search_id: int | str, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.search_id = search_id
+
+    def result(self, state: JobState) -> dict[str, Any]:
+        """Give the search's id and where its result is."""
+        return {**super().result(state), "result_url": state.answer.result_url}
