@@ -19,6 +19,7 @@ from airflow_provider_aihub.client.retry import RetryPolicy, Trouble
 from airflow_provider_aihub.client.steps import (
     LARGEST_ANSWER,
     Answer,
+    Errand,
     Failure,
     Outcome,
     Send,
@@ -99,6 +100,13 @@ class AsyncAIHubClient(Endpoints):
         :func:`~.transfer.download`.
         """
         return await self._run(download(url, target, self._state))
+
+    async def perform(self, errand: Errand[T]) -> T:
+        """Carry out an errand, such as :class:`~.ranges.Fetch`.
+
+        :raises AIHubRequestError: of the kind that says what went wrong.
+        """
+        return await self._run(errand.steps(self._state))
 
     async def close(self) -> None:
         """Close the connections. The client opens new ones when it is used again."""
@@ -230,7 +238,8 @@ async def _receive(response: aiohttp.ClientResponse, sink: Sink | None) -> Outco
     if sink is not None and response.ok:
         sink.begin()
         async for piece in response.content.iter_chunked(CHUNK):
-            await asyncio.to_thread(sink.write, piece)
+            if await asyncio.to_thread(sink.write, piece):
+                break
         return Answer(response.status, response.headers, b"")
     body = bytearray()
     async for piece in response.content.iter_any():

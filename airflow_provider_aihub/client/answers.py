@@ -68,6 +68,7 @@ class Call:
     :param who: Who is asked, as a sentence begins: ``AIHub's model_training``.
     :param service: The service, or ``None`` for an address outside AIHub.
     :param url: Address without the query, which may hold what is nobody's business.
+    :param headers: Headers beyond those that every call has.
     """
 
     who: str
@@ -76,6 +77,7 @@ class Call:
     method: str
     url: str
     query: str = field(default="", repr=False)
+    headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes | None = field(default=None, repr=False)
     form: Form | None = None
     auth: Auth = Auth.BEARER

@@ -115,7 +115,7 @@ def carry(call: Call, state: State, policy: RetryPolicy) -> Steps[Heard]:
     """Send a call, log in for it, and send it again as the rules of :mod:`~.retry` say, until it is answered."""
     config, attempt, renewed = state.config, 1, False
     while True:
-        headers = dict(HEADERS)
+        headers = {**HEADERS, **call.headers}
         if call.body is not None:
             headers["Content-Type"] = "application/json"
         yield from _authorize(call, state, policy, headers)

@@ -18,6 +18,7 @@ from airflow_provider_aihub.client.config import Config
 from airflow_provider_aihub.client.retry import RetryPolicy, Trouble
 
 T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
 
 
 LARGEST_ANSWER: Final = 64 * 2**20
@@ -33,8 +34,8 @@ class Sink(Protocol):
     def begin(self) -> None:
         """Drop what an earlier attempt has written."""
 
-    def write(self, data: bytes) -> None:
-        """Take the next piece."""
+    def write(self, data: bytes) -> bool | None:
+        """Take the next piece; true says that no more is wanted, and the answer is left at that."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,6 +123,13 @@ def why(error: BaseException) -> str:
             return words
     said = [cause.strerror for cause in chain if isinstance(cause, OSError) and cause.strerror]
     return said[-1] if said else f"the connection broke ({type(chain[-1]).__name__})"
+
+
+class Errand(Protocol[T_co]):
+    """Something a client can be asked to carry out, beyond a :class:`~airflow_provider_aihub.api.request.Request`."""
+
+    def steps(self, state: State) -> Steps[T_co]:
+        """Give the steps that it takes."""
 
 
 Outcome: TypeAlias = Answer | Failure

@@ -17,6 +17,7 @@ from airflow_provider_aihub.client.retry import RetryPolicy, Trouble
 from airflow_provider_aihub.client.steps import (
     LARGEST_ANSWER,
     Answer,
+    Errand,
     Failure,
     Outcome,
     Send,
@@ -91,6 +92,13 @@ class AIHubClient(Endpoints):
         The token goes along only to an address of AIHub's own. See :func:`~.transfer.download`.
         """
         return self._run(download(url, target, self._state))
+
+    def perform(self, errand: Errand[T]) -> T:
+        """Carry out an errand, such as :class:`~.ranges.Fetch`.
+
+        :raises AIHubRequestError: of the kind that says what went wrong.
+        """
+        return self._run(errand.steps(self._state))
 
     def close(self) -> None:
         """Close the connections. The client opens new ones when it is used again."""
@@ -170,7 +178,8 @@ def _receive(response: requests.Response, sink: Sink | None) -> Outcome:
     if sink is not None and response.ok:
         sink.begin()
         for piece in pieces:
-            sink.write(piece)
+            if sink.write(piece):
+                break
         return Answer(response.status_code, response.headers, b"")
     body = bytearray()
     for piece in pieces:

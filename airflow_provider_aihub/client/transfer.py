@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import BinaryIO, Final, Protocol
+from typing import BinaryIO, Final, Protocol, TypeVar
 from urllib.parse import urljoin, urlsplit
 
 from airflow_provider_aihub.api.errors import AIHubParameterError, AIHubUnavailable
 from airflow_provider_aihub.api.request import Auth, File, Form
 from airflow_provider_aihub.client import answers
-from airflow_provider_aihub.client.answers import Call
+from airflow_provider_aihub.client.answers import Call, Heard
 from airflow_provider_aihub.client.config import origin
 from airflow_provider_aihub.client.exchange import carry
-from airflow_provider_aihub.client.steps import State, Steps
+from airflow_provider_aihub.client.retry import RetryPolicy
+from airflow_provider_aihub.client.steps import Sink, State, Steps
+
+S = TypeVar("S", bound=Sink)
 
 CHUNK: Final = 256 * 1024
 """Bytes that are read or written at once."""
@@ -124,20 +127,37 @@ def download(url: str, target: BinaryIO, state: State) -> Steps[int]:
     :raises AIHubParameterError: where the URL is none that can be read.
     :raises AIHubRequestError: of the kind that says what went wrong.
     """
-    call = _call(url, with_token=_checked(url, state))
+    call, heard, sink = yield from fetch(url, lambda call: _Target(call, target), state, state.policy)
+    if 200 <= heard.answer.status < 300:
+        return sink.size
+    raise answers.refusal(call, heard)
+
+
+def fetch(
+    url: str,
+    sink: Callable[[Call], S],
+    state: State,
+    policy: RetryPolicy,
+    headers: Mapping[str, str] | None = None,
+) -> Steps[tuple[Call, Heard, S]]:
+    """Read what is at a URL, with the token where :func:`download` would send it along, and give what was answered.
+
+    :param sink: Makes what takes the content.
+    :param headers: Headers to send besides.
+    :raises AIHubParameterError: where the URL is none that can be read.
+    :raises AIHubRequestError: where no answer came.
+    """
+    call = _call(url, headers or {}, with_token=_checked(url, state))
     for _ in range(MOST_REDIRECTS):
-        sink = _Target(call, target)
-        heard = yield from carry(replace(call, sink=sink), state, state.policy)
-        status = heard.answer.status
-        if 200 <= status < 300:
-            return sink.size
+        taker = sink(call)
+        heard = yield from carry(replace(call, sink=taker), state, policy)
         location = heard.answer.headers.get("Location")
-        if not 300 <= status < 400 or not location or call.auth is Auth.BEARER:
+        if not 300 <= heard.answer.status < 400 or not location or call.auth is Auth.BEARER:
             break
         url = urljoin(url, location)
         _checked(url, state)
-        call = _call(url, with_token=False)
-    raise answers.refusal(call, heard)
+        call = _call(url, headers or {}, with_token=False)
+    return call, heard, taker
 
 
 def _checked(url: str, state: State) -> bool:
@@ -150,7 +170,7 @@ def _checked(url: str, state: State) -> bool:
     raise AIHubParameterError("Only http and https URLs can be downloaded, and what was given is none.")
 
 
-def _call(url: str, *, with_token: bool) -> Call:
+def _call(url: str, headers: Mapping[str, str], *, with_token: bool) -> Call:
     parts = urlsplit(url)
     host = (parts.hostname or "") + (f":{parts.port}" if parts.port else "")
     return Call(
@@ -160,5 +180,6 @@ def _call(url: str, *, with_token: bool) -> Call:
         method="GET",
         url=f"{parts.scheme}://{host}{parts.path}",
         query=f"?{parts.query}" if parts.query else "",
+        headers=headers,
         auth=Auth.BEARER if with_token else Auth.NONE,
     )
