@@ -16,6 +16,7 @@ from airflow_provider_aihub.client.answers import Call, Heard
 from airflow_provider_aihub.client.config import origin
 from airflow_provider_aihub.client.exchange import carry
 from airflow_provider_aihub.client.retry import RetryPolicy
+from airflow_provider_aihub.client.progress import Progress
 from airflow_provider_aihub.client.steps import Sink, State, Steps
 
 S = TypeVar("S", bound=Sink)
@@ -62,24 +63,30 @@ def multipart(form: Form) -> Iterator[Encoder]:
     with ExitStack() as stack:
         parts: list[tuple[str, object]] = list(form.fields.items())
         for field_name, file in form.files.items():
-            try:
-                content = stack.enter_context(file.open())
-            except OSError as error:
-                problem = error.strerror
-            else:
-                part = (file.name, _Content(file, content), "application/octet-stream")
-                parts.append((field_name, part))
-                continue
-            raise AIHubParameterError(f"The file {file.name!r} cannot be sent: {problem}.")
+            content = Content(file, stack.enter_context(opened(file)), Progress(f"Sending {file.name!r}", file.size))
+            parts.append((field_name, (file.name, content, "application/octet-stream")))
         yield MultipartEncoder(parts)
 
 
-class _Content:
+def opened(file: File) -> BinaryIO:
+    """Open a file.
+
+    :raises AIHubParameterError: It is not there any more, or may not be read.
+    """
+    try:
+        return file.open()
+    except (FileNotFoundError, PermissionError, IsADirectoryError, NotADirectoryError) as error:
+        problem = error.strerror or str(error)
+    raise AIHubParameterError(f"The file {file.name!r} cannot be sent: {problem}.")
+
+
+class Content:
     """A file as the encoder wants it: ``len`` is what remains. It gives neither more nor less than was promised."""
 
-    def __init__(self, file: File, content: BinaryIO) -> None:
+    def __init__(self, file: File, content: BinaryIO, progress: Progress | None = None) -> None:
         self._file = file
         self._content = content
+        self._progress = progress
         self.len = file.size
 
     def read(self, size: int = -1) -> bytes:
@@ -87,6 +94,8 @@ class _Content:
         if not data and self.len:
             raise AIHubParameterError(f"The file {self._file.name!r} became shorter while it was sent.")
         self.len -= len(data)
+        if self._progress:
+            self._progress.add(len(data))
         return data
 
 
@@ -98,6 +107,7 @@ class _Target:
     file: BinaryIO
     size: int = 0
     start: int | None = field(init=False)
+    progress: Progress = field(init=False)
 
     def __post_init__(self) -> None:
         self.start = self.file.tell() if self.file.seekable() else None
@@ -110,10 +120,12 @@ class _Target:
             self.file.seek(self.start)
             self.file.truncate()
         self.size = 0
+        self.progress = Progress("Receiving a file")
 
     def write(self, data: bytes) -> None:
         self.file.write(data)
         self.size += len(data)
+        self.progress.add(len(data))
 
 
 def download(url: str, target: BinaryIO, state: State) -> Steps[int]:
