@@ -77,7 +77,10 @@ class World:
                 name="image search", images=[{"url": "http://x/red/car", "box": [1, 2, 3, 4]}], feature_lib_id=7, top_k=1
             )
         )
-        self.dataset = self.client.create_dataset(DatasetSpec.build(name=self.dataset_name, tags=[1]))
+        access = None if self.document else [user_id]
+        self.dataset = self.client.create_dataset(
+            DatasetSpec.build(name=self.dataset_name, tags=[1], access_user_ids=access)
+        )
         self.version = self.client.create_dataset_version(
             DatasetVersionSpec.build(upload_type="host", upload_path=str(data), dataset_id=self.dataset)
         )
@@ -109,7 +112,8 @@ class World:
     def run_spec(self, pipeline: str, **given: Any) -> WorkflowRunSpec:
         """A run of one of the pipelines of :data:`COMMANDS`."""
         number = list(COMMANDS).index(pipeline) + 1
-        project = {} if self.document else {"project_id": 1}
+        placed = [{"virtual_cluster_id": 1, "nodes": [pipeline]}]
+        project = {} if self.document else {"project_id": 1, "node_virtual_clusters": placed}
         fields = {"name": "done", "pipeline_id": number, "pipeline_version_id": number, "params": {"name": "you"}}
         return WorkflowRunSpec.build(**{**fields, **project, **given})
 

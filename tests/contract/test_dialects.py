@@ -1,0 +1,117 @@
+"""What an AIHub lacks is learnt once for each client, and what the document has instead is used."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+import requests
+from cases import CASES, Case, case
+from world import World, client_of
+
+from airflow_provider_aihub.api.errors import AIHubUnsupportedError
+from airflow_provider_aihub.api.request import Service
+from airflow_provider_aihub.client.aio import AsyncAIHubClient
+from airflow_provider_aihub.client.config import Config
+from airflow_provider_aihub.client.endpoints import Endpoint, Endpoints
+from airflow_provider_aihub.client.sync import AIHubClient
+
+PLATFORM_ONLY = [
+    one for one in CASES if one.source == "P" and one.request().optional and one.request().fallback is None
+]
+RUN = "/workflow-center/api/v1/runs/{id}"
+
+Calls = Callable[[Config, str, tuple[Any, ...], int], list[Any]]
+
+
+def blocking(config: Config, name: str, args: tuple[Any, ...], times: int) -> list[Any]:
+    """Call a method so many times through one client; errors are results too."""
+    with AIHubClient(config) as client:
+        return [_outcome(lambda: getattr(client, name)(*args)) for _ in range(times)]
+
+
+def asynchronous(config: Config, name: str, args: tuple[Any, ...], times: int) -> list[Any]:
+    """As :func:`blocking`, for the other client."""
+
+    async def run() -> list[Any]:
+        async with AsyncAIHubClient(config) as client:
+            return [await _async_outcome(getattr(client, name)(*args)) for _ in range(times)]
+
+    return asyncio.run(run())
+
+
+def _outcome(call: Callable[[], Any]) -> Any:
+    try:
+        return call()
+    except AIHubUnsupportedError as error:
+        return error
+
+
+async def _async_outcome(coming: Awaitable[Any]) -> Any:
+    try:
+        return await coming
+    except AIHubUnsupportedError as error:
+        return error
+
+
+@pytest.fixture(params=[blocking, asynchronous])
+def calls(request: pytest.FixtureRequest) -> Calls:
+    made: Calls = request.param
+    return made
+
+
+def asked(world: World, *endpoints: str) -> list[int]:
+    return [world.aihub.requests.counts[endpoint] for endpoint in endpoints]
+
+
+def test_a_run_is_read_by_post_after_one_refused_get(document: World, calls: Calls) -> None:
+    for _ in range(2):
+        get, post = asked(document, f"GET {RUN}", f"POST {RUN}")
+        refused = document.aihub.requests.count("GET", "*/runs/*", 405)
+        runs = calls(document.client.config, "get_workflow_run", (document.run,), 3)
+        assert [(run.id, run.status) for run in runs] == [(document.run, 3)] * 3
+        assert asked(document, f"POST {RUN}") == [post + 3]
+        assert document.aihub.requests.count("GET", "*/runs/*", 405) == refused + 1
+        assert asked(document, f"GET {RUN}") == [get]
+
+
+def test_a_run_is_read_by_get_where_that_works(platform: World, calls: Calls) -> None:
+    get, post = asked(platform, f"GET {RUN}", f"POST {RUN}")
+    runs = calls(platform.client.config, "get_workflow_run", (platform.run,), 3)
+    assert [(run.id, run.project.id) for run in runs] == [(platform.run, 1)] * 3
+    assert asked(platform, f"GET {RUN}", f"POST {RUN}") == [get + 3, post]
+
+
+@pytest.mark.parametrize("one", PLATFORM_ONLY, ids=str)
+def test_what_the_document_lacks_is_asked_for_once_a_client(document: World, calls: Calls, one: Case) -> None:
+    requests_before = len(document.aihub.requests)
+    (first, *later) = calls(document.client.config, one.call, one.args, 3)
+    (login, refused) = list(document.aihub.requests)[requests_before:]
+    assert (login.path, refused.method, refused.path) == ("/api/v1/auth/login", one.method, one.path)
+    assert refused.status in (404, 405)
+    assert isinstance(first, AIHubUnsupportedError)
+    assert all(isinstance(error, AIHubUnsupportedError) for error in later)
+    assert "this AIHub does not offer it" in str(first)
+    # Another client finds out for itself.
+    calls(document.client.config, one.call, one.args, 1)
+    assert len(document.aihub.requests) == requests_before + 4
+
+
+def test_the_platform_lacks_nothing(platform: World) -> None:
+    assert {one.call for one in PLATFORM_ONLY} == {
+        name
+        for name, endpoint in vars(Endpoints).items()
+        if isinstance(endpoint, Endpoint) and name not in {one.call for one in CASES if one.source == "D"}
+    }
+    assert platform.aihub.requests.count(status=405) == 0
+
+
+def test_each_service_has_a_port_and_takes_only_its_own(document: World) -> None:
+    addresses = client_of(document.aihub).config.addresses
+    assert set(addresses) == set(Service)
+    assert len(set(addresses.values())) == len(Service)
+    path = f"{addresses[Service.QUOTA_SCHEDULE]}{case('get_training').path}"
+    assert requests.get(path, timeout=5).status_code == 404
+    assert requests.get(f"{addresses[Service.MODEL_TRAINING]}{case('get_training').path}", timeout=5).status_code == 401
