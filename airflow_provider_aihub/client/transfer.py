@@ -15,8 +15,8 @@ from airflow_provider_aihub.client import answers
 from airflow_provider_aihub.client.answers import Call, Heard
 from airflow_provider_aihub.client.config import origin
 from airflow_provider_aihub.client.exchange import carry
-from airflow_provider_aihub.client.retry import RetryPolicy
 from airflow_provider_aihub.client.progress import Progress
+from airflow_provider_aihub.client.retry import RetryPolicy
 from airflow_provider_aihub.client.steps import Sink, State, Steps
 
 S = TypeVar("S", bound=Sink)
