@@ -75,7 +75,8 @@ class Spec(BaseModel):
 class Answer(BaseModel):
     """Base of what comes back. Only a field without a default must be there and make sense.
 
-    ``null``, and a value that makes no sense, reads as the field's default; unknown fields are kept.
+    ``null``, and a value that makes no sense, reads as the field's default; an object in a list that makes no sense is
+    left out; unknown fields are kept.
     """
 
     model_config = ConfigDict(
@@ -109,10 +110,25 @@ class Answer(BaseModel):
         try:
             return read(given)
         except ValidationError as error:
-            odd = {str(detail["loc"][0]) for detail in error.errors(include_input=False) if detail["loc"]}
-            if not odd or any(name not in cls.model_fields or cls.model_fields[name].is_required() for name in odd):
+            details = error.errors(include_input=False)
+            if any(not detail["loc"] or cls._must_have(detail["loc"][0]) for detail in details):
                 raise
-        return read({name: value for name, value in given.items() if name not in odd})
+        odd_rows = {detail["loc"][:2] for detail in details if _is_row(detail)}
+        odd = {detail["loc"][0] for detail in details if not _is_row(detail)}
+        kept = {name: value for name, value in given.items() if name not in odd}
+        for name in {row[0] for row in odd_rows} - odd:
+            kept[name] = [row for index, row in enumerate(kept[name]) if (name, index) not in odd_rows]
+        return read(kept)
+
+    @classmethod
+    def _must_have(cls, name: int | str) -> bool:
+        return name not in cls.model_fields or cls.model_fields[str(name)].is_required()
+
+
+def _is_row(problem: ErrorDetails) -> bool:
+    """Whether a problem lies in one object of a list; the others then are as good as ever."""
+    at = problem["loc"]
+    return len(at) > 1 and isinstance(at[1], int) and (len(at) > 2 or problem["type"] == "model_type")
 
 
 A = TypeVar("A", bound=Answer)
