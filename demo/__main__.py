@@ -36,34 +36,32 @@ class Progress:
 
     def __init__(self, airflow: RealAirflow, aihub: LocalAIHub, run_id: str) -> None:
         self.airflow, self.aihub, self.run_id = airflow, aihub, run_id
-        self.deferred: set[str] = set()
         self._started = time.monotonic()
         self._shown: dict[str, tuple[str, str]] = {}
-        self._jobs: dict[str, int] = {}
+        self._jobs: dict[tuple[str, int], int] = {}
 
     def show(self, task: dict[str, Any]) -> None:
         """Print how a task is, if that is news."""
         name, state = task["task_id"], task["state"]
         if state in (None, "scheduled", "queued"):
             return
-        if state == "deferred":
-            self.deferred.add(name)
         now = (state, self._job(task))
         if self._shown.get(name) != now:
             self._shown[name] = now
-            say(f"{time.monotonic() - self._started:6.1f} s  {name:<18} {state:<9} {now[1]}".rstrip())
+            say(f"{time.monotonic() - self._started:6.1f} s  {name:<18} {state:<12} {now[1]}".rstrip())
 
     def _job(self, task: dict[str, Any]) -> str:
         """Return what AIHub says about the job behind a task, empty as long as there is none."""
         name, operator = task["task_id"], task["operator_name"]
         if operator not in JOBS:
             return ""
-        if name not in self._jobs:
+        attempt = (name, task["try_number"])
+        if attempt not in self._jobs:
             job_id = self.airflow.xcom(DAG_ID, self.run_id, name, "job_id")
             if job_id is None:
                 return ""
-            self._jobs[name] = job_id
-        called, status = self.aihub.job_status(operator, self._jobs[name])
+            self._jobs[attempt] = job_id
+        called, status = self.aihub.job_status(operator, self._jobs[attempt])
         return f"AIHub: {called} {status}"
 
 
@@ -74,12 +72,13 @@ def follow(airflow: RealAirflow, aihub: LocalAIHub, run_id: str) -> bool:
     for tasks in airflow.watch(DAG_ID, run_id, timeout=120):
         for task in sorted(tasks, key=lambda task: task["start_date"] or "~"):
             progress.show(task)
-    failed = [task for task in tasks if task["state"] != "success"]
-    for task in failed:
-        say(f"\n{task['task_id']} ended as {task['state']}.")
+    unhappy = [task for task in tasks if task["state"] != "success"]
+    for task in unhappy:
         if task["state"] == "failed":
-            say(airflow.log(DAG_ID, run_id, task["task_id"], task["try_number"]).tail())
-    if failed:
+            log = airflow.log(DAG_ID, run_id, task["task_id"], task["try_number"])
+            say(f"\n{task['task_id']} failed; the end of its log:\n{log.tail()}")
+    if unhappy:
+        say("\nNot every task succeeded: " + ", ".join(f"{task['task_id']} {task['state']}" for task in unhappy))
         return False
 
     def result(task_id: str) -> Any:
