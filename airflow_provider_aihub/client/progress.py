@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-from airflow_provider_aihub.client.waiting import span
+from airflow_provider_aihub.client.spans import span
 
 log = logging.getLogger("airflow_provider_aihub.client")
 

@@ -1,20 +1,25 @@
-"""Dataset versions."""
+"""Datasets and their versions."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Literal
 
 from airflow_provider_aihub.api.errors import (
+    AIHubError,
     AIHubNotFoundError,
     AIHubParameterError,
     AIHubRejectedError,
     AIHubUnsupportedError,
 )
 from airflow_provider_aihub.operators.base import JobOperator
+from airflow_provider_aihub.operators.call import CallOperator
 
 if TYPE_CHECKING:
+    from airflow.providers.common.compat.sdk import ObjectStoragePath
+
     from airflow_provider_aihub.api.dataset_management import DatasetVersion
     from airflow_provider_aihub.api.jobs import JobId, JobState
     from airflow_provider_aihub.api.request import Request
@@ -24,17 +29,112 @@ LOOKS = (0.0, 1.0, 2.0, 4.0)
 """Seconds before each look for a version that was just created."""
 
 
+class CreateDatasetOperator(CallOperator):
+    """Make sure that there is a dataset.
+
+    Returns ``{"id", "name", "created"}``, the last telling whether this task has created it.
+
+    :param name: Name of the dataset.
+    :param description: Free text.
+    :param tags: Ids of tags.
+    :param cover_img: S3 path of a cover image.
+    :param create_by: Id of the user it belongs to. Default: the one the connection logs in as.
+    :param is_private: Whether only some users may use it. Newer platforms only.
+    :param access_user_ids: Ids of those users. Newer platforms only.
+    :param if_exists: What to do where AIHub has a dataset of that name: ``"use"`` it as it is (default), or ``"fail"``.
+        An AIHub with only the document's API can use one that has a version, since it knows names by versions alone.
+    :param aihub_conn_id: Connection of type ``aihub``. Default: ``aihub_default``.
+    """
+
+    template_fields: Sequence[str] = (
+        *CallOperator.template_fields,
+        "name",
+        "description",
+        "tags",
+        "cover_img",
+        "create_by",
+        "access_user_ids",
+    )
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        description: str | None = None,
+        tags: Sequence[int | str] | None = None,
+        cover_img: str | None = None,
+        create_by: int | str | None = None,
+        is_private: bool | None = None,
+        access_user_ids: Sequence[int | str] | None = None,
+        if_exists: Literal["use", "fail"] = "use",
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.name = name
+        self.description = description
+        self.tags = tags
+        self.cover_img = cover_img
+        self.create_by = create_by
+        self.is_private = is_private
+        self.access_user_ids = access_user_ids
+        self.if_exists = if_exists
+
+    def call(self) -> dict[str, Any]:
+        """Create the dataset, or find the one that is there."""
+        from airflow_provider_aihub.api.dataset_management import DatasetSpec
+
+        if self.if_exists not in ("use", "fail"):
+            raise AIHubParameterError(f"if_exists is {self.if_exists!r}; allowed are 'use' and 'fail'.")
+        spec = DatasetSpec.build(
+            name=self.name,
+            description=self.description,
+            tags=self.tags,
+            cover_img=self.cover_img,
+            create_by=self.create_by,
+            is_private=self.is_private,
+            access_user_ids=self.access_user_ids,
+        )
+        try:
+            return {"id": self.hook.create_dataset(spec), "name": spec.name, "created": True}
+        except AIHubRejectedError as refusal:
+            # The document gives no code for a name that is taken, so any refusal may mean it.
+            dataset_id = None if self.if_exists == "fail" else self._existing(spec.name)
+            if dataset_id is None:
+                raise
+            self.log.info("AIHub has dataset %r already, with id %d: %s", spec.name, dataset_id, refusal)
+            return {"id": dataset_id, "name": spec.name, "created": False}
+
+    def _existing(self, name: str) -> int | None:
+        from airflow_provider_aihub.operators.names import dataset_named
+
+        try:
+            return dataset_named(self.hook, name)
+        except AIHubError as error:
+            self.log.info("No dataset %r was found to use instead: %s", name, error)
+            return None
+
+
 class DatasetVersionOperator(JobOperator):
-    """Create a version of a dataset from data that AIHub can reach, and wait until it is built.
+    """Create a version of a dataset from data on AIHub or on this side, and wait until it is built.
 
     Returns ``{"id", "version", "dataset_version", "dataset_id", "data_count", "data_size", "parquet_index_path"}``,
     where ``dataset_version`` is the version's name such as ``mnist/V3``.
+
+    The data is given as ``upload_path`` with ``upload_type`` where AIHub can reach it, or else as ``local_path``. That
+    is uploaded right before the version is created: a folder as a zip archive, which is made while it is sent and
+    takes no room on the worker, a file as it is. A retry that takes up a version uploads nothing.
 
     :param dataset: Name or id of the dataset, which must exist. Digits are taken for an id.
     :param upload_path: Where the data lies. Its meaning depends on ``upload_type``.
     :param upload_type: ``"zip"`` a zip file (1), ``"s3"`` a directory in S3 (2) or ``"host"`` a directory on the host
         (3); newer platforms: ``"local"`` (1), ``"server"`` (3), ``"labelfree"`` (4), ``"ingest"`` (5),
         ``"huggingface"`` (7).
+    :param local_path: Folder or zip file to upload: a path on the worker, or a URI such as ``s3://`` or ``gs://``, as
+        in ``ObjectStoragePath``.
+    :param bucket: Bucket to which the S3 relay uploads it. Default: none, it goes to AIHub's own upload endpoint,
+        which newer platforms have.
+    :param key: Path of the uploaded object in the bucket. Default: one of this task instance's own, so that a retry
+        replaces it.
     :param description: Free text.
     :param parent_version_id: Id of the version that this one builds on.
     :param dataset_name: Name of the dataset, where ``dataset`` is an id and AIHub has only the document's API, which
@@ -50,6 +150,9 @@ class DatasetVersionOperator(JobOperator):
         "dataset",
         "upload_path",
         "upload_type",
+        "local_path",
+        "bucket",
+        "key",
         "description",
         "parent_version_id",
         "dataset_name",
@@ -59,8 +162,11 @@ class DatasetVersionOperator(JobOperator):
         self,
         *,
         dataset: str | int,
-        upload_path: str,
-        upload_type: str | int,
+        upload_path: str | None = None,
+        upload_type: str | int | None = None,
+        local_path: str | ObjectStoragePath | None = None,
+        bucket: str | None = None,
+        key: str | None = None,
         description: str | None = None,
         parent_version_id: int | str | None = None,
         dataset_name: str | None = None,
@@ -70,25 +176,52 @@ class DatasetVersionOperator(JobOperator):
         self.dataset = dataset
         self.upload_path = upload_path
         self.upload_type = upload_type
+        self.local_path = local_path
+        self.bucket = bucket
+        self.key = key
         self.description = description
         self.parent_version_id = parent_version_id
         self.dataset_name = dataset_name
+        self._default_key = ""
 
     def create_request(self, marker: Marker) -> Request[int]:
         """Check the parameters and find the dataset."""
         from airflow_provider_aihub.api.dataset_management import DatasetVersionSpec, create_dataset_version
         from airflow_provider_aihub.operators.names import dataset_id, known_id
 
+        self._check_data()
         spec = DatasetVersionSpec.build(
             dataset_id=known_id("dataset", self.dataset) or 1,
-            upload_path=self.upload_path,
-            upload_type=self.upload_type,
+            # The path of an upload is known only when it is done.
+            upload_path=self.upload_path if self.local_path is None else str(self.local_path),
+            upload_type=self.upload_type if self.local_path is None else "zip",
             description=marker.sign(self.description),
             parent_version_id=self.parent_version_id,
         )
+        self._default_key = f"airflow/{self.dag_id}/{self.task_id}/{marker.task}"
         if self.wait_for_completion:
             self._check_name()
         return create_dataset_version(spec.model_copy(update={"dataset_id": dataset_id(self.hook, self.dataset)}))
+
+    def prepare_submission(self, request: Request[int]) -> Request[int]:
+        """Upload the data, where that is to be done."""
+        from airflow_provider_aihub.operators.storage import find_source
+
+        if self.local_path is None:
+            return request
+        file = find_source("local_path", self.local_path).as_file()
+        if self.bucket is not None:
+            upload = self.hook.upload_to_relay(self.bucket, self.key or f"{self._default_key}/{file.name}", file)
+        else:
+            try:
+                upload = self.hook.upload_file(file)
+            except AIHubUnsupportedError:
+                raise AIHubParameterError(
+                    "bucket is missing, and this AIHub has no upload endpoint of its own; give the bucket to which the "
+                    "S3 relay shall upload local_path."
+                ) from None
+        self.log.info("Uploaded %d bytes of '%s' to %s", file.size, self.local_path, upload.path)
+        return replace(request, json={**(request.json or {}), "upload_path": upload.path})
 
     def reference(self, job_id: int) -> JobId:
         """Give the version's id, or its name on an AIHub that reads it by name alone."""
@@ -111,6 +244,15 @@ class DatasetVersionOperator(JobOperator):
             "data_size": version.data_size,
             "parquet_index_path": version.parquet_index_path,
         }
+
+    def _check_data(self) -> None:
+        """Make sure that the parameters say in one way where the data is."""
+        if (self.upload_path is None) == (self.local_path is None):
+            given = "none" if self.local_path is None else "both"
+            raise AIHubParameterError(f"One of upload_path and local_path must be given, not {given}.")
+        for name, needed in (("upload_type", "upload_path"), ("bucket", "local_path"), ("key", "bucket")):
+            if getattr(self, name) is not None and getattr(self, needed) is None:
+                raise AIHubParameterError(f"{name} has a meaning only together with {needed}, which is missing.")
 
     def _name(self) -> str | None:
         """Give the dataset's name, as far as the parameters say it."""

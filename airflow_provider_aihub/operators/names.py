@@ -1,13 +1,14 @@
-"""Ids for names: what people call a cluster, a storage, a project or a dataset, as AIHub wants it.
+"""Ids for names: what people call a cluster, a storage, a project, a dataset or a pipeline, as AIHub wants it.
 
 Everywhere an id may be given instead, as a number or as its digits; then nothing is asked of AIHub.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, Protocol
+from itertools import count
+from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeVar
 
 from airflow_provider_aihub.api.errors import (
     AIHubConfigError,
@@ -18,13 +19,19 @@ from airflow_provider_aihub.api.errors import (
 from airflow_provider_aihub.api.values import as_int, check_id, check_text
 
 if TYPE_CHECKING:
+    from airflow_provider_aihub.api.dataset_management import Dataset
+    from airflow_provider_aihub.api.models import Page
     from airflow_provider_aihub.api.tag_system import ModuleType
     from airflow_provider_aihub.hooks.aihub import AIHubHook
+
+T = TypeVar("T")
 
 PAGE_SIZE = 100
 MOST_SHOWN = 5
 MOST_PROBED = 32
 """Versions probed, from the first, to learn a dataset's id from an AIHub that does not list datasets."""
+MOST_RUNS = 1000
+"""Workflow runs looked through, from the newest, for the name of a pipeline."""
 
 
 class Row(Protocol):
@@ -34,6 +41,13 @@ class Row(Protocol):
     def id(self) -> int: ...
     @property
     def name(self) -> str: ...
+
+
+class Choice(NamedTuple):
+    """An id and a name that were found together."""
+
+    id: int
+    name: str
 
 
 def known_id(parameter: str, given: int | str) -> int | None:
@@ -78,51 +92,90 @@ def project_id(hook: AIHubHook, given: int | str) -> int:
     try:
         return _match("project", given, hook.list_projects())
     except AIHubUnsupportedError:
-        raise AIHubParameterError(
-            f"project is {given!r}, but this AIHub does not list projects; give the id that its web pages show."
-        ) from None
+        raise _id_needed("project", given, "projects") from None
+
+
+def pipeline_ids(hook: AIHubHook, pipeline: int | str, version: int | str) -> tuple[int, int]:
+    """Find a pipeline and its version.
+
+    AIHub has no list of pipelines, so names are looked for among the pipelines of earlier workflow runs.
+    """
+    pipeline_id, version_id = known_id("pipeline", pipeline), known_id("pipeline_version", version)
+    if pipeline_id is not None and version_id is not None:
+        return pipeline_id, version_id
+    try:
+        runs = list(_pages(lambda page: hook.list_workflow_runs(page=page, page_size=PAGE_SIZE), most=MOST_RUNS))
+    except AIHubUnsupportedError:
+        if pipeline_id is None:
+            raise _id_needed("pipeline", pipeline, "workflow runs") from None
+        raise _id_needed("pipeline_version", version, "workflow runs") from None
+    advice = f"; names are known from the newest {MOST_RUNS} workflow runs alone, an id works always"
+    if pipeline_id is None:
+        pipelines = (Choice(run.pipeline_id, run.pipeline_name) for run in runs)
+        pipeline_id = _match("pipeline", pipeline, pipelines, advice)
+    if version_id is None:
+        used = (run for run in runs if run.pipeline_id == pipeline_id)
+        versions = (Choice(run.pipeline_version_id, run.pipeline_version_name) for run in used)
+        version_id = _match("pipeline_version", version, versions, advice)
+    return pipeline_id, version_id
 
 
 def dataset_id(hook: AIHubHook, given: int | str) -> int:
     """Find a dataset."""
     known = known_id("dataset", given)
-    if known is not None:
-        return known
+    return dataset_named(hook, str(given)) if known is None else known
+
+
+def dataset_named(hook: AIHubHook, name: str) -> int:
+    """Find a dataset by its name, also where the name is a number."""
     try:
-        rows = _datasets(hook, str(given))
-        return _match("dataset", given, rows if any(row.name == given for row in rows) else _datasets(hook, None))
+        rows = _datasets(hook, name)
+        return _match("dataset", name, rows if any(row.name == name for row in rows) else _datasets(hook, None))
     except AIHubUnsupportedError:
         pass
     # The document's API names a dataset only through its versions.
     for number in range(1, MOST_PROBED + 1):
         try:
-            return hook.get_dataset_version_by_name(f"{given}/V{number}").dataset_id
+            return hook.get_dataset_version_by_name(f"{name}/V{number}").dataset_id
         except AIHubRejectedError:
             continue
     raise AIHubParameterError(
-        f"dataset is {given!r}, but AIHub knows no version of a dataset of that name and cannot list datasets; "
+        f"dataset is {name!r}, but AIHub knows no version of a dataset of that name and cannot list datasets; "
         "check the name, or for a dataset without versions give its id as dataset and its name as dataset_name."
     )
 
 
-def _datasets(hook: AIHubHook, name: str | None) -> list[Row]:
-    rows: list[Row] = []
-    page_num, more = 1, True
-    while more:
-        page = hook.list_datasets(page=page_num, page_size=PAGE_SIZE, name=name)
-        rows += page.data
-        more = bool(page.data) and page_num * PAGE_SIZE < page.total
-        page_num += 1
-    return rows
+def _datasets(hook: AIHubHook, name: str | None) -> list[Dataset]:
+    return list(_pages(lambda page: hook.list_datasets(page=page, page_size=PAGE_SIZE, name=name)))
 
 
-def _match(parameter: str, given: int | str, rows: Iterable[Row]) -> int:
-    ids_of: dict[str, list[int]] = {}
+def _pages(read: Callable[[int], Page[T]], most: int | None = None) -> Iterator[T]:
+    """Go through the rows of a list.
+
+    :param read: Reads a page by its number; it has :data:`PAGE_SIZE` rows.
+    :param most: Where to stop. Default: at its end.
+    """
+    for number in count(1):
+        page = read(number)
+        yield from page.data
+        seen = number * PAGE_SIZE
+        if not page.data or seen >= page.total or (most is not None and seen >= most):
+            return
+
+
+def _id_needed(parameter: str, given: int | str, lacking: str) -> AIHubParameterError:
+    return AIHubParameterError(
+        f"{parameter} is {given!r}, but this AIHub does not list {lacking}; give the id that its web pages show."
+    )
+
+
+def _match(parameter: str, given: int | str, rows: Iterable[Row], advice: str = "") -> int:
+    ids_of: dict[str, set[int]] = {}
     for row in rows:
-        ids_of.setdefault(row.name, []).append(row.id)
-    found = ids_of.get(str(given), [])
+        ids_of.setdefault(row.name, set()).add(row.id)
+    found = ids_of.get(str(given), set())
     if len(found) == 1:
-        return found[0]
+        return next(iter(found))
     if found:
         raise AIHubParameterError(
             f"{parameter} is {given!r}, which AIHub has {len(found)} of; give one of the ids "
@@ -131,4 +184,4 @@ def _match(parameter: str, given: int | str, rows: Iterable[Row]) -> int:
     names = sorted(ids_of)
     near = get_close_matches(str(given), names, MOST_SHOWN, cutoff=0.4) or names[:MOST_SHOWN]
     offer = f"the nearest are {', '.join(map(repr, near))}" if near else "it has none at all"
-    raise AIHubParameterError(f"{parameter} is {given!r}, which AIHub does not have; {offer}.")
+    raise AIHubParameterError(f"{parameter} is {given!r}, which AIHub does not have; {offer}{advice}.")

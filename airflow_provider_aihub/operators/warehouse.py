@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from io import RawIOBase
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 from airflow_provider_aihub.api.errors import AIHubError
 from airflow_provider_aihub.operators.base import JobOperator
+from airflow_provider_aihub.operators.call import CallOperator
 
 if TYPE_CHECKING:
+    from airflow.providers.common.compat.sdk import ObjectStoragePath
+
     from airflow_provider_aihub.api.data_warehouse import Search
     from airflow_provider_aihub.api.jobs import JobState
     from airflow_provider_aihub.api.request import Request
+    from airflow_provider_aihub.hooks.aihub import AIHubHook
     from airflow_provider_aihub.operators.record import Marker
 
 
@@ -20,7 +23,8 @@ class WarehouseSearchOperator(JobOperator):
     """Search the data warehouse by SQL, by images or by keywords, and wait for the result.
 
     Returns ``{"id", "result_url", "result_count"}``: the address of the result as CSV, and its number of rows (of
-    results, for images and keywords); ``None`` where the CSV could not be read to count them.
+    results, for images and keywords); ``None`` where the CSV could not be read to count them. With ``output_path``
+    also ``"output_path"``, and the count is always there.
 
     :param name: Name of the search.
     :param sql: The query, or the name of a ``.sql`` file next to the DAG. Give this, ``images`` or ``keywords``.
@@ -29,6 +33,8 @@ class WarehouseSearchOperator(JobOperator):
     :param feature_lib_id: Feature library to search; required for images and keywords.
     :param top_k: Number of results wanted; required for images and keywords.
     :param description: Free text.
+    :param output_path: Where the result is saved as CSV: a path or the URI of an object in S3, GCS and so on, as in
+        ``ObjectStoragePath``. It is written anew, and appears only when it is whole. Default: it is not saved.
 
     The remaining parameters are those of :class:`~airflow_provider_aihub.operators.base.JobOperator`. AIHub has no
     call to stop a search, so it is left to its end when the task is killed.
@@ -44,6 +50,7 @@ class WarehouseSearchOperator(JobOperator):
         "feature_lib_id",
         "top_k",
         "description",
+        "output_path",
     )
     template_ext: Sequence[str] = (".sql",)
     template_fields_renderers = {"sql": "sql", "images": "json"}  # noqa: RUF012 - Airflow's own convention
@@ -58,6 +65,7 @@ class WarehouseSearchOperator(JobOperator):
         feature_lib_id: int | str | None = None,
         top_k: int | str | None = None,
         description: str | None = None,
+        output_path: str | ObjectStoragePath | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -68,11 +76,15 @@ class WarehouseSearchOperator(JobOperator):
         self.feature_lib_id = feature_lib_id
         self.top_k = top_k
         self.description = description
+        self.output_path = output_path
 
     def create_request(self, marker: Marker) -> Request[int]:
         """Check the parameters."""
         from airflow_provider_aihub.api.data_warehouse import SearchSpec, create_search
+        from airflow_provider_aihub.operators.storage import check_output
 
+        if self.output_path is not None:
+            check_output("output_path", self.output_path)
         return create_search(
             SearchSpec.build(
                 name=self.name,
@@ -88,8 +100,11 @@ class WarehouseSearchOperator(JobOperator):
     def result(self, state: JobState) -> dict[str, Any]:
         """Give the search's id and where its result is."""
         search: Search = state.answer
-        count = len(search.results) if search.results or not search.sql else self._count(search.result_url)
-        return {"id": search.id, "result_url": search.result_url, "result_count": count}
+        result = {"id": search.id, "result_url": search.result_url}
+        if self.output_path is not None:
+            return {**result, **save_result(self.hook, search, self.output_path)}
+        counted = bool(search.results) or not search.sql
+        return {**result, "result_count": len(search.results) if counted else self._count(search.result_url)}
 
     def _count(self, url: str) -> int | None:
         rows = CsvRows()
@@ -98,23 +113,83 @@ class WarehouseSearchOperator(JobOperator):
         except AIHubError as error:
             self.log.warning("The rows of the result could not be counted: %s", error)
             return None
-        return max(rows.count - 1, 0)
+        return rows.count
 
 
-class CsvRows(RawIOBase):
-    """Counts the rows of a CSV that is written to it, the header among them, without keeping it."""
+class WarehouseResultToObjectStorageOperator(CallOperator):
+    """Save the result of an earlier search as CSV, to a local file or any object storage.
 
-    def __init__(self) -> None:
+    Returns ``{"id", "output_path", "result_count"}``. The file appears only when it is whole; one that is there already
+    is replaced. A search that failed fails the task with AIHub's message; so does one that is not done yet.
+
+    :param search_id: Id of the search.
+    :param output_path: Where the result is saved: a path or the URI of an object in S3, GCS and so on, as in
+        ``ObjectStoragePath``.
+    :param aihub_conn_id: Connection of type ``aihub``. Default: ``aihub_default``.
+    """
+
+    template_fields: Sequence[str] = (*CallOperator.template_fields, "search_id", "output_path")
+
+    def __init__(self, *, search_id: int | str, output_path: str | ObjectStoragePath, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.search_id = search_id
+        self.output_path = output_path
+
+    def call(self) -> dict[str, Any]:
+        """Read the search and save its result."""
+        from airflow_provider_aihub.api.jobs import SEARCH, Phase
+        from airflow_provider_aihub.operators.diagnosis import failure
+        from airflow_provider_aihub.operators.storage import check_output
+
+        check_output("output_path", self.output_path)
+        search = self.hook.get_search(self.search_id)
+        state = SEARCH.state(search.id, search)
+        if not state.phase.terminal:
+            raise AIHubError(
+                f"Search {search.id} has no result yet, it {state.phase.verb}; let a WarehouseSearchSensor wait for it."
+            )
+        if state.phase is not Phase.SUCCEEDED:
+            raise failure(self.hook, SEARCH, state)
+        return {"id": search.id, **save_result(self.hook, search, self.output_path)}
+
+
+def save_result(hook: AIHubHook, search: Search, output_path: str | ObjectStoragePath) -> dict[str, Any]:
+    """Stream the result of a search into a file, and count its rows on the way.
+
+    :return: ``{"output_path", "result_count"}``.
+    :raises AIHubError: The result cannot be had; then no file is left.
+    """
+    from airflow_provider_aihub.operators.storage import check_output, written
+
+    if not search.result_url:
+        raise AIHubError(f"AIHub gives no result_url for search {search.id}, so there is no result to save.")
+    with written(check_output("output_path", output_path)) as target:
+        rows = CsvRows(target)
+        hook.download(search.result_url, cast("BinaryIO", rows))
+    return {"output_path": str(output_path), "result_count": rows.count}
+
+
+class CsvRows:
+    """A file to which a CSV is written. It counts the rows and passes the bytes on.
+
+    :param target: Where the bytes go. Default: nowhere.
+    """
+
+    def __init__(self, target: BinaryIO | None = None) -> None:
+        self._target = target
+        self._begin()
+
+    def _begin(self) -> None:
         self._ends = 0
         self._quoted = False
         self._partial = False
 
     @property
     def count(self) -> int:
-        """Number of rows so far."""
-        return self._ends + self._partial
+        """Number of rows so far, without the header."""
+        return max(self._ends + self._partial - 1, 0)
 
-    def write(self, data: Any) -> int:
+    def write(self, data: bytes) -> int:
         """Take the next piece."""
         for index, part in enumerate(data.split(b'"')):
             # Each quotation mark opens or closes a quoted field; a doubled one does both.
@@ -123,4 +198,23 @@ class CsvRows(RawIOBase):
                 self._ends += part.count(b"\n")
         if data:
             self._partial = not data.endswith(b"\n")
+        if self._target is not None:
+            self._target.write(data)
         return len(data)
+
+    def seekable(self) -> bool:
+        """Whether it can be written anew, from its beginning."""
+        return self._target is None or self._target.seekable()
+
+    def tell(self) -> int:
+        """Give the place of its beginning, where nothing was written yet."""
+        return 0 if self._target is None else self._target.tell()
+
+    def seek(self, place: int) -> int:
+        """Go back to the beginning."""
+        self._begin()
+        return place if self._target is None else self._target.seek(place)
+
+    def truncate(self) -> int:
+        """Drop what was written."""
+        return 0 if self._target is None else self._target.truncate()

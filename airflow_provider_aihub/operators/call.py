@@ -1,0 +1,53 @@
+"""A call of AIHub as a task, where nothing is submitted that would have to be taken up again."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from airflow.providers.common.compat.sdk import BaseOperator
+
+from airflow_provider_aihub.failures import task_failures
+
+if TYPE_CHECKING:
+    from airflow.providers.common.compat.sdk import Context
+
+    from airflow_provider_aihub.hooks.aihub import AIHubHook
+
+
+class CallOperator(BaseOperator):
+    """Ask AIHub for something that may be asked for again.
+
+    :param aihub_conn_id: Connection of type ``aihub``. Default: ``aihub_default``.
+    """
+
+    template_fields: Sequence[str] = ("aihub_conn_id",)
+    ui_color = "#e6f4e1"
+
+    def __init__(self, *, aihub_conn_id: str = "aihub_default", **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.aihub_conn_id = aihub_conn_id
+
+    @abstractmethod
+    def call(self) -> dict[str, Any]:
+        """Do it, and give the task's return value: small, and JSON.
+
+        :raises AIHubError: In one of its kinds, see :mod:`airflow_provider_aihub.api.errors`.
+        """
+
+    @cached_property
+    def hook(self) -> AIHubHook:
+        """The hook of this operator's connection."""
+        from airflow_provider_aihub.hooks.aihub import AIHubHook
+
+        return AIHubHook(self.aihub_conn_id)
+
+    def execute(self, context: Context) -> dict[str, Any]:  # noqa: ARG002 - Airflow's signature
+        """Do it.
+
+        :raises AIHubError: In one of its kinds, see :mod:`airflow_provider_aihub.api.errors`.
+        """
+        with task_failures():
+            return self.call()

@@ -1,0 +1,72 @@
+"""Files into S3, by way of AIHub's relay."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_aihub.operators.call import CallOperator
+
+if TYPE_CHECKING:
+    from airflow.providers.common.compat.sdk import ObjectStoragePath
+
+    from airflow_provider_aihub.operators.storage import Source
+
+
+class S3RelayUploadOperator(CallOperator):
+    """Upload a file, or the files below a folder, through AIHub's S3 relay.
+
+    Returns ``{"path", "url"}`` for one object, its path for AIHub and its address over HTTP; and ``{"path", "count",
+    "bytes"}`` for a folder, the path that all its objects begin with, their number and size. Files are streamed,
+    whatever their size. What is in S3 already is replaced, so a retry leaves the same objects.
+
+    :param local_path: File or folder: a path on the worker, or a URI such as ``s3://`` or ``gs://``, as in
+        ``ObjectStoragePath``.
+    :param bucket: Bucket to upload to.
+    :param key: Path of the object in the bucket; for a folder, the path that those of its files are put behind. One
+        that ends in ``/`` is completed by the name of the file.
+    :param archive: Whether all files are uploaded as one zip archive, which is made while it is sent. Default: false.
+    :param aihub_conn_id: Connection of type ``aihub``. It must have the relay's address and its token. Default:
+        ``aihub_default``.
+    """
+
+    template_fields: Sequence[str] = (*CallOperator.template_fields, "local_path", "bucket", "key")
+
+    def __init__(
+        self,
+        *,
+        local_path: str | ObjectStoragePath,
+        bucket: str,
+        key: str,
+        archive: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.local_path = local_path
+        self.bucket = bucket
+        self.key = key
+        self.archive = archive
+
+    def call(self) -> dict[str, Any]:
+        """Upload what is there."""
+        from airflow_provider_aihub.api.values import check_text
+        from airflow_provider_aihub.operators.storage import find_source
+
+        check_text("bucket", self.bucket)
+        check_text("key", self.key, r"(?s).*[^\s/].*", "a path within the bucket")
+        source = find_source("local_path", self.local_path)
+        if source.is_folder and not self.archive:
+            return self._upload_folder(source)
+        file = source.as_archive() if self.archive else source.as_file()
+        key = self.key + file.name if self.key.endswith("/") else self.key
+        upload = self.hook.upload_to_relay(self.bucket, key, file)
+        self.log.info("Uploaded %d bytes to %s", file.size, upload.path)
+        return {"path": upload.path, "url": upload.url}
+
+    def _upload_folder(self, source: Source) -> dict[str, Any]:
+        prefix = self.key.rstrip("/")
+        for name, file in source.files.items():
+            self.hook.upload_to_relay(self.bucket, f"{prefix}/{name}", file)
+        path = f"s3://{self.bucket}/{prefix}"
+        self.log.info("Uploaded %d files, %d bytes, to %s", len(source.files), source.size, path)
+        return {"path": path, "count": len(source.files), "bytes": source.size}

@@ -1,0 +1,167 @@
+"""Stopping what runs on AIHub, whoever started it."""
+
+from __future__ import annotations
+
+import time
+from abc import abstractmethod
+from collections.abc import Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from airflow.providers.common.compat.sdk import AirflowSkipException
+
+from airflow_provider_aihub.api.errors import AIHubError, AIHubRejectedError, AIHubUnsupportedError
+from airflow_provider_aihub.operators.call import CallOperator
+
+if TYPE_CHECKING:
+    from airflow_provider_aihub.api.jobs import JobKind, JobState
+
+
+class StopOperator(CallOperator):
+    """Stop a job, and wait until it is over.
+
+    Returns ``{"id", "status"}``, where the status is ``"stopped"``, ``"succeeded"`` or ``"failed"``; without waiting it
+    may also be ``"stopping"`` and the like. A job that is over already is left as it is. Where there is no id, the task
+    is skipped; so it is fit for a teardown, or for ``trigger_rule="all_done"``.
+
+    :param aihub_conn_id: Connection of type ``aihub``. Default: ``aihub_default``.
+    :param wait_for_completion: Whether the task waits until the job is over. Default: true.
+    :param poll_interval: Longest pause between two looks at the job, in seconds. Default: 30.
+    :param poll_tolerance: Seconds for which looks may fail before the waiting gives up. Default: 900.
+    """
+
+    kind: ClassVar[str]
+    """Key of the kind of job in :data:`~airflow_provider_aihub.api.jobs.KINDS`."""
+
+    def __init__(
+        self,
+        *,
+        wait_for_completion: bool = True,
+        poll_interval: float = 30.0,
+        poll_tolerance: float = 900.0,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.wait_for_completion = wait_for_completion
+        self.poll_interval = poll_interval
+        self.poll_tolerance = poll_tolerance
+
+    @property
+    @abstractmethod
+    def job_id(self) -> int | str | None:
+        """Which job."""
+
+    def call(self) -> dict[str, Any]:
+        """Stop the job unless it is over."""
+        from airflow_provider_aihub.api.jobs import KINDS, Phase
+        from airflow_provider_aihub.api.values import check_id
+
+        kind = KINDS[self.kind]
+        # A template that finds nothing renders to "None".
+        if self.job_id is None or str(self.job_id).strip() in ("", "None"):
+            raise AirflowSkipException(f"There is no {kind.noun} to stop, since {self.kind}_id is empty.")
+        job_id = check_id(f"{self.kind}_id", self.job_id)
+        state = self._read(kind, job_id)
+        if state.phase.terminal:
+            self.log.info("%s %s already", kind.called(job_id), state.phase.verb)
+        elif state.phase is not Phase.STOPPING:
+            state = self._stop(kind, job_id)
+        if self.wait_for_completion and not state.phase.terminal:
+            state = self._wait(kind, job_id)
+        return {"id": job_id, "status": str(state.phase)}
+
+    def _read(self, kind: JobKind, job_id: int) -> JobState:
+        return kind.state(job_id, self.hook.send(kind.read(job_id)))
+
+    def _stop(self, kind: JobKind, job_id: int) -> JobState:
+        assert kind.stop is not None, "there is an operator only for what can be stopped"  # noqa: S101
+        try:
+            self.hook.send(kind.stop(job_id))
+        except AIHubUnsupportedError:
+            raise
+        except AIHubRejectedError:
+            # It may have ended just now.
+            state = self._read(kind, job_id)
+            if not state.phase.terminal:
+                raise
+            return state
+        self.log.info("Asked AIHub to stop %s", kind.called(job_id))
+        return self._read(kind, job_id)
+
+    def _wait(self, kind: JobKind, job_id: int) -> JobState:
+        from airflow_provider_aihub.client.waiting import Watch, wait
+
+        watch = Watch(
+            kind=kind,
+            job_id=job_id,
+            since=time.time(),
+            poll_interval=self.poll_interval,
+            poll_tolerance=self.poll_tolerance,
+        )
+        waited = wait(partial(self.hook.look, kind, job_id), watch, self.log)
+        if waited.state is None or not waited.state.phase.terminal:
+            raise waited.error or AIHubError(f"The waiting for {kind.called(job_id)} ended without a word on why.")
+        return waited.state
+
+
+class StopTrainingOperator(StopOperator):
+    """Stop a training.
+
+    :param training_id: Id of the training.
+
+    What it returns, and the remaining parameters, are those of :class:`StopOperator`.
+    """
+
+    kind = "training"
+    template_fields: Sequence[str] = (*StopOperator.template_fields, "training_id")
+
+    def __init__(self, *, training_id: int | str | None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.training_id = training_id
+
+    @property
+    def job_id(self) -> int | str | None:
+        """Which training."""
+        return self.training_id
+
+
+class StopQuotaTaskOperator(StopOperator):
+    """Stop a quota task.
+
+    :param quota_task_id: Id of the quota task.
+
+    What it returns, and the remaining parameters, are those of :class:`StopOperator`.
+    """
+
+    kind = "quota_task"
+    template_fields: Sequence[str] = (*StopOperator.template_fields, "quota_task_id")
+
+    def __init__(self, *, quota_task_id: int | str | None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.quota_task_id = quota_task_id
+
+    @property
+    def job_id(self) -> int | str | None:
+        """Which quota task."""
+        return self.quota_task_id
+
+
+class StopWorkflowRunOperator(StopOperator):
+    """Stop a workflow run. Newer platforms only.
+
+    :param workflow_run_id: Id of the workflow run.
+
+    What it returns, and the remaining parameters, are those of :class:`StopOperator`.
+    """
+
+    kind = "workflow_run"
+    template_fields: Sequence[str] = (*StopOperator.template_fields, "workflow_run_id")
+
+    def __init__(self, *, workflow_run_id: int | str | None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.workflow_run_id = workflow_run_id
+
+    @property
+    def job_id(self) -> int | str | None:
+        """Which workflow run."""
+        return self.workflow_run_id

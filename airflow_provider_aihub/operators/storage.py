@@ -1,0 +1,148 @@
+"""Files that a task sends to AIHub or gets from there: local ones, and those in any storage that Airflow reaches.
+
+``fsspec`` does the reading and writing, by way of Airflow's ``ObjectStoragePath``.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+from airflow.providers.common.compat.sdk import ObjectStoragePath
+
+from airflow_provider_aihub.api.errors import AIHubParameterError
+
+if TYPE_CHECKING:
+    from airflow_provider_aihub.api.request import File
+
+
+@dataclass(frozen=True)
+class Source:
+    """A file, or the files below a folder.
+
+    :param name: Name of the file or folder.
+    :param is_folder: Which of both it is.
+    :param files: The files by their paths below the folder, parted by ``/``; a single one by its name.
+    """
+
+    name: str
+    is_folder: bool
+    files: Mapping[str, File] = field(repr=False)
+
+    @property
+    def size(self) -> int:
+        """Bytes of all files."""
+        return sum(file.size for file in self.files.values())
+
+    def as_file(self) -> File:
+        """Give a file as it is, and a folder as a zip archive that is made while it is sent."""
+        return self.as_archive() if self.is_folder else self.files[self.name]
+
+    def as_archive(self) -> File:
+        """Give a zip archive of the files, made while it is sent."""
+        from airflow_provider_aihub.client.archive import zipped
+
+        return zipped(f"{self.name}.zip", self.files)
+
+
+def storage_path(parameter: str, given: str | ObjectStoragePath) -> ObjectStoragePath:
+    """Take a path or URI: ``/data/images``, ``s3://bucket/images``, ``gs://conn_id@bucket/images``.
+
+    :raises AIHubParameterError: It is none, or what reads this kind of storage is not installed.
+    """
+    if isinstance(given, ObjectStoragePath):
+        return given
+    if not isinstance(given, str) or not given.strip():
+        raise AIHubParameterError(f"{parameter} must be a path or a URI such as s3://bucket/key, not {given!r}.")
+    try:
+        path = ObjectStoragePath(given)
+        # Here it shows whether the storage can be read at all.
+        _ = path.fs
+    except (ImportError, ValueError) as error:
+        problem = str(error).rstrip(".")
+    else:
+        return path
+    raise AIHubParameterError(
+        f"{parameter} is {given!r}, which Airflow cannot reach: {problem}; install "
+        "Airflow's provider for this kind of storage."
+    )
+
+
+def find_source(parameter: str, given: str | ObjectStoragePath) -> Source:
+    """Look at what is to be sent. A folder is listed once, with the sizes of its files; none is opened.
+
+    :raises AIHubParameterError: There is no such thing, it is empty, or holds what is no file.
+    """
+    path = storage_path(parameter, given)
+    storage, root = path.fs, _place(path)
+    name = root.rpartition("/")[2]
+    problem = "there is no such file or folder"
+    try:
+        found: dict[str, dict[str, Any]] = (
+            storage.find(root, detail=True) if storage.isdir(root) else {root: storage.info(root)}
+        )
+    except FileNotFoundError:
+        found = {}
+    except PermissionError:
+        found, problem = {}, "it may not be read"
+    else:
+        problem = "the folder holds no file"
+    is_folder = root not in found
+    files = {}
+    for place, info in found.items():
+        # Object storages know folders only as parts of names, and some as objects that hold nothing.
+        if info["type"] == "directory" or place.endswith("/"):
+            continue
+        if info["type"] != "file" and not storage.isfile(place):
+            raise AIHubParameterError(f"{parameter}: {place} cannot be sent, since it is no file, or a link to none.")
+        files[place[len(root) :].lstrip("/") or name] = _file(storage, place, info["size"])
+    if not files:
+        raise AIHubParameterError(f"{parameter} is '{given}', but {problem}.")
+    return Source(name, is_folder, files)
+
+
+def check_output(parameter: str, given: str | ObjectStoragePath) -> ObjectStoragePath:
+    """Take the path or URI of a file that is to be written.
+
+    :raises AIHubParameterError: It is none, it is a folder, or what writes to this kind of storage is not installed.
+    """
+    path = storage_path(parameter, given)
+    if str(given).endswith("/") or path.fs.isdir(_place(path)):
+        raise AIHubParameterError(f"{parameter} is '{given}', which is a folder; give the path of a file.")
+    return path
+
+
+@contextmanager
+def written(path: ObjectStoragePath) -> Iterator[BinaryIO]:
+    """Open a file for writing. It gets its name only when it is whole, so that no half one is ever taken for it."""
+    from fsspec.implementations.local import LocalFileSystem  # type: ignore[import-untyped]
+
+    storage, place = path.fs, _place(path)
+    folder, _, name = place.rpartition("/")
+    half = f"{folder}/.{name}.{secrets.token_hex(4)}.part"
+    if isinstance(storage, LocalFileSystem):
+        storage.makedirs(folder or "/", exist_ok=True)
+    try:
+        with storage.open(half, "wb") as file:
+            yield file
+        storage.mv(half, place)
+    except BaseException:
+        with suppress(Exception):
+            storage.rm_file(half)
+        raise
+
+
+def _place(path: ObjectStoragePath) -> str:
+    """Give the path as the storage itself knows it: a local one is absolute, another begins with its bucket."""
+    place: str = path.fs._strip_protocol(path.path)
+    return place.rstrip("/")
+
+
+def _file(storage: Any, place: str, size: int) -> File:
+    from airflow_provider_aihub.api.request import File
+
+    return File(name=place.rpartition("/")[2], open=partial(storage.open, place, "rb"), size=size)
