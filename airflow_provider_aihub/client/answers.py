@@ -22,6 +22,7 @@ from airflow_provider_aihub.api.errors import (
     AIHubUnsupportedError,
 )
 from airflow_provider_aihub.api.request import Auth, Form, Service
+from airflow_provider_aihub.api.values import as_int
 from airflow_provider_aihub.client.config import S3_RELAY_TOKEN, TOKEN, Config
 from airflow_provider_aihub.client.retry import Trouble
 from airflow_provider_aihub.client.steps import Answer, Failure, Sink
@@ -229,12 +230,8 @@ def _envelope(body: bytes) -> dict[str, Any] | None:
         envelope = json.loads(body)
     except (ValueError, RecursionError):
         return None
-    if not isinstance(envelope, dict):
-        return None
-    code = envelope.get("code")
-    if isinstance(code, str) and code.isascii() and code.isdigit():
-        code = envelope["code"] = int(code)
-    return envelope if isinstance(code, int) and not isinstance(code, bool) else None
+    code = as_int(envelope.get("code")) if isinstance(envelope, dict) else None
+    return None if code is None else {**envelope, "code": code}
 
 
 def _host(url: str) -> str:

@@ -68,6 +68,8 @@ def claims(token: str) -> dict[str, Any]:
 
 def _int(value: Any) -> int | None:
     try:
-        return None if isinstance(value, bool) else int(value)
+        number = None if isinstance(value, bool) else int(value)
     except (TypeError, ValueError, OverflowError):
         return None
+    # No time is longer, and greater numbers cannot be reckoned with as floats.
+    return number if number is not None and abs(number) < 2**63 else None
