@@ -21,7 +21,9 @@ ODD = st.one_of(
     st.none(),
     st.booleans(),
     st.integers(),
-    st.sampled_from([0, -1, 2**63, 10**30, 1e308, float("nan"), float("inf"), "", "null", "NaN", "\x00", "😀\ud800", "9" * 5000]),
+    st.sampled_from(
+        [0, -1, 2**63, 10**30, 1e308, float("nan"), float("inf"), "", "null", "NaN", "\x00", "😀\ud800", "9" * 5000]
+    ),
     st.floats(),
     st.text(max_size=8),
     st.sampled_from([[], {}, [None], [[]], {"data": None}, {"": {}}, [{"id": []}]]),
@@ -51,7 +53,9 @@ def mutations(draw: st.DrawFn, answer: Any) -> Any:
         elif change == "extra" and isinstance(value, list):
             answer = changed(answer, place, [*value, draw(ODD)])
         elif change == "nest":
-            answer = changed(answer, place, draw(st.sampled_from([[value], {"data": value}, {"id": value}, str(value)])))
+            answer = changed(
+                answer, place, draw(st.sampled_from([[value], {"data": value}, {"id": value}, str(value)]))
+            )
         elif change == "unnest":
             answer = changed(answer, place, next((value_at(value, inner) for inner in places(value)), None))
         else:
@@ -63,9 +67,7 @@ def mutations(draw: st.DrawFn, answer: Any) -> Any:
 
 
 @pytest.mark.parametrize("one", CASES, ids=str)
-@settings(
-    max_examples=40, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck)
-)
+@settings(max_examples=30, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_no_other_error(one: Case, data: st.DataObject) -> None:
     body = encoded(data.draw(mutations(one.answer)))

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import logging
 from typing import Any
 
 import pytest
+import requests_mock
 from cases import CASES, Case, case
 from cases.case import at, encoded
 from changes import Place, changed, places, value_at, without
 from transports import Blocking, Transport
 
 from airflow_provider_aihub.api.jobs import KINDS, Phase
+from airflow_provider_aihub.api.request import Service
+from airflow_provider_aihub.client.config import Config
+from airflow_provider_aihub.client.sync import AIHubClient
 from airflow_provider_aihub.client.waiting import Outcome, Watch, wait
 
 EVERY = pytest.mark.parametrize("one", CASES, ids=str)
@@ -194,3 +200,20 @@ def test_a_version_that_cannot_be_read_hides_no_other() -> None:
     odd = [{**good, "id": None}, without(good, ("status",)), None, "V3", {}]
     dataset = ask(one, changed(one.answer, ("data", "versions"), [*odd, good, {**good, "id": 9}]))
     assert [version.id for version in dataset.versions] == [8, 9]
+
+
+@EVERY
+def test_a_code_as_text(one: Case) -> None:
+    one.check(ask(one, {**one.answer, "code": "0"}))
+
+
+@pytest.mark.parametrize("exp", [0, -1, "1800000000", None, [], 1.5, 1e308, 10**400, "9" * 5000, True], ids=str)
+def test_a_login_whose_token_says_odd_things(exp: Any) -> None:
+    claims = base64.urlsafe_b64encode(json.dumps({"exp": exp, "uid": exp}).encode()).decode().rstrip("=")
+    token = f"e30.{claims}.c2ln"
+    config = Config(addresses=dict.fromkeys(Service, "http://10.0.0.1"), username="u", password="p")
+    with requests_mock.Mocker() as mock, AIHubClient(config) as client:
+        mock.post("http://10.0.0.1/api/v1/auth/login", json={"code": 0, "data": {"id": None, "token": token}})
+        mock.get(f"http://10.0.0.1{case('list_storages').path}", json=case("list_storages").answer)
+        assert len(client.list_storages()) == 1
+        assert mock.last_request.headers["Authorization"] == f"Bearer {token}"

@@ -50,7 +50,8 @@ def test_no_aihub_answer(one: Case, body: bytes, transport: Transport) -> None:
 
 @EVERY
 def test_other_answers_that_are_none_of_aihub(one: Case) -> None:
-    for body in (b"null", b"[]", b'"ok"', b"0", b"{}", b'{"code": null}', b'{"code": "x"}', b"\xff\xfe"):
+    codes = (b"null", b"[]", b'"x"', b"true", b"9" * 5000, b'"' + b"9" * 5000 + b'"')
+    for body in (b"null", b'"ok"', b"0", b"{}", b"\xff\xfe", *(b'{"code": ' + code + b"}" for code in codes)):
         assert type(error_of(Blocking(), one, body)) is lost(one), body
 
 

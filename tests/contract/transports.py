@@ -93,5 +93,8 @@ class Asynchronous:
 
         app = web.Application()
         app.router.add_route("*", "/{path:.*}", answer)
-        async with TestServer(app) as server, AsyncAIHubClient(_config(str(server.make_url(""))), policy=ONCE) as client:
+        async with (
+            TestServer(app) as server,
+            AsyncAIHubClient(_config(str(server.make_url(""))), policy=ONCE) as client,
+        ):
             return await getattr(client, case.call)(*case.args, **case.kwargs), sent

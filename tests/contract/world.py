@@ -21,7 +21,9 @@ from airflow_provider_aihub.emulator import Emulator, Node, Pipeline, PipelineVe
 
 COMMANDS = {"greet": 'echo "hello ${name:-world}"', "fail": "exit 3", "sleep": "sleep 600"}
 PIPELINES = tuple(
-    Pipeline(id=number, name=name, versions=(PipelineVersion(id=number, name="V1", nodes=(Node(name=name, command=c),)),))
+    Pipeline(
+        id=number, name=name, versions=(PipelineVersion(id=number, name="V1", nodes=(Node(name=name, command=c),)),)
+    )
     for number, (name, c) in enumerate(COMMANDS.items(), start=1)
 )
 
@@ -74,7 +76,10 @@ class World:
         self.dataset_name = self.new_name()
         self.image_search = self.client.create_search(
             SearchSpec.build(
-                name="image search", images=[{"url": "http://x/red/car", "box": [1, 2, 3, 4]}], feature_lib_id=7, top_k=1
+                name="image search",
+                images=[{"url": "http://x/red/car", "box": [1, 2, 3, 4]}],
+                feature_lib_id=7,
+                top_k=1,
             )
         )
         access = None if self.document else [user_id]
@@ -88,7 +93,8 @@ class World:
             self.client.create_workflow_run(self.run_spec(name)) for name in COMMANDS
         )
         self.training, self.running_training = (
-            self.client.create_training(TrainingSpec.build(**job)) for job in (self._job("true"), self._job("sleep 600"))
+            self.client.create_training(TrainingSpec.build(**job))
+            for job in (self._job("true"), self._job("sleep 600"))
         )
         self.quota_task, self.busy_quota_task, self.running_quota_task = (
             self.client.create_quota_task(QuotaTaskSpec.build(**self._job(command)))

@@ -132,7 +132,13 @@ def pod_case(service: Service, jobs: str, job: str, what: str, real: Any) -> Cas
 
 
 def case(name: str, source: Any, method: Any, route: str, **more: Any) -> Case:
-    defaults = {"id": name, "service": Service.MODEL_TRAINING, "call": name, "route": BASE + route, "path": BASE + route}
+    defaults = {
+        "id": name,
+        "service": Service.MODEL_TRAINING,
+        "call": name,
+        "route": BASE + route,
+        "path": BASE + route,
+    }
     return Case(**{**defaults, "source": source, "method": method, **more})
 
 
