@@ -11,7 +11,14 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from airflow.providers.common.compat.sdk import BaseOperator, conf
 
-from airflow_provider_aihub.api.errors import AIHubError, AIHubJobTimeout, AIHubParameterError
+from airflow_provider_aihub.api.errors import (
+    AIHubBadAnswerError,
+    AIHubError,
+    AIHubJobStopped,
+    AIHubJobTimeout,
+    AIHubParameterError,
+    AIHubUnavailable,
+)
 from airflow_provider_aihub.failures import task_failures
 from airflow_provider_aihub.operators.record import Marker, Record
 
@@ -75,6 +82,8 @@ class JobOperator(BaseOperator):
         self.durable = durable
         self.on_ambiguous_submit = on_ambiguous_submit
         self._running: JobId | None = None
+        self._submission: Submission | None = None
+        self._killed = False
 
     # What a kind of job says of itself
 
@@ -124,11 +133,15 @@ class JobOperator(BaseOperator):
             marker = Marker.of(context)
             request = self.create_request(marker)
             record = Record(context, durable=self.durable)
-            submission = self._submission(record, marker)
+            submission = self._submit(record, marker)
             job = submission.take_up(retried=context["ti"].try_number > 1)
             if job is None:
-                job = submission.create(self.prepare_submission(request))
-            self._running = job.id
+                request = self.prepare_submission(request)
+                self._end_if_killed()
+                self._submission = submission
+                job = submission.create(request)
+            self._running, self._submission = job.id, None
+            self._end_if_killed()
             context["ti"].xcom_push(key="job_id", value=job.id)
             if not self.wait_for_completion or not self.job_kind.statuses:
                 self._running = None
@@ -149,7 +162,11 @@ class JobOperator(BaseOperator):
             record = Record(context, durable=self.durable)
             error = error_of(event)
             if event["outcome"] == Outcome.ENDED:
-                state = self.job_kind.state(reference, self.hook.send(self.job_kind.read(reference)))
+                try:
+                    state = self.job_kind.state(reference, self.hook.send(self.job_kind.read(reference)))
+                except (AIHubUnavailable, AIHubBadAnswerError) as trouble:
+                    self.log.warning("Waiting until AIHub can be asked how it ended: %s", trouble)
+                    return self._wait(reference, time.time(), record)
                 if state.phase.terminal:
                     return self._end(state, record)
                 self.log.warning("%s %s again", self.job_kind.called(reference), state.phase.verb)
@@ -159,11 +176,24 @@ class JobOperator(BaseOperator):
             raise self._given_up(reference, error, record)
 
     def on_kill(self) -> None:
-        """Stop the job, because the task is being ended in the worker."""
-        if self._running is not None and self.cancel_on_kill:
-            error = self._stop(self._running)
-            if error:
-                self.log.error("%s may still be running: %s", self.job_kind.called(self._running), error)
+        """Stop the job, because the task is being ended in the worker.
+
+        Airflow calls this in the middle of whatever the task does, lets that go on, and kills the worker's process a
+        few seconds later.
+        """
+        self._killed = True
+        job = self._running or self._submission
+        if self.cancel_on_kill and job is not None:
+            from airflow_provider_aihub.operators.killing import stop_in_haste
+
+            stop_in_haste(self.hook, self.job_kind, job, self.log)
+
+    def _end_if_killed(self) -> None:
+        """Do not go on with a job for a task that is being killed."""
+        if self._killed:
+            if self._running is not None:
+                self.on_kill()
+            raise AIHubJobStopped("The task was killed while its job was being created.", kind=self.kind)
 
     def _check(self) -> None:
         """Check the parameters that all kinds share."""
@@ -176,7 +206,7 @@ class JobOperator(BaseOperator):
             if isinstance(value, bool) or not isinstance(value, int | float) or value <= 0:
                 raise AIHubParameterError(f"{name} is {value!r}; allowed is a number of seconds above 0.")
 
-    def _submission(self, record: Record, marker: Marker) -> Submission:
+    def _submit(self, record: Record, marker: Marker) -> Submission:
         from airflow_provider_aihub.operators.submission import Submission
 
         return Submission(
@@ -256,7 +286,8 @@ class JobOperator(BaseOperator):
     def _timed_out(self, reference: JobId, error: AIHubError | None, record: Record) -> AIHubError:
         """Give the error for a job that was not done at its deadline, and was asked to stop."""
         self._running = None
-        record.forget()
+        if not error:
+            record.forget()
         called, kind = self.job_kind.called(reference), self.job_kind
         if error:
             stopped = f"and stopping it failed, so it may still be running: {error}"

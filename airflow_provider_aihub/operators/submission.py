@@ -19,6 +19,7 @@ from airflow_provider_aihub.operators.record import Entry, Job, Marker, Record
 
 if TYPE_CHECKING:
     from airflow_provider_aihub.api.request import Request
+    from airflow_provider_aihub.client.sync import AIHubClient
     from airflow_provider_aihub.hooks.aihub import AIHubHook
 
 LOOKS_AFTER_LOSS = (1.0, 3.0, 6.0)
@@ -38,7 +39,7 @@ class Submission:
     :param stop_cleared: Whether to stop a job whose task was cleared while it ran.
     """
 
-    hook: AIHubHook
+    hook: AIHubHook | AIHubClient
     kind: JobKind
     record: Record
     marker: Marker
@@ -92,6 +93,13 @@ class Submission:
             return None
         self.record.holds(job)
         return job
+
+    def created(self) -> int | None:
+        """Look whether the job that is being created exists already; ``None`` where it does not, or nobody can tell.
+
+        :raises AIHubError: AIHub could not be asked.
+        """
+        return self._find_exactly(str(self.marker))
 
     def _worth_taking_up(self, job: Job, *, stop: bool) -> bool:
         called = self.kind.called(job.id)

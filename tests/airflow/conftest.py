@@ -9,6 +9,7 @@ from uuid import uuid4
 import pytest
 
 from airflow_provider_aihub.client import waiting
+from airflow_provider_aihub.client.sync import AIHubClient
 from airflow_provider_aihub.emulator import Emulator
 
 
@@ -16,6 +17,12 @@ from airflow_provider_aihub.emulator import Emulator
 def _quick_polls(monkeypatch: pytest.MonkeyPatch) -> None:
     """Jobs of these tests take no time; what the pauses between polls are is tested with a clock of its own."""
     monkeypatch.setattr(waiting, "POLL_FLOOR", 0.1)
+
+
+@pytest.fixture
+def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the blocking client try again at once."""
+    monkeypatch.setitem(AIHubClient.__init__.__kwdefaults__, "sleep", lambda _: None)
 
 
 @pytest.fixture(scope="session")

@@ -21,7 +21,6 @@ from airflow_provider_aihub.api.errors import (
     AIHubRejectedError,
     AIHubUnavailable,
 )
-from airflow_provider_aihub.client import sync
 from airflow_provider_aihub.emulator import Emulator
 from airflow_provider_aihub.hooks.aihub import AIHubHook
 from airflow_provider_aihub.operators.training import TrainingOperator
@@ -30,10 +29,7 @@ TRAININGS = "/model-training-platform/api/v1/trainings"
 ON_AIHUB: dict[str, Any] = {"image": "any", "virtual_cluster": 1, "project": 1}
 
 
-@pytest.fixture(autouse=True)
-def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sync.time, "sleep", lambda _: None)
-    monkeypatch.setitem(sync.AIHubClient.__init__.__kwdefaults__, "sleep", lambda _: None)
+pytestmark = pytest.mark.usefixtures("no_pauses")
 
 
 def connection(aihub: Emulator, **changed: Any) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException
 from task_life import TaskLife
 
-from airflow_provider_aihub.api.errors import AIHubAmbiguousSubmit, AIHubJobFailed, AIHubUnavailable
+from airflow_provider_aihub.api.errors import AIHubAmbiguousSubmit, AIHubJobFailed, AIHubJobStopped, AIHubUnavailable
 from airflow_provider_aihub.api.model_training import Training
 from airflow_provider_aihub.emulator import Emulator
 from airflow_provider_aihub.hooks.aihub import AIHubHook
@@ -237,3 +238,51 @@ def test_what_is_not_durable_starts_anew(aihub: Emulator, new_name: str) -> None
     task.start()
     task.try_once()
     assert len(jobs(new_name)) == 2
+
+
+def test_a_worker_ended_while_it_creates_a_job_stops_it(
+    aihub: Emulator, monkeypatch: pytest.MonkeyPatch, new_name: str
+) -> None:
+    """As at an ``execution_timeout``: the create call is given up, and the job is there all the same."""
+    task = life(new_name, command="sleep 60")
+    operator = task.make()
+    task.make = lambda: operator
+    killed_in(monkeypatch, Record, "holds")
+    with pytest.raises(WorkerKilled):
+        task.start()
+    operator.on_kill()
+    assert [job.status for job in jobs(new_name)] == [5]
+
+
+def test_a_worker_told_to_end_while_it_creates_a_job_stops_it(
+    aihub: Emulator, monkeypatch: pytest.MonkeyPatch, new_name: str
+) -> None:
+    """As when a person marks the task: Airflow lets it go on for a few seconds."""
+    task = life(new_name, command="sleep 60")
+    operator = task.make()
+    task.make = lambda: operator
+    real = AIHubHook.send
+
+    def told_to_end(hook: AIHubHook, request: Any, **given: Any) -> Any:
+        if request.creates:
+            operator.on_kill()
+        return real(hook, request, **given)
+
+    monkeypatch.setattr(AIHubHook, "send", told_to_end)
+    with pytest.raises(AIHubJobStopped):
+        task.start()
+    assert [job.status for job in jobs(new_name)] == [5]
+
+
+@pytest.mark.usefixtures("no_pauses")
+def test_a_task_that_resumes_while_aihub_is_down_waits_on(aihub: Emulator, new_name: str) -> None:
+    task = life(new_name, deferrable=True)
+    trigger = task.start()
+    # The trigger's looks, then the five attempts of the task that resumes.
+    aihub.faults.add("status", method="GET", path=f"{TRAININGS}/*", status=503, after=1, count=5)
+    time.sleep(0.7)
+    again = task.resume(trigger)
+    assert isinstance(again, JobTrigger)
+    aihub.faults.clear()
+    assert task.resume(again)["status"] == "succeeded"
+    assert len(jobs(new_name)) == 1
