@@ -18,7 +18,8 @@ from airflow_provider_aihub.api import (
     workflow_center,
 )
 from airflow_provider_aihub.api.errors import AIHubUnsupportedError
-from airflow_provider_aihub.api.models import Answer, LogFile, Page, Pod
+from airflow_provider_aihub.api.models import Answer, NodeTasks, Page
+from airflow_provider_aihub.api.parts import Part, pods, workflow_nodes
 from airflow_provider_aihub.api.request import Request
 
 JobId = int | str
@@ -78,8 +79,12 @@ class JobKind:
     :param read: The request that reads one job.
     :param stop: The request that stops one, where the platform has it.
     :param page: The request that lists jobs, newest first, ``(page, page_size, name)``; not every platform has it.
-    :param pods: The request that lists the pods of one job.
-    :param pod_logs: The request that names a pod's log files, ``(job id, pod id)``; not every platform has it.
+    :param part_noun: What people call the parts that it consists of.
+    :param parts: The request that reads the parts of one job.
+    :param parts_within: Finds the parts in the job's own answer, where they are there.
+    :param queue: From a job's answer, the request that lists all that wait for the same virtual cluster; not every
+        platform has it.
+    :param neighbours: Finds in a job's answer what runs on its virtual cluster now.
     :param message: Finds AIHub's own words on the job in its answer.
     """
 
@@ -89,8 +94,11 @@ class JobKind:
     read: Callable[[Any], Request[Any]]
     stop: Callable[[Any], Request[Any]] | None = None
     page: Callable[[int, int, str | None], Request[Page[Any]]] | None = None
-    pods: Callable[[Any], Request[Page[Pod]]] | None = None
-    pod_logs: Callable[[Any, int], Request[list[LogFile]]] | None = None
+    part_noun: str = "pod"
+    parts: Callable[[Any], Request[list[Part]]] | None = None
+    parts_within: Callable[[Any], list[Part]] | None = None
+    queue: Callable[[Any], Request[Page[Any]] | None] | None = None
+    neighbours: Callable[[Any], list[NodeTasks]] = lambda _answer: []
     message: Callable[[Any], str] = lambda answer: getattr(answer, "message", "")
 
     def state(self, job_id: JobId, answer: Answer) -> JobState:
@@ -106,6 +114,24 @@ class JobKind:
 def _node_messages(run: workflow_center.WorkflowRun) -> str:
     failed = workflow_center.NodeStatus.FAILED
     return "; ".join(f"node {n.name}: {n.message or 'failed'}" for n in run.task_nodes if n.status == failed)
+
+
+QUEUE_PAGE = 100
+"""How many waiting jobs are read to see which of them wait for longer."""
+
+
+def _training_queue(job: model_training.Training) -> Request[Page[Any]] | None:
+    cluster, waiting = job.virtual_cluster.id, model_training.TrainingStatus.WAITING.value
+    if cluster < 1:
+        return None
+    return model_training.list_trainings(page_size=QUEUE_PAGE, status=waiting, virtual_cluster_id=cluster)
+
+
+def _quota_task_queue(job: quota_schedule.QuotaTask) -> Request[Page[Any]] | None:
+    cluster, waiting = job.virtual_cluster.id, quota_schedule.QuotaTaskStatus.WAITING.value
+    if cluster < 1:
+        return None
+    return quota_schedule.list_quota_tasks(page_size=QUEUE_PAGE, status=waiting, virtual_cluster_id=cluster)
 
 
 def _read_dataset_version(job_id: JobId) -> Request[Any]:
@@ -143,8 +169,12 @@ TRAINING = JobKind(
     read=model_training.get_training,
     stop=model_training.stop_training,
     page=lambda page, size, name: model_training.list_trainings(page=page, page_size=size, name=name),
-    pods=model_training.list_training_pods,
-    pod_logs=model_training.get_training_pod_logs,
+    parts=pods(
+        model_training.list_training_pods,
+        model_training.get_training_pod_logs,
+        model_training.get_training_pod_events,
+    ),
+    queue=_training_queue,
 )
 QUOTA_TASK = JobKind(
     name="quota_task",
@@ -153,8 +183,13 @@ QUOTA_TASK = JobKind(
     read=quota_schedule.get_quota_task,
     stop=quota_schedule.stop_quota_task,
     page=lambda page, size, name: quota_schedule.list_quota_tasks(page=page, page_size=size, name=name),
-    pods=quota_schedule.list_quota_task_pods,
-    pod_logs=quota_schedule.get_quota_task_pod_logs,
+    parts=pods(
+        quota_schedule.list_quota_task_pods,
+        quota_schedule.get_quota_task_pod_logs,
+        quota_schedule.get_quota_task_pod_events,
+    ),
+    queue=_quota_task_queue,
+    neighbours=lambda task: task.virtual_cluster.node_tasks,
 )
 SEARCH = JobKind(
     name="search",
@@ -177,6 +212,8 @@ WORKFLOW_RUN = JobKind(
     read=workflow_center.get_workflow_run,
     stop=workflow_center.stop_workflow_run,
     page=lambda page, size, name: workflow_center.list_workflow_runs(page=page, page_size=size, name=name),
+    part_noun="node",
+    parts_within=workflow_nodes,
     message=_node_messages,
 )
 EVALUATION = JobKind(

@@ -102,7 +102,7 @@ class AsyncAIHubClient(Endpoints):
         return await self._run(download(url, target, self._state))
 
     async def perform(self, errand: Errand[T]) -> T:
-        """Carry out an errand, such as :class:`~.ranges.Fetch`.
+        """Carry out an errand, such as :class:`~.errands.Fetch`.
 
         :raises AIHubRequestError: of the kind that says what went wrong.
         """

@@ -94,7 +94,7 @@ class AIHubClient(Endpoints):
         return self._run(download(url, target, self._state))
 
     def perform(self, errand: Errand[T]) -> T:
-        """Carry out an errand, such as :class:`~.ranges.Fetch`.
+        """Carry out an errand, such as :class:`~.errands.Fetch`.
 
         :raises AIHubRequestError: of the kind that says what went wrong.
         """

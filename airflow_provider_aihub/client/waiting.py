@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Callable, Generator
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import count
-from typing import Any, Protocol, cast
+from typing import Any, TypeAlias, cast
 
 from airflow_provider_aihub.api.errors import (
     AIHubError,
@@ -23,17 +23,36 @@ from airflow_provider_aihub.api.errors import (
     AIHubRequestError,
     AIHubUnsupportedError,
 )
-from airflow_provider_aihub.api.jobs import JobId, JobKind, JobState, Phase
-from airflow_provider_aihub.client.retry import RetryPolicy
+from airflow_provider_aihub.api.jobs import JobId, JobKind, JobState
+from airflow_provider_aihub.client.errands import POLL_POLICY, Ask, Fetch
+from airflow_provider_aihub.client.part_logs import Keep, PartLogs, Recall
+from airflow_provider_aihub.client.spans import span
+from airflow_provider_aihub.client.story import LIFE_LINE, Log, Story
 
-POLL_POLICY = RetryPolicy(attempts=1)
-"""A poll that fails is not repeated at once: the next one comes anyway."""
+__all__ = [
+    "LIFE_LINE",
+    "POLL_POLICY",
+    "Ask",
+    "Fetch",
+    "Keep",
+    "Log",
+    "Look",
+    "Outcome",
+    "Pause",
+    "Recall",
+    "Waited",
+    "Watch",
+    "follow",
+    "not_there",
+    "span",
+    "wait",
+    "wait_async",
+]
+
 POLL_FLOOR = 2.0
 """Seconds between two polls of a young job; nothing is polled more often."""
 STRETCH = 0.1
 """The pause grows with the job's age, to this fraction of it, so that an end is seen soon after it came."""
-LIFE_LINE = 300.0
-"""Seconds after which an unchanged job is mentioned in the log again."""
 GONE_TOLERANCE = 60.0
 """Seconds for which a job that AIHub says does not exist is asked for again before that is believed."""
 
@@ -51,6 +70,7 @@ class Watch:
     :param deadline: When to give up, in Unix seconds; ``None`` for never.
     :param poll_tolerance: For how many seconds polls may fail before waiting gives up.
     :param may_be_missing: Whether a job that does not exist is waited for, too.
+    :param stream_logs: Whether the logs of its pods or nodes are told as well, where AIHub gives them out.
     """
 
     kind: JobKind
@@ -62,6 +82,7 @@ class Watch:
     deadline: float | None = None
     poll_tolerance: float = 900.0
     may_be_missing: bool = False
+    stream_logs: bool = False
 
     def pause(self, looks: int, now: float) -> float:
         """Give the seconds until the next look.
@@ -81,13 +102,6 @@ def not_there(error: AIHubError) -> bool:
     The document's API has no code of its own for that, so any refusal will do.
     """
     return isinstance(error, AIHubRejectedError) and not isinstance(error, AIHubUnsupportedError)
-
-
-class Log(Protocol):
-    """A logger, the standard library's or Airflow's."""
-
-    def info(self, message: str, /, *args: Any) -> Any: ...
-    def warning(self, message: str, /, *args: Any) -> Any: ...
 
 
 class Look:
@@ -122,7 +136,10 @@ class Waited:
     error: AIHubError | None = None
 
 
-Waiting = Generator[Look | Pause, "JobState | AIHubError | None", Waited]
+Step: TypeAlias = Look | Pause | Ask | Fetch | Recall | Keep
+"""What :func:`follow` wants done; the reply to an :class:`Ask` or a :class:`Fetch` is its result or an
+:class:`AIHubError`, too."""
+Waiting: TypeAlias = Generator[Step, Any, Waited]
 
 
 def follow(
@@ -141,8 +158,10 @@ def follow(
     :param jitter: Gives a number from 0 to 1.
     """
     called = watch.kind.called(watch.job_id)
+    story = Story(watch.kind, watch.job_id, watch.since, log)
+    logs = PartLogs(called, log) if watch.stream_logs else None
     state: JobState | None = None
-    told_at = failing_since = 0.0
+    failing_since = 0.0
     failures = 0
     for looks in count(1):
         reply = yield Look()
@@ -156,13 +175,12 @@ def follow(
             if failures:
                 log.info("AIHub answers again about %s, after %d failed polls", called, failures)
                 failures = 0
-            if state is None or reply.status != state.status:
-                _tell_change(log, called, reply, now - watch.since)
-                told_at = now
-            elif now - told_at >= LIFE_LINE:
-                log.info("%s is still %s, %s after its submission", called, reply.phase, span(now - watch.since))
-                told_at = now
             state = reply
+            mentioned = yield from story.tell(state, now)
+            if logs:
+                if state.phase.terminal:
+                    yield from story.look_at_parts(state)
+                yield from logs.follow(story.parts, again=mentioned, last=state.phase.terminal)
             if state.phase.terminal:
                 return Waited(Outcome.ENDED, state)
         elif isinstance(reply, AIHubError):
@@ -185,7 +203,8 @@ def follow(
         if watch.deadline is not None:
             if now >= watch.deadline:
                 return Waited(Outcome.DEADLINE, state)
-            pause = min(pause, watch.deadline - now)
+            # What was asked besides has taken time, too.
+            pause = min(pause, max(watch.deadline - clock(), 0.0))
         yield Pause(pause)
     raise AssertionError("the looks do not end")
 
@@ -195,24 +214,33 @@ def wait(
     watch: Watch,
     log: Log,
     *,
+    perform: Callable[[Ask | Fetch], Any] | None = None,
     sleep: Callable[[float], None] = time.sleep,
     clock: Callable[[], float] = time.time,
 ) -> Waited:
     """Wait for a job to end, blocking.
 
     :param look: Reads the job, or gives the error that came instead.
+    :param perform: Asks what else is of interest, raising an :class:`AIHubError` where that fails; by default the log
+        tells of the job's status alone.
     """
-    waiting = follow(watch, log, clock=clock)
-    step = next(waiting)
-    try:
-        while True:
-            if isinstance(step, Look):
-                step = waiting.send(look())
-            else:
-                sleep(step.seconds)
-                step = next(waiting)
-    except StopIteration as end:
-        return cast(Waited, end.value)
+    waiting, reply = follow(watch, log, clock=clock), None
+    while True:
+        try:
+            step = waiting.send(reply)
+        except StopIteration as end:
+            return cast(Waited, end.value)
+        reply = None
+        if isinstance(step, Look):
+            reply = look()
+        elif isinstance(step, Pause):
+            sleep(step.seconds)
+        elif isinstance(step, Ask | Fetch):
+            try:
+                reply = perform(step) if perform else _UNASKED
+            except AIHubError as error:
+                reply = error
+        # A waiting that blocks ends with its process: it has nothing to keep.
 
 
 async def wait_async(
@@ -220,36 +248,32 @@ async def wait_async(
     watch: Watch,
     log: Log,
     *,
+    perform: Callable[[Ask | Fetch | Recall | Keep], Awaitable[Any]] | None = None,
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     clock: Callable[[], float] = time.time,
 ) -> Waited:
-    """Wait for a job to end, on an event loop; otherwise as :func:`wait`."""
-    waiting = follow(watch, log, clock=clock)
-    step = next(waiting)
-    try:
-        while True:
-            if isinstance(step, Look):
-                step = waiting.send(await look())
-            else:
-                await sleep(step.seconds)
-                step = next(waiting)
-    except StopIteration as end:
-        return cast(Waited, end.value)
+    """Wait for a job to end, on an event loop; otherwise as :func:`wait`.
+
+    :param perform: As for :func:`wait`; also keeps how far logs were told, so that another process can go on.
+    """
+    waiting, reply = follow(watch, log, clock=clock), None
+    while True:
+        try:
+            step = waiting.send(reply)
+        except StopIteration as end:
+            return cast(Waited, end.value)
+        reply = None
+        if isinstance(step, Look):
+            reply = await look()
+        elif isinstance(step, Pause):
+            await sleep(step.seconds)
+        elif perform:
+            try:
+                reply = await perform(step)
+            except AIHubError as error:
+                reply = error
+        elif isinstance(step, Ask | Fetch):
+            reply = _UNASKED
 
 
-def _tell_change(log: Log, called: str, state: JobState, age: float) -> None:
-    if state.phase is Phase.UNKNOWN:
-        log.warning(
-            "%s has status %d, which this provider does not know; it counts as in progress", called, state.status
-        )
-    else:
-        log.info("%s %s, %s after its submission", called, state.phase.verb, span(age))
-
-
-def span(seconds: float) -> str:
-    """Write a time span as people say it: ``45 s``, ``12 min``, ``3.5 h``."""
-    if seconds < 100:
-        return f"{max(seconds, 0):.0f} s"
-    if seconds < 6000:
-        return f"{seconds / 60:.0f} min"
-    return f"{seconds / 3600:.1f} h"
+_UNASKED = AIHubError("Nobody is there to ask.")

@@ -17,8 +17,9 @@ from airflow_provider_aihub.api.jobs import JobId, JobKind, JobState
 from airflow_provider_aihub.api.request import Request
 from airflow_provider_aihub.client.aio import AsyncAIHubClient
 from airflow_provider_aihub.client.config import Config
+from airflow_provider_aihub.client.errands import POLL_POLICY
 from airflow_provider_aihub.client.retry import RetryPolicy
-from airflow_provider_aihub.client.waiting import POLL_POLICY
+from airflow_provider_aihub.client.steps import Errand
 from airflow_provider_aihub.hooks.aihub import config_from
 
 T = TypeVar("T")
@@ -80,6 +81,14 @@ class Poller:
             if changed is client:
                 raise
             return await changed.send(request, policy=policy)
+
+    async def perform(self, errand: Errand[T]) -> T:
+        """Carry out an errand.
+
+        :raises AIHubError: In one of its kinds.
+        """
+        client = self._client or await self._load(None)
+        return await client.perform(errand)
 
     async def _load(self, failed: AsyncAIHubClient | None) -> AsyncAIHubClient:
         """Read the connection, unless that was just done, and give a new client if it says something new."""
