@@ -54,6 +54,8 @@ class JobOperator(BaseOperator):
 
     kind: ClassVar[str]
     """Key of the kind of job in :data:`~airflow_provider_aihub.api.jobs.KINDS`."""
+    stream_logs: bool = False
+    """Whether the logs of the job's pods or nodes are followed into the task's log; only some kinds offer it."""
     template_fields: Sequence[str] = ("aihub_conn_id",)
     ui_color = "#d9e7ff"
 
@@ -248,6 +250,7 @@ class JobOperator(BaseOperator):
                     poll_tolerance=self.poll_tolerance,
                     deadline=self._deadline(since),
                     cancel_on_kill=self.cancel_on_kill,
+                    stream_logs=self.stream_logs,
                 ),
                 method_name="execute_complete",
             )
@@ -261,8 +264,10 @@ class JobOperator(BaseOperator):
             poll_interval=self.poll_interval,
             poll_tolerance=self.poll_tolerance,
             deadline=self._deadline(since),
+            stream_logs=self.stream_logs,
         )
-        waited = wait(partial(self.hook.look, self.job_kind, reference), watch, self.log)
+        look = partial(self.hook.look, self.job_kind, reference)
+        waited = wait(look, watch, self.log, perform=self.hook.get_conn().perform)
         if waited.outcome is Outcome.DEADLINE:
             raise self._timed_out(reference, self._stop(reference), record)
         if waited.outcome is Outcome.UNREADABLE or waited.state is None:
@@ -281,7 +286,8 @@ class JobOperator(BaseOperator):
             record.move("done")
             return result
         record.forget()
-        raise failure(self.hook, self.job_kind, state)
+        # What was streamed stands in the log already.
+        raise failure(self.hook, self.job_kind, state, None if self.stream_logs else self.log)
 
     def _timed_out(self, reference: JobId, error: AIHubError | None, record: Record) -> AIHubError:
         """Give the error for a job that was not done at its deadline, and was asked to stop."""

@@ -42,6 +42,8 @@ class ClusterJobOperator(JobOperator):
     :param notify_type: When AIHub tells the user: ``"silent"`` (1), ``"failure"`` (2), ``"completion"`` (3). Newer
         platforms only.
     :param enable_sys_admin: Whether to grant the container SYS_ADMIN. Newer platforms only.
+    :param stream_logs: Whether the logs of its pods are followed into the task's log while it runs, in place or in
+        the triggerer, each line once. Newer platforms only; elsewhere the task's log says so. Default: false.
     """
 
     template_fields: Sequence[str] = (
@@ -87,6 +89,7 @@ class ClusterJobOperator(JobOperator):
         always_pull_image: bool | None = None,
         notify_type: str | int | None = None,
         enable_sys_admin: bool | None = None,
+        stream_logs: bool = False,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -109,6 +112,7 @@ class ClusterJobOperator(JobOperator):
         self.always_pull_image = always_pull_image
         self.notify_type = notify_type
         self.enable_sys_admin = enable_sys_admin
+        self.stream_logs = stream_logs
 
     def job_spec(self, kind: type[JobSpec], module: ModuleType, marker: Marker, **more: Any) -> JobSpec:
         """Check the parameters, then find the ids of what was given by name.

@@ -39,6 +39,8 @@ class WorkflowRunOperator(JobOperator):
     :param use_cache: Whether results of earlier runs may be used. Newer platforms only.
     :param node_virtual_clusters: Which nodes run where, a list of ``{"virtual_cluster": ..., "nodes": [...]}``, the
         virtual cluster by name or id. Newer platforms only.
+    :param stream_logs: Whether the logs of its nodes are followed into the task's log while it runs, in place or in
+        the triggerer, each line once. Newer platforms only; elsewhere the task's log says so. Default: false.
 
     The remaining parameters are those of :class:`~airflow_provider_aihub.operators.base.JobOperator`. Newer platforms
     alone can stop a run; elsewhere it is left to its end when the task is killed, and the log says so.
@@ -71,6 +73,7 @@ class WorkflowRunOperator(JobOperator):
         user_id: int | str | None = None,
         use_cache: bool | str | None = None,
         node_virtual_clusters: Sequence[Mapping[str, Any]] | None = None,
+        stream_logs: bool = False,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -83,6 +86,7 @@ class WorkflowRunOperator(JobOperator):
         self.user_id = user_id
         self.use_cache = use_cache
         self.node_virtual_clusters = node_virtual_clusters
+        self.stream_logs = stream_logs
 
     def create_request(self, marker: Marker) -> Request[int]:
         """Check the parameters and find ids for names."""

@@ -5,22 +5,31 @@ from __future__ import annotations
 import asyncio
 import inspect
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from functools import partial
 from typing import Any, TypedDict
 
+from airflow.providers.common.compat.sdk import conf
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from airflow_provider_aihub.api import errors
 from airflow_provider_aihub.api.errors import AIHubError
 from airflow_provider_aihub.api.jobs import KINDS, JobId
 from airflow_provider_aihub.client.retry import RetryPolicy
-from airflow_provider_aihub.client.waiting import Outcome, Watch, wait_async
+from airflow_provider_aihub.client.waiting import Ask, Fetch, Keep, Outcome, Recall, Watch, wait_async
 from airflow_provider_aihub.triggers.guard import still_deferred
+from airflow_provider_aihub.triggers.offsets import KeptOffsets
 from airflow_provider_aihub.triggers.poller import Poller
 
 STOP_TIMEOUT = 20.0
 """Seconds that a trigger spends on stopping a job; Airflow grants ``on_kill`` 30."""
+_NOTICE = conf.getfloat("workers", "min_heartbeat_interval", fallback=0.0)
+HANDOVER = _NOTICE + 1.0 if _NOTICE else 0.0
+"""Seconds for which a trigger fires nothing after it has begun.
+
+A worker of Airflow 3 may notice only after ``[workers] min_heartbeat_interval`` that its task has deferred. Should the
+task be queued again by then, the scheduler takes the news for the end of the new run and fails the task.
+"""
 _USER_ACTION = "__airflow_user_action__"
 
 
@@ -57,7 +66,7 @@ class JobTrigger(BaseTrigger):
     :param kind: Kind of job, a key of :data:`~airflow_provider_aihub.api.jobs.KINDS`.
     :param since: When the job was submitted, in Unix seconds. Default: now.
     :param poll_interval: See :class:`~airflow_provider_aihub.client.waiting.Watch`; likewise ``backoff``,
-        ``longest_interval``, ``poll_tolerance`` and ``may_be_missing``.
+        ``longest_interval``, ``poll_tolerance``, ``may_be_missing`` and ``stream_logs``.
     :param deadline: When the waiting ends, in Unix seconds. Default: never.
     :param owner: Whether the job belongs to the task: it is stopped at the deadline, and when somebody marks or
         clears the task. Default: true.
@@ -80,6 +89,7 @@ class JobTrigger(BaseTrigger):
         may_be_missing: bool = False,
         owner: bool = True,
         cancel_on_kill: bool = True,
+        stream_logs: bool = False,
         **job: JobId,
     ) -> None:
         super().__init__()
@@ -96,6 +106,7 @@ class JobTrigger(BaseTrigger):
         self.may_be_missing = may_be_missing
         self.owner = owner
         self.cancel_on_kill = cancel_on_kill
+        self.stream_logs = stream_logs
         self._fired = False
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
@@ -116,8 +127,10 @@ class JobTrigger(BaseTrigger):
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Follow the job to its end or its deadline."""
+        began = time.monotonic()
         try:
             event = await self._wait()
+            await asyncio.sleep(max(0.0, began + HANDOVER - time.monotonic()))
         except asyncio.CancelledError as cancelled:
             # Airflow before 3.3 has no on_kill and does not say why it cancels.
             if not hasattr(BaseTrigger, "on_kill") and cancelled.args[:1] != (_USER_ACTION,):
@@ -138,12 +151,14 @@ class JobTrigger(BaseTrigger):
             deadline=self.deadline,
             poll_tolerance=self.poll_tolerance,
             may_be_missing=self.may_be_missing,
+            stream_logs=self.stream_logs,
         )
 
     async def _wait(self) -> JobEvent:
         watch = self.watch()
         async with Poller.shared(self.aihub_conn_id) as poller:
-            waited = await wait_async(partial(poller.look, watch.kind, watch.job_id), watch, self.log)
+            look, perform = partial(poller.look, watch.kind, watch.job_id), self._performer(poller)
+            waited = await wait_async(look, watch, self.log, perform=perform)
             error: AIHubError | None = waited.error
             if waited.outcome is Outcome.DEADLINE and self.owner:
                 error = await self._stop(poller)
@@ -155,6 +170,18 @@ class JobTrigger(BaseTrigger):
             "error": str(error) if error else None,
             "error_type": type(error).__name__ if error else None,
         }
+
+    def _performer(self, poller: Poller) -> Callable[[Ask | Fetch | Recall | Keep], Awaitable[Any]]:
+        kept = KeptOffsets(self.task_instance, self._job_id, self.log)
+
+        async def perform(step: Ask | Fetch | Recall | Keep) -> Any:
+            if isinstance(step, Recall):
+                return await kept.recall()
+            if isinstance(step, Keep):
+                return await kept.keep(step.offsets)
+            return await poller.perform(step)
+
+        return perform
 
     async def _stop(self, poller: Poller) -> AIHubError | None:
         """Stop the job, and give the error where that could not be done."""

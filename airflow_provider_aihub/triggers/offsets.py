@@ -1,0 +1,63 @@
+"""How far the logs of a job were told, kept where it outlives the triggerer: in an XCom of the task."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from airflow.providers.common.compat.sdk import XCom
+from asgiref.sync import sync_to_async
+
+from airflow_provider_aihub.api.jobs import JobId
+from airflow_provider_aihub.client.part_logs import Offsets
+from airflow_provider_aihub.client.waiting import Log
+
+KEY = "aihub_log_offsets"
+"""Key of the XCom. Airflow clears it before the next try, whose log begins anew."""
+
+
+class KeptOffsets:
+    """The offsets of one job.
+
+    :param task_instance: What the triggerer gave the trigger; ``None`` where it gave nothing.
+    """
+
+    def __init__(self, task_instance: Any, job_id: JobId, log: Log) -> None:
+        self._ti = task_instance
+        self._job_id = job_id
+        self._log = log
+        self._kept = True
+
+    async def recall(self) -> Offsets | None:
+        """Give what an earlier triggerer kept."""
+        value = await self._call(XCom.get_one)
+        if not isinstance(value, dict) or value.get("job_id") != self._job_id:
+            return None
+        offsets = value.get("offsets")
+        return offsets if isinstance(offsets, dict) else None
+
+    async def keep(self, offsets: Offsets) -> None:
+        """Keep these."""
+        if self._kept:
+            await self._call(XCom.set, value={"job_id": self._job_id, "offsets": dict(offsets)})
+
+    async def _call(self, method: Any, **arguments: Any) -> Any:
+        ti = self._ti
+        try:
+            # Airflow has asynchronous calls for this in its latest versions only.
+            return await sync_to_async(method)(
+                key=KEY,
+                dag_id=ti.dag_id,
+                task_id=ti.task_id,
+                run_id=ti.run_id,
+                map_index=ti.map_index,
+                **arguments,
+            )
+        except Exception as error:
+            if self._kept:
+                self._kept = False
+                self._log.info(
+                    "Airflow does not keep how far the logs were read (%s): after a restart of the triggerer, lines "
+                    "may be repeated",
+                    type(error).__name__,
+                )
+            return None
