@@ -11,12 +11,14 @@ import pytest
 from airflow_provider_aihub.client import waiting
 from airflow_provider_aihub.client.sync import AIHubClient
 from airflow_provider_aihub.emulator import Emulator
+from airflow_provider_aihub.triggers import job
 
 
 @pytest.fixture(autouse=True)
 def _quick_polls(monkeypatch: pytest.MonkeyPatch) -> None:
     """Jobs of these tests take no time; what the pauses between polls are is tested with a clock of its own."""
     monkeypatch.setattr(waiting, "POLL_FLOOR", 0.1)
+    monkeypatch.setattr(job, "HANDOVER", 0.0)
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -26,6 +27,7 @@ from airflow_provider_aihub.operators.evaluation import EvalImportOperator
 from airflow_provider_aihub.operators.quota_task import QuotaTaskOperator
 from airflow_provider_aihub.operators.training import TrainingOperator
 from airflow_provider_aihub.operators.warehouse import WarehouseSearchOperator
+from airflow_provider_aihub.triggers import job
 
 ON_AIHUB: dict[str, Any] = {"image": "any", "virtual_cluster": "vc-cpu", "project": "research"}
 
@@ -299,3 +301,14 @@ def test_a_wrong_upload_type_names_the_right_ones(aihub: Emulator, wrong: dict[s
         TaskLife(
             lambda: DatasetVersionOperator(task_id="v", **{"dataset": "d", "upload_path": "/x", **wrong})
         ).try_once()
+
+
+def test_the_trigger_fires_only_once_the_worker_has_noticed_that_the_task_deferred(
+    hook: AIHubHook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(job, "HANDOVER", 1.5)
+    life = TaskLife(train(deferrable=True))
+    trigger = life.start()
+    began = time.monotonic()
+    assert life.resume(trigger)["status"] == "succeeded"
+    assert time.monotonic() - began >= 1.5
