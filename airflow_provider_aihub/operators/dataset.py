@@ -192,8 +192,7 @@ class DatasetVersionOperator(JobOperator):
         self._check_data()
         spec = DatasetVersionSpec.build(
             dataset_id=known_id("dataset", self.dataset) or 1,
-            # The path of an upload is known only when it is done.
-            upload_path=self.upload_path if self.local_path is None else str(self.local_path),
+            upload_path=self.upload_path if self.local_path is None else "known when it is uploaded",
             upload_type=self.upload_type if self.local_path is None else "zip",
             description=marker.sign(self.description),
             parent_version_id=self.parent_version_id,
@@ -247,12 +246,16 @@ class DatasetVersionOperator(JobOperator):
 
     def _check_data(self) -> None:
         """Make sure that the parameters say in one way where the data is."""
+        from airflow_provider_aihub.operators.storage import storage_path
+
         if (self.upload_path is None) == (self.local_path is None):
             given = "none" if self.local_path is None else "both"
             raise AIHubParameterError(f"One of upload_path and local_path must be given, not {given}.")
         for name, needed in (("upload_type", "upload_path"), ("bucket", "local_path"), ("key", "bucket")):
             if getattr(self, name) is not None and getattr(self, needed) is None:
                 raise AIHubParameterError(f"{name} has a meaning only together with {needed}, which is missing.")
+        if self.local_path is not None:
+            storage_path("local_path", self.local_path)
 
     def _name(self) -> str | None:
         """Give the dataset's name, as far as the parameters say it."""

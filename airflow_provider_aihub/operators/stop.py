@@ -21,8 +21,8 @@ class StopOperator(CallOperator):
     """Stop a job, and wait until it is over.
 
     Returns ``{"id", "status"}``, where the status is ``"stopped"``, ``"succeeded"`` or ``"failed"``; without waiting it
-    may also be ``"stopping"`` and the like. A job that is over already is left as it is. Where there is no id, the task
-    is skipped; so it is fit for a teardown, or for ``trigger_rule="all_done"``.
+    may also be ``"stopping"`` or still ``"running"``. A job that is over already is left as it is. Where there is no
+    id, the task is skipped; so it is fit for a teardown, or for ``trigger_rule="all_done"``.
 
     :param aihub_conn_id: Connection of type ``aihub``. Default: ``aihub_default``.
     :param wait_for_completion: Whether the task waits until the job is over. Default: true.
