@@ -61,6 +61,11 @@ def test_every_task_succeeds(run: Run) -> None:
     assert run.airflow.run_state(DAG_ID, run.run_id) == "success"
 
 
+def test_no_task_needs_a_second_try(run: Run) -> None:
+    tries = {task["task_id"]: task["try_number"] for task in run.airflow.task_instances(DAG_ID, run.run_id)}
+    assert set(tries.values()) == {1}, tries
+
+
 @pytest.mark.parametrize("task_id", WAITING)
 def test_waiting_is_done_in_the_triggerer(run: Run, task_id: str) -> None:
     assert "deferred" in run.seen[task_id]
