@@ -162,7 +162,7 @@ def test_a_job_that_ends_while_it_is_stopped(use: Callable[[str], Emulator]) -> 
 
     class Ending(StopTrainingOperator):
         def _stop(self, *arguments: Any) -> Any:
-            AIHubHook().stop_training(job_id)
+            stop("training", job_id)
             aihub.faults.add("status", path=PATHS["training"], status=400, code=1, msg="not running", count=1)
             return super()._stop(*arguments)
 

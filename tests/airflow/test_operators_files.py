@@ -1,0 +1,287 @@
+"""Files up through the relay, results of searches down into files."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, BinaryIO, cast
+
+import fsspec  # type: ignore[import-untyped]
+import pytest
+from airflow.providers.common.compat.sdk import ObjectStoragePath
+from task_life import TaskLife
+
+from airflow_provider_aihub.api.data_warehouse import SearchSpec
+from airflow_provider_aihub.api.errors import (
+    AIHubConfigError,
+    AIHubError,
+    AIHubJobFailed,
+    AIHubNotFoundError,
+    AIHubParameterError,
+    AIHubUnavailable,
+)
+from airflow_provider_aihub.emulator import Emulator
+from airflow_provider_aihub.hooks.aihub import AIHubHook
+from airflow_provider_aihub.operators.s3_relay import S3RelayUploadOperator
+from airflow_provider_aihub.operators.storage import find_source
+from airflow_provider_aihub.operators.warehouse import (
+    CsvRows,
+    WarehouseResultToObjectStorageOperator,
+    WarehouseSearchOperator,
+)
+
+try:
+    from airflow.sdk.io.store import attach
+except ImportError:
+    from airflow.io.storage import attach  # type: ignore[import-not-found,no-redef]
+
+deferred_or_not = pytest.mark.parametrize("deferrable", [True, False], ids=["deferred", "in place"])
+
+
+@pytest.fixture
+def memory() -> Iterator[Any]:
+    """An object storage: files cannot be rewound while they are written, and appear when they are closed."""
+    storage = fsspec.filesystem("memory")
+    attach("memory", fs=storage)
+    storage.rm("/", recursive=True)
+    yield storage
+    storage.rm("/", recursive=True)
+
+
+@pytest.fixture(autouse=True)
+def _no_faults(platform_server: Emulator) -> Iterator[None]:
+    yield
+    platform_server.faults.clear()
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    folder = tmp_path / "pictures"
+    (folder / "b").mkdir(parents=True)
+    (folder / "a.txt").write_text("12345")
+    (folder / "b" / "图 1.txt").write_text("123")
+    return folder
+
+
+# Up
+
+
+def upload(**given: Any) -> dict[str, Any]:
+    return S3RelayUploadOperator(task_id="upload", **{"bucket": "b12", **given}).execute({})
+
+
+def kept(aihub: Emulator, key: str) -> bytes:
+    return Path(aihub.home, "relay", "b12", key).read_bytes()
+
+
+@pytest.mark.parametrize("server", ["aihub", "document"])
+def test_a_file_is_uploaded(request: pytest.FixtureRequest, server: str, folder: Path, new_name: str) -> None:
+    aihub = request.getfixturevalue(server)
+    result = upload(local_path=str(folder / "a.txt"), key=f"{new_name}/one.txt")
+    assert result["path"] == f"s3://b12/{new_name}/one.txt"
+    content = io.BytesIO()
+    AIHubHook().download(result["url"], content)
+    assert content.getvalue() == b"12345"
+    assert upload(local_path=str(folder / "a.txt"), key=f"{new_name}/")["path"] == f"s3://b12/{new_name}/a.txt"
+    assert kept(aihub, f"{new_name}/a.txt") == b"12345"
+
+
+def test_the_files_of_a_folder_are_uploaded(aihub: Emulator, folder: Path, new_name: str) -> None:
+    expected = {"path": f"s3://b12/{new_name}", "count": 2, "bytes": 8}
+    for key in (new_name, f"{new_name}/"):
+        assert upload(local_path=str(folder), key=key) == expected
+    assert kept(aihub, f"{new_name}/a.txt") == b"12345"
+    assert kept(aihub, f"{new_name}/b/图 1.txt") == b"123"
+
+
+@pytest.mark.parametrize("what", ["folder", "file"])
+def test_an_archive_is_made_while_it_is_sent(aihub: Emulator, folder: Path, new_name: str, what: str) -> None:
+    path = folder if what == "folder" else folder / "a.txt"
+    result = upload(local_path=str(path), key=f"{new_name}.zip", archive=True)
+    assert result["path"] == f"s3://b12/{new_name}.zip"
+    names = ["a.txt", "b/图 1.txt"] if what == "folder" else ["a.txt"]
+    with zipfile.ZipFile(io.BytesIO(kept(aihub, f"{new_name}.zip"))) as archive:
+        assert archive.testzip() is None
+        assert archive.namelist() == names
+
+
+def test_files_of_an_object_storage_are_uploaded(aihub: Emulator, memory: Any, new_name: str) -> None:
+    memory.pipe("/from/a.txt", b"12345")
+    memory.pipe("/from/b/c.txt", b"123")
+    assert upload(local_path="memory://from", key=new_name)["count"] == 2
+    assert kept(aihub, f"{new_name}/b/c.txt") == b"123"
+    assert upload(local_path=ObjectStoragePath("memory://from/b/c.txt"), key=f"{new_name}/one")["url"]
+    assert kept(aihub, f"{new_name}/one") == b"123"
+
+
+@pytest.mark.usefixtures("no_pauses")
+def test_an_upload_that_breaks_is_sent_anew(aihub: Emulator, folder: Path, new_name: str) -> None:
+    aihub.faults.add("reset", path="/upload", count=1)
+    upload(local_path=str(folder), key=f"{new_name}.zip", archive=True)
+    assert zipfile.ZipFile(io.BytesIO(kept(aihub, f"{new_name}.zip"))).testzip() is None
+
+
+@pytest.mark.parametrize("given", [{"bucket": ""}, {"key": ""}, {"key": "/"}, {"local_path": "/nowhere/at/all"}])
+def test_bad_parameters_of_an_upload(aihub: Emulator, folder: Path, given: dict[str, Any]) -> None:
+    before = len(aihub.requests)
+    with pytest.raises(AIHubParameterError, match=next(iter(given))):
+        upload(**{"local_path": str(folder), "key": "k", **given})
+    assert len(aihub.requests) == before
+
+
+def test_a_connection_without_a_relay(aihub: Emulator, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AIRFLOW_CONN_AIHUB_DEFAULT", f'{{"conn_type": "aihub", "host": "{aihub.url}"}}')
+    with pytest.raises(AIHubConfigError, match="s3_relay_token"):
+        upload(local_path=str(folder), key="k")
+
+
+def test_a_source_says_what_it_is(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(folder.parent)
+    source = find_source("local_path", "pictures/")
+    assert (source.name, source.is_folder, list(source.files), source.size) == (
+        "pictures",
+        True,
+        ["a.txt", "b/图 1.txt"],
+        8,
+    )
+    assert find_source("local_path", "pictures/a.txt").as_file().name == "a.txt"
+
+
+# Down
+
+SQL = "select object_name, note from meta order by 1"
+ROWS = [["object_name", "note"], ["big", "a\nb"], ["huge", 'say "hi"'], ["small", ""]]
+
+
+def search(**given: Any) -> TaskLife:
+    return TaskLife(lambda: WarehouseSearchOperator(**{"task_id": "search", "name": "s", "sql": SQL, **given}))
+
+
+def rows(content: bytes) -> list[list[str]]:
+    return list(csv.reader(io.StringIO(content.decode())))
+
+
+def earlier(sql: str = SQL) -> int:
+    return AIHubHook().create_search(SearchSpec.build(name="s", sql=sql))
+
+
+def save(search_id: Any, output_path: Any) -> dict[str, Any]:
+    arguments = {"search_id": search_id, "output_path": output_path}
+    return WarehouseResultToObjectStorageOperator(task_id="save", **arguments).execute({})
+
+
+@deferred_or_not
+@pytest.mark.parametrize("server", ["aihub", "document"])
+def test_a_search_saves_its_result(
+    request: pytest.FixtureRequest, server: str, tmp_path: Path, deferrable: bool
+) -> None:
+    aihub = request.getfixturevalue(server)
+    path = tmp_path / "new" / "found.csv"
+    before = aihub.requests.count(path="/files/*")
+    result = search(output_path=str(path), deferrable=deferrable).try_once()
+    assert result["output_path"] == str(path)
+    assert result["result_count"] == 3
+    assert set(result) == {"id", "result_url", "result_count", "output_path"}
+    assert rows(path.read_bytes()) == ROWS
+    assert aihub.requests.count(path="/files/*") == before + 1, "one download counts and saves"
+    assert [file.name for file in path.parent.iterdir()] == ["found.csv"]
+
+
+def test_a_search_by_keywords_saves_its_result(aihub: Emulator, tmp_path: Path) -> None:
+    path = tmp_path / "found.csv"
+    result = search(
+        sql=None, keywords="red car", feature_lib_id=1, top_k=1, output_path=ObjectStoragePath(f"file://{path}")
+    ).try_once()
+    assert result["result_count"] == 1
+    assert rows(path.read_bytes())[1][:2] == ["http://x/1.jpg", "red car"]
+
+
+def test_an_earlier_search_is_saved(aihub: Emulator, memory: Any) -> None:
+    search_id = search().try_once()["id"]
+    memory.pipe("/b/found.csv", b"of yesterday")
+    result = save(str(search_id), "memory://b/found.csv")
+    assert result == {"id": search_id, "output_path": "memory://b/found.csv", "result_count": 3}
+    assert rows(memory.cat("/b/found.csv")) == ROWS
+    assert memory.ls("/b", detail=False) == ["/b/found.csv"]
+
+
+def test_an_earlier_search_that_has_no_result(aihub: Emulator, tmp_path: Path) -> None:
+    path = tmp_path / "found.csv"
+    life = search(sql="select 1 from no_such_table")
+    with pytest.raises(AIHubJobFailed):
+        life.try_once()
+    with pytest.raises(AIHubJobFailed, match="no_such_table"):
+        save(life.ti.xcoms["job_id"], str(path))
+    with pytest.raises(AIHubNotFoundError):
+        save(987654, str(path))
+    running = earlier("select count(*) from range(1000000000) a")
+    with pytest.raises(AIHubError, match=r"has no result yet, it is (waiting|running); .*WarehouseSearchSensor"):
+        save(running, str(path))
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("storage", ["local", "memory"])
+@pytest.mark.usefixtures("no_pauses")
+def test_a_broken_download_leaves_no_half_file(
+    aihub: Emulator, memory: Any, tmp_path: Path, storage: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    search_id = search(sql="select a.range, repeat('x', 100) from range(20000) a").try_once()["id"]
+    path = f"{tmp_path}/found.csv" if storage == "local" else "memory://b/found.csv"
+    fs, place = (fsspec.filesystem("file"), path) if storage == "local" else (memory, "/b/found.csv")
+    fs.pipe(place, b"of yesterday")
+    aihub.faults.add("truncate", path="/files/*")
+    with pytest.raises(AIHubUnavailable, match="give a file"):
+        save(search_id, path)
+    assert fs.cat(place) == b"of yesterday"
+    assert len(fs.ls(place.rpartition("/")[0])) == 1
+    aihub.faults.clear()
+    aihub.faults.add("truncate", path="/files/*", count=1)
+    if storage == "local":
+        assert save(search_id, path)["result_count"] == 20000, "a local file is begun anew"
+        assert len(rows(fs.cat(place))) == 20001
+
+
+@pytest.mark.parametrize("path", ["", "nonsense://x/y", "{tmp}", "{tmp}/"])
+def test_an_output_path_that_cannot_be(aihub: Emulator, tmp_path: Path, path: str) -> None:
+    before = len(aihub.requests)
+    given = path.format(tmp=tmp_path)
+    for run in (lambda: search(output_path=given).try_once(), lambda: save(1, given)):
+        with pytest.raises(AIHubParameterError, match="output_path"):
+            run()
+    assert len(aihub.requests) == before
+
+
+@pytest.mark.parametrize(
+    ("content", "count"),
+    [
+        (b"", 0),
+        (b"a,b\n", 0),
+        (b"a,b", 0),
+        (b"a\n1\n2", 2),
+        (b'a\n"x\ny"\n"say ""hi""\n"\n', 2),
+        (b"a\r\n1\r\n", 1),
+    ],
+)
+@pytest.mark.parametrize("size", [1, 3, 100])
+def test_rows_are_counted_in_pieces(content: bytes, count: int, size: int) -> None:
+    target = io.BytesIO()
+    counted = CsvRows(cast("BinaryIO", target))
+    for _ in range(2):
+        counted.seek(0)
+        counted.truncate()
+        for start in range(0, len(content), size):
+            counted.write(content[start : start + size])
+        assert counted.count == count
+        assert target.getvalue() == content
+
+
+def test_large_results_stay_out_of_xcom(aihub: Emulator, tmp_path: Path) -> None:
+    life = search(sql="select a.range from range(200000) a", output_path=str(tmp_path / "r.csv"))
+    result = life.try_once()
+    assert result["result_count"] == 200_000
+    assert len(re.sub(r"http\S+", "", str(result))) < 300
+    assert life.ti.xcoms == {"job_id": result["id"]}
