@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 from airflow_provider_aihub.api.errors import AIHubError, AIHubUnsupportedError
 from airflow_provider_aihub.api.parts import PENDING, Part, PartLog
 from airflow_provider_aihub.client.answers import JWT
 from airflow_provider_aihub.client.errands import Ask, Fetch, Piece
 from airflow_provider_aihub.client.story import Log, plain
+
+T = TypeVar("T")
 
 LARGEST_PIECE = 32 * 1024
 """Bytes that are read and told at once: more would hold up an event loop for too long."""
@@ -34,7 +36,7 @@ class Keep:
     offsets: Offsets
 
 
-LogSteps: TypeAlias = Generator[Ask | Fetch | Recall | Keep, Any, None]
+LogSteps: TypeAlias = Generator[Ask | Fetch | Recall | Keep, Any, T]
 
 
 class PartLogs:
@@ -53,7 +55,7 @@ class PartLogs:
         self._unsupported = False
         self._said_too_many = False
 
-    def follow(self, parts: Sequence[Part], *, again: bool, last: bool) -> LogSteps:
+    def follow(self, parts: Sequence[Part], *, again: bool, last: bool) -> LogSteps[None]:
         """Tell the lines that have been added.
 
         :param again: Whether to see if parts have new log files.
@@ -83,9 +85,10 @@ class PartLogs:
                     self._log.debug("The logs of %s cannot be found now: %s", part.name, reply)
                 else:
                     self._files[part.key] = reply
+            read = part.key in self._files
             for file in self._files.get(part.key, ()):
-                yield from self._read(part, file, self._prefix(part, parts), last=last or ended)
-            if ended:
+                read &= yield from self._read(part, file, self._prefix(part, parts), last=last or ended)
+            if ended and read:
                 self._done.add(part.key)
         if self._offsets != kept:
             yield Keep(dict(self._offsets))
@@ -94,7 +97,8 @@ class PartLogs:
         """Say whose line it is, where that is not clear."""
         return f"[{plain(part.name)}] " if len(parts) > 1 else ""
 
-    def _read(self, part: Part, file: PartLog, prefix: str, *, last: bool) -> LogSteps:
+    def _read(self, part: Part, file: PartLog, prefix: str, *, last: bool) -> LogSteps[bool]:
+        """Tell what is new in a file, and give whether it could be read."""
         offsets = self._offsets
         assert offsets is not None, "recalled before"  # noqa: S101
         key = f"{part.key}/{file.name}"
@@ -102,7 +106,7 @@ class PartLogs:
             if not self._said_too_many:
                 self._said_too_many = True
                 self._log.info("Of the log files of %s, the first %d are followed", self._called, MOST_FILES)
-            return
+            return True
         if len(self._files.get(part.key, ())) > 1:
             prefix = f"[{plain(part.name)} {plain(file.name)}] "
         turns = max(3, PIECES_PER_POLL // max(len(offsets), 1))
@@ -111,7 +115,7 @@ class PartLogs:
             offset = offsets.setdefault(key, 0)
             piece = yield from self._piece(part, file, offset)
             if piece is None:
-                return
+                return False
             if piece.size is not None and piece.size < offset:
                 # The file was begun anew.
                 offsets[key] = 0
@@ -120,7 +124,7 @@ class PartLogs:
             told = self._tell(piece.data, prefix, cut=cut, rest=last and whole)
             offsets[key] = offset + told
             if whole or not told:
-                return
+                return True
             cut = False
             left = (piece.size or 0) - offsets[key]
             if turn == turns - 2 and left > LARGEST_PIECE:
@@ -132,8 +136,9 @@ class PartLogs:
                 )
                 offsets[key] += skipped
                 cut = True
+        return True
 
-    def _piece(self, part: Part, file: PartLog, offset: int) -> Generator[Fetch, Any, Piece | None]:
+    def _piece(self, part: Part, file: PartLog, offset: int) -> LogSteps[Piece | None]:
         if file.url:
             reply = yield Fetch(file.url, offset, LARGEST_PIECE)
             if isinstance(reply, Piece):
