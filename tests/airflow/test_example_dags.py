@@ -21,7 +21,7 @@ JOBS = {
     "TrainingOperator": ["digits-train", "example"],
     "QuotaTaskOperator": ["digits-predict", "example"],
 }
-"""Names of the jobs that all DAGs together leave on AIHub, by operator."""
+"""Names of the jobs that the DAGs leave on AIHub, by operator; DAGs about stopping and saving use other names."""
 
 
 @pytest.fixture(scope="module")
@@ -57,6 +57,6 @@ def test_every_task_succeeds(file: Path, states: dict[str, dict[str, str]]) -> N
 @pytest.mark.parametrize("operator", JOBS)
 @pytest.mark.usefixtures("states")
 def test_each_dag_leaves_one_successful_job(aihub: LocalAIHub, operator: str) -> None:
-    jobs = aihub.jobs(operator)
+    jobs = [job for job in aihub.jobs(operator) if job["name"] in JOBS[operator]]
     assert sorted(job["name"] for job in jobs) == JOBS[operator]
     assert {job["status"] for job in jobs} == {3}

@@ -1,0 +1,28 @@
+"""Run a workflow of AIHub's workflow center."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from airflow.providers.common.compat.sdk import dag
+
+from airflow_provider_aihub.operators.workflow import WorkflowRunOperator
+
+
+@dag(schedule=None, catchup=False, tags=["aihub", "example"], doc_md=__doc__)
+def example_workflow_run() -> None:
+    """Run one version of a pipeline, with a parameter for its first node."""
+    WorkflowRunOperator(
+        task_id="run_workflow",
+        name="example",
+        # By id. A name will do once the pipeline was run before: AIHub names pipelines only by their runs.
+        pipeline=2,
+        pipeline_version=2,
+        pipeline_params={"dataset": "mnist"},
+        project="research",
+        job_timeout=timedelta(hours=1),
+        deferrable=True,
+    )
+
+
+example_workflow_run()
