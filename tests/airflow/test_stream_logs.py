@@ -1,0 +1,217 @@
+"""The logs of pods in the task's log, each line once: in place, deferred, and across a restart of the triggerer."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from task_life import TaskLife
+
+from airflow_provider_aihub.api.errors import AIHubJobFailed
+from airflow_provider_aihub.emulator import Emulator
+from airflow_provider_aihub.operators.base import JobOperator
+from airflow_provider_aihub.operators.quota_task import QuotaTaskOperator
+from airflow_provider_aihub.operators.training import TrainingOperator
+from airflow_provider_aihub.operators.workflow import WorkflowRunOperator
+from airflow_provider_aihub.triggers import offsets
+from airflow_provider_aihub.triggers.job import JobTrigger
+
+deferred_or_not = pytest.mark.parametrize("deferrable", [True, False], ids=["deferred", "in place"])
+SLOW = "for i in 1 2 3 4 5; do echo line $i of rank $RANK; sleep 0.15; done; printf 'the end'"
+
+
+class Xcoms:
+    """Airflow's XComs, in memory; they take what Airflow's would."""
+
+    def __init__(self) -> None:
+        self.values: dict[tuple[Any, ...], str] = {}
+        self.sets = 0
+
+    def get_one(self, *, key: str, dag_id: str, task_id: str, run_id: str, map_index: int) -> Any:
+        value = self.values.get((key, dag_id, task_id, run_id, map_index))
+        return None if value is None else json.loads(value)
+
+    def set(self, key: str, value: Any, *, dag_id: str, task_id: str, run_id: str, map_index: int) -> None:
+        self.values[key, dag_id, task_id, run_id, map_index] = json.dumps(value)
+        self.sets += 1
+
+
+@pytest.fixture
+def xcoms(monkeypatch: pytest.MonkeyPatch) -> Xcoms:
+    xcoms = Xcoms()
+    monkeypatch.setattr(offsets, "XCom", xcoms)
+    return xcoms
+
+
+@pytest.fixture
+def told(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> Callable[[], list[str]]:
+    """Gives the lines of the task's log, in worker and triggerer."""
+    log = logging.getLogger("test.task")
+    monkeypatch.setattr(JobOperator, "log", log)
+    monkeypatch.setattr(JobTrigger, "log", log)
+    caplog.set_level(logging.INFO, log.name)
+    return lambda: [record.getMessage() for record in caplog.records if record.name == log.name]
+
+
+def make(kind: type[JobOperator] = TrainingOperator, **given: Any) -> Callable[[], JobOperator]:
+    on_aihub = {"image": "any", "virtual_cluster": "vc-cpu", "project": "1"}
+    return lambda: kind(**{"task_id": "t", "name": "n", "stream_logs": True, **on_aihub, **given})
+
+
+@deferred_or_not
+@pytest.mark.parametrize("kind", [TrainingOperator, QuotaTaskOperator])
+def test_each_line_of_each_pod_once(
+    aihub: Emulator, told: Callable[[], list[str]], kind: type[JobOperator], deferrable: bool
+) -> None:
+    TaskLife(make(kind, command=SLOW, instances=2, deferrable=deferrable)).try_once()
+    lines = [line for line in told() if line.startswith("[")]
+    for rank, pod in enumerate(["master-0", "worker-0"]):
+        mine = [line.partition("] ")[2] for line in lines if f"{pod}]" in line]
+        assert mine == [*(f"line {i} of rank {rank}" for i in range(1, 6)), "the end"]
+    started = next(number for number, line in enumerate(told()) if "is running" in line)
+    ended = next(number for number, line in enumerate(told()) if "has succeeded" in line)
+    # They are told while the job runs.
+    assert started < told().index(lines[0]) < ended
+
+
+@deferred_or_not
+def test_one_pod_needs_no_name(aihub: Emulator, told: Callable[[], list[str]], deferrable: bool) -> None:
+    TaskLife(make(command="echo hello", deferrable=deferrable)).try_once()
+    assert told().count("hello") == 1
+
+
+@deferred_or_not
+def test_the_nodes_of_a_workflow_run(aihub: Emulator, told: Callable[[], list[str]], deferrable: bool) -> None:
+    run = {
+        "task_id": "t",
+        "name": "n",
+        "pipeline": 2,
+        "pipeline_version": 2,
+        "pipeline_params": {"dataset": "mnist"},
+        "project": 1,
+    }
+    TaskLife(lambda: WorkflowRunOperator(**run, stream_logs=True, deferrable=deferrable)).try_once()
+    assert [line for line in told() if line.startswith("[")] == ["[prepare] preparing mnist", "[report] done"]
+
+
+@deferred_or_not
+def test_an_aihub_without_logs(document: Emulator, told: Callable[[], list[str]], deferrable: bool) -> None:
+    result = TaskLife(make(command="echo hello; sleep 0.3", deferrable=deferrable)).try_once()
+    assert result["status"] == "succeeded"
+    assert len([line for line in told() if "gives out no logs" in line]) == 1
+    assert "hello" not in told()
+
+
+def test_without_stream_logs_there_are_none(aihub: Emulator, told: Callable[[], list[str]]) -> None:
+    before = _asked(aihub)
+    TaskLife(make(command="echo hello", stream_logs=False)).try_once()
+    assert "hello" not in told()
+    assert _asked(aihub) == before
+
+
+def test_a_failed_job_tells_its_lines_once(aihub: Emulator, told: Callable[[], list[str]]) -> None:
+    life = TaskLife(make(command="echo first; echo last; exit 3", deferrable=True))
+    with pytest.raises(AIHubJobFailed, match='its log ends with "last"'):
+        life.try_once()
+    assert [line for line in told() if "first" in line or "last" in line] == ["first", "last"]
+
+
+class Triggerer:
+    """Runs a trigger for a while, from what Airflow has kept of it."""
+
+    def __init__(self, life: TaskLife, trigger: JobTrigger) -> None:
+        self.life = life
+        self.arguments = json.dumps(trigger.serialize()[1])
+
+    async def run(self, until: Callable[[], bool] | None = None) -> None:
+        """Run it to its end, or until something has come true; it is then handed over as Airflow does it."""
+        trigger = JobTrigger(**json.loads(self.arguments))
+        trigger.task_instance = self.life.ti
+        task = asyncio.create_task(self._events(trigger))
+        end = time.monotonic() + 20
+        while not task.done() and not (until and until()):
+            assert time.monotonic() < end
+            await asyncio.sleep(0.02)
+        if until:
+            assert not task.done()
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+            await trigger.cleanup()
+        else:
+            assert (await task)["outcome"] == "ended"
+
+    @staticmethod
+    async def _events(trigger: JobTrigger) -> Any:
+        (event,) = [event async for event in trigger.run()]
+        return event.payload
+
+
+@pytest.fixture
+def gate(tmp_path: Path) -> Iterator[Path]:
+    """The job of the test goes on when this file is there."""
+    path = tmp_path / "go"
+    yield path
+    path.touch()
+
+
+def _asked(aihub: Emulator) -> int:
+    """Count how often log files were asked for."""
+    return sum(entry.path.endswith("/logs/new") for entry in aihub.requests.entries)
+
+
+async def test_a_restarted_triggerer_goes_on_where_the_last_one_ended(
+    aihub: Emulator, told: Callable[[], list[str]], xcoms: Xcoms, gate: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Airflow of any version takes a task that is still deferred for one that is handed over.
+    monkeypatch.setattr("airflow_provider_aihub.triggers.job.still_deferred", _yes)
+    command = f"echo 1; echo 2; printf 'and '; while [ ! -e {gate} ]; do sleep 0.02; done; echo 3; echo 4"
+    life = TaskLife(make(command=command, instances=2, deferrable=True))
+    trigger = await asyncio.to_thread(life.start)
+    triggerer = Triggerer(life, trigger)
+    for _ in range(3):
+        before = len(aihub.requests)
+
+        def looked_around(before: int = before) -> bool:
+            read = sum(line.endswith("] 2") for line in told()) == 2 and xcoms.sets > 0
+            return read and len(aihub.requests) > before + 10
+
+        await triggerer.run(until=looked_around)
+    await asyncio.to_thread(gate.touch)
+    await triggerer.run()
+    lines = [line for line in told() if line.startswith("[")]
+    for pod in ("master-0", "worker-0"):
+        mine = [line.partition("] ")[2] for line in lines if f"{pod}]" in line]
+        assert mine == ["1", "2", "and 3", "4"]
+
+
+async def test_another_job_of_the_task_begins_anew(
+    aihub: Emulator, told: Callable[[], list[str]], xcoms: Xcoms
+) -> None:
+    for _ in range(2):
+        life = TaskLife(make(command="echo hello", deferrable=True), remembers=False)
+        await Triggerer(life, await asyncio.to_thread(life.start)).run()
+    assert told().count("hello") == 2
+
+
+async def test_an_airflow_that_keeps_nothing(
+    aihub: Emulator, told: Callable[[], list[str]], xcoms: Xcoms, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: Any, **__: Any) -> None:
+        raise RuntimeError("The database is away.")
+
+    monkeypatch.setattr(xcoms, "set", fail)
+    life = TaskLife(make(command=SLOW, deferrable=True))
+    await Triggerer(life, await asyncio.to_thread(life.start)).run()
+    assert len([line for line in told() if line.startswith("line ")]) == 5
+    assert len([line for line in told() if "lines may be repeated" in line]) == 1
+
+
+async def _yes(_: Any) -> bool:
+    return True
