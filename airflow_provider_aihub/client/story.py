@@ -159,7 +159,10 @@ def queue_text(page: Page[Any], state: JobState, noun: str) -> str:
     if total == len(others):
         mine = (state.answer.created_at, state.answer.id)
         longer = sum((job.created_at, job.id) < mine for job in others)
-        said += f", {longer or 'none'} of them for longer"
+        if total == 1:
+            said += ", for longer" if longer else ", not for as long"
+        else:
+            said += f", {longer or 'none'} of them for longer"
     return said
 
 

@@ -138,8 +138,8 @@ def test_the_queue_and_signs_of_life(caplog: pytest.LogCaptureFixture) -> None:
     ("queue", "line"),
     [
         (page(), "no other training waits on vc-a800"),
-        (page({"id": 11, "created_at": 500}), "1 other training waits on vc-a800, 1 of them for longer"),
-        (page({"id": 13, "created_at": 500}), "1 other training waits on vc-a800, none of them for longer"),
+        (page({"id": 11, "created_at": 500}), "1 other training waits on vc-a800, for longer"),
+        (page({"id": 13, "created_at": 500}), "1 other training waits on vc-a800, not for as long"),
         # Not all of them were seen.
         (page({"id": 12}, {"id": 11}, total=250), "249 other trainings wait on vc-a800"),
         # This AIHub knows no such filter.

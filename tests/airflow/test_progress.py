@@ -1,0 +1,197 @@
+"""What the task's log says while a job waits and runs, and what it and the error say of one that failed."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from task_life import TaskLife
+
+from airflow_provider_aihub.api.errors import AIHubJobFailed, AIHubJobStopped
+from airflow_provider_aihub.api.model_training import TrainingSpec
+from airflow_provider_aihub.emulator import Cluster, Emulator, Node, Pipeline, PipelineVersion
+from airflow_provider_aihub.hooks.aihub import AIHubHook
+from airflow_provider_aihub.operators.base import JobOperator
+from airflow_provider_aihub.operators.quota_task import QuotaTaskOperator
+from airflow_provider_aihub.operators.training import TrainingOperator
+from airflow_provider_aihub.operators.workflow import WorkflowRunOperator
+from airflow_provider_aihub.triggers.job import JobTrigger
+
+deferred_or_not = pytest.mark.parametrize("deferrable", [True, False], ids=["deferred", "in place"])
+NODES = (
+    Node(name="prepare", command="echo preparing"),
+    Node(name="train", command="sleep 0.5; echo ValueError: no data; exit 3", dependencies=("prepare",)),
+    Node(name="report", command="true", dependencies=("train",)),
+)
+SMALL: dict[str, Any] = {
+    "clusters": (Cluster(id=1, name="small", capacity=2),),
+    "pipelines": (Pipeline(id=1, name="failing", versions=(PipelineVersion(id=1, name="V1", nodes=NODES),)),),
+}
+SECRET = "eyJhbGciOiJIUzI1NiJ9.eyJ1aWQiOjF9.c2lnbmF0dXJl"
+
+
+@pytest.fixture(scope="module")
+def small_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
+    with Emulator(home=tmp_path_factory.mktemp("small"), **SMALL) as emulator:
+        yield emulator
+
+
+@pytest.fixture
+def small(small_server: Emulator, monkeypatch: pytest.MonkeyPatch) -> Iterator[AIHubHook]:
+    """An AIHub whose only cluster has room for two pods."""
+    monkeypatch.setenv("AIRFLOW_CONN_AIHUB_DEFAULT", small_server.connection_json())
+    yield AIHubHook()
+    small_server.faults.clear()
+
+
+@pytest.fixture
+def told(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> Callable[[], list[str]]:
+    """Gives the lines of the task's log, in worker and triggerer, with "N" for numbers that no test can know."""
+    log = logging.getLogger("test.task")
+    monkeypatch.setattr(JobOperator, "log", log)
+    monkeypatch.setattr(JobTrigger, "log", log)
+    caplog.set_level(logging.INFO, log.name)
+
+    def lines() -> list[str]:
+        texts = [record.getMessage() for record in caplog.records if record.name == log.name]
+        texts = [re.sub(r"((?:training|task|run|pytorch)[- ])\d+", r"\1N", text) for text in texts]
+        return [re.sub(r"\d+ s\b", "N s", text) for text in texts]
+
+    return lines
+
+
+def make(kind: type[JobOperator] = TrainingOperator, **given: Any) -> TaskLife:
+    on_aihub = {"image": "any", "virtual_cluster": 1, "project": 1}
+    return TaskLife(lambda: kind(**{"task_id": "t", "name": "mine", **on_aihub, **given}))
+
+
+def fail(life: TaskLife) -> str:
+    with pytest.raises(AIHubJobFailed) as failure:
+        life.try_once()
+    assert "\n" not in str(failure.value)
+    return re.sub(r"\d+", "N", str(failure.value))
+
+
+def fill(hook: AIHubHook, command: str, **given: Any) -> int:
+    """Take all room on the small cluster."""
+    spec = {"name": "other", "image": "i", "virtual_cluster_id": 1, "project_id": 1, "instances": 2, **given}
+    return hook.create_training(TrainingSpec.build(command=command, **spec))
+
+
+@deferred_or_not
+def test_a_job_that_waits_for_its_turn(small: AIHubHook, told: Callable[[], list[str]], deferrable: bool) -> None:
+    fill(small, "sleep 0.4")
+    fill(small, "sleep 0.4")
+    make(command="sleep 0.3", instances=2, deferrable=deferrable).try_once()
+    lines = [line for line in told() if line.startswith("training N")]
+    assert re.fullmatch(r"training N: all 2 pods Running \(small-node-\d(, small-node-\d)?\)", lines.pop(4))
+    assert lines == [
+        "training N is waiting, N s after its submission",
+        "training N: 1 other training waits on small, for longer",
+        "training N: all 2 pods Pending",
+        "training N is running, N s after its submission",
+        "training N has succeeded, N s after its submission",
+        "training N has succeeded, waited N s, ran N s",
+    ]
+
+
+@deferred_or_not
+def test_a_quota_task_that_waits_tells_who_uses_the_cluster(
+    small: AIHubHook, told: Callable[[], list[str]], deferrable: bool
+) -> None:
+    fill(small, "sleep 0.5")
+    make(QuotaTaskOperator, command="true", deferrable=deferrable).try_once()
+    uses = [line for line in told() if "run now" in line]
+    assert len(uses) == 1
+    assert re.fullmatch(r"quota task N: on small run now: other of admin \(small-node-.*\)", uses[0])
+    assert "quota task N: no other quota task waits on small" in told()
+
+
+@deferred_or_not
+def test_the_last_lines_of_the_pods_that_failed(
+    small: AIHubHook, told: Callable[[], list[str]], deferrable: bool
+) -> None:
+    command = f"for i in $(seq 1 3000); do echo line $i; done; echo {SECRET}; echo; echo 'ValueError: \"x\"'; exit 3"
+    error = fail(make(command=command, deferrable=deferrable))
+    assert re.match(
+        r"AIHub's training N \(mine\) failed: pod pytorch-N-master-N failed on node small-node-N, "
+        r'its log ends with "ValueError: "x""$',
+        error,
+    )
+    (tail,) = [line for line in told() if line.startswith("The last lines")]
+    assert tail.splitlines() == [
+        "The last lines of the log of pod pytorch-N-master-0:",
+        *(f"line {i}" for i in range(2983, 3001)),
+        "***",
+        'ValueError: "x"',
+    ]
+
+
+def test_the_last_lines_of_a_few_pods_only(aihub: Emulator, told: Callable[[], list[str]]) -> None:
+    error = fail(make(command="echo pod $RANK; sleep 0.3; exit 1", instances=8))
+    assert 0 < error.count("its log ends with") <= 3
+    assert 0 < len([line for line in told() if line.startswith("The last lines")]) <= 3
+    assert len(error) < 4096
+
+
+@deferred_or_not
+def test_a_workflow_run_that_failed(small: AIHubHook, told: Callable[[], list[str]], deferrable: bool) -> None:
+    run = {"task_id": "t", "name": "mine", "pipeline": 1, "pipeline_version": 1, "project": 1}
+    error = fail(TaskLife(lambda: WorkflowRunOperator(**run, deferrable=deferrable)))
+    assert error == (
+        'AIHub\'s workflow run N (mine) failed: node train failed: "exited with code N", '
+        'its log ends with "ValueError: no data"'
+    )
+    lines = told()
+    assert "workflow run N: 1 of 3 nodes Running (train); 1 Pending (report); 1 Succeeded (prepare)" in lines
+    assert "The last lines of the log of node train:\nValueError: no data" in lines
+
+
+def test_events_where_there_is_no_log(small: AIHubHook, told: Callable[[], list[str]]) -> None:
+    assert 'its last event is "' in fail(make(command="exit 7"))
+    (events,) = [line for line in told() if line.startswith("The last events of pod")]
+    assert events.endswith("exited with code 7")
+
+
+@pytest.mark.parametrize("path", ["*/pods", "*/logs/new", "/files/*", "*/events"])
+@pytest.mark.parametrize("fault", ["status", "garbage", "reset", "truncate"])
+def test_the_failure_is_told_whatever_else_fails(
+    small: AIHubHook, small_server: Emulator, path: str, fault: str
+) -> None:
+    life = make(command="echo last words; exit 1")
+    small_server.faults.add(fault, path=path)
+    before = len(small_server.requests)
+    error = fail(life)
+    assert error.startswith("AIHub's training N (mine) failed: ")
+    # Nothing of all that is tried again and again.
+    assert len(small_server.requests) - before < 16
+
+
+def test_a_failure_on_an_aihub_without_logs(document: Emulator, told: Callable[[], list[str]]) -> None:
+    error = fail(make(command="echo last words; exit 1", virtual_cluster="vc-cpu"))
+    assert re.fullmatch(
+        r"AIHub's training N \(mine\) failed: pod pytorch-N-master-N failed on node vc-cpu-node-N", error
+    )
+    assert not any("last words" in line for line in told())
+
+
+def test_addresses_of_logs_are_told_to_nobody(small: AIHubHook, small_server: Emulator, caplog: Any) -> None:
+    caplog.set_level(logging.DEBUG)
+    small_server.faults.add("status", path="/files/*", status=403)
+    with pytest.raises(AIHubJobFailed) as failure:
+        make(command="echo hello; sleep 0.2; exit 1", stream_logs=True).try_once()
+    assert "/files/" not in str(failure.value)
+    assert not any(
+        "/files/" in record.getMessage() for record in caplog.records if "airflow_provider" in record.pathname
+    )
+
+
+def test_who_stopped_it(small: AIHubHook) -> None:
+    life = make(command="sleep 60", deferrable=True)
+    trigger = life.start()
+    small.stop_training(life.ti.xcoms["job_id"])
+    with pytest.raises(AIHubJobStopped, match=r"was stopped on AIHub by admin\."):
+        life.resume(trigger)
