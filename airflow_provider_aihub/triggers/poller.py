@@ -7,6 +7,7 @@ import logging
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from copy import copy
 from typing import ClassVar, TypeVar
 from weakref import WeakKeyDictionary
 
@@ -27,7 +28,9 @@ T = TypeVar("T")
 log = logging.getLogger(__name__)
 
 RELOAD_PAUSE = 30.0
-"""Seconds between two looks whether the connection was changed in Airflow, while AIHub refuses the login."""
+"""Seconds between two looks whether the connection was changed in Airflow, while AIHub is not there or refuses it."""
+REFUSAL_PAUSE = 30.0
+"""Seconds for which a login that was refused is not tried again, so that many triggers do not lock an account."""
 
 
 class Poller:
@@ -44,6 +47,8 @@ class Poller:
         self._client: AsyncAIHubClient | None = None
         self._config: Config | None = None
         self._loaded_at = 0.0
+        self._refusal: AIHubAuthError | None = None
+        self._refused_at = 0.0
         self._loading = asyncio.Lock()
         self._users = 0
 
@@ -74,11 +79,15 @@ class Poller:
         :raises AIHubError: In one of its kinds.
         """
         client = self._client or await self._load(None)
+        if self._refusal and time.monotonic() - self._refused_at < REFUSAL_PAUSE:
+            raise copy(self._refusal)
         try:
             return await client.send(request, policy=policy)
-        except (AIHubAuthError, AIHubUnavailable):
+        except (AIHubAuthError, AIHubUnavailable) as error:
             changed = await self._load(client)
             if changed is client:
+                if isinstance(error, AIHubAuthError):
+                    self._refusal, self._refused_at = error, time.monotonic()
                 raise
             return await changed.send(request, policy=policy)
 
@@ -95,13 +104,21 @@ class Poller:
         async with self._loading:
             if self._client and (self._client is not failed or time.monotonic() - self._loaded_at < RELOAD_PAUSE):
                 return self._client
-            connection = await get_async_connection(self.conn_id)
-            config = config_from(connection, await get_async_extra_dejson(connection))
+            try:
+                connection = await get_async_connection(self.conn_id)
+                extra = await get_async_extra_dejson(connection)
+            except Exception as error:
+                # What Airflow says may quote the connection, and so its secrets.
+                raise AIHubUnavailable(
+                    f"Airflow did not give the connection {self.conn_id!r} ({type(error).__name__}); see that it "
+                    "exists and that Airflow's API server is well."
+                ) from None
+            config = config_from(connection, extra)
             self._loaded_at = time.monotonic()
             if self._client and config == self._config:
                 return self._client
             if self._client:
                 log.info("The connection %s was changed; using what it says now", self.conn_id)
                 await self._client.close()
-            self._config, self._client = config, AsyncAIHubClient(config)
+            self._config, self._client, self._refusal = config, AsyncAIHubClient(config), None
             return self._client

@@ -1,0 +1,109 @@
+"""What all triggers of a connection share, and what one's trouble is to the others."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+
+import pytest
+
+from airflow_provider_aihub.api.errors import AIHubAuthError, AIHubError, AIHubUnavailable
+from airflow_provider_aihub.api.jobs import TRAINING, JobState
+from airflow_provider_aihub.api.model_training import TrainingSpec
+from airflow_provider_aihub.emulator import Emulator
+from airflow_provider_aihub.hooks.aihub import AIHubHook
+from airflow_provider_aihub.triggers import poller
+from airflow_provider_aihub.triggers.poller import Poller
+
+LOGIN = "/api/v1/auth/login"
+CONNECTION = "AIRFLOW_CONN_AIHUB_DEFAULT"
+
+
+@pytest.fixture
+def training_id(aihub: Emulator) -> int:
+    spec = TrainingSpec.build(name="t", command="true", image="i", virtual_cluster_id=1, project_id=1)
+    return AIHubHook().create_training(spec)
+
+
+async def looks(training_id: int, count: int) -> list[JobState | AIHubError]:
+    async with Poller.shared("aihub_default") as shared:
+        return await asyncio.gather(*(shared.look(TRAINING, training_id) for _ in range(count)))
+
+
+def test_many_looks_at_once_need_one_login_and_few_connections(aihub: Emulator, training_id: int) -> None:
+    logins, connections = aihub.requests.count("POST", LOGIN), aihub.requests.connections
+    seen = asyncio.run(looks(training_id, 200))
+    assert all(isinstance(one, JobState) for one in seen)
+    assert aihub.requests.count("POST", LOGIN) == logins + 1
+    assert aihub.requests.connections - connections <= 10
+
+
+def test_a_revoked_token_costs_one_more_login(aihub: Emulator, training_id: int) -> None:
+    async def both() -> list[JobState | AIHubError]:
+        async with Poller.shared("aihub_default") as shared:
+            await shared.look(TRAINING, training_id)
+            aihub.faults.add("revoke", path="*/trainings/*", count=1)
+            return await asyncio.gather(*(shared.look(TRAINING, training_id) for _ in range(200)))
+
+    logins = aihub.requests.count("POST", LOGIN)
+    try:
+        seen = asyncio.run(both())
+    finally:
+        aihub.faults.clear()
+    assert all(isinstance(one, JobState) for one in seen)
+    assert aihub.requests.count("POST", LOGIN) == logins + 2
+
+
+def test_a_token_outlives_the_trigger_that_got_it(aihub: Emulator, training_id: int) -> None:
+    async def one_after_the_other() -> None:
+        for _ in range(3):
+            async with Poller.shared("aihub_default") as shared:
+                assert isinstance(await shared.look(TRAINING, training_id), JobState)
+
+    logins = aihub.requests.count("POST", LOGIN)
+    asyncio.run(one_after_the_other())
+    assert aihub.requests.count("POST", LOGIN) == logins + 1
+
+
+def test_a_refused_login_is_not_repeated_for_every_poll(
+    aihub: Emulator, training_id: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wrong = json.loads(aihub.connection_json()) | {"password": "not-the-password"}
+    monkeypatch.setenv(CONNECTION, json.dumps(wrong))
+
+    async def many() -> list[JobState | AIHubError]:
+        return [*await looks(training_id, 50), *await looks(training_id, 50)]
+
+    logins = aihub.requests.count("POST", LOGIN)
+    seen = asyncio.run(many())
+    assert all(isinstance(one, AIHubAuthError) for one in seen)
+    assert aihub.requests.count("POST", LOGIN) == logins + 1
+
+
+def test_a_password_that_was_changed_is_used(
+    aihub: Emulator, training_id: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(poller, "RELOAD_PAUSE", 0.0)
+    monkeypatch.setattr(poller, "REFUSAL_PAUSE", 0.0)
+    right = aihub.connection_json()
+    monkeypatch.setenv(CONNECTION, json.dumps(json.loads(right) | {"password": "not-the-password"}))
+
+    async def before_and_after() -> tuple[JobState | AIHubError, JobState | AIHubError]:
+        async with Poller.shared("aihub_default") as shared:
+            before = await shared.look(TRAINING, training_id)
+            monkeypatch.setenv(CONNECTION, right)
+            return before, await shared.look(TRAINING, training_id)
+
+    before, after = asyncio.run(before_and_after())
+    assert isinstance(before, AIHubAuthError)
+    assert isinstance(after, JobState)
+
+
+def test_a_connection_that_airflow_does_not_give_is_a_failed_poll(training_id: int) -> None:
+    async def look() -> JobState | AIHubError:
+        async with Poller.shared("no_such_connection") as shared:
+            return await shared.look(TRAINING, training_id)
+
+    error = asyncio.run(look())
+    assert isinstance(error, AIHubUnavailable)
+    assert "no_such_connection" in str(error)
