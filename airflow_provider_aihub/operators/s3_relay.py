@@ -64,9 +64,12 @@ class S3RelayUploadOperator(CallOperator):
         return {"path": upload.path, "url": upload.url}
 
     def _upload_folder(self, source: Source) -> dict[str, Any]:
-        prefix = self.key.rstrip("/")
+        from airflow_provider_aihub.client.progress import Progress
+
+        prefix, progress = self.key.rstrip("/"), Progress(f"Sending the files of {source.name!r}", source.size)
         for name, file in source.files.items():
             self.hook.upload_to_relay(self.bucket, f"{prefix}/{name}", file)
+            progress.add(file.size)
         path = f"s3://{self.bucket}/{prefix}"
         self.log.info("Uploaded %d files, %d bytes, to %s", len(source.files), source.size, path)
         return {"path": path, "count": len(source.files), "bytes": source.size}

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from airflow.providers.common.compat.sdk import ObjectStoragePath
@@ -59,7 +60,8 @@ def storage_path(parameter: str, given: str | ObjectStoragePath) -> ObjectStorag
     if not isinstance(given, str) or not given.strip():
         raise AIHubParameterError(f"{parameter} must be a path or a URI such as s3://bucket/key, not {given!r}.")
     try:
-        path = ObjectStoragePath(given)
+        # Airflow 2.11 does not take relative paths for what they are.
+        path = ObjectStoragePath(given if "://" in given else str(Path(given).absolute()))
         # Here it shows whether the storage can be read at all.
         _ = path.fs
     except (ImportError, ValueError) as error:

@@ -37,7 +37,7 @@ from airflow_provider_aihub.operators.warehouse import (
 try:
     from airflow.sdk.io.store import attach
 except ImportError:
-    from airflow.io.storage import attach  # type: ignore[import-not-found,no-redef]
+    from airflow.io.store import attach  # type: ignore[import-not-found,no-redef]
 
 deferred_or_not = pytest.mark.parametrize("deferrable", [True, False], ids=["deferred", "in place"])
 
