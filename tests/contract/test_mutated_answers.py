@@ -67,7 +67,7 @@ def mutations(draw: st.DrawFn, answer: Any) -> Any:
 
 
 @pytest.mark.parametrize("one", CASES, ids=str)
-@settings(max_examples=30, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=15, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_no_other_error(one: Case, data: st.DataObject) -> None:
     body = encoded(data.draw(mutations(one.answer)))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from cases import CASES, Case, case
 from cases.case import encoded
@@ -63,21 +65,26 @@ def test_an_answer_that_is_cut_off(one: Case, transport: Transport) -> None:
 @pytest.mark.parametrize(("one", "path"), VITAL, ids=[f"{one.id}-{path}" for one, path in VITAL])
 def test_an_answer_without_what_it_is_for(one: Case, path: str, transport: Transport) -> None:
     place = ("data", *(int(key) if key.isdigit() else key for key in path.split(".")))
-    wrong = [without(one.answer, place), *(changed(one.answer, place, value) for value in (None, "", [], {}))]
-    for answer in wrong:
+    values: list[Any] = [None, "", [], {}]
+    if path == "id" and one.reads.keys() == {""}:
+        # What was created has an id above 0.
+        values += [0, -1, "0", True, 1.5, "one"]
+    for answer in (without(one.answer, place), *(changed(one.answer, place, value) for value in values)):
         assert type(error_of(transport, one, encoded(answer))) is lost(one)
 
 
 @pytest.mark.parametrize("one", [one for one in CASES if one.list_key or one.vital], ids=str)
 def test_data_that_is_no_object_or_empty(one: Case) -> None:
-    envelope = {"code": 0, "msg": ""}
-    for answer in (envelope, *({**envelope, "data": data} for data in (None, [], [1], "text", 7, {}))):
+    envelope: dict[str, Any] = {"code": 0, "msg": ""}
+    odd: list[Any] = [None, [], [1], "text", 7, {}]
+    for answer in (envelope, *({**envelope, "data": data} for data in odd)):
         assert type(error_of(Blocking(), one, encoded(answer))) is lost(one), answer
 
 
 @pytest.mark.parametrize("one", [one for one in CASES if one.list_key], ids=str)
 def test_a_list_that_is_none(one: Case) -> None:
-    for rows in ({}, "text", 7, [None], [[]]):
+    odd: list[Any] = [{}, "text", 7, [None], [[]]]
+    for rows in odd:
         answer = changed(one.answer, ("data", one.list_key), rows)
         assert type(error_of(Blocking(), one, encoded(answer))) is lost(one), rows
 

@@ -45,7 +45,7 @@ class Case:
     :param answer: What comes back, as the document prints it, or made of the fields of the newer platform.
     :param reads: What must be read from it: value by path, such as ``data.0.name``; the empty path is the result.
     :param vital: Paths in ``data`` without which the answer is none.
-    :param list_key: Where the list lies that must be there, though it may be ``null``.
+    :param list_key: Name of the list in ``data`` that must be there, though it may be ``null``; empty for none.
     :param real: The method's arguments for a running AIHub.
     """
 
@@ -65,7 +65,7 @@ class Case:
     answer: Mapping[str, Any]
     reads: Mapping[str, Any]
     vital: tuple[str, ...] = ()
-    list_key: str | None = None
+    list_key: str = ""
     real: Callable[[World], tuple[Any, ...]]
 
     def __str__(self) -> str:

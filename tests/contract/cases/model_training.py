@@ -126,7 +126,7 @@ def pod_case(service: Service, jobs: str, job: str, what: str, real: Any) -> Cas
         path=f"{jobs}/12/pods/395{path}",
         answer=ok({"logs": [{"name": "a.log", "url": "http://10.0.0.9/a.log"}]} if logs else {what: text}),
         reads={"0.name": "a.log", "0.url": "http://10.0.0.9/a.log"} if logs else {"": text},
-        list_key="logs" if logs else None,
+        list_key="logs" if logs else "",
         real=real,
     )
 
