@@ -144,6 +144,10 @@ class PartLogs:
             if isinstance(reply, Piece):
                 return reply
             self._log.debug("A log of %s cannot be read now (%s)", part.name, type(reply).__name__)
+            if (reply.final or isinstance(reply, AIHubUnsupportedError)) and not file.text:
+                # It would not help to ask again, and to be refused costs a login each time.
+                self._done.add(part.key)
+                self._log.info("The log of %s cannot be followed (%s)", plain(part.name), type(reply).__name__)
         # Its address may have expired; a text that came in its place is out of date at the next look.
         self._files.pop(part.key, None)
         if not file.text:

@@ -10,7 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_aihub.api.errors import AIHubError, AIHubNotFoundError, AIHubUnavailable, AIHubUnsupportedError
+from airflow_provider_aihub.api.errors import (
+    AIHubAuthError,
+    AIHubError,
+    AIHubNotFoundError,
+    AIHubParameterError,
+    AIHubUnavailable,
+    AIHubUnsupportedError,
+)
 from airflow_provider_aihub.api.parts import Part, PartLog
 from airflow_provider_aihub.api.request import Request, Service
 from airflow_provider_aihub.client import part_logs
@@ -235,6 +242,21 @@ def test_what_goes_wrong_is_made_up_for_later(broken: AIHubError) -> None:
     fetching = [text for text in told.everything if "cannot be read now" in text]
     assert fetching
     assert not any(SECRET in text for text in fetching)
+
+
+@pytest.mark.parametrize(
+    "refusal", [AIHubAuthError(SECRET), AIHubParameterError(SECRET), AIHubUnsupportedError(SECRET)]
+)
+def test_a_log_that_will_never_be_given_is_asked_for_once(refusal: AIHubError) -> None:
+    aihub = Aihub(a=b"1\n")
+    logs, told = follower()
+    aihub.poll(logs)
+    aihub.broken = refusal
+    for _ in range(3):
+        aihub.poll(logs)
+    aihub.poll(logs, last=True)
+    assert aihub.asked == ["/a", "a", "a"]
+    assert told.lines == ["1", f"The log of a cannot be followed ({type(refusal).__name__})"]
 
 
 def test_an_aihub_without_logs_is_told_once() -> None:
