@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 LOOKS_AFTER_LOSS = (1.0, 3.0, 6.0)
 """Seconds before each look for a job whose create call lost its answer: AIHub may still be at work on it."""
+AT_WORK = 60.0
+"""Seconds after a create call beyond which AIHub is not at work on it any more."""
 PAGE_SIZE = 100
 MOST_PAGES = 50
 """How far back a job is looked for."""
@@ -134,8 +136,9 @@ class Submission:
 
     def _lost(self, entry: Entry) -> int | None:
         """Give the id of the job that an earlier try was creating when it was ended."""
+        pauses = LOOKS_AFTER_LOSS if time.time() - entry.since < AT_WORK else ()
         try:
-            job_id = self._find_exactly(entry.marker)
+            job_id = self._find_patiently(entry.marker, (0.0, *pauses))
         except AIHubUnsupportedError:
             self._unknowable(AIHubAmbiguousSubmit(f"An earlier try was ended while it created a {self.kind.noun}."))
             return None
@@ -146,15 +149,13 @@ class Submission:
     def _after_loss(self, request: Request[int], loss: AIHubAmbiguousSubmit) -> int:
         """Find the job whose create call lost its answer."""
         try:
-            for pause in LOOKS_AFTER_LOSS:
-                self.sleep(pause)
-                job_id = self._find_exactly(str(self.marker))
-                if job_id is not None:
-                    return job_id
+            job_id = self._find_patiently(str(self.marker), LOOKS_AFTER_LOSS)
         except AIHubUnsupportedError:
             self._unknowable(loss)
             return self.hook.send(request)
-        raise loss
+        if job_id is None:
+            raise loss
+        return job_id
 
     def _unknowable(self, loss: AIHubAmbiguousSubmit) -> None:
         """Fail for good, so that no retry creates a second job; unless that was asked for."""
@@ -173,6 +174,14 @@ class Submission:
         )
         final.final = True
         raise final
+
+    def _find_patiently(self, marker: str, pauses: Sequence[float]) -> int | None:
+        for pause in pauses:
+            self.sleep(pause)
+            job_id = self._find_exactly(marker)
+            if job_id is not None:
+                return job_id
+        return None
 
     def _find_exactly(self, marker: str) -> int | None:
         found = self._find(lambda other: str(other) == marker)
