@@ -11,6 +11,9 @@ class AIHubError(Exception):
 
     final: bool = False
 
+    def __init__(self, message: str = "") -> None:
+        super().__init__(message if not message or message.endswith(".") else f"{message}.")
+
 
 class AIHubConfigError(AIHubError):
     """The connection lacks something or contradicts itself: an address, a credential, a file."""

@@ -34,12 +34,15 @@ LONGEST_QUOTE: Final = 300
 JWT: Final = re.compile(r"eyJ[\w-]{8,}(?:\.[\w-]*)*")
 """A token that this client does not know, or a part of one."""
 
+UNKNOWN_ERROR: Final = 1
 DATABASE_ERROR: Final = 3
 REFUSALS: Final[Mapping[int, tuple[type[AIHubRejectedError], str]]] = {
     2: (AIHubNotFoundError, "check the ids and names given"),
     8: (AIHubExistsError, "choose another name, or use what exists"),
 }
 """The envelope's codes that say what is wrong with the request, whatever the HTTP status."""
+KNOWN_CODES: Final = frozenset({UNKNOWN_ERROR, DATABASE_ERROR, *REFUSALS})
+"""The codes that AIHub itself is known to answer with."""
 
 CHECK_ADDRESS: Final = "check the address in the connection"
 CHECK_LOGIN: Final = "check login and password of the connection"
@@ -48,6 +51,7 @@ LOOK_FIRST: Final = "it may or may not have been done, so look on AIHub before a
 ADVICE: Final[Mapping[Trouble, str]] = {
     Trouble.UNREACHED: "check the address, and that the service is running",
     Trouble.UNTRUSTED: "give its authority's certificate as 'ca_file' of the connection, or switch 'verify_tls' off",
+    Trouble.NO_TLS: "check whether the address in the connection begins with http:// or https:// as it should",
     Trouble.LOST: "ask again later, and see whether AIHub and the network are well",
     Trouble.SERVER_ERROR: "ask again later, and see whether AIHub is well",
     Trouble.BUSY: "ask again later, or less often",
@@ -57,6 +61,7 @@ ADVICE: Final[Mapping[Trouble, str]] = {
 FAILURES: Final[Mapping[Trouble, str]] = {
     Trouble.UNREACHED: "could not be reached",
     Trouble.UNTRUSTED: "could not be trusted",
+    Trouble.NO_TLS: "could not be talked to",
     Trouble.LOST: "gave no whole answer",
     Trouble.TOO_LARGE: "gave no answer of a usable size",
 }
@@ -190,7 +195,8 @@ def refusal(call: Call, heard: Heard, *, optional: bool = False) -> AIHubRequest
         what = f"answered with a redirect (HTTP {status}) to {host}, which is not followed"
         return call.error(AIHubBadAnswerError, what, CHECK_ADDRESS, status=status)
     unknown_path = status == 405 or (status == 404 and heard.envelope is None)
-    if optional and unknown_path:
+    # A router may well speak JSON, but with a code of its own.
+    if optional and (unknown_path or (status == 404 and code not in KNOWN_CODES)):
         return call.error(AIHubUnsupportedError, heard.said, UNSUPPORTED, status=status, code=code)
     if call.is_login and not unknown_path and code != DATABASE_ERROR:
         return call.error(AIHubAuthError, heard.said, CHECK_LOGIN, status=status, code=code)

@@ -80,7 +80,10 @@ class Config:
         object.__setattr__(self, "addresses", addresses)
         for name, token in ((TOKEN, self.token), (S3_RELAY_TOKEN, self.relay_token)):
             if not is_header_value(token):
-                raise AIHubConfigError(f"The connection's '{name}' holds characters that no token has; enter it anew.")
+                variable = f" or the variable {TOKEN_VARIABLE}" if name == TOKEN else ""
+                raise AIHubConfigError(
+                    f"The connection's '{name}'{variable} holds characters that no token has; enter it anew."
+                )
         if self.ca_file is not None:
             _check_ca_file(self.ca_file)
         if not 0 < self.timeout < float("inf"):

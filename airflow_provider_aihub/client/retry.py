@@ -24,7 +24,9 @@ class Trouble(Enum):
     UNREACHED = "unreached"
     """Nothing was sent: connection refused, host name unknown, no connection in time."""
     UNTRUSTED = "untrusted"
-    """Nothing was sent: TLS failed, most often over the certificate."""
+    """Nothing was sent: the certificate was not accepted."""
+    NO_TLS = "no TLS"
+    """Nothing was sent: the server speaks no TLS, or another kind."""
     LOST = "lost"
     """It was sent, wholly or in part, and no whole answer came: reset, no answer in time, cut off."""
     SERVER_ERROR = "server error"
@@ -81,6 +83,7 @@ class GiveUp:
 ERRORS: Final[dict[Trouble, type[AIHubRequestError]]] = {
     Trouble.UNREACHED: AIHubUnavailable,
     Trouble.UNTRUSTED: AIHubUnavailable,
+    Trouble.NO_TLS: AIHubUnavailable,
     Trouble.LOST: AIHubUnavailable,
     Trouble.SERVER_ERROR: AIHubUnavailable,
     Trouble.BUSY: AIHubUnavailable,
@@ -89,10 +92,10 @@ ERRORS: Final[dict[Trouble, type[AIHubRequestError]]] = {
     Trouble.TOO_LARGE: AIHubBadAnswerError,
 }
 
-NOT_TAKEN: Final = frozenset({Trouble.UNREACHED, Trouble.UNTRUSTED, Trouble.BUSY, Trouble.UNAUTHORIZED})
+NOT_TAKEN: Final = frozenset({Trouble.UNREACHED, Trouble.UNTRUSTED, Trouble.NO_TLS, Trouble.BUSY, Trouble.UNAUTHORIZED})
 """Troubles after which the server certainly did nothing."""
 
-HOPELESS: Final = frozenset({Trouble.UNTRUSTED, Trouble.UNAUTHORIZED, Trouble.TOO_LARGE})
+HOPELESS: Final = frozenset({Trouble.UNTRUSTED, Trouble.NO_TLS, Trouble.UNAUTHORIZED, Trouble.TOO_LARGE})
 """Troubles that will not pass by waiting."""
 
 

@@ -107,7 +107,7 @@ def tls_failure(error: BaseException) -> Failure | None:
         if isinstance(cause, ssl.SSLCertVerificationError) and hasattr(cause, "verify_message"):
             return Failure(Trouble.UNTRUSTED, f"its certificate was not accepted, {cause.verify_message}")
         if isinstance(cause, ssl.SSLError) and getattr(cause, "reason", None) in NOT_TLS:
-            return Failure(Trouble.UNTRUSTED, f"it speaks no TLS, or another kind ({cause.reason})")
+            return Failure(Trouble.NO_TLS, f"it speaks no TLS, or another kind ({cause.reason})")
     return None
 
 

@@ -192,9 +192,7 @@ def follow(
             if now - failing_since >= tolerance:
                 return Waited(Outcome.UNREADABLE, state, reply)
             if failures == 1:
-                log.warning(
-                    "Could not read %s; trying again for up to %s: %s", called, span(watch.poll_tolerance), reply
-                )
+                log.warning("Could not read %s; trying again for up to %s: %s", called, span(tolerance), reply)
             wanted = reply.retry_after if isinstance(reply, AIHubRequestError) else None
             backoff = POLL_FLOOR * 2 ** min(failures - 1, 5)
             pause = max(pause, backoff, wanted or 0.0)

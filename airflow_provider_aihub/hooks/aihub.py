@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 
 from airflow.providers.common.compat.sdk import BaseHook
 
-from airflow_provider_aihub.api.errors import AIHubError
+from airflow_provider_aihub.api import data_warehouse, model_training, quota_schedule, workflow_center
+from airflow_provider_aihub.api.errors import AIHubConfigError, AIHubError, AIHubRejectedError
+from airflow_provider_aihub.api.request import Request, Service
 from airflow_provider_aihub.client.config import Config
 from airflow_provider_aihub.client.endpoints import Endpoints
 from airflow_provider_aihub.client.sync import AIHubClient
@@ -18,10 +21,12 @@ if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Connection
 
     from airflow_provider_aihub.api.jobs import JobId, JobKind, JobState
-    from airflow_provider_aihub.api.request import Request
     from airflow_provider_aihub.client.retry import RetryPolicy
 
 T = TypeVar("T")
+
+TEST_TIMEOUT = 10.0
+"""Seconds that the test of a connection waits for an answer: a person is waiting, too."""
 
 
 def config_from(connection: Connection, extra: dict[str, Any]) -> Config:
@@ -30,6 +35,8 @@ def config_from(connection: Connection, extra: dict[str, Any]) -> Config:
     :param extra: The connection's extra, as a dict.
     :raises AIHubConfigError: The connection contradicts itself or has a value that cannot be.
     """
+    if not isinstance(extra, dict):
+        raise AIHubConfigError("The connection's extra must be a JSON object.")
     return Config.from_connection(
         host=connection.host,
         port=connection.port,
@@ -39,6 +46,29 @@ def config_from(connection: Connection, extra: dict[str, Any]) -> Config:
         extra=extra,
         environ=os.environ,
     )
+
+
+def _token_taker(client: AIHubClient) -> Service:
+    """Show the token to the first service whose address is known, and give that service.
+
+    :raises AIHubError: It does not take it.
+    """
+    reads: tuple[Request[Any], ...] = (
+        model_training.list_storages(),
+        data_warehouse.get_search(1),
+        quota_schedule.get_quota_task(1),
+        workflow_center.get_workflow_run(1),
+    )
+    for request in reads:
+        if request.service in client.config.addresses:
+            try:
+                client.send(request)
+            except AIHubRejectedError as error:
+                # There may well be nothing with the id 1; but it was AIHub that said so.
+                if error.code is None:
+                    raise
+            return request.service
+    raise AIHubConfigError("The connection does not say where AIHub is; fill in the base URL or an environment.")
 
 
 class AIHubHook(Endpoints, BaseHook):
@@ -99,11 +129,12 @@ class AIHubHook(Endpoints, BaseHook):
     def test_connection(self) -> tuple[bool, str]:
         """Log in and say who one is, or what is wrong; the *Test* button of Airflow's UI."""
         try:
-            client = self.get_conn()
-            if client.config.can_log_in:
-                return True, f"Logged in to AIHub as user {client.authenticate()}."
-            storages = self.list_storages()
-            return True, f"AIHub takes the token, and offers {len(storages)} storages."
+            config = self.get_conn().config
+            config = replace(config, timeout=min(config.timeout, TEST_TIMEOUT))
+            with AIHubClient(config, policy=POLL_POLICY) as client:
+                if config.can_log_in:
+                    return True, f"Logged in to AIHub as user {client.authenticate()}."
+                return True, f"AIHub's {_token_taker(client)} takes the token."
         except AIHubError as error:
             return False, str(error)
 

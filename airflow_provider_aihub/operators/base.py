@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import time
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from functools import cached_property, partial
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar
 
 from airflow.providers.common.compat.sdk import BaseOperator, conf
 
@@ -30,6 +31,12 @@ if TYPE_CHECKING:
     from airflow_provider_aihub.hooks.aihub import AIHubHook
     from airflow_provider_aihub.operators.submission import Submission
     from airflow_provider_aihub.triggers.job import JobEvent
+
+
+T = TypeVar("T")
+
+PATIENCE = 10.0
+"""Seconds before AIHub is asked again about a job that it has, while it does not answer."""
 
 
 class JobOperator(BaseOperator):
@@ -96,6 +103,21 @@ class JobOperator(BaseOperator):
         :param marker: Signs the user's description, so that the job can be found again.
         :raises AIHubParameterError: A parameter is wrong.
         """
+
+    def patiently(self, ask: Callable[[], T]) -> T:
+        """Ask something of a job that is there until AIHub answers, for ``poll_tolerance`` at most.
+
+        :raises AIHubError: AIHub says no, or does not answer for too long.
+        """
+        began = time.monotonic()
+        while True:
+            try:
+                return ask()
+            except (AIHubUnavailable, AIHubBadAnswerError) as trouble:
+                if time.monotonic() - began >= self.poll_tolerance:
+                    raise
+                self.log.warning("Asking again in %d s: %s", PATIENCE, trouble)
+            time.sleep(PATIENCE)
 
     def prepare_submission(self, request: Request[int]) -> Request[int]:
         """Do what must be done only if a job is really created, such as an upload; gives the request to send."""
@@ -205,8 +227,12 @@ class JobOperator(BaseOperator):
             )
         for name in ("poll_interval", "poll_tolerance"):
             value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int | float) or value <= 0:
+            if not _is_span(value):
                 raise AIHubParameterError(f"{name} is {value!r}; allowed is a number of seconds above 0.")
+        if self.job_timeout is not None and not _is_span(self.job_timeout):
+            raise AIHubParameterError(
+                f"job_timeout is {self.job_timeout!r}; allowed are a number of seconds above 0, a timedelta, and None."
+            )
 
     def _submit(self, record: Record, marker: Marker) -> Submission:
         from airflow_provider_aihub.operators.submission import Submission
@@ -313,7 +339,10 @@ class JobOperator(BaseOperator):
         record.move("left")
         called = self.job_kind.called(reference)
         self.log.error("Gave up waiting for %s, which was left as it is; the next try takes it up again", called)
-        return error or AIHubError(f"The waiting for {called} ended without a word on why.")
+        error = error or AIHubError(f"The waiting for {called} ended without a word on why.")
+        # Whatever is wrong now, such as the login, may be mended by the time of the next try.
+        error.final = False
+        return error
 
     def _stop(self, reference: JobId) -> AIHubError | None:
         """Ask AIHub to stop the job; give the error where that failed."""
@@ -327,6 +356,13 @@ class JobOperator(BaseOperator):
             return error
         self.log.info("Asked AIHub to stop %s", kind.called(reference))
         return None
+
+
+def _is_span(value: Any) -> bool:
+    """Whether a value is a time span above 0."""
+    if isinstance(value, bool) or not isinstance(value, int | float | timedelta):
+        return False
+    return 0 < _seconds(value) < math.inf
 
 
 def _seconds(time_span: float | timedelta) -> float:

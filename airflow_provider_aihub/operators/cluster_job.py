@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from airflow_provider_aihub.api.errors import AIHubParameterError
 from airflow_provider_aihub.operators.base import JobOperator
 
 if TYPE_CHECKING:
@@ -64,7 +65,6 @@ class ClusterJobOperator(JobOperator):
         "estimate_run_time",
         "notify_type",
     )
-    template_ext: Sequence[str] = (".sh", ".bash")
     template_fields_renderers: ClassVar[dict[str, str]] = {"command": "bash", "envs": "json"}
 
     def __init__(
@@ -114,17 +114,19 @@ class ClusterJobOperator(JobOperator):
         self.enable_sys_admin = enable_sys_admin
         self.stream_logs = stream_logs
 
-    def job_spec(self, kind: type[JobSpec], module: ModuleType, marker: Marker, **more: Any) -> JobSpec:
+    def job_spec(self, kind: type[JobSpec], modules: Sequence[ModuleType], marker: Marker, **more: Any) -> JobSpec:
         """Check the parameters, then find the ids of what was given by name.
 
         :param kind: What is created.
-        :param module: What the virtual cluster is for.
+        :param modules: What the virtual cluster may be for.
         :param more: Fields beyond those that all cluster jobs have.
         """
         from airflow_provider_aihub.api.model_training import Category
         from airflow_provider_aihub.api.values import check_member
         from airflow_provider_aihub.operators.names import known_id, project_id, storage_ids, virtual_cluster_id
 
+        if isinstance(self.storages, Mapping):
+            raise AIHubParameterError(f"storages must be a list of names or ids, not {self.storages!r}.")
         storages = [self.storages] if isinstance(self.storages, str | int) else list(self.storages or ())
         spec = kind.build(
             name=self.name,
@@ -151,7 +153,7 @@ class ClusterJobOperator(JobOperator):
         )
         return spec.model_copy(
             update={
-                "virtual_cluster_id": virtual_cluster_id(self.hook, self.virtual_cluster, module),
+                "virtual_cluster_id": virtual_cluster_id(self.hook, self.virtual_cluster, *modules),
                 "project_id": project_id(self.hook, self.project),
                 "storage_ids": storage_ids(self.hook, storages),
             }

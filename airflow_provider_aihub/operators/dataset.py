@@ -195,7 +195,7 @@ class DatasetVersionOperator(JobOperator):
             upload_path=self.upload_path if self.local_path is None else "known when it is uploaded",
             upload_type=self.upload_type if self.local_path is None else "zip",
             description=marker.sign(self.description),
-            parent_version_id=self.parent_version_id,
+            parent_version_id=self.parent_version_id or None,
         )
         self._default_key = f"airflow/{self.dag_id}/{self.task_id}/{marker.task}"
         if self.wait_for_completion:
@@ -225,7 +225,7 @@ class DatasetVersionOperator(JobOperator):
     def reference(self, job_id: int) -> JobId:
         """Give the version's id, or its name on an AIHub that reads it by name alone."""
         try:
-            self.hook.get_dataset_version(job_id)
+            self.patiently(lambda: self.hook.get_dataset_version(job_id))
         except AIHubUnsupportedError:
             return self._found_by_name(job_id)
         return job_id
@@ -233,11 +233,10 @@ class DatasetVersionOperator(JobOperator):
     def result(self, state: JobState) -> dict[str, Any]:
         """Give the version's id, number, name and size."""
         version: DatasetVersion = state.answer
-        name = self._name() or self.hook.get_dataset(version.dataset_id).name
         return {
             "id": version.id,
             "version": version.version,
-            "dataset_version": f"{name}/V{version.version}",
+            "dataset_version": f"{self._name_of(version.dataset_id)}/V{version.version}",
             "dataset_id": version.dataset_id,
             "data_count": version.data_count,
             "data_size": version.data_size,
@@ -261,7 +260,14 @@ class DatasetVersionOperator(JobOperator):
         """Give the dataset's name, as far as the parameters say it."""
         from airflow_provider_aihub.operators.names import known_id
 
-        return self.dataset_name or (str(self.dataset) if known_id("dataset", self.dataset) is None else None)
+        return str(self.dataset) if known_id("dataset", self.dataset) is None else self.dataset_name
+
+    def _name_of(self, dataset_id: int) -> str | None:
+        """Give the dataset's name: where AIHub can be asked, its word goes before ``dataset_name``."""
+        try:
+            return self.patiently(lambda: self.hook.get_dataset(dataset_id)).name
+        except AIHubUnsupportedError:
+            return self._name()
 
     def _check_name(self) -> None:
         """Make sure, before anything is created, that the new version can be read."""
@@ -288,7 +294,7 @@ class DatasetVersionOperator(JobOperator):
 
         for pause in LOOKS:
             time.sleep(pause)
-            found = find_version(read, version_id)
+            found = self.patiently(lambda: find_version(read, version_id))
             if found:
                 return f"{name}/V{found.version}"
         raise AIHubNotFoundError(

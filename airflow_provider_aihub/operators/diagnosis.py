@@ -67,7 +67,7 @@ def failure(hook: AIHubHook, kind: JobKind, state: JobState, log: Log | None = N
         # Whatever goes wrong here, the failure itself must be told.
         if log:
             log.debug("The reasons for the failure could not be found", exc_info=True)
-        reasons = [state.message.strip()]
+        reasons = [plain(state.message)]
     told = "; ".join(reason for reason in reasons if reason) or "AIHub gives no reason"
     return AIHubJobFailed(f"{subject} failed: {told}", kind=kind.name, job_id=state.job_id)
 
@@ -84,7 +84,9 @@ def _reasons(client: AIHubClient, kind: JobKind, state: JobState, log: Log | Non
         parts = (kind.parts and _asked(client, Ask(kind.parts(state.job_id)))) or []
     failed = [part for part in parts if part.state == FAILED]
     told = {part.key: _last_words(client, part, kind, log) for part in (failed or parts)[:MOST_LOGS]}
-    reasons = [] if any(part.message for part in failed[:MOST_PARTS]) else [state.message.strip()]
+    reasons = []
+    if not any(part.message for part in failed[:MOST_PARTS]):
+        reasons.append(quote(state.message, client.config.redact))
     for part in failed[:MOST_PARTS]:
         machine = f" on node {plain(part.machine)}" if part.machine else ""
         message = f": {quote(part.message, client.config.redact)}" if part.message else ""

@@ -99,9 +99,10 @@ class EvalImportOperator(JobOperator):
 
 
 def _file(parameter: str, path: str) -> File:
+    from airflow_provider_aihub.api.values import check_text
     from airflow_provider_aihub.client.transfer import file_from_path
 
     try:
-        return file_from_path(path)
+        return file_from_path(check_text(parameter, path, allowed="the path of a file"))
     except AIHubParameterError as error:
         raise AIHubParameterError(f"{parameter}: {error}") from None

@@ -48,9 +48,8 @@ class QuotaTaskOperator(ClusterJobOperator):
 
         spec = self.job_spec(
             QuotaTaskSpec,
-            # The document's clusters are for trainings or workflows; newer platforms know a list for quota tasks too,
-            # but take the trainings' as well.
-            ModuleType.TRAINING,
+            # The document knows clusters for trainings and for workflows; newer platforms have some for quota tasks.
+            [ModuleType.TRAINING, ModuleType.QUOTA],
             marker,
             priority=self.priority,
             enable_reschedule=self.enable_reschedule,

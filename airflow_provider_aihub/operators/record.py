@@ -8,6 +8,8 @@ import secrets
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
+from airflow_provider_aihub.api.errors import AIHubParameterError
+
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
@@ -44,7 +46,12 @@ class Marker:
         return cls(found[1], found[2]) if found else None
 
     def sign(self, description: str | None) -> str:
-        """Put the marker behind the user's own description."""
+        """Put the marker behind the user's own description.
+
+        :raises AIHubParameterError: The description is no text.
+        """
+        if description is not None and not isinstance(description, str):
+            raise AIHubParameterError(f"description must be a text, not {description!r}.")
         return f"{description} {self}" if description else str(self)
 
 

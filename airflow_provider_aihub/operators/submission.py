@@ -165,9 +165,13 @@ class Submission:
         # A person who has looked on AIHub and clears the task means it to start anew.
         self.record.forget()
         named = f"{self.kind.noun} {self.name!r}" if self.name else self.kind.noun
+        if self.kind.statuses:
+            look = f"whether the {named} exists (its description holds {self.marker.task}) and stop it if it does"
+        else:
+            look = f"whether the {named} exists"
         final = AIHubAmbiguousSubmit(
-            f"{loss} This AIHub cannot list jobs, so look there whether the {named} exists (its description ends in "
-            f"{self.marker.task}); stop it or leave it, then clear this task to create a new one.",
+            f"{loss} This AIHub cannot list its jobs of that kind, so look there {look}; then clear this task to "
+            "create a new one.",
             service=loss.service,
             asks=loss.asks,
             status=loss.status,

@@ -54,7 +54,7 @@ class TrainingOperator(ClusterJobOperator):
 
         spec = self.job_spec(
             TrainingSpec,
-            ModuleType.TRAINING,
+            [ModuleType.TRAINING],
             marker,
             is_vip=self.is_vip,
             preempt_policy=self.preempt_policy,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
@@ -103,7 +104,7 @@ class WarehouseSearchOperator(JobOperator):
         result = {"id": search.id, "result_url": search.result_url}
         if self.output_path is not None:
             return {**result, **save_result(self.hook, search, self.output_path)}
-        counted = bool(search.results) or not search.sql
+        counted = bool(search.results) or self.sql is None
         return {**result, "result_count": len(search.results) if counted else self._count(search.result_url)}
 
     def _count(self, url: str) -> int | None:
@@ -169,6 +170,26 @@ def save_result(hook: AIHubHook, search: Search, output_path: str | ObjectStorag
     return {"output_path": str(output_path), "result_count": rows.count}
 
 
+_BLANK = (b"", b"\r")
+_OPENING = re.compile(rb'(?:^|,)"')
+_CLOSING = re.compile(rb'(?:[^"]|"")*"(?!")')
+
+
+def _ends_quoted(line: bytes, quoted: bool) -> bool:
+    """Whether a line of a CSV ends within a quoted field. A quotation mark opens one at a field's beginning only."""
+    place = 0
+    while True:
+        if quoted:
+            closing = _CLOSING.match(line, place)
+            if not closing:
+                return True
+            place = closing.end()
+        opening = _OPENING.search(line, place)
+        if not opening:
+            return False
+        place, quoted = opening.end(), True
+
+
 class CsvRows:
     """A file to which a CSV is written. It counts the rows and passes the bytes on.
 
@@ -180,24 +201,24 @@ class CsvRows:
         self._begin()
 
     def _begin(self) -> None:
-        self._ends = 0
+        self._rows = 0
+        self._rest = b""
         self._quoted = False
-        self._partial = False
 
     @property
     def count(self) -> int:
         """Number of rows so far, without the header."""
-        return max(self._ends + self._partial - 1, 0)
+        return max(self._rows + (self._rest not in _BLANK) - 1, 0)
 
     def write(self, data: bytes) -> int:
         """Take the next piece."""
-        for index, part in enumerate(data.split(b'"')):
-            # Each quotation mark opens or closes a quoted field; a doubled one does both.
-            self._quoted ^= index > 0
-            if not self._quoted:
-                self._ends += part.count(b"\n")
-        if data:
-            self._partial = not data.endswith(b"\n")
+        *lines, self._rest = (self._rest + data).split(b"\n")
+        for line in lines:
+            if self._quoted or b'"' in line:
+                self._quoted = _ends_quoted(line, self._quoted)
+                self._rows += not self._quoted
+            else:
+                self._rows += line not in _BLANK
         if self._target is not None:
             self._target.write(data)
         return len(data)

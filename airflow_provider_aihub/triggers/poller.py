@@ -49,6 +49,7 @@ class Poller:
         self._loaded_at = 0.0
         self._refusal: AIHubAuthError | None = None
         self._refused_at = 0.0
+        self._retired: list[AsyncAIHubClient] = []
         self._loading = asyncio.Lock()
         self._users = 0
 
@@ -63,8 +64,13 @@ class Poller:
             yield poller
         finally:
             poller._users -= 1
-            if not poller._users and poller._client:
-                await poller._client.close()
+            if not poller._users:
+                await poller._rest()
+
+    async def _rest(self) -> None:
+        clients, self._retired = [*self._retired, *filter(None, [self._client])], []
+        for client in clients:
+            await client.close()
 
     async def look(self, kind: JobKind, job_id: JobId) -> JobState | AIHubError:
         """Read a job; the error that came instead is returned, since a failed poll is no failed job."""
@@ -119,6 +125,7 @@ class Poller:
                 return self._client
             if self._client:
                 log.info("The connection %s was changed; using what it says now", self.conn_id)
-                await self._client.close()
+                # Requests of other triggers may be under way on it.
+                self._retired.append(self._client)
             self._config, self._client, self._refusal = config, AsyncAIHubClient(config), None
             return self._client

@@ -97,9 +97,9 @@ def test_names_are_found_among_earlier_runs(pipelines: Emulator) -> None:
         found = hook.get_workflow_run(result["id"])
         assert (found.pipeline_id, found.pipeline_version_id) == (1, 1)
     for given, words in (
-        ({"pipeline": "cleen"}, r"pipeline is 'cleen'.*nearest are 'clean'.*an id works always"),
+        ({"pipeline": "cleen"}, r"pipeline is 'cleen'.*nearest is 'clean'.*an id works always"),
         ({"pipeline": "twin"}, r"pipeline is 'twin'.*give one of the ids 4, 5"),
-        ({"pipeline": "clean", "pipeline_version": "V2"}, r"pipeline_version is 'V2'.*nearest are 'V1'"),
+        ({"pipeline": "clean", "pipeline_version": "V2"}, r"pipeline_version is 'V2'.*nearest is 'V1'"),
     ):
         before = len(hook.list_workflow_runs().data)
         with pytest.raises(AIHubParameterError, match=words):

@@ -118,7 +118,7 @@ def test_the_last_lines_of_the_pods_that_failed(
     error = fail(make(command=command, deferrable=deferrable))
     assert re.match(
         r"AIHub's training N \(mine\) failed: pod pytorch-N-master-N failed on node small-node-N, "
-        r'its log ends with "ValueError: "x""$',
+        r'its log ends with "ValueError: "x""\.$',
         error,
     )
     (tail,) = [line for line in told() if line.startswith("The last lines")]
@@ -143,7 +143,7 @@ def test_a_workflow_run_that_failed(small: AIHubHook, told: Callable[[], list[st
     error = fail(TaskLife(lambda: WorkflowRunOperator(**run, deferrable=deferrable)))
     assert error == (
         'AIHub\'s workflow run N (mine) failed: node train failed: "exited with code N", '
-        'its log ends with "ValueError: no data"'
+        'its log ends with "ValueError: no data".'
     )
     lines = told()
     assert "workflow run N: 1 of 3 nodes Running (train); 1 Pending (report); 1 Succeeded (prepare)" in lines
@@ -173,7 +173,7 @@ def test_the_failure_is_told_whatever_else_fails(
 def test_a_failure_on_an_aihub_without_logs(document: Emulator, told: Callable[[], list[str]]) -> None:
     error = fail(make(command="echo last words; exit 1", virtual_cluster="vc-cpu"))
     assert re.fullmatch(
-        r"AIHub's training N \(mine\) failed: pod pytorch-N-master-N failed on node vc-cpu-node-N", error
+        r"AIHub's training N \(mine\) failed: pod pytorch-N-master-N failed on node vc-cpu-node-N\.", error
     )
     assert not any("last words" in line for line in told())
 

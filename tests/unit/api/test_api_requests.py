@@ -402,4 +402,4 @@ def test_what_is_no_pod_name_is_refused(bad: Any) -> None:
 def test_other_wrong_parameters(ask: Callable[[], Request[Any]], message: str) -> None:
     with pytest.raises(AIHubParameterError) as raised:
         ask()
-    assert str(raised.value) == message
+    assert str(raised.value) == f"{message}."
