@@ -124,3 +124,16 @@ class TaskLife:
         events = [event async for event in again.run()]
         assert len(events) == 1
         return events[0].payload
+
+
+def stopped(read: Callable[[], Any], within: float = 10.0) -> Any:
+    """Give a job once it is stopped: AIHub takes a request to stop one before it is over.
+
+    :param read: Reads the job.
+    :param within: Seconds that this may take.
+    """
+    end = time.monotonic() + within
+    while (job := read()).status != 5:
+        assert time.monotonic() < end, f"status {job.status} did not become 5, stopped, within {within:g} s"
+        time.sleep(0.05)
+    return job

@@ -6,12 +6,13 @@ import json
 import time
 import zipfile
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException
-from task_life import TaskLife
+from task_life import TaskLife, stopped
 
 from airflow_provider_aihub.api.dataset_management import DatasetSpec
 from airflow_provider_aihub.api.errors import (
@@ -143,9 +144,14 @@ def test_a_dataset_version_is_built(hook: AIHubHook, archive: Path, deferrable: 
 
 
 @deferred_or_not
+@pytest.mark.parametrize("json_404", [True, False])
 def test_a_dataset_version_is_found_by_the_documents_api(
-    document: Emulator, deferrable: bool, new_name: str, tmp_path: Path
+    document: Emulator, deferrable: bool, new_name: str, json_404: bool
 ) -> None:
+    if json_404:
+        # A router that answers in AIHub's own form, but with a code of its own.
+        document.faults.add("status", path="*/dataset-versions/*", status=404, code=404, msg="page not found")
+        document.faults.add("status", path="*/api/v2/datasets*", method="GET", status=404, code=404)
     archive = Path(document.home, "storage", "shared", "one.zip")
     with zipfile.ZipFile(archive, "w") as images:
         images.writestr("a.txt", "12345")
@@ -220,8 +226,7 @@ def test_a_job_is_stopped_at_its_deadline(hook: AIHubHook, deferrable: bool) -> 
     life = TaskLife(train(command="sleep 600 & wait", job_timeout=1, deferrable=deferrable))
     with pytest.raises(AIHubJobTimeout, match="was asked to stop it"):
         life.try_once()
-    training = hook.get_training(life.ti.xcoms["job_id"])
-    assert training.status == 5
+    training = stopped(lambda: hook.get_training(life.ti.xcoms["job_id"]))
     assert training.stop_op_user.name
 
 
@@ -238,7 +243,7 @@ def test_killing_the_worker_stops_the_job(hook: AIHubHook) -> None:
     life = TaskLife(lambda: operator)
     life.start()
     operator.on_kill()
-    assert hook.get_training(life.ti.xcoms["job_id"]).status == 5
+    assert stopped(lambda: hook.get_training(life.ti.xcoms["job_id"])).stop_op_user.name
 
 
 @pytest.mark.parametrize(
@@ -252,6 +257,12 @@ def test_killing_the_worker_stops_the_job(hook: AIHubHook) -> None:
         ({"virtual_cluster": "-3"}, ["virtual_cluster", "-3"]),
         ({"on_ambiguous_submit": "maybe"}, ["on_ambiguous_submit", "resubmit"]),
         ({"poll_interval": 0}, ["poll_interval"]),
+        ({"poll_interval": float("nan")}, ["poll_interval"]),
+        ({"job_timeout": "abc"}, ["job_timeout", "'abc'"]),
+        ({"job_timeout": 0}, ["job_timeout"]),
+        ({"job_timeout": timedelta(0)}, ["job_timeout"]),
+        ({"description": ["a"]}, ["description"]),
+        ({"storages": {"shared": 1}}, ["storages"]),
     ],
 )
 def test_a_bad_parameter_fails_before_anything_is_sent(

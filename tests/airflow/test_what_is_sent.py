@@ -1,0 +1,925 @@
+"""What each operator and sensor sends, as a whole: over HTTP to a server that keeps it, and to the triggerer."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import io
+import json
+import re
+import threading
+import time
+import zipfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import timedelta
+from functools import partial
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from pkgutil import iter_modules
+from typing import Any
+
+import pytest
+from airflow.providers.common.compat.sdk import DAG, BaseOperator
+from requests_toolbelt import MultipartDecoder
+from task_life import TaskLife
+
+from airflow_provider_aihub import operators, sensors
+from airflow_provider_aihub.api.errors import AIHubParameterError
+from airflow_provider_aihub.api.request import Service
+from airflow_provider_aihub.operators.base import JobOperator
+from airflow_provider_aihub.operators.call import CallOperator
+from airflow_provider_aihub.operators.dataset import CreateDatasetOperator, DatasetVersionOperator
+from airflow_provider_aihub.operators.evaluation import EvalImportOperator
+from airflow_provider_aihub.operators.quota_task import QuotaTaskOperator
+from airflow_provider_aihub.operators.s3_relay import S3RelayUploadOperator
+from airflow_provider_aihub.operators.stop import (
+    StopOperator,
+    StopQuotaTaskOperator,
+    StopTrainingOperator,
+    StopWorkflowRunOperator,
+)
+from airflow_provider_aihub.operators.training import TrainingOperator
+from airflow_provider_aihub.operators.warehouse import WarehouseResultToObjectStorageOperator, WarehouseSearchOperator
+from airflow_provider_aihub.operators.workflow import WorkflowRunOperator
+from airflow_provider_aihub.sensors.base import JobSensor
+from airflow_provider_aihub.sensors.dataset import DatasetVersionSensor
+from airflow_provider_aihub.sensors.quota_task import QuotaTaskSensor
+from airflow_provider_aihub.sensors.training import TrainingSensor
+from airflow_provider_aihub.sensors.warehouse import WarehouseSearchSensor
+from airflow_provider_aihub.sensors.workflow import WorkflowRunSensor
+from airflow_provider_aihub.triggers.job import JobTrigger
+
+TASK_MARK = "61f4f09ea03cd9ac"
+"""What the marker says of the tests' task."""
+
+LOGIN = "/user_system/api/v1/auth/login"
+WAREHOUSE = "/data_warehouse/data-warehouse/api/v1"
+DATASETS = "/dataset_management/dataset-mng/api/v2"
+UPLOADS = "/dataset_management/dataset-mng/api/v1/uploads"
+RUNS = "/workflow_center/workflow-center/api/v1/runs"
+TRAININGS = "/model_training/model-training-platform/api/v1"
+QUOTA_TASKS = "/quota_schedule/quota-schedule-management/api/v1/tasks"
+TAGS = "/tag_system/tag-resource-management/api/v1"
+RELAY = "/s3_relay/upload"
+EVALUATION = "/evaluation/api/v2/tasks/import_result"
+
+
+class Recorder(ThreadingHTTPServer):
+    """A server that keeps what it is asked, and answers as AIHub would.
+
+    :ivar sent: Each request as its method and path, and its body; the body of a form is a dict of texts and files.
+    :ivar logins: Those that log in, likewise.
+    :ivar status: Status of every job there is.
+    :ivar lacks: A path that is not there.
+    """
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Asked)
+        self.sent: list[tuple[str, Any]] = []
+        self.logins: list[tuple[str, Any]] = []
+        self.status = 3
+        self.lacks = ""
+
+    def connection(self, login: str) -> str:
+        """An Airflow connection with another path for each service, so that it shows which one was meant."""
+        base = f"http://127.0.0.1:{self.server_port}"
+        extra = {f"{service}_url": f"{base}/{service}" for service in Service} | {"s3_relay_token": "relay"}
+        return json.dumps({"conn_type": "aihub", "login": login, "password": "secret", "extra": extra})
+
+    def data(self, method: str, path: str, query: str) -> Any:
+        """What the answer to a request says."""
+        clusters = {"1": ((21, "vc-a"), (22, "vc-b")), "2": ((24, "vc-b"),), "3": ((25, "vc-q"),)}
+        lists = {
+            f"{TAGS}/select-clusters": clusters.get(query.rpartition("module_type=")[2], ()),
+            f"{TAGS}/select-projects": ((31, "speech"), (32, "vision")),
+            f"{TRAININGS}/storages": ((41, "shared"), (42, "scratch")),
+            f"{DATASETS}/datasets": ((61, "mnist-2"), (62, "mnist")),
+        }
+        if path == LOGIN:
+            return {"id": 77, "token": "token"}
+        if method == "GET" and path in lists:
+            return {"total": 2, "data": [{"id": number, "name": name} for number, name in lists[path]]}
+        if method == "GET" and path == RUNS:
+            runs = (("weekly", 53, 54), ("nightly", 51, 52))
+            names = ("pipeline_name", "pipeline_id", "pipeline_version_id")
+            common = {"id": 1, "status": 3, "pipeline_version_name": "V7"}
+            return {"total": 2, "data": [common | dict(zip(names, run, strict=True)) for run in runs]}
+        if path in (UPLOADS, RELAY):
+            return {"path": "s3://taken/there", "url": "http://taken/there"}
+        url = f"http://127.0.0.1:{self.server_port}/files/99.csv"
+        return {"id": 99, "status": self.status, "result_url": url, "dataset_id": 62, "version": 4}
+
+
+class Asked(BaseHTTPRequestHandler):
+    """One request to the recorder."""
+
+    server: Recorder
+
+    def do_GET(self) -> None:
+        content = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        body: Any = json.loads(content) if content and "json" in self.headers["Content-Type"] else content or None
+        if "multipart" in self.headers.get("Content-Type", ""):
+            body = form(content, self.headers["Content-Type"])
+        path, _, query = self.path.partition("?")
+        (self.server.logins if path == LOGIN else self.server.sent).append((f"{self.command} {self.path}", body))
+        if path.endswith("/stop"):
+            self.server.status = 5
+        answer = json.dumps({"code": 0, "msg": "", "data": self.server.data(self.command, path, query)})
+        self.send_response(404 if path == self.server.lacks else 200)
+        self.end_headers()
+        if path != self.server.lacks:
+            self.wfile.write(b"a,b\n1,2\n" if path.startswith("/files/") else answer.encode())
+
+    do_POST = do_PUT = do_GET  # noqa: N815 - the names are those of http.server
+
+    def log_message(self, *_: Any) -> None:
+        pass
+
+
+def form(content: bytes, content_type: str) -> dict[str, Any]:
+    """Take a multipart form apart: text as it is, a file as its name and content, an archive with its files."""
+    parts: dict[str, Any] = {}
+    for part in MultipartDecoder(content, content_type).parts:
+        said = part.headers[b"Content-Disposition"].decode()
+        name, filename = re.search(r' name="(.*?)"', said), re.search(r'filename="(.*?)"', said)
+        assert name is not None
+        assert name[1] not in parts
+        found: Any = part.content
+        if filename and filename[1].endswith(".zip"):
+            with zipfile.ZipFile(io.BytesIO(part.content)) as archive:
+                found = {file: archive.read(file) for file in archive.namelist()}
+        parts[name[1]] = (filename[1], found) if filename else part.text
+    return parts
+
+
+@pytest.fixture
+def aihub(monkeypatch: pytest.MonkeyPatch) -> Iterator[Recorder]:
+    with Recorder() as recorder:
+        threading.Thread(target=recorder.serve_forever, args=(0.01,), daemon=True).start()
+        for name in ("default", "other"):
+            monkeypatch.setenv(f"AIRFLOW_CONN_AIHUB_{name.upper()}", recorder.connection(f"user of {name}"))
+        yield recorder
+        recorder.shutdown()
+
+
+@pytest.fixture(autouse=True)
+def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder that relative paths are of."""
+    (tmp_path / "pictures" / "b").mkdir(parents=True)
+    (tmp_path / "pictures" / "a.txt").write_bytes(b"12345")
+    (tmp_path / "pictures" / "b" / "c.txt").write_bytes(b"123")
+    (tmp_path / "model.bin").write_bytes(b"the model")
+    (tmp_path / "pred.jsonl").write_bytes(b'{"a": 1}\n')
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+class Signed:
+    """A description that ends in the marker of the tests' task."""
+
+    def __init__(self, text: str = "") -> None:
+        self.text = text
+
+    def __eq__(self, other: object) -> bool:
+        pattern = re.escape(self.text) + rf"\[airflow:{TASK_MARK}\.[0-9a-f]{{8}}\]"
+        return isinstance(other, str) and re.fullmatch(pattern, other) is not None
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        return f"{self.text}[airflow:{TASK_MARK}.*]"
+
+
+def life(kind: type[BaseOperator], **given: Any) -> TaskLife:
+    """The life of a task of an operator or a sensor."""
+    make: Callable[[], Any] = partial(kind, task_id="task", **given)
+    return TaskLife(make)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """An operator, and what it must send.
+
+    :param given: Its parameters. Those of a full case are all that there are, each unlike its default and the others.
+    :param sends: The requests up to the one that creates the job, in order, after the login.
+    :param then: The requests that follow before the task defers or, where nothing is waited for, ends.
+    """
+
+    id: str
+    operator: type[BaseOperator]
+    given: dict[str, Any]
+    sends: list[tuple[str, Any]]
+    then: list[tuple[str, Any]] = field(default_factory=list)
+
+    def __str__(self) -> str:
+        return self.id
+
+    def life(self, **more: Any) -> TaskLife:
+        """The life of a task with these parameters, and more."""
+        return life(self.operator, **{**self.given, **more})
+
+    @property
+    def body(self) -> Any:
+        """The body of the request that creates the job."""
+        return self.sends[-1][1]
+
+
+# Words and numbers are chosen so that no two parameters send the same.
+ON_A_CLUSTER: dict[str, Any] = {
+    "name": "a job",
+    "command": "python train.py",
+    "image": "registry/image:7",
+    "virtual_cluster": "vc-b",
+    "project": "vision",
+    "storages": ["scratch", "43"],
+    "description": "why",
+    "framework": "MpiJob",
+    "category": "special",
+    "sku_cnt": 8,
+    "instances": "5",
+    "envs": {"A": "x", "B": True},
+    "shm": 6,
+    "estimate_run_time": 7200,
+    "enable_ssh": True,
+    "use_ib_network": True,
+    "always_pull_image": True,
+    "notify_type": "completion",
+    "enable_sys_admin": True,
+    "stream_logs": True,
+}
+SENT_TO_A_CLUSTER: dict[str, Any] = {
+    "name": "a job",
+    "command": "python train.py",
+    "image": "registry/image:7",
+    "virtual_cluster_id": 22,
+    "project_id": 32,
+    "storage_ids": [42, 43],
+    "description": Signed("why "),
+    "framework": "MpiJob",
+    "category_id": 4,
+    "sku_cnt": 8,
+    "instances": 5,
+    "envs": [{"key": "A", "value": "x"}, {"key": "B", "value": "true"}],
+    "shm": 6,
+    "estimate_run_time": 7200,
+    "enable_ssh": True,
+    "use_ib_network": True,
+    "always_pull_image": True,
+    "notify_type": 3,
+    "enable_sys_admin": True,
+}
+LEAST_ON_A_CLUSTER: dict[str, Any] = {
+    "name": "a job",
+    "command": "true",
+    "image": "i",
+    "virtual_cluster": 12,
+    "project": "13",
+}
+LEAST_SENT_TO_A_CLUSTER: dict[str, Any] = {
+    "name": "a job",
+    "command": "true",
+    "image": "i",
+    "virtual_cluster_id": 12,
+    "project_id": 13,
+    "storage_ids": [],
+    "description": Signed(),
+    "framework": "PyTorchJob",
+    "category_id": 1,
+    "sku_cnt": 1,
+    "instances": 1,
+    "envs": [],
+    "shm": 1,
+    "estimate_run_time": 3600,
+    "enable_ssh": False,
+    "use_ib_network": False,
+    "always_pull_image": False,
+}
+PLACED = {
+    "training": (f"GET {TAGS}/select-clusters?user_id=77&module_type=1", None),
+    "workflow": (f"GET {TAGS}/select-clusters?user_id=77&module_type=2", None),
+    "quota": (f"GET {TAGS}/select-clusters?user_id=77&module_type=3", None),
+}
+PROJECTS = (f"GET {TAGS}/select-projects", None)
+STORAGES = (f"GET {TRAININGS}/storages", None)
+DATASET_BY_NAME = (f"GET {DATASETS}/datasets?page_size=100&page_num=1&name=mnist", None)
+CREATE_VERSION = f"POST {DATASETS}/dataset-versions-upload"
+PICTURES = {"a.txt": b"12345", "b/c.txt": b"123"}
+FRAME = {"url": "http://x/1.jpg", "box": [1, 2.5, 3, 4]}
+
+EVALUATED: dict[str, Any] = {
+    "model_name": "resnet",
+    "model_type": "licence_plate",
+    "epoch": 12,
+    "dataset_name": "queries",
+    "id_dataset_name": "ids",
+    "gallery_dataset_name": "gallery",
+    "model_file": "model.bin",
+    "pred_file": "pred.jsonl",
+}
+SENT_TO_EVALUATE: dict[str, Any] = {
+    "model_name": "resnet",
+    "model_type": "5",
+    "epoch": "12",
+    "dataset_name": "queries",
+    "id_dataset_name": "ids",
+    "gallery_dataset_name": "gallery",
+    "user_id": "77",
+    "model_file": ("model.bin", b"the model"),
+    "pred_file": ("pred.jsonl", b'{"a": 1}\n'),
+}
+
+FULL = [
+    Case(
+        id="training",
+        operator=TrainingOperator,
+        given={
+            **ON_A_CLUSTER,
+            "is_vip": True,
+            "preempt_policy": "kill",
+            "vip_node_names": ["node-1", "node-2"],
+            "is_quota_schedule": True,
+        },
+        sends=[
+            PLACED["training"],
+            PROJECTS,
+            STORAGES,
+            (
+                f"POST {TRAININGS}/trainings",
+                {
+                    **SENT_TO_A_CLUSTER,
+                    "is_vip": True,
+                    "preempt_policy": 2,
+                    "vip_node_names": ["node-1", "node-2"],
+                    "is_quota_schedule": True,
+                },
+            ),
+        ],
+    ),
+    Case(
+        id="quota task",
+        operator=QuotaTaskOperator,
+        given={**ON_A_CLUSTER, "virtual_cluster": "vc-q", "priority": "high", "enable_reschedule": True},
+        sends=[
+            PLACED["training"],
+            PLACED["quota"],
+            PROJECTS,
+            STORAGES,
+            (
+                f"POST {QUOTA_TASKS}",
+                {**SENT_TO_A_CLUSTER, "virtual_cluster_id": 25, "priority": 2, "enable_reschedule": True},
+            ),
+        ],
+    ),
+    Case(
+        id="workflow run",
+        operator=WorkflowRunOperator,
+        given={
+            "name": "a run",
+            "pipeline": "nightly",
+            "pipeline_version": "V7",
+            "pipeline_params": {"day": 5, "again": False},
+            "project": "vision",
+            "description": "why",
+            "user_id": 78,
+            "use_cache": True,
+            "node_virtual_clusters": [
+                {"virtual_cluster": "vc-b", "nodes": ["train", "test"]},
+                {"virtual_cluster": 26, "nodes": ["report"]},
+            ],
+            "stream_logs": True,
+        },
+        sends=[
+            (f"GET {RUNS}?page_size=100&page_num=1", None),
+            PROJECTS,
+            PLACED["workflow"],
+            (
+                f"POST {RUNS}",
+                {
+                    "name": "a run",
+                    "pipeline_id": 51,
+                    "pipeline_version_id": 52,
+                    "params": [{"key": "day", "value": "5"}, {"key": "again", "value": "false"}],
+                    "project_id": 32,
+                    "description": Signed("why "),
+                    "user_id": 78,
+                    "use_cache": True,
+                    "node_virtual_clusters": [
+                        {"virtual_cluster_id": 24, "nodes": ["train", "test"]},
+                        {"virtual_cluster_id": 26, "nodes": ["report"]},
+                    ],
+                },
+            ),
+        ],
+    ),
+    Case(
+        id="search by sql",
+        operator=WarehouseSearchOperator,
+        given={"name": "a search", "sql": "select 1", "description": "why", "output_path": "found.csv"},
+        sends=[
+            (
+                f"POST {WAREHOUSE}/searches",
+                {"type": 1, "name": "a search", "sql": "select 1", "description": Signed("why ")},
+            )
+        ],
+    ),
+    Case(
+        id="search by images",
+        operator=WarehouseSearchOperator,
+        given={"name": "a search", "images": [FRAME], "feature_lib_id": 7, "top_k": 9, "description": "why"},
+        sends=[
+            (
+                f"POST {WAREHOUSE}/searches",
+                {
+                    "type": 2,
+                    "name": "a search",
+                    "images": [{"url": "http://x/1.jpg", "box": [1, 2.5, 3, 4]}],
+                    "feature_lib_id": 7,
+                    "top_k": 9,
+                    "description": Signed("why "),
+                },
+            )
+        ],
+    ),
+    Case(
+        id="search by keywords",
+        operator=WarehouseSearchOperator,
+        given={"name": "a search", "keywords": "red car", "feature_lib_id": "7", "top_k": "9", "description": "why"},
+        sends=[
+            (
+                f"POST {WAREHOUSE}/searches",
+                {
+                    "type": 3,
+                    "name": "a search",
+                    "keywords": "red car",
+                    "feature_lib_id": 7,
+                    "top_k": 9,
+                    "description": Signed("why "),
+                },
+            )
+        ],
+    ),
+    Case(
+        id="version of what AIHub has",
+        operator=DatasetVersionOperator,
+        given={
+            "dataset": "62",
+            "dataset_name": "mnist",
+            "upload_path": "s3://bucket/folder",
+            "upload_type": "s3",
+            "description": "why",
+            "parent_version_id": 5,
+        },
+        sends=[
+            (
+                CREATE_VERSION,
+                {
+                    "dataset_id": 62,
+                    "upload_path": "s3://bucket/folder",
+                    "upload_type": 2,
+                    "description": Signed("why "),
+                    "parent_version_id": 5,
+                },
+            ),
+        ],
+        then=[(f"GET {DATASETS}/dataset-versions/99", None)],
+    ),
+    Case(
+        id="version of what the relay uploads",
+        operator=DatasetVersionOperator,
+        given={
+            "dataset": "mnist",
+            "local_path": "pictures",
+            "bucket": "b12",
+            "key": "my/own.zip",
+            "description": "why",
+            "parent_version_id": 5,
+        },
+        sends=[
+            DATASET_BY_NAME,
+            (f"POST {RELAY}?bucket=b12&key=my%2Fown.zip", {"file": ("pictures.zip", PICTURES)}),
+            (
+                CREATE_VERSION,
+                {
+                    "dataset_id": 62,
+                    "upload_path": "s3://taken/there",
+                    "upload_type": 1,
+                    "description": Signed("why "),
+                    "parent_version_id": 5,
+                },
+            ),
+        ],
+        then=[(f"GET {DATASETS}/dataset-versions/99", None)],
+    ),
+    Case(
+        id="evaluation",
+        operator=EvalImportOperator,
+        given={**EVALUATED, "user_id": 78},
+        sends=[(f"POST {EVALUATION}", {**SENT_TO_EVALUATE, "user_id": "78"})],
+    ),
+    Case(
+        id="dataset",
+        operator=CreateDatasetOperator,
+        given={
+            "name": "mnist",
+            "description": "why",
+            "tags": [3, "4"],
+            "cover_img": "s3://b/cover.png",
+            "create_by": 78,
+            "is_private": True,
+            "access_user_ids": ["79", 80],
+            "if_exists": "fail",
+        },
+        sends=[
+            (
+                f"POST {DATASETS}/datasets",
+                {
+                    "name": "mnist",
+                    "description": "why",
+                    "tags": [3, 4],
+                    "cover_img": "s3://b/cover.png",
+                    "create_by": 78,
+                    "is_private": True,
+                    "access_user_ids": [79, 80],
+                },
+            )
+        ],
+    ),
+    Case(
+        id="upload",
+        operator=S3RelayUploadOperator,
+        given={"local_path": "pictures", "bucket": "b12", "key": "my/own.zip", "archive": True},
+        sends=[(f"POST {RELAY}?bucket=b12&key=my%2Fown.zip", {"file": ("pictures.zip", PICTURES)})],
+    ),
+    Case(
+        id="result of a search",
+        operator=WarehouseResultToObjectStorageOperator,
+        given={"search_id": "98", "output_path": "found.csv"},
+        sends=[(f"GET {WAREHOUSE}/searches/98", None)],
+        then=[("GET /files/99.csv", None)],
+    ),
+]
+STOPS: list[tuple[type[BaseOperator], str, str, str]] = [
+    (StopTrainingOperator, "training_id", f"{TRAININGS}/trainings/98", f"POST {TRAININGS}/trainings/98/stop"),
+    (StopQuotaTaskOperator, "quota_task_id", f"{QUOTA_TASKS}/98", f"POST {QUOTA_TASKS}/98/stop"),
+    (StopWorkflowRunOperator, "workflow_run_id", f"{RUNS}/98", f"PUT {RUNS}/98/stop"),
+]
+FULL += [
+    Case(
+        id=f"stop by {parameter}",
+        operator=operator,
+        given={parameter: "98", "wait_for_completion": False, "poll_interval": 7.0, "poll_tolerance": 11.0},
+        sends=[(f"GET {path}", None), (stop, None)],
+        then=[(f"GET {path}", None)],
+    )
+    for operator, parameter, path, stop in STOPS
+]
+
+LEAST = [
+    Case(
+        id="training",
+        operator=TrainingOperator,
+        given=LEAST_ON_A_CLUSTER,
+        sends=[
+            (
+                f"POST {TRAININGS}/trainings",
+                {**LEAST_SENT_TO_A_CLUSTER, "is_vip": False, "preempt_policy": 1, "vip_node_names": []},
+            )
+        ],
+    ),
+    Case(
+        id="quota task",
+        operator=QuotaTaskOperator,
+        given=LEAST_ON_A_CLUSTER,
+        sends=[(f"POST {QUOTA_TASKS}", {**LEAST_SENT_TO_A_CLUSTER, "priority": 1})],
+    ),
+    Case(
+        id="workflow run",
+        operator=WorkflowRunOperator,
+        given={"name": "a run", "pipeline": 14, "pipeline_version": "15"},
+        sends=[
+            (
+                f"POST {RUNS}",
+                {
+                    "name": "a run",
+                    "pipeline_id": 14,
+                    "pipeline_version_id": 15,
+                    "params": [],
+                    "description": Signed(),
+                },
+            )
+        ],
+    ),
+    Case(
+        id="search by sql",
+        operator=WarehouseSearchOperator,
+        given={"name": "a search", "sql": "select 1"},
+        sends=[
+            (f"POST {WAREHOUSE}/searches", {"type": 1, "name": "a search", "sql": "select 1", "description": Signed()})
+        ],
+    ),
+    Case(
+        id="version of what AIHub has",
+        operator=DatasetVersionOperator,
+        given={"dataset": "mnist", "upload_path": "/data/mnist.zip", "upload_type": "zip"},
+        sends=[
+            DATASET_BY_NAME,
+            (
+                CREATE_VERSION,
+                {"dataset_id": 62, "upload_path": "/data/mnist.zip", "upload_type": 1, "description": Signed()},
+            ),
+        ],
+    ),
+    Case(
+        id="version of what AIHub's own endpoint uploads",
+        operator=DatasetVersionOperator,
+        given={"dataset": "mnist", "local_path": "pictures"},
+        sends=[
+            DATASET_BY_NAME,
+            (f"POST {UPLOADS}", {"file": ("pictures.zip", PICTURES)}),
+            (
+                CREATE_VERSION,
+                {"dataset_id": 62, "upload_path": "s3://taken/there", "upload_type": 1, "description": Signed()},
+            ),
+        ],
+    ),
+    Case(
+        id="version of what the relay uploads",
+        operator=DatasetVersionOperator,
+        given={"dataset": "mnist", "local_path": "pictures/a.txt", "bucket": "b12"},
+        sends=[
+            DATASET_BY_NAME,
+            (
+                f"POST {RELAY}?bucket=b12&key=airflow%2Fadhoc_airflow%2Ftask%2F{TASK_MARK}%2Fa.txt",
+                {"file": ("a.txt", b"12345")},
+            ),
+            (
+                CREATE_VERSION,
+                {"dataset_id": 62, "upload_path": "s3://taken/there", "upload_type": 1, "description": Signed()},
+            ),
+        ],
+    ),
+    Case(
+        id="evaluation", operator=EvalImportOperator, given=EVALUATED, sends=[(f"POST {EVALUATION}", SENT_TO_EVALUATE)]
+    ),
+    Case(
+        id="dataset",
+        operator=CreateDatasetOperator,
+        given={"name": "mnist"},
+        sends=[(f"POST {DATASETS}/datasets", {"name": "mnist", "description": "", "tags": []})],
+    ),
+    Case(
+        id="upload",
+        operator=S3RelayUploadOperator,
+        given={"local_path": "pictures", "bucket": "b12", "key": "mine/"},
+        sends=[
+            (f"POST {RELAY}?bucket=b12&key=mine%2Fa.txt", {"file": ("a.txt", b"12345")}),
+            (f"POST {RELAY}?bucket=b12&key=mine%2Fb%2Fc.txt", {"file": ("c.txt", b"123")}),
+        ],
+    ),
+]
+LEAST += [
+    Case(
+        id=f"stop by {parameter}", operator=operator, given={parameter: 98}, sends=[(f"GET {path}", None), (stop, None)]
+    )
+    for operator, parameter, path, stop in STOPS
+]
+
+WAITING: dict[str, Any] = {
+    "deferrable": True,
+    "poll_interval": 7.0,
+    "poll_tolerance": 11.0,
+    "job_timeout": 13.0,
+    "cancel_on_kill": False,
+}
+"""What all jobs have, and the triggerer must be told."""
+KINDS = {
+    TrainingOperator: "training",
+    QuotaTaskOperator: "quota_task",
+    WorkflowRunOperator: "workflow_run",
+    WarehouseSearchOperator: "search",
+    DatasetVersionOperator: "dataset_version",
+}
+NOT_SENT = {"wait_for_completion", "durable", "on_ambiguous_submit"}
+"""What all jobs have, and only the worker knows."""
+
+
+@pytest.mark.parametrize("case", FULL, ids=str)
+def test_every_parameter_is_sent(case: Case, aihub: Recorder) -> None:
+    aihub.status = 2 if issubclass(case.operator, StopOperator) else 3
+    waits = issubclass(case.operator, JobOperator)
+    came = case.life(aihub_conn_id="aihub_other", **(WAITING if waits else {})).start()
+    assert aihub.sent == case.sends + case.then
+    # The relay takes a token of its own.
+    logged_in = [(f"POST {LOGIN}", {"username": "user of other", "password": "secret"})]
+    assert aihub.logins == (logged_in if case.operator is not S3RelayUploadOperator else [])
+    assert isinstance(came, JobTrigger) == (waits and case.operator is not EvalImportOperator)
+    if isinstance(came, JobTrigger):
+        _, told = came.serialize()
+        since = told["since"]
+        assert abs(time.time() - since) < 30
+        assert told == {
+            "aihub_conn_id": "aihub_other",
+            "kind": KINDS[case.operator],
+            "job_id": 99,
+            "since": since,
+            "poll_interval": 7.0,
+            "poll_tolerance": 11.0,
+            "deadline": since + 13.0,
+            "cancel_on_kill": False,
+            **({"stream_logs": True} if "stream_logs" in case.given else {}),
+        }
+
+
+@pytest.mark.parametrize("case", LEAST, ids=str)
+def test_what_is_not_given_is_sent_as_its_default(case: Case, aihub: Recorder) -> None:
+    aihub.status = 2 if issubclass(case.operator, StopOperator) else 3
+    case.life().try_once()
+    assert aihub.sent[: len(case.sends)] == case.sends
+    assert {line.partition(" ")[0] for line, _ in aihub.sent[len(case.sends) :]} <= {"GET"}
+    for login in aihub.logins:
+        assert login == (f"POST {LOGIN}", {"username": "user of default", "password": "secret"})
+
+
+FLAGS = [
+    pytest.param(least, name, id=f"{least.id}: {name}")
+    for least in LEAST
+    for full in FULL
+    if full.id == least.id and isinstance(full.body, dict)
+    for name, value in full.given.items()
+    if value is True and name in full.body
+]
+
+
+@pytest.mark.parametrize(("case", "flag"), FLAGS)
+def test_a_flag_is_sent_as_itself_and_as_no_other(case: Case, flag: str, aihub: Recorder) -> None:
+    """Flags are all true where every parameter is given, so there one may stand for another."""
+    case.life(**{flag: True}).try_once()
+    assert aihub.sent[len(case.sends) - 1][1] == {**case.body, flag: True}
+
+
+def parameters(kind: type[BaseOperator]) -> dict[str, inspect.Parameter]:
+    """What the provider's own classes take."""
+    own = [base for base in kind.__mro__ if base.__module__.startswith("airflow_provider_aihub.")]
+    return {
+        name: parameter
+        for base in own
+        if "__init__" in vars(base)
+        # Airflow wraps it.
+        for name, parameter in inspect.signature(inspect.unwrap(vars(base)["__init__"])).parameters.items()
+        if parameter.kind is parameter.KEYWORD_ONLY
+    }
+
+
+def concrete(package: Any, *bases: type) -> set[type]:
+    """All classes of a package that a DAG can use."""
+    modules = [importlib.import_module(f"{package.__name__}.{found.name}") for found in iter_modules(package.__path__)]
+    kinds = {kind for module in modules for kind in vars(module).values() if inspect.isclass(kind)}
+    return {kind for kind in kinds if issubclass(kind, bases) and not inspect.isabstract(kind) and kind not in bases}
+
+
+def test_every_parameter_of_every_operator_has_a_case() -> None:
+    cases = {kind: [case for case in FULL if case.operator is kind] for kind in (case.operator for case in FULL)}
+    assert set(cases) == concrete(operators, JobOperator, CallOperator)
+    for kind, full in cases.items():
+        given = {name for case in full for name in case.given} | {"aihub_conn_id"}
+        given |= {*WAITING, *NOT_SENT} if issubclass(kind, JobOperator) else set()
+        assert given == set(parameters(kind)), kind.__name__
+    assert {case.operator for case in LEAST} >= set(cases) - {WarehouseResultToObjectStorageOperator}
+
+
+@pytest.mark.parametrize("case", FULL, ids=str)
+def test_no_parameter_of_a_full_case_could_stand_for_another(case: Case) -> None:
+    taken = parameters(case.operator)
+    for name, value in case.given.items():
+        assert value != taken[name].default, name
+    told_apart = [str(value) for value in case.given.values() if not isinstance(value, bool)]
+    assert len(set(told_apart)) == len(told_apart)
+
+
+def test_the_result_of_a_search_is_fetched_and_saved(aihub: Recorder, files: Path) -> None:
+    path, result = "found.csv", {"id": 99, "output_path": "found.csv", "result_count": 1}
+    found = life(WarehouseSearchOperator, name="a search", sql="select 1", output_path=path).try_once()
+    assert aihub.sent[-1] == ("GET /files/99.csv", None)
+    assert {name: found[name] for name in result} == result
+    assert (files / path).read_bytes() == b"a,b\n1,2\n"
+
+
+def test_a_version_is_read_by_the_name_of_its_dataset(aihub: Recorder) -> None:
+    aihub.lacks = f"{DATASETS}/dataset-versions/99"
+    data = {"upload_path": "/data", "upload_type": "host"}
+    trigger = life(DatasetVersionOperator, dataset=62, dataset_name="mnist", deferrable=True, **data).start()
+    assert aihub.sent[-1] == (f"GET {DATASETS}/dataset-versions-detail?name=mnist%2FV1", None)
+    assert trigger.serialize()[1]["job_id"] == "mnist/V4"
+
+
+@pytest.mark.parametrize(
+    ("kind", "given", "wrong"),
+    [
+        *(
+            (kind, LEAST_ON_A_CLUSTER, name)
+            for kind in (TrainingOperator, QuotaTaskOperator)
+            for name in ("virtual_cluster", "project", "storages")
+        ),
+        *(
+            (WorkflowRunOperator, {"name": "a run", "pipeline": 14, "pipeline_version": 15}, name)
+            for name in ("pipeline", "pipeline_version", "project")
+        ),
+        (DatasetVersionOperator, {"upload_path": "/data", "upload_type": "host"}, "dataset"),
+    ],
+)
+@pytest.mark.parametrize("value", ["", "-3"])
+def test_what_is_neither_name_nor_id_is_not_sent(
+    kind: type[BaseOperator], given: dict[str, Any], wrong: str, value: str, aihub: Recorder
+) -> None:
+    names = {"virtual_cluster": "vc-b", "project": "vision"} if "virtual_cluster" in given else {}
+    with pytest.raises(AIHubParameterError, match=wrong):
+        life(kind, **{**given, **names, wrong: [value] if wrong == "storages" else value}).try_once()
+    assert aihub.sent == []
+
+
+@pytest.mark.parametrize("kind", [TrainingOperator, QuotaTaskOperator])
+@pytest.mark.parametrize("name", ["train.sh", "train.bash"])
+def test_a_command_that_is_called_like_a_file_is_sent_as_it_is(
+    kind: type[BaseOperator], name: str, aihub: Recorder, files: Path
+) -> None:
+    (files / name).write_text("echo what a file of that name says")
+    with DAG("dag", template_searchpath=str(files)):
+        operator: Any = kind(task_id="task", **{**LEAST_ON_A_CLUSTER, "command": name})
+    operator.resolve_template_files()
+    task = TaskLife(lambda: operator)
+    operator.render_template_fields(task.context)
+    task.try_once()
+    assert aihub.sent[0][1]["command"] == name
+
+
+SENSORS: list[tuple[type[JobSensor], str, Any, str, str]] = [
+    (TrainingSensor, "training_id", "98", "training", f"GET {TRAININGS}/trainings/98"),
+    (QuotaTaskSensor, "quota_task_id", "98", "quota_task", f"GET {QUOTA_TASKS}/98"),
+    (WarehouseSearchSensor, "search_id", "98", "search", f"GET {WAREHOUSE}/searches/98"),
+    (WorkflowRunSensor, "workflow_run_id", "98", "workflow_run", f"GET {RUNS}/98"),
+    (DatasetVersionSensor, "dataset_version", "98", "dataset_version", f"GET {DATASETS}/dataset-versions/98"),
+    (
+        DatasetVersionSensor,
+        "dataset_version",
+        "mnist/V3",
+        "dataset_version",
+        f"GET {DATASETS}/dataset-versions-detail?name=mnist%2FV3",
+    ),
+]
+each_sensor = pytest.mark.parametrize(("sensor", "parameter", "job", "kind", "asks"), SENSORS)
+HOW: dict[str, Any] = {
+    "aihub_conn_id": "aihub_other",
+    "deferrable": True,
+    "start_from_trigger": True,
+    "poll_tolerance": 11.0,
+}
+"""What all sensors have."""
+
+
+@each_sensor
+def test_a_sensor_asks_for_its_job(
+    sensor: type[JobSensor], parameter: str, job: str, kind: str, asks: str, aihub: Recorder
+) -> None:
+    life(sensor, **{parameter: job}).try_once()
+    assert aihub.sent == [(asks, None)]
+    assert aihub.logins == [(f"POST {LOGIN}", {"username": "user of default", "password": "secret"})]
+
+
+@each_sensor
+@pytest.mark.parametrize("everything", [True, False])
+def test_a_sensor_tells_the_triggerer_its_parameters(
+    sensor: type[JobSensor], parameter: str, job: str, kind: str, asks: str, everything: bool, aihub: Recorder
+) -> None:
+    aihub.status = 2
+    pace = {"poke_interval": 7, "timeout": 13, "exponential_backoff": True, "max_wait": timedelta(seconds=17)}
+    given = {parameter: job, **({**HOW, **pace} if everything else {"deferrable": True})}
+    assert {parameter, *HOW} == set(parameters(sensor))
+    task = life(sensor, **given)
+    _, told = task.start().serialize()
+    assert aihub.sent == [(asks, None)]
+    user = "other" if everything else "default"
+    assert aihub.logins == [(f"POST {LOGIN}", {"username": f"user of {user}", "password": "secret"})]
+    since = told.pop("since")
+    assert abs(time.time() - since) < 30
+    assert told.pop("deadline") == since + (13 if everything else 7 * 24 * 3600)
+    missing = {"may_be_missing": True} if sensor is DatasetVersionSensor else {}
+    fast = {"poll_interval": 7, "backoff": 2.0, "longest_interval": 17.0, "poll_tolerance": 11.0}
+    assert told == {
+        "aihub_conn_id": f"aihub_{user}",
+        "kind": kind,
+        parameter: job,
+        **(fast if everything else {"poll_interval": 60.0, "backoff": 1.0}),
+        **missing,
+        "owner": False,
+    }
+    from_the_beginning = task.make().start_trigger_args
+    if everything and from_the_beginning is not None:
+        assert from_the_beginning.trigger_kwargs == {**told, "poll_tolerance": 11.0}
+    assert everything or from_the_beginning is None
+
+
+def test_every_sensor_has_a_case() -> None:
+    assert {sensor for sensor, *_ in SENSORS} == concrete(sensors, JobSensor)
