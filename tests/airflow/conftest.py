@@ -49,17 +49,19 @@ def document_server(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Ite
 
 
 @pytest.fixture
-def aihub(platform_server: Emulator, monkeypatch: pytest.MonkeyPatch) -> Emulator:
+def aihub(platform_server: Emulator, monkeypatch: pytest.MonkeyPatch) -> Iterator[Emulator]:
     """An AIHub of the newer platform, behind the connection ``aihub_default``."""
     monkeypatch.setenv("AIRFLOW_CONN_AIHUB_DEFAULT", platform_server.connection_json())
-    return platform_server
+    yield platform_server
+    platform_server.faults.clear()
 
 
 @pytest.fixture
-def document(document_server: Emulator, monkeypatch: pytest.MonkeyPatch) -> Emulator:
+def document(document_server: Emulator, monkeypatch: pytest.MonkeyPatch) -> Iterator[Emulator]:
     """An AIHub that has the document's API only, behind the connection ``aihub_default``."""
     monkeypatch.setenv("AIRFLOW_CONN_AIHUB_DEFAULT", document_server.connection_json())
-    return document_server
+    yield document_server
+    document_server.faults.clear()
 
 
 @pytest.fixture

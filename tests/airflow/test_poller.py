@@ -99,6 +99,31 @@ def test_a_password_that_was_changed_is_used(
     assert isinstance(after, JobState)
 
 
+def test_a_changed_connection_does_not_break_off_what_is_under_way(
+    aihub: Emulator, training_id: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(poller, "RELOAD_PAUSE", 0.0)
+
+    async def all_looks() -> list[JobState | AIHubError]:
+        async with Poller.shared("aihub_default") as shared:
+            assert isinstance(await shared.look(TRAINING, training_id), JobState)
+            aihub.faults.add("delay", path="*/trainings/*", count=25, seconds=0.3)
+            slow = [asyncio.create_task(shared.look(TRAINING, training_id)) for _ in range(25)]
+            await asyncio.sleep(0.1)
+            changed = json.loads(aihub.connection_json())
+            changed["extra"]["timeout"] = 29
+            monkeypatch.setenv(CONNECTION, json.dumps(changed))
+            await shared._load(shared._client)
+            return await asyncio.gather(*slow)
+
+    try:
+        seen = asyncio.run(all_looks())
+    finally:
+        aihub.faults.clear()
+    assert len(seen) == 25
+    assert all(isinstance(one, JobState) for one in seen)
+
+
 def test_a_connection_that_airflow_does_not_give_is_a_failed_poll(training_id: int) -> None:
     async def look() -> JobState | AIHubError:
         async with Poller.shared("no_such_connection") as shared:
