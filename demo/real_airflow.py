@@ -116,10 +116,15 @@ class RealAirflow:
         answer.raise_for_status()
         self._http.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
 
-    def start_component(self, name: str) -> None:
-        """Start one of :data:`COMPONENTS`; its output goes to ``<name>.out`` in the home."""
-        command = [sys.executable, "-m", "airflow", name, *COMPONENTS[name]]
-        self.processes[name] = start(command, self.env, self.home / f"{name}.out")
+    def start_component(self, component: str, name: str | None = None) -> None:
+        """Start one of :data:`COMPONENTS`; its output goes to ``<name>.out`` in the home.
+
+        :param name: What it is called in :attr:`processes`. Default: as the component, of which there is one then.
+        """
+        name = name or component
+        command = [sys.executable, "-m", "airflow", component, *COMPONENTS[component]]
+        # Airflow's table of jobs has the user's name, which tells one triggerer from another.
+        self.processes[name] = start(command, {**self.env, "LOGNAME": name}, self.home / f"{name}.out")
 
     def healthy(self) -> bool:
         """Tell whether the API server answers and the other three have sent a heartbeat."""
@@ -154,10 +159,14 @@ class RealAirflow:
             raise AirflowError(f"{method} {path} was answered with HTTP {answer.status_code}: {answer.text[:500]}")
         return answer.json()
 
-    def trigger(self, dag_id: str, timeout: float = 90) -> str:
+    def trigger(
+        self, dag_id: str, timeout: float = 90, conf: Mapping[str, Any] | None = None, run_id: str | None = None
+    ) -> str:
         """Start a run of a DAG as soon as its file is parsed, and return the run's id.
 
         :param timeout: Seconds to wait for the DAG to appear.
+        :param conf: What the run is told. Default: nothing.
+        :param run_id: Id of the run. Default: one that Airflow makes.
         :raises AirflowError: if its file cannot be imported or it does not appear in time.
         """
         deadline = time.monotonic() + timeout
@@ -168,7 +177,10 @@ class RealAirflow:
             if time.monotonic() > deadline:
                 raise AirflowError(f"Airflow did not find a DAG {dag_id} within {timeout:.0f} s.")
             time.sleep(0.5)
-        return str(self.api("POST", f"/dags/{dag_id}/dagRuns", json={"logical_date": None})["dag_run_id"])
+        body: dict[str, Any] = {"logical_date": None, "conf": dict(conf or {})}
+        if run_id:
+            body["dag_run_id"] = run_id
+        return str(self.api("POST", f"/dags/{dag_id}/dagRuns", json=body)["dag_run_id"])
 
     def run_state(self, dag_id: str, run_id: str) -> str:
         """Return the state of a DAG run: ``queued``, ``running``, ``success`` or ``failed``."""

@@ -1,0 +1,156 @@
+"""The Airflow of these tests: several triggerers, a database to look into, and a hand on every process."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import psutil
+import psycopg2
+from postgres import Postgres
+
+from demo.processes import end
+from demo.real_airflow import RealAirflow
+
+T = TypeVar("T")
+
+DAGS = Path(__file__).parent / "dags"
+TRIGGERERS = ("triggerer", "triggerer-2")
+TRIGGERER_GONE = 6
+"""Seconds without a heartbeat after which a triggerer counts as gone."""
+WORKER_GONE = 15
+"""Seconds without a heartbeat after which a task counts as gone."""
+SETTINGS = {
+    "CORE__PARALLELISM": "16",
+    "CORE__MAX_ACTIVE_TASKS_PER_DAG": "64",
+    "CORE__MAX_ACTIVE_RUNS_PER_DAG": "64",
+    "DATABASE__SQL_ALCHEMY_POOL_SIZE": "10",
+    "SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.3",
+    "SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": str(WORKER_GONE),
+    "SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": "2",
+    "TRIGGERER__JOB_HEARTBEAT_SEC": "1",
+    "TRIGGERER__TRIGGERER_HEALTH_CHECK_THRESHOLD": str(TRIGGERER_GONE),
+    "DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "600",
+}
+"""What of Airflow's waits in minutes is not waited for here."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """A task instance as the database has it.
+
+    :param pid: The process of its code, or of the latest that it had.
+    :param triggerer: Id of the triggerer that runs its trigger.
+    """
+
+    task_id: str
+    map_index: int
+    state: str | None
+    try_number: int
+    pid: int | None
+    triggerer: int | None
+
+
+class Cluster(RealAirflow):
+    """A :class:`~demo.real_airflow.RealAirflow` on PostgreSQL with two triggerers."""
+
+    def __init__(self, home: Path, database: Postgres) -> None:
+        self.database = database
+        settings = {**SETTINGS, "DATABASE__SQL_ALCHEMY_CONN": database.url.replace("://", "+psycopg2://")}
+        super().__init__(home, DAGS, {f"AIRFLOW__{key}": value for key, value in settings.items()})
+
+    def start(self, timeout: float = 180) -> None:
+        """Start it all; the second triggerer comes up behind."""
+        super().start(timeout)
+        self.start_component("triggerer", TRIGGERERS[1])
+
+    # Looking
+
+    def rows(self, sql: str, *values: Any) -> list[tuple[Any, ...]]:
+        """Ask the metadata database."""
+        connection = psycopg2.connect(self.database.url)
+        try:
+            with connection, connection.cursor() as cursor:
+                cursor.execute(sql, values)
+                return cursor.fetchall()
+        finally:
+            connection.close()
+
+    def tasks(self, run_id: str) -> list[Task]:
+        """Return the task instances of a run."""
+        return [
+            Task(*row)
+            for row in self.rows(
+                "SELECT ti.task_id, ti.map_index, ti.state, ti.try_number, ti.pid, tr.triggerer_id"
+                " FROM task_instance ti LEFT JOIN trigger tr ON tr.id = ti.trigger_id"
+                " WHERE ti.run_id = %s ORDER BY 1, 2",
+                run_id,
+            )
+        ]
+
+    def triggerer_id(self, name: str) -> int | None:
+        """Return the id under which a triggerer of :attr:`processes` is known to the database."""
+        newest = self.rows("SELECT max(id) FROM job WHERE job_type = 'TriggererJob' AND unixname = %s", name)
+        return newest[0][0]
+
+    # Acting as a person does
+
+    def mark(self, dag_id: str, run_id: str, task_id: str, state: str) -> None:
+        """Mark a task as ``failed`` or ``success``."""
+        self.api("PATCH", f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}", json={"new_state": state})
+
+    def clear(self, dag_id: str, run_id: str, *task_ids: str) -> None:
+        """Clear tasks, whatever their state."""
+        body = {"dry_run": False, "dag_run_id": run_id, "task_ids": task_ids, "only_failed": False}
+        self.api("POST", f"/dags/{dag_id}/clearTaskInstances", json=body)
+
+    # Acting as fate does
+
+    def kill_task(self, task: Task, *, machine: bool = False) -> None:
+        """Kill the process of a task with SIGKILL.
+
+        :param machine: Kill the worker that watches over it as well, so that nobody is left to tell.
+        """
+        ours = psutil.Process(self.processes["scheduler"].pid).children(recursive=True)
+        process = next((process for process in ours if process.pid == task.pid), None)
+        assert process is not None, f"{task} has no process"
+        worker = process.parent()
+        if machine and worker:
+            worker.kill()
+        process.kill()
+
+    def kill(self, name: str) -> None:
+        """Kill a component and all that it started, as when its machine dies."""
+        process = self.processes.pop(name)
+        parent = psutil.Process(process.pid)
+        for member in [parent, *parent.children(recursive=True)]:
+            member.kill()
+        process.wait()
+
+    def end(self, name: str) -> None:
+        """Ask a component to end, and wait until it has."""
+        end([self.processes.pop(name)], timeout=30)
+
+    def freeze(self, name: str, *, thaw: bool = False) -> None:
+        """Stop a component in the middle of what it does, or let it go on."""
+        parent = psutil.Process(self.processes[name].pid)
+        for member in [parent, *parent.children(recursive=True)]:
+            os.kill(member.pid, signal.SIGCONT if thaw else signal.SIGSTOP)
+
+
+def until(found: Callable[[], T], what: str, timeout: float = 150, every: float = 0.3) -> T:
+    """Wait until something comes true, and return it.
+
+    :param what: Says what was waited for, if it does not.
+    :param timeout: Seconds; generous, for a machine that has other things to do.
+    """
+    deadline = time.monotonic() + timeout
+    while not (result := found()):
+        assert time.monotonic() < deadline, f"waited {timeout:.0f} s in vain until {what}"
+        time.sleep(every)
+    return result

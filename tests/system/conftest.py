@@ -1,0 +1,109 @@
+"""One Airflow for all tests of this folder that want it, and scenes that are played in it side by side.
+
+Airflow takes its time from one state of a task to the next. So the tests that take a ``scene`` all begin when the first
+of them does, each in a thread of its own, and each test tells what became of its scene.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cluster import Cluster
+from postgres import Postgres
+from scene import Scene
+
+from airflow_provider_aihub.emulator import auth
+
+SIDE_BY_SIDE = 8
+
+
+@pytest.fixture(scope="session")
+def secrets() -> Iterator[set[str]]:
+    """Every token that an emulator of these tests has issued, and what the tests add."""
+    issued: set[str] = set()
+    real = auth.Tokens.issue
+
+    def issue(tokens: auth.Tokens, user: auth.User) -> str:
+        token = real(tokens, user)
+        issued.add(token)
+        return token
+
+    patch = pytest.MonkeyPatch()
+    patch.setattr(auth.Tokens, "issue", issue)
+    yield issued
+    patch.undo()
+
+
+@pytest.fixture(scope="session")
+def airflow(tmp_path_factory: pytest.TempPathFactory, secrets: set[str]) -> Iterator[Cluster]:
+    with Postgres() as database, Cluster(tmp_path_factory.mktemp("cluster"), database) as airflow:
+        yield airflow
+
+
+@pytest.fixture(scope="session")
+def new_scene(
+    airflow: Cluster, secrets: set[str], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Callable[..., Scene]]:
+    """Set scenes; each is known by a name of its own."""
+    scenes = []
+
+    def make(name: str, **settings: Any) -> Scene:
+        name = re.sub(r"\W+", "_", name).strip("_")
+        scene = Scene(airflow, secrets, name, tmp_path_factory.mktemp("aihub"), **settings)
+        scenes.append(scene)
+        return scene
+
+    yield make
+    for scene in scenes:
+        scene.aihub.stop()
+
+
+@pytest.fixture(scope="session")
+def stage(request: pytest.FixtureRequest, new_scene: Callable[..., Scene]) -> Iterator[dict[str, Future[None]]]:
+    """The tests that take a scene, under way."""
+    with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
+        yield {item.nodeid: pool.submit(_play, item, new_scene) for item in request.session.items if _has_scene(item)}
+
+
+@pytest.fixture
+def scene(stage: dict[str, Future[None]]) -> None:
+    """An AIHub with a connection of its own. The mark ``aihub`` gives settings of the emulator."""
+
+
+@pytest.fixture(scope="session")
+def alone(request: pytest.FixtureRequest) -> None:
+    """For a test that is not to disturb any scene, or wants them all played: waits for their ends."""
+    if any(_has_scene(item) for item in request.session.items):
+        wait(request.getfixturevalue("stage").values())
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    # What is looked for secrets is what all the others have left.
+    items.sort(key=lambda item: item.path == Path(__file__).parent / "test_secrets.py")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "aihub(**settings): settings of the emulator of a scene")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
+    if not _has_scene(pyfuncitem):
+        return None
+    pyfuncitem.funcargs["stage"][pyfuncitem.nodeid].result()
+    return True
+
+
+def _has_scene(item: pytest.Item) -> bool:
+    return "scene" in getattr(item, "fixturenames", ()) and Path(__file__).parent == item.path.parent
+
+
+def _play(item: Any, new_scene: Callable[..., Scene]) -> None:
+    mark = item.get_closest_marker("aihub")
+    given = dict(item.callspec.params) if hasattr(item, "callspec") else {}
+    item.obj(new_scene(item.name.removeprefix("test_"), **(mark.kwargs if mark else {})), **given)

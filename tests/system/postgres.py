@@ -1,0 +1,112 @@
+"""A PostgreSQL of the tests' own, for an Airflow of which several parts write at once."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from demo.real_airflow import free_port
+
+UNPRIVILEGED = ("postgres", "nobody")
+"""Users under whom it runs where the tests run as root, whom PostgreSQL refuses."""
+
+
+class Postgres:
+    """A server on 127.0.0.1 that trusts everybody there and forgets everything at its end."""
+
+    def __init__(self) -> None:
+        self._programs = programs()
+        self._home = Path(tempfile.mkdtemp(prefix="aihub-postgres-"))
+        self._user = next(filter(_known, UNPRIVILEGED)) if os.geteuid() == 0 else None
+        self._server: subprocess.Popen[bytes] | None = None
+        self.port = free_port()
+
+    def __enter__(self) -> Self:
+        try:
+            self.start()
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        self.stop()
+
+    @property
+    def url(self) -> str:
+        """Its database."""
+        return f"postgresql://airflow@127.0.0.1:{self.port}/postgres"
+
+    def start(self) -> None:
+        """Make a database and start the server; on return it answers."""
+        if self._user:
+            shutil.chown(self._home, self._user)
+        self._run("initdb", "-D", self._data, "-U", "airflow", "-A", "trust", "-E", "UTF8", "--no-sync")
+        # What is written need not survive a power cut.
+        quick = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "max_connections": "300"}
+        settings = {**quick, "listen_addresses": "127.0.0.1", "unix_socket_directories": "", "port": str(self.port)}
+        options = " ".join(f"-c {name}={value or chr(39) * 2}" for name, value in settings.items())
+        self._run("pg_ctl", "-D", self._data, "-l", str(self._home / "log"), "-w", "-o", options, "start")
+
+    def stop(self) -> None:
+        """End the server and remove what it kept."""
+        if Path(self._data, "postmaster.pid").exists():
+            self._run("pg_ctl", "-D", self._data, "-m", "immediate", "-w", "stop")
+        shutil.rmtree(self._home)
+
+    def dump(self) -> str:
+        """Return all that is in the database, as SQL."""
+        return self._run("pg_dump", "--dbname", self.url, "--inserts")
+
+    @property
+    def _data(self) -> str:
+        return str(self._home / "data")
+
+    def _run(self, program: str, *arguments: str) -> str:
+        # Not under a pipe: the server would keep it open.
+        with tempfile.TemporaryFile() as output:
+            done = subprocess.run(
+                [self._programs / program, *arguments],
+                cwd="/",
+                user=self._user,
+                group=pwd.getpwnam(self._user).pw_gid if self._user else None,
+                extra_groups=[] if self._user else None,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                check=False,
+            )
+            output.seek(0)
+            said = output.read().decode(errors="replace")
+        if done.returncode:
+            raise RuntimeError(f"{program} of PostgreSQL failed:\n{said[-3000:]}")
+        return said
+
+
+def programs() -> Path:
+    """Return the folder of PostgreSQL's newest programs, as Debian installs them or as ``PATH`` has them.
+
+    :raises RuntimeError: There is none.
+    """
+    folders = Path("/usr/lib/postgresql").glob("*/bin")
+    installed = sorted((folder for folder in folders if (folder / "initdb").exists()), key=lambda f: int(f.parent.name))
+    if installed:
+        return installed[-1]
+    found = shutil.which("initdb")
+    if found is None:
+        raise RuntimeError("These tests need the server programs of PostgreSQL, on Debian the package 'postgresql'.")
+    return Path(found).resolve().parent
+
+
+def _known(user: str) -> bool:
+    try:
+        pwd.getpwnam(user)
+    except KeyError:
+        return False
+    return True

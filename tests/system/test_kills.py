@@ -1,0 +1,177 @@
+"""Never twice, never orphaned: workers die, answers get lost, people and clocks end tasks, in a real Airflow."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from cluster import until
+from scene import BOTH, STOPPED, SUCCEEDED, TRAININGS, Scene
+
+LONG = "sleep 120"
+both = pytest.mark.parametrize("task_id", BOTH)
+
+
+def test_a_worker_killed_before_its_create_call_is_answered(scene: Scene) -> None:
+    """The job comes into being after its task's process has died, so the next try may look too early."""
+    held = scene.aihub.faults.add("delay", method="POST", path=TRAININGS, seconds=4, count=2)
+    scene.play("plain")
+    until(lambda: held.struck == 2, "both create calls are sent")
+    for task_id in BOTH:
+        scene.airflow.kill_task(scene.task(task_id))
+    assert scene.end() == dict.fromkeys(BOTH, "success")
+    for task_id in BOTH:
+        assert scene.statuses(task_id) == [SUCCEEDED]
+        assert scene.task(task_id).try_number == 2
+
+
+def test_a_worker_killed_while_it_waits(scene: Scene) -> None:
+    scene.play("plain", "sleep 12; exit 0")
+    scene.airflow.kill_task(scene.running("in_place"))
+    assert scene.end()["in_place"] == "success"
+    assert scene.statuses("in_place") == [SUCCEEDED]
+    assert scene.task("in_place").try_number == 2
+
+
+def test_a_worker_machine_that_dies_while_it_waits(scene: Scene) -> None:
+    """Nobody is left to tell Airflow, which notices by the missing heartbeat; by then the job may be done."""
+    scene.play("plain", "sleep 12; exit 0")
+    scene.airflow.kill_task(scene.running("in_place"), machine=True)
+    assert scene.end()["in_place"] == "success"
+    assert scene.statuses("in_place") == [SUCCEEDED]
+    assert scene.task("in_place").try_number == 2
+
+
+def test_a_worker_killed_while_it_resumes(scene: Scene) -> None:
+    scene.play("plain", "sleep 3")
+    scene.running("deferred")
+    reads = scene.aihub.faults.add("delay", method="GET", path=f"{TRAININGS}/*", seconds=2)
+    by_trigger = 0
+
+    def resumes() -> bool:
+        nonlocal by_trigger
+        struck = reads.struck
+        if scene.task("deferred").state == "running":
+            return True
+        by_trigger = struck
+        return False
+
+    until(resumes, "the task resumes", every=0.1)
+    until(lambda: reads.struck > by_trigger, "the resumed task asks how its job ended", every=0.05)
+    scene.airflow.kill_task(scene.task("deferred"))
+    scene.aihub.faults.clear()
+    assert scene.end()["deferred"] == "success"
+    assert scene.statuses("deferred") == [SUCCEEDED]
+    assert scene.task("deferred").try_number == 2
+
+
+def test_a_lost_answer(scene: Scene) -> None:
+    scene.aihub.faults.add("lost", method="POST", path=TRAININGS, count=2)
+    scene.play("plain")
+    assert scene.end() == dict.fromkeys(BOTH, "success")
+    for task_id in BOTH:
+        assert scene.statuses(task_id) == [SUCCEEDED]
+        assert scene.task(task_id).try_number == 1
+
+
+@pytest.mark.aihub(api="document")
+def test_a_lost_answer_where_jobs_cannot_be_listed(scene: Scene) -> None:
+    scene.aihub.faults.add("lost", method="POST", path=TRAININGS, count=2)
+    scene.play("plain")
+    assert scene.end() == dict.fromkeys(BOTH, "failed")
+    for task_id in BOTH:
+        scene.becomes(task_id, SUCCEEDED)
+        assert scene.task(task_id).try_number == 1
+        assert "look there whether the training" in scene.log(task_id).tail()
+
+
+@pytest.mark.aihub(api="document")
+def test_a_lost_answer_where_another_job_was_asked_for(scene: Scene) -> None:
+    scene.aihub.faults.add("lost", method="POST", path=TRAININGS, count=2)
+    scene.play("resubmits")
+    assert scene.end() == dict.fromkeys(BOTH, "success")
+    for task_id in BOTH:
+        scene.becomes(task_id, SUCCEEDED, SUCCEEDED)
+
+
+@pytest.mark.aihub(api="document")
+def test_a_worker_killed_while_it_waits_where_jobs_cannot_be_listed(scene: Scene) -> None:
+    scene.play("plain", "sleep 12; exit 0")
+    scene.airflow.kill_task(scene.running("in_place"))
+    assert scene.end()["in_place"] == "success"
+    assert scene.statuses("in_place") == [SUCCEEDED]
+
+
+@pytest.mark.parametrize("state", ["failed", "success"])
+def test_marking_a_task_stops_its_job(scene: Scene, state: str) -> None:
+    scene.play("plain", LONG)
+    for task_id in BOTH:
+        scene.running(task_id)
+        scene.airflow.mark(scene.dag_id, scene.run_id, task_id, state)
+    for task_id in BOTH:
+        scene.stopped(task_id)
+    assert scene.end() == dict.fromkeys(BOTH, state)
+    assert scene.statuses("deferred") == scene.statuses("in_place") == [STOPPED]
+
+
+def test_marking_a_task_leaves_its_job_alone_if_that_was_asked_for(scene: Scene) -> None:
+    scene.play("left_alone", "sleep 25")
+    for task_id in BOTH:
+        scene.running(task_id)
+        scene.airflow.mark(scene.dag_id, scene.run_id, task_id, "failed")
+    until(lambda: {*scene.statuses("deferred"), *scene.statuses("in_place")} == {SUCCEEDED}, "both jobs are done")
+    assert len(scene.rows("training")) == 2
+
+
+@both
+def test_clearing_a_task_stops_its_job_and_creates_one_new(scene: Scene, task_id: str) -> None:
+    scene.play("plain", LONG)
+    for each in BOTH:
+        scene.running(each)
+    first = scene.running(task_id)
+    began = time.monotonic()
+    scene.airflow.clear(scene.dag_id, scene.run_id, task_id)
+    until(lambda: scene.statuses(task_id)[:1] == [STOPPED], f"the job of {task_id} is stopped", every=0.1)
+    assert time.monotonic() - began < 30
+    until(lambda: len(scene.statuses(task_id)) == 2, "there is a new job")
+    assert scene.running(task_id).try_number > first.try_number
+    for each in BOTH:
+        scene.airflow.mark(scene.dag_id, scene.run_id, each, "failed")
+    for each in BOTH:
+        scene.stopped(each)
+    assert scene.statuses(task_id) == [STOPPED, STOPPED]
+    assert len(scene.rows("training")) == 3
+
+
+def test_clearing_finished_tasks_runs_them_anew(scene: Scene) -> None:
+    scene.play("plain")
+    assert scene.end() == dict.fromkeys(BOTH, "success")
+    scene.airflow.clear(scene.dag_id, scene.run_id, *BOTH)
+    for task_id in BOTH:
+        scene.reaches(task_id, "success", beyond_try=1)
+        assert scene.statuses(task_id) == [SUCCEEDED, SUCCEEDED]
+
+
+@pytest.mark.parametrize("limit", ["job_timeout", "execution_timeout", "run_timeout"])
+def test_a_time_limit_stops_the_job(scene: Scene, limit: str) -> None:
+    scene.play(limit, LONG)
+    ended = scene.end()
+    for task_id in BOTH:
+        scene.stopped(task_id)
+        assert scene.statuses(task_id) == [STOPPED]
+    assert ended == dict.fromkeys(BOTH, "skipped" if limit == "run_timeout" else "failed")
+    if limit == "job_timeout":
+        for task_id in BOTH:
+            assert "AIHubJobTimeout" in scene.log(task_id).tail()
+
+
+def test_mapped_tasks_have_a_job_each(scene: Scene) -> None:
+    held = scene.aihub.faults.add("delay", method="POST", path=TRAININGS, seconds=4, count=6)
+    scene.play("mapped")
+    until(lambda: held.struck == 6, "all create calls are sent")
+    for task in scene.airflow.tasks(scene.run_id):
+        if task.map_index != 1:
+            scene.airflow.kill_task(task)
+    assert set(scene.end().values()) == {"success"}
+    names = [f"{task_id}-{number}" for task_id in BOTH for number in range(3)]
+    assert [scene.statuses(name) for name in names] == [[SUCCEEDED]] * len(names)
