@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import psutil
-import psycopg2
 from postgres import Postgres
 
 from demo.processes import end
@@ -73,13 +72,7 @@ class Cluster(RealAirflow):
 
     def rows(self, sql: str, *values: Any) -> list[tuple[Any, ...]]:
         """Ask the metadata database."""
-        connection = psycopg2.connect(self.database.url)
-        try:
-            with connection, connection.cursor() as cursor:
-                cursor.execute(sql, values)
-                return cursor.fetchall()
-        finally:
-            connection.close()
+        return self.database.rows(sql, *values)
 
     def tasks(self, run_id: str) -> list[Task]:
         """Return the task instances of a run."""

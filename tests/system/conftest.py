@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,8 @@ from scene import Scene
 from airflow_provider_aihub.emulator import auth
 
 SIDE_BY_SIDE = 8
+AIRFLOW = version("apache-airflow")
+collect_ignore_glob = ["test_*.py"] if AIRFLOW.startswith("2.") else []
 
 
 @pytest.fixture(scope="session")
@@ -85,6 +88,11 @@ def alone(request: pytest.FixtureRequest) -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     # What is looked for secrets is what all the others have left.
     items.sort(key=lambda item: item.path == Path(__file__).parent / "test_secrets.py")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    if collect_ignore_glob:
+        terminalreporter.write_line(f"tests/system was left out: it runs the programs of Airflow 3, this is {AIRFLOW}.")
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -7,11 +7,17 @@ import pwd
 import shutil
 import subprocess
 import tempfile
+from importlib.util import find_spec
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from demo.real_airflow import free_port
+
+try:
+    import psycopg2
+except ImportError:
+    psycopg2 = None
 
 UNPRIVILEGED = ("postgres", "nobody")
 """Users under whom it runs where the tests run as root, whom PostgreSQL refuses."""
@@ -21,6 +27,8 @@ class Postgres:
     """A server on 127.0.0.1 that trusts everybody there and forgets everything at its end."""
 
     def __init__(self) -> None:
+        if psycopg2 is None or find_spec("asyncpg") is None:
+            raise RuntimeError("These tests need PostgreSQL's drivers as Airflow uses them: psycopg2 and asyncpg.")
         self._programs = programs()
         self._home = Path(tempfile.mkdtemp(prefix="aihub-postgres-"))
         self._user = next(filter(_known, UNPRIVILEGED)) if os.geteuid() == 0 else None
@@ -59,6 +67,16 @@ class Postgres:
         if Path(self._data, "postmaster.pid").exists():
             self._run("pg_ctl", "-D", self._data, "-m", "immediate", "-w", "stop")
         shutil.rmtree(self._home)
+
+    def rows(self, sql: str, *values: Any) -> list[tuple[Any, ...]]:
+        """Return what a query finds."""
+        connection = psycopg2.connect(self.url)
+        try:
+            with connection, connection.cursor() as cursor:
+                cursor.execute(sql, values)
+                return cursor.fetchall()
+        finally:
+            connection.close()
 
     def dump(self) -> str:
         """Return all that is in the database, as SQL."""

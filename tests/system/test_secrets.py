@@ -28,7 +28,7 @@ def test_no_secret_is_in_the_arguments_of_a_trigger(scene: Scene) -> None:
     scene.play("deferred", "sleep 20")
     until(lambda: all(task.state == "deferred" for task in scene.airflow.tasks(scene.run_id)), "all are deferred")
     found = scene.airflow.rows(
-        "SELECT encrypted_kwargs FROM trigger JOIN task_instance ti ON ti.trigger_id = trigger.id WHERE ti.run_id = %s",
+        "SELECT kwargs FROM trigger JOIN task_instance ti ON ti.trigger_id = trigger.id WHERE ti.run_id = %s",
         scene.run_id,
     )
     key = Fernet(scene.airflow.env["AIRFLOW__CORE__FERNET_KEY"])
