@@ -13,7 +13,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format constraints clean venv
+.PHONY: help demo test soak lint format constraints clean venv
 
 help: ## Show this list
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 22
@@ -25,6 +25,11 @@ demo: $(READY) ## Run the flagship DAG in a real Airflow against an emulated AIH
 test: $(READY) ## Run all tests; ARGS="-k training" passes arguments to pytest
 	@home=$$(mktemp -d) && trap 'rm -rf "$$home"' EXIT && \
 	AIRFLOW_HOME="$$home" PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest $(ARGS)
+
+soak: export SOAK_SECONDS ?= 900
+soak: $(READY) ## Keep jobs under way while workers and triggerers die, for SOAK_SECONDS=900; SOAK_SEED=n repeats the dice
+	@home=$$(mktemp -d) && trap 'rm -rf "$$home"' EXIT && \
+	AIRFLOW_HOME="$$home" PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest tests/system/test_soak.py $(ARGS)
 
 lint: $(READY) ## Check style, format and types
 	@$(BIN)/ruff check .

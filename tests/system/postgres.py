@@ -32,7 +32,6 @@ class Postgres:
         self._programs = programs()
         self._home = Path(tempfile.mkdtemp(prefix="aihub-postgres-"))
         self._user = next(filter(_known, UNPRIVILEGED)) if os.geteuid() == 0 else None
-        self._server: subprocess.Popen[bytes] | None = None
         self.port = free_port()
 
     def __enter__(self) -> Self:

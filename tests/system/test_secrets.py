@@ -31,8 +31,9 @@ def test_no_secret_is_in_the_arguments_of_a_trigger(scene: Scene) -> None:
         "SELECT kwargs FROM trigger JOIN task_instance ti ON ti.trigger_id = trigger.id WHERE ti.run_id = %s",
         scene.run_id,
     )
+    # Airflow may encrypt them, which would hide a secret from those who look through the database.
     key = Fernet(scene.airflow.env["AIRFLOW__CORE__FERNET_KEY"])
-    arguments = [key.decrypt(bytes(kwargs, "ascii")).decode() for (kwargs,) in found]
+    arguments = [text if text.startswith("{") else key.decrypt(text.encode()).decode() for (text,) in found]
     assert arguments
     assert all(scene.conn_id in text for text in arguments)
     assert found_in("\n".join(arguments), scene.secrets) == []

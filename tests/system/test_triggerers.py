@@ -17,7 +17,7 @@ FIRST, SECOND = TRIGGERERS
 def waiting(request: pytest.FixtureRequest, airflow: Cluster, new_scene: Callable[..., Scene]) -> Scene:
     """Jobs that both triggerers wait for."""
     scene = new_scene(request.node.name.removeprefix("test_"))
-    scene.play("deferred", "sleep 30; exit 0")
+    scene.play("deferred", "sleep 20; exit 0")
 
     until(lambda: len(logs(scene, "*")) == 4, "all tasks are with a triggerer")
     return scene

@@ -1,0 +1,197 @@
+"""Hundreds of jobs of all kinds while workers and triggerers die and AIHub misbehaves, at random.
+
+``SOAK_SECONDS`` says for how long, ``SOAK_SEED`` takes the dice of an earlier run.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import time
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import psutil
+import pytest
+from cluster import TRIGGERERS, Cluster, Task, until
+from scene import ENDED, Scene
+
+from airflow_provider_aihub.api.jobs import KINDS, Phase
+from airflow_provider_aihub.client.config import Config
+from airflow_provider_aihub.client.sync import AIHubClient
+from airflow_provider_aihub.operators.record import Marker
+
+SECONDS = float(os.environ.get("SOAK_SECONDS", "75"))
+SEED = int(os.environ.get("SOAK_SEED") or random.SystemRandom().randrange(10**6))
+AT_WORK = 16
+"""Tasks that are to be under way at a time."""
+DATA = Path(__file__).parent / "data"
+TABLES = {"training": "training", "search": "search", "dataset_version": "dataset_version", "run": "workflow_run"}
+"""Kinds of job by the emulator's tables. Behind every quota task is a training."""
+READING: list[dict[str, Any]] = [
+    {"kind": "status", "status": 503},
+    {"kind": "status", "status": 429, "retry_after": 1},
+    {"kind": "reset"},
+    {"kind": "hang"},
+    {"kind": "garbage"},
+    {"kind": "truncate"},
+    {"kind": "delay", "seconds": 3},
+]
+CREATING: list[dict[str, Any]] = [
+    {"kind": "lost"},
+    {"kind": "status", "status": 502},
+    {"kind": "reset"},
+    {"kind": "truncate"},
+    {"kind": "delay", "seconds": 3},
+]
+TOKENS: list[dict[str, Any]] = [
+    # A login carries no token.
+    {"kind": "revoke", "method": "GET", "count": 1},
+    {"kind": "expired_token", "method": "GET", "count": 1},
+]
+
+
+class Soak:
+    """The jobs, and the misfortunes that befall them."""
+
+    def __init__(self, airflow: Cluster, scene: Scene) -> None:
+        self.airflow = airflow
+        self.scene = scene
+        self.dice = random.Random(SEED)
+        self.runs: list[str] = []
+        self.happened: Counter[str] = Counter()
+        self.away: list[tuple[float, Callable[[], None]]] = []
+        self.faults: list[Any] = []
+
+    def go_on(self, seconds: float) -> None:
+        """Keep jobs under way and let things happen to them."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            self.come_back(time.monotonic())
+            tasks = self.tasks()
+            if sum(task.state not in ENDED for task in tasks) < AT_WORK:
+                self.start_run()
+            for chance, misfortune in ((0.2, self.kill_a_worker), (0.04, self.hit_a_triggerer), (0.25, self.misbehave)):
+                if self.dice.random() < chance:
+                    misfortune(tasks)
+            time.sleep(1)
+        self.come_back(float("inf"))
+        self.scene.aihub.faults.clear()
+
+    def start_run(self) -> None:
+        run_id = f"{self.scene.conn_id}_{len(self.runs)}"
+        conf = {"conn": self.scene.conn_id, "data": str(DATA)}
+        self.runs.append(self.airflow.trigger("soak", conf=conf, run_id=run_id))
+
+    def tasks(self) -> list[Task]:
+        return [task for run_id in self.runs for task in self.airflow.tasks(run_id)]
+
+    def kill_a_worker(self, tasks: list[Task]) -> None:
+        at_work = [task for task in tasks if task.state == "running" and task.pid and psutil.pid_exists(task.pid)]
+        if not at_work:
+            return
+        machine = self.dice.random() < 0.2
+        try:
+            self.airflow.kill_task(self.dice.choice(at_work), machine=machine)
+        except (AssertionError, psutil.NoSuchProcess):
+            # It was done in the meantime.
+            return
+        self.happened["workers killed, with their machine" if machine else "workers killed"] += 1
+
+    def hit_a_triggerer(self, tasks: list[Task]) -> None:
+        if self.away:
+            return
+        name, back = self.dice.choice(TRIGGERERS), time.monotonic() + self.dice.uniform(1, 15)
+        what = self.dice.choice(("killed", "restarted", "frozen"))
+        if what == "frozen":
+            self.airflow.freeze(name)
+            self.away.append((back, lambda: self.airflow.freeze(name, thaw=True)))
+        else:
+            (self.airflow.kill if what == "killed" else self.airflow.end)(name)
+            self.away.append((back, lambda: self.airflow.start_component("triggerer", name)))
+        self.happened[f"triggerers {what}"] += 1
+
+    def misbehave(self, tasks: list[Task]) -> None:
+        what = self.dice.choice(("reading", "reading", "creating", "tokens"))
+        faults = self.scene.aihub.faults
+        # Never two refused tokens for one request: that is a login that is no good.
+        if what == "tokens" and not any(fault.kind in ("revoke", "expired_token") for fault in faults):
+            self.faults.append(faults.add(**self.dice.choice(TOKENS)))
+        elif what == "reading":
+            kind = self.dice.choice(READING)
+            self.faults.append(faults.add(**kind, method="GET", probability=0.5, count=self.dice.randint(1, 20)))
+        elif what == "creating":
+            for path in ("*/trainings", "*/tasks", "*/searches", "*/dataset-versions", "*/runs"):
+                self.faults.append(faults.add(**self.dice.choice(CREATING), method="POST", path=path, count=1))
+        for fault in list(faults):
+            if fault.struck == fault.count:
+                faults.remove(fault.id)
+
+    def come_back(self, now: float) -> None:
+        for away in [away for away in self.away if away[0] <= now]:
+            self.away.remove(away)
+            away[1]()
+
+    def verdict(self) -> dict[str, list[str]]:
+        """Compare what every task says with what AIHub has."""
+        phases: dict[str, list[Phase]] = {}
+        for table, kind in TABLES.items():
+            for row in self.scene.rows(table):
+                marker = Marker.parse(row["description"])
+                assert marker is not None
+                phases.setdefault(marker.task, []).append(KINDS[kind].statuses[row["status"]])
+        found: dict[str, list[str]] = {"duplicates": [], "orphans": [], "wrong results": []}
+        for run_id in self.runs:
+            for task in self.airflow.tasks(run_id):
+                ti = SimpleNamespace(dag_id="soak", run_id=run_id, task_id=task.task_id, map_index=task.map_index)
+                jobs = phases.pop(Marker.of({"ti": ti}).task, [])  # type: ignore[typeddict-item]
+                said = f"{run_id} {task.task_id}[{task.map_index}] {task.state} after {task.try_number} tries: {jobs}"
+                if any(not phase.terminal for phase in jobs):
+                    found["orphans"].append(said)
+                # A task whose worker dies before it could say that its job has failed tries again.
+                if any(phase is not Phase.FAILED for phase in jobs[:-1]):
+                    found["duplicates"].append(said)
+                wanted = {"success": Phase.SUCCEEDED, "failed": Phase.FAILED}.get(str(task.state))
+                if jobs[-1:] != [wanted]:
+                    found["wrong results"].append(said)
+        found["orphans"] += [f"nobody's: {jobs}" for jobs in phases.values()]
+        return found
+
+
+@pytest.mark.usefixtures("alone")
+def test_nothing_is_doubled_or_lost_or_wrong(
+    airflow: Cluster, new_scene: Callable[..., Scene], capsys: pytest.CaptureFixture[str]
+) -> None:
+    scene = new_scene(f"soak_{SEED}", data=DATA)
+    with AIHubClient(client_config(scene)) as client:
+        from airflow_provider_aihub.api.dataset_management import DatasetSpec
+
+        client.create_dataset(DatasetSpec(name="soak"))
+    soak = Soak(airflow, scene)
+    soak.go_on(SECONDS)
+    until(lambda: all(task.state in ENDED for task in soak.tasks()), "all tasks have ended", timeout=600, every=2)
+    found = soak.verdict()
+    tasks = soak.tasks()
+    table = {
+        "seed": SEED,
+        "seconds of misfortune": round(SECONDS),
+        "tasks": len(tasks),
+        **{f"tasks that ended as {state}": n for state, n in Counter(str(task.state) for task in tasks).items()},
+        "jobs on AIHub": sum(len(scene.rows(table)) for table in TABLES),
+        **dict(sorted(soak.happened.items())),
+        "requests that AIHub spoiled": sum(fault.struck for fault in soak.faults),
+        **{what: len(cases) for what, cases in found.items()},
+    }
+    with capsys.disabled():
+        print("\n" + "\n".join(f"{name:>36} | {value}" for name, value in table.items()))
+    assert not any(found.values()), f"seed {SEED}: {found}"
+    assert set(Counter(task.state for task in tasks)) == {"success", "failed"}
+
+
+def client_config(scene: Scene) -> Config:
+    known = scene.connection()
+    known = {name: known.get(name) for name in ("host", "login", "password")}
+    return Config.from_connection(**known, extra={}, environ={})
