@@ -482,7 +482,7 @@ FULL = [
                     "description": Signed("why "),
                     "parent_version_id": 5,
                 },
-            ),
+            )
         ],
         then=[(f"GET {DATASETS}/dataset-versions/99", None)],
     ),
@@ -602,13 +602,7 @@ LEAST = [
         sends=[
             (
                 f"POST {RUNS}",
-                {
-                    "name": "a run",
-                    "pipeline_id": 14,
-                    "pipeline_version_id": 15,
-                    "params": [],
-                    "description": Signed(),
-                },
+                {"name": "a run", "pipeline_id": 14, "pipeline_version_id": 15, "params": [], "description": Signed()},
             )
         ],
     ),
@@ -736,7 +730,9 @@ def test_every_parameter_is_sent(case: Case, aihub: Recorder) -> None:
 @pytest.mark.parametrize("case", LEAST, ids=str)
 def test_what_is_not_given_is_sent_as_its_default(case: Case, aihub: Recorder) -> None:
     aihub.status = 2 if issubclass(case.operator, StopOperator) else 3
-    case.life().try_once()
+    task = case.life()
+    task.try_once()
+    assert task.deferrals == 0
     assert aihub.sent[: len(case.sends)] == case.sends
     assert {line.partition(" ")[0] for line, _ in aihub.sent[len(case.sends) :]} <= {"GET"}
     for login in aihub.logins:
@@ -840,6 +836,20 @@ def test_what_is_neither_name_nor_id_is_not_sent(
     assert aihub.sent == []
 
 
+@pytest.mark.parametrize(
+    ("given", "sent"), [("scratch", [42]), (43, [43]), ("43", [43]), ((), []), (["43", 44], [43, 44])]
+)
+def test_storages_may_be_one_or_many(given: Any, sent: list[int], aihub: Recorder) -> None:
+    life(TrainingOperator, **LEAST_ON_A_CLUSTER, storages=given, wait_for_completion=False).try_once()
+    assert aihub.sent[-1][1]["storage_ids"] == sent
+
+
+def test_storages_are_no_dict(aihub: Recorder) -> None:
+    with pytest.raises(AIHubParameterError, match="storages"):
+        life(TrainingOperator, **LEAST_ON_A_CLUSTER, storages={"scratch": "/data"}).try_once()
+    assert aihub.sent == []
+
+
 @pytest.mark.parametrize("kind", [TrainingOperator, QuotaTaskOperator])
 @pytest.mark.parametrize("name", ["train.sh", "train.bash"])
 def test_a_command_that_is_called_like_a_file_is_sent_as_it_is(
@@ -869,7 +879,11 @@ SENSORS: list[tuple[type[JobSensor], str, Any, str, str]] = [
         f"GET {DATASETS}/dataset-versions-detail?name=mnist%2FV3",
     ),
 ]
-each_sensor = pytest.mark.parametrize(("sensor", "parameter", "job", "kind", "asks"), SENSORS)
+each_sensor = pytest.mark.parametrize(
+    ("sensor", "parameter", "job", "kind", "asks"),
+    SENSORS,
+    ids=[f"{parameter} {job}" for _, parameter, job, *_ in SENSORS],
+)
 HOW: dict[str, Any] = {
     "aihub_conn_id": "aihub_other",
     "deferrable": True,
@@ -889,7 +903,7 @@ def test_a_sensor_asks_for_its_job(
 
 
 @each_sensor
-@pytest.mark.parametrize("everything", [True, False])
+@pytest.mark.parametrize("everything", [True, False], ids=["everything", "the least"])
 def test_a_sensor_tells_the_triggerer_its_parameters(
     sensor: type[JobSensor], parameter: str, job: str, kind: str, asks: str, everything: bool, aihub: Recorder
 ) -> None:
