@@ -17,8 +17,11 @@ except ImportError:
     from airflow.models.dagbag import DagBag
 
 
-def main(result: Path, files: list[str]) -> None:
-    """Run the DAGs and write their task states: ``{dag_id: {task_id: state}}``."""
+def main(waiting: str, result: Path, files: list[str]) -> None:
+    """Run the DAGs and write their task states: ``{dag_id: {task_id: state}}``.
+
+    :param waiting: ``in place`` to have nothing deferred.
+    """
     initdb()
     states: dict[str, dict[str, str]] = {}
     for file in files:
@@ -26,10 +29,13 @@ def main(result: Path, files: list[str]) -> None:
         if bag.import_errors:
             raise ImportError(f"{bag.import_errors}")
         for dag_id, dag in bag.dags.items():
+            if waiting == "in place":
+                for task in dag.tasks:
+                    task.deferrable = False
             run = dag.test()
             states[dag_id] = {ti.task_id: str(ti.state) for ti in run.get_task_instances()}
     result.write_text(json.dumps(states))
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), sys.argv[2:])
+    main(sys.argv[1], Path(sys.argv[2]), sys.argv[3:])

@@ -1,0 +1,41 @@
+"""Wait for a dataset version, made by whomever; it need not exist when the waiting begins."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from tempfile import mkdtemp
+
+from airflow.providers.common.compat.sdk import dag, task
+
+from airflow_provider_aihub.operators.dataset import CreateDatasetOperator, DatasetVersionOperator
+from airflow_provider_aihub.sensors.dataset import DatasetVersionSensor
+
+
+@dag(schedule=None, catchup=False, tags=["aihub", "example"], doc_md=__doc__)
+def example_dataset_version_sensor() -> None:
+    """Have a version made, as another team might do, and wait for it by its name."""
+
+    @task
+    def write_text() -> str:
+        """Stand for what that other team has."""
+        folder = Path(mkdtemp(prefix="example-dataset-version-sensor-"))
+        folder.joinpath("1.txt").write_text("A text.\n")
+        return str(folder)
+
+    create = CreateDatasetOperator(task_id="create_dataset", name="example-awaited", description="Waited for by name")
+    folder = write_text()
+    make_version = DatasetVersionOperator(
+        task_id="make_version",
+        dataset="example-awaited",
+        local_path=folder,
+        bucket="examples",
+        dataset_name="example-awaited",
+        wait_for_completion=False,
+    )
+    wait = DatasetVersionSensor(
+        task_id="wait", dataset_version="example-awaited/V1", poke_interval=5, timeout=3600, deferrable=True
+    )
+    [create, folder] >> make_version >> wait
+
+
+example_dataset_version_sensor()
