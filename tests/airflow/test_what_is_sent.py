@@ -739,23 +739,6 @@ def test_what_is_not_given_is_sent_as_its_default(case: Case, aihub: Recorder) -
         assert login == (f"POST {LOGIN}", {"username": "user of default", "password": "secret"})
 
 
-FLAGS = [
-    pytest.param(least, name, id=f"{least.id}: {name}")
-    for least in LEAST
-    for full in FULL
-    if full.id == least.id and isinstance(full.body, dict)
-    for name, value in full.given.items()
-    if value is True and name in full.body
-]
-
-
-@pytest.mark.parametrize(("case", "flag"), FLAGS)
-def test_a_flag_is_sent_as_itself_and_as_no_other(case: Case, flag: str, aihub: Recorder) -> None:
-    """Flags are all true where every parameter is given, so there one may stand for another."""
-    case.life(**{flag: True}).try_once()
-    assert aihub.sent[len(case.sends) - 1][1] == {**case.body, flag: True}
-
-
 def parameters(kind: type[BaseOperator]) -> dict[str, inspect.Parameter]:
     """What the provider's own classes take."""
     own = [base for base in kind.__mro__ if base.__module__.startswith("airflow_provider_aihub.")]
@@ -767,6 +750,32 @@ def parameters(kind: type[BaseOperator]) -> dict[str, inspect.Parameter]:
         for name, parameter in inspect.signature(inspect.unwrap(vars(base)["__init__"])).parameters.items()
         if parameter.kind is parameter.KEYWORD_ONLY
     }
+
+
+SENT_AS = {"category": "category_id", "storages": "storage_ids", "pipeline_params": "params", "project": "project_id"}
+"""Parameters that have another name in the request."""
+ALONE = [
+    pytest.param(least, name, full.given[name], field, full.body[field], id=f"{least.id}: {name}")
+    for least in LEAST
+    for full in FULL
+    if full.id == least.id
+    for name, parameter in parameters(full.operator).items()
+    if parameter.default is not parameter.empty and name in full.given
+    if isinstance(full.body, dict) and (field := SENT_AS.get(name, name)) in full.body
+    # These two mean nothing without is_vip.
+    if name not in ("preempt_policy", "vip_node_names")
+]
+
+
+@pytest.mark.parametrize(("case", "name", "value", "field", "sent"), ALONE)
+def test_a_parameter_alone_is_sent_as_itself_and_changes_no_other(
+    case: Case, name: str, value: Any, field: str, sent: Any, aihub: Recorder
+) -> None:
+    """Flags are all true where every parameter is given, so there one could stand for another."""
+    unwatched = {"wait_for_completion": False} if issubclass(case.operator, JobOperator) else {}
+    case.life(**{name: value}, **unwatched).start()
+    line, least = case.sends[-1]
+    assert [body for asked, body in aihub.sent if asked == line] == [{**least, field: sent}]
 
 
 def concrete(package: Any, *bases: type) -> set[type]:
@@ -845,7 +854,7 @@ def test_storages_may_be_one_or_many(given: Any, sent: list[int], aihub: Recorde
 
 
 def test_storages_are_no_dict(aihub: Recorder) -> None:
-    with pytest.raises(AIHubParameterError, match="storages"):
+    with pytest.raises(AIHubParameterError, match=r"storages.*'scratch'"):
         life(TrainingOperator, **LEAST_ON_A_CLUSTER, storages={"scratch": "/data"}).try_once()
     assert aihub.sent == []
 
