@@ -20,16 +20,16 @@ def example_training_sensor() -> None:
         project="research",
         wait_for_completion=False,
     )
-    (
-        TrainingSensor(
-            task_id="wait",
-            training_id="{{ ti.xcom_pull('start')['id'] }}",
-            poke_interval=5,
-            timeout=3600,
-            deferrable=True,
-        )
-        << start
+    wait = TrainingSensor(
+        task_id="wait",
+        training_id="{{ ti.xcom_pull('start', map_indexes=-1)['id'] }}",
+        poke_interval=5,
+        timeout=3600,
+        deferrable=True,
+        # The waiting begins in the triggerer; a worker is needed only to take the result.
+        start_from_trigger=True,
     )
+    start >> wait
 
 
 example_training_sensor()

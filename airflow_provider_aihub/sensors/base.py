@@ -51,9 +51,9 @@ class JobSensor(BaseSensorOperator):
     :param aihub_conn_id: Connection of type ``aihub``. Default: ``aihub_default``.
     :param deferrable: Whether the waiting is done in the triggerer, whatever the ``mode``. Default: Airflow's
         ``[operators] default_deferrable``.
-    :param start_from_trigger: Whether the waiting starts in the triggerer, without any worker (Airflow 2.11 for
-        fields that are not templated, Airflow 3.3); elsewhere it starts in a worker. Not for mapped tasks, which
-        start in a worker. Default: false.
+    :param start_from_trigger: Whether the waiting starts in the triggerer, without any worker: on Airflow 2.11 if no
+        field is templated, on Airflow 3.3 always but for a template that pulls an XCom without saying
+        ``map_indexes``. Elsewhere, and for a mapped task, it starts in a worker. Default: false.
     :param poll_tolerance: Seconds for which polls may fail before the waiting gives up. Default: 900.
 
     ``poke_interval``, ``timeout``, ``soft_fail``, ``exponential_backoff`` and ``max_wait`` mean what they mean for
@@ -196,6 +196,10 @@ class JobSensor(BaseSensorOperator):
             return None
         if templated and not AIRFLOW_V_3_3_PLUS:
             self.log.info("Airflow before 3.3 renders no templates in the triggerer; the task starts in a worker")
+            return None
+        if any("xcom_pull" in str(value) and "map_indexes" not in str(value) for value in arguments.values()):
+            # The triggerer of Airflow 3.3 never gets an answer to such a pull, and the trigger would wait for ever.
+            self.log.info("xcom_pull works in the triggerer with map_indexes only; the task starts in a worker")
             return None
         from airflow.triggers.base import StartTriggerArgs
 

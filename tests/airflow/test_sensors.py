@@ -207,6 +207,9 @@ def test_the_waiting_can_start_in_the_triggerer() -> None:
     if AIRFLOW_V_3_3_PLUS:
         assert templated is not None
         assert templated.trigger_kwargs["training_id"] == "{{ params.id }}"
+        for pull, works in (("ti.xcom_pull('a')", False), ("ti.xcom_pull('a', map_indexes=-1)", True)):
+            sensor = TrainingSensor(training_id=f"{{{{ {pull}['id'] }}}}", **arguments)
+            assert (sensor.start_trigger_args is not None) == works
     else:
         assert templated is None
 

@@ -43,13 +43,19 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
     with LocalAIHub(home / "emulator") as aihub:
         env = {"AIRFLOW_CONN_AIHUB_DEFAULT": aihub.connection}
         with RealAirflow(home / "airflow", DAGS, env) as airflow:
-            run = Run(airflow, aihub, airflow.trigger(DAG_ID))
-            for tasks in airflow.watch(DAG_ID, run.run_id):
-                for task in tasks:
-                    states = run.seen.setdefault(task["task_id"], [])
-                    if task["state"] and task["state"] not in states[-1:]:
-                        states.append(task["state"])
-            yield run
+            yield Run(airflow, aihub, *followed(airflow, DAG_ID))
+
+
+def followed(airflow: RealAirflow, dag_id: str) -> tuple[str, dict[str, list[str]]]:
+    """Run a DAG to its end; give the id of the run, and for each task the states in which it was seen."""
+    run_id = airflow.trigger(dag_id)
+    seen: dict[str, list[str]] = {}
+    for tasks in airflow.watch(dag_id, run_id):
+        for task in tasks:
+            states = seen.setdefault(task["task_id"], [])
+            if task["state"] and task["state"] not in states[-1:]:
+                states.append(task["state"])
+    return run_id, seen
 
 
 def test_every_task_succeeds(run: Run) -> None:
@@ -98,3 +104,14 @@ def test_no_secret_is_in_the_logs(run: Run) -> None:
     for file in run.airflow.home.rglob("*.log"):
         text = file.read_text(errors="replace")
         assert not any(secret in text for secret in secrets), file
+
+
+def test_a_sensor_can_wait_without_any_worker(run: Run) -> None:
+    run_id, seen = followed(run.airflow, "example_training_sensor")
+    states = seen["wait"]
+    assert states[-1] == "success"
+    assert "running" not in states[: states.index("deferred")]
+    started, awaited = (
+        run.airflow.xcom("example_training_sensor", run_id, task, "return_value") for task in ("start", "wait")
+    )
+    assert awaited == {"id": started["id"], "status": "succeeded"}
