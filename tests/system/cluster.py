@@ -104,14 +104,19 @@ class Cluster(RealAirflow):
 
     # Acting as fate does
 
+    def process(self, task: Task) -> psutil.Process:
+        """Return the process in which the code of a task runs."""
+        ours = psutil.Process(self.processes["scheduler"].pid).children(recursive=True)
+        process = next((process for process in ours if process.pid == task.pid), None)
+        assert process is not None, f"{task} has no process"
+        return process
+
     def kill_task(self, task: Task, *, machine: bool = False) -> None:
         """Kill the process of a task with SIGKILL.
 
         :param machine: Kill the worker that watches over it as well, so that nobody is left to tell.
         """
-        ours = psutil.Process(self.processes["scheduler"].pid).children(recursive=True)
-        process = next((process for process in ours if process.pid == task.pid), None)
-        assert process is not None, f"{task} has no process"
+        process = self.process(task)
         worker = process.parent()
         if machine and worker:
             worker.kill()

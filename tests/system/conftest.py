@@ -20,6 +20,7 @@ from scene import Scene
 
 from airflow_provider_aihub.emulator import auth
 
+HERE = Path(__file__).parent
 SIDE_BY_SIDE = 8
 AIRFLOW = version("apache-airflow")
 collect_ignore_glob = ["test_*.py"] if AIRFLOW.startswith("2.") else []
@@ -86,8 +87,14 @@ def alone(request: pytest.FixtureRequest) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    # What is looked for secrets is what all the others have left.
-    items.sort(key=lambda item: item.path == Path(__file__).parent / "test_secrets.py")
+    """Put what needs this Airflow behind all else, so that nothing else has to share the machine with it; and the
+    search for secrets last, when there is most to be found."""
+
+    def place(item: pytest.Item) -> int:
+        needs_it = "airflow" in getattr(item, "fixturenames", ())
+        return (item.path.parent == HERE) + needs_it + (item.path.name == "test_secrets.py")
+
+    items.sort(key=place)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
@@ -108,7 +115,7 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
 
 
 def _has_scene(item: pytest.Item) -> bool:
-    return "scene" in getattr(item, "fixturenames", ()) and Path(__file__).parent == item.path.parent
+    return "scene" in getattr(item, "fixturenames", ()) and item.path.parent == HERE
 
 
 def _play(item: Any, new_scene: Callable[..., Scene]) -> None:

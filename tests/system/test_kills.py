@@ -123,6 +123,17 @@ def test_marking_a_task_leaves_its_job_alone_if_that_was_asked_for(scene: Scene)
     assert len(scene.rows("training")) == 2
 
 
+def test_ending_a_worker_stops_the_job(scene: Scene) -> None:
+    """As when its pod is evicted: SIGTERM, and some seconds of grace."""
+    scene.play("one_try", LONG)
+    scene.airflow.process(scene.running("in_place")).terminate()
+    scene.stopped("in_place")
+    scene.reaches("in_place", "failed")
+    scene.running("deferred")
+    scene.airflow.mark(scene.dag_id, scene.run_id, "deferred", "failed")
+    scene.stopped("deferred")
+
+
 @both
 def test_clearing_a_task_stops_its_job_and_creates_one_new(scene: Scene, task_id: str) -> None:
     scene.play("plain", LONG)

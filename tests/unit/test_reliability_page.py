@@ -20,7 +20,8 @@ def test_a_test_that_is_named_exists(file: str, name: str) -> None:
 
 
 def test_every_promise_names_its_test() -> None:
-    rows = [row for row in PAGE.splitlines() if row.startswith("| ") and "proved by" not in row]
+    promised = PAGE.partition("## The soak")[0]
+    rows = [row for row in promised.splitlines() if row.startswith("| ") and "proved by" not in row]
     promises = [row for row in rows if not row.startswith("| `AIHub") and not row.startswith("| type")]
     assert len(NAMED) > 20
     assert all("::" in row for row in promises), [row for row in promises if "::" not in row]
