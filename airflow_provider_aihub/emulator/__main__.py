@@ -6,6 +6,7 @@ import argparse
 import asyncio
 import json
 import os
+import shutil
 import signal
 import sys
 import tempfile
@@ -26,6 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     :return: Exit code: 0, or 2 where it cannot start; standard error then says why in one sentence.
     """
     options = _parser().parse_args(arguments)
+    settings: Settings | None = None
     try:
         settings = _settings(options)
         faults = Faults()
@@ -38,6 +40,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except SettingsError as error:
         sys.stderr.write(f"aihub-emulator: {error}\n")
         return 2
+    finally:
+        if options.home is None and settings is not None:
+            shutil.rmtree(settings.home, ignore_errors=True)
     return 0
 
 
@@ -77,14 +82,20 @@ def _start_lines(known: dict[str, Any], settings: Settings) -> str:
 def _write_ready(path: Path, known: dict[str, Any]) -> None:
     # It holds the password, and who waits for it must never read half of it.
     new = path.with_name(f"{path.name}.{os.getpid()}")
-    with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-        json.dump(known, file, indent=2)
-    new.replace(path)
+    try:
+        with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+            json.dump(known, file, indent=2)
+        new.replace(path)
+    except OSError as error:
+        raise SettingsError(f"{path} cannot be written: {error.strerror}.") from None
 
 
 def _settings(options: argparse.Namespace) -> Settings:
     home = Path(options.home or tempfile.mkdtemp(prefix="aihub-emulator-"))
-    home.mkdir(parents=True, exist_ok=True)
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SettingsError(f"The home {str(home)!r} cannot be made: {error.strerror}.") from None
     return Settings(
         home=home,
         data=options.data,
@@ -125,7 +136,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--relay-port", type=int, default=0, help="port for the S3 relay (HTTPS), default: a free one")
     add("--port-per-service", action="store_true", help="give each service a port of its own too")
     add("--allow-remote", action="store_true", help="listen where other machines can reach it: they can run commands")
-    add("--home", type=Path, help="folder for everything it keeps, default: a new temporary one")
+    add("--home", type=Path, help="folder for everything it keeps, default: a temporary one, removed at the end")
     add("--data", type=Path, help="folder with the warehouse's tables: CSV and Parquet files")
     add("--api", choices=("platform", "document"), default="platform", help="all endpoints, or the document's alone")
     add("--user", action="append", default=[], metavar="NAME:PASSWORD", help="repeatable; default: admin, random")

@@ -111,7 +111,7 @@ class Server:
             info = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
             listening = await loop.create_server(accept, str(info[0][4][0]), port, ssl=context, backlog=1024)
         except (OSError, OverflowError) as error:
-            raise SettingsError(f"Port {port} of {host} cannot be listened on: {error}.") from None
+            raise SettingsError(f"Port {port} of {host} cannot be listened on: {str(error).rstrip('.')}.") from None
         self._listening.append(listening)
         number: int = listening.sockets[0].getsockname()[1]
         return number

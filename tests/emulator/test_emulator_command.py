@@ -83,6 +83,8 @@ def test_it_says_where_it_is_and_ends_cleanly_with_its_jobs(tmp_path: Path) -> N
         (["--pipelines", "{circle}"], "the nodes a, b wait for each other"),
         (["--user", "secretpassword"], "--user NAME:PASSWORD"),
         (["--port", "{taken}"], "cannot be listened on"),
+        (["--home", "/proc/no-such-home"], "cannot be made"),
+        (["--ready-file", "/no/such/folder/ready"], "cannot be written"),
         (["--speed", "0"], "must be above 0"),
     ],
 )
