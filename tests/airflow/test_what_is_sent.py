@@ -70,7 +70,7 @@ class Recorder(ThreadingHTTPServer):
 
     :ivar sent: Each request as its method and path, and its body; the body of a form is a dict of texts and files.
     :ivar logins: Those that log in, likewise.
-    :ivar status: Status of every job there is.
+    :ivar statuses: What a job's status is, from one look at it to the next; the last one stays.
     :ivar lacks: A path that is not there.
     """
 
@@ -80,7 +80,7 @@ class Recorder(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), Asked)
         self.sent: list[tuple[str, Any]] = []
         self.logins: list[tuple[str, Any]] = []
-        self.status = 3
+        self.statuses = [3]
         self.lacks = ""
 
     def connection(self, login: str) -> str:
@@ -110,7 +110,8 @@ class Recorder(ThreadingHTTPServer):
         if path in (UPLOADS, RELAY):
             return {"path": "s3://taken/there", "url": "http://taken/there"}
         url = f"http://127.0.0.1:{self.server_port}/files/99.csv"
-        return {"id": 99, "status": self.status, "result_url": url, "dataset_id": 62, "version": 4}
+        status = self.statuses.pop(0) if method == "GET" and len(self.statuses) > 1 else self.statuses[0]
+        return {"id": 99, "status": status, "result_url": url, "dataset_id": 62, "version": 4}
 
 
 class Asked(BaseHTTPRequestHandler):
@@ -125,8 +126,6 @@ class Asked(BaseHTTPRequestHandler):
             body = form(content, self.headers["Content-Type"])
         path, _, query = self.path.partition("?")
         (self.server.logins if path == LOGIN else self.server.sent).append((f"{self.command} {self.path}", body))
-        if path.endswith("/stop"):
-            self.server.status = 5
         answer = json.dumps({"code": 0, "msg": "", "data": self.server.data(self.command, path, query)})
         self.send_response(404 if path == self.server.lacks else 200)
         self.end_headers()
@@ -577,6 +576,9 @@ FULL += [
     for operator, parameter, path, stop in STOPS
 ]
 
+STOPPED_SLOWLY = (2, 2, 5)
+"""Statuses of a job that is not over yet when it is looked at right after it was asked to stop."""
+
 LEAST = [
     Case(
         id="training",
@@ -673,6 +675,18 @@ LEAST = [
             (f"POST {RELAY}?bucket=b12&key=mine%2Fb%2Fc.txt", {"file": ("c.txt", b"123")}),
         ],
     ),
+    Case(
+        id="upload of a file",
+        operator=S3RelayUploadOperator,
+        given={"local_path": "pictures/a.txt", "bucket": "b12", "key": "mine/"},
+        sends=[(f"POST {RELAY}?bucket=b12&key=mine%2Fa.txt", {"file": ("a.txt", b"12345")})],
+    ),
+    Case(
+        id="upload of a file under a name of its own",
+        operator=S3RelayUploadOperator,
+        given={"local_path": "pictures/a.txt", "bucket": "b12", "key": "mine"},
+        sends=[(f"POST {RELAY}?bucket=b12&key=mine", {"file": ("a.txt", b"12345")})],
+    ),
 ]
 LEAST += [
     Case(
@@ -702,7 +716,8 @@ NOT_SENT = {"wait_for_completion", "durable", "on_ambiguous_submit"}
 
 @pytest.mark.parametrize("case", FULL, ids=str)
 def test_every_parameter_is_sent(case: Case, aihub: Recorder) -> None:
-    aihub.status = 2 if issubclass(case.operator, StopOperator) else 3
+    if issubclass(case.operator, StopOperator):
+        aihub.statuses = [*STOPPED_SLOWLY]
     waits = issubclass(case.operator, JobOperator)
     came = case.life(aihub_conn_id="aihub_other", **(WAITING if waits else {})).start()
     assert aihub.sent == case.sends + case.then
@@ -729,7 +744,8 @@ def test_every_parameter_is_sent(case: Case, aihub: Recorder) -> None:
 
 @pytest.mark.parametrize("case", LEAST, ids=str)
 def test_what_is_not_given_is_sent_as_its_default(case: Case, aihub: Recorder) -> None:
-    aihub.status = 2 if issubclass(case.operator, StopOperator) else 3
+    if issubclass(case.operator, StopOperator):
+        aihub.statuses = [*STOPPED_SLOWLY]
     task = case.life()
     task.try_once()
     assert task.deferrals == 0
@@ -737,6 +753,7 @@ def test_what_is_not_given_is_sent_as_its_default(case: Case, aihub: Recorder) -
     assert {line.partition(" ")[0] for line, _ in aihub.sent[len(case.sends) :]} <= {"GET"}
     for login in aihub.logins:
         assert login == (f"POST {LOGIN}", {"username": "user of default", "password": "secret"})
+    assert aihub.statuses in ([3], [5]), "waited until the job was over"
 
 
 def parameters(kind: type[BaseOperator]) -> dict[str, inspect.Parameter]:
@@ -804,9 +821,18 @@ def test_no_parameter_of_a_full_case_could_stand_for_another(case: Case) -> None
     assert len(set(told_apart)) == len(told_apart)
 
 
-def test_the_result_of_a_search_is_fetched_and_saved(aihub: Recorder, files: Path) -> None:
+@pytest.mark.parametrize(
+    ("kind", "given"),
+    [
+        (WarehouseSearchOperator, {"name": "a search", "sql": "select 1"}),
+        (WarehouseResultToObjectStorageOperator, {"search_id": 98}),
+    ],
+)
+def test_the_result_of_a_search_is_fetched_and_saved(
+    kind: type[BaseOperator], given: dict[str, Any], aihub: Recorder, files: Path
+) -> None:
     path, result = "found.csv", {"id": 99, "output_path": "found.csv", "result_count": 1}
-    found = life(WarehouseSearchOperator, name="a search", sql="select 1", output_path=path).try_once()
+    found = life(kind, **given, output_path=path).try_once()
     assert aihub.sent[-1] == ("GET /files/99.csv", None)
     assert {name: found[name] for name in result} == result
     assert (files / path).read_bytes() == b"a,b\n1,2\n"
@@ -829,7 +855,7 @@ def test_a_version_is_read_by_the_name_of_its_dataset(aihub: Recorder) -> None:
             for name in ("virtual_cluster", "project", "storages")
         ),
         *(
-            (WorkflowRunOperator, {"name": "a run", "pipeline": 14, "pipeline_version": 15}, name)
+            (WorkflowRunOperator, {"name": "a run", "pipeline": "nightly", "pipeline_version": "V7"}, name)
             for name in ("pipeline", "pipeline_version", "project")
         ),
         (DatasetVersionOperator, {"upload_path": "/data", "upload_type": "host"}, "dataset"),
@@ -916,7 +942,7 @@ def test_a_sensor_asks_for_its_job(
 def test_a_sensor_tells_the_triggerer_its_parameters(
     sensor: type[JobSensor], parameter: str, job: str, kind: str, asks: str, everything: bool, aihub: Recorder
 ) -> None:
-    aihub.status = 2
+    aihub.statuses = [2]
     pace = {"poke_interval": 7, "timeout": 13, "exponential_backoff": True, "max_wait": timedelta(seconds=17)}
     given = {parameter: job, **({**HOW, **pace} if everything else {"deferrable": True})}
     assert {parameter, *HOW} == set(parameters(sensor))
