@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar
 from airflow.providers.common.compat.sdk import BaseOperator, conf
 
 from airflow_provider_aihub.api.errors import (
+    AIHubAuthError,
     AIHubBadAnswerError,
     AIHubError,
     AIHubJobStopped,
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+MOST_ROUNDS = 5
+"""How often a task that resumes defers again because its worker cannot ask AIHub how the job has ended."""
 PATIENCE = 10.0
 """Seconds before AIHub is asked again about a job that it has, while it does not answer."""
 
@@ -188,13 +191,15 @@ class JobOperator(BaseOperator):
             if event["outcome"] == Outcome.ENDED:
                 try:
                     state = self.job_kind.state(reference, self.hook.send(self.job_kind.read(reference)))
-                except (AIHubUnavailable, AIHubBadAnswerError) as trouble:
+                except (AIHubUnavailable, AIHubBadAnswerError, AIHubAuthError) as trouble:
+                    if event["rounds"] >= MOST_ROUNDS:
+                        raise self._given_up(reference, trouble, record) from None
                     self.log.warning("Waiting until AIHub can be asked how it ended: %s", trouble)
-                    return self._wait(reference, time.time(), record)
+                    return self._wait(reference, time.time(), record, rounds=event["rounds"] + 1)
                 if state.phase.terminal:
                     return self._end(state, record)
                 self.log.warning("%s %s again", self.job_kind.called(reference), state.phase.verb)
-                return self._wait(reference, time.time(), record)
+                return self._wait(reference, time.time(), record, rounds=event["rounds"])
             if event["outcome"] == Outcome.DEADLINE:
                 raise self._timed_out(reference, error, record)
             raise self._given_up(reference, error, record)
@@ -261,7 +266,7 @@ class JobOperator(BaseOperator):
             deadlines.append(time.time() + _seconds(self.execution_timeout))
         return min(deadlines, default=None)
 
-    def _wait(self, reference: JobId, since: float, record: Record) -> Any:
+    def _wait(self, reference: JobId, since: float, record: Record, *, rounds: int = 0) -> Any:
         """Wait in the triggerer, or here."""
         if self.deferrable:
             from airflow_provider_aihub.triggers.job import JobTrigger
@@ -275,6 +280,7 @@ class JobOperator(BaseOperator):
                     poll_interval=self.poll_interval,
                     poll_tolerance=self.poll_tolerance,
                     deadline=self._deadline(since),
+                    rounds=rounds,
                     cancel_on_kill=self.cancel_on_kill,
                     stream_logs=self.stream_logs,
                 ),

@@ -37,7 +37,8 @@ class JobEvent(TypedDict):
     """What the trigger tells the task.
 
     ``outcome``, one of :class:`~airflow_provider_aihub.client.waiting.Outcome`, says why the waiting ended; ``phase``
-    and ``status`` where the job was last seen to be; ``error`` and ``error_type`` why it could not be read or stopped.
+    and ``status`` where the job was last seen to be; ``error`` and ``error_type`` why it could not be read or stopped;
+    ``rounds`` how often the task had resumed before and deferred again.
     """
 
     outcome: str
@@ -46,6 +47,7 @@ class JobEvent(TypedDict):
     status: int | None
     error: str | None
     error_type: str | None
+    rounds: int
 
 
 def error_of(event: JobEvent) -> AIHubError | None:
@@ -71,6 +73,7 @@ class JobTrigger(BaseTrigger):
     :param owner: Whether the job belongs to the task: it is stopped at the deadline, and when somebody marks or
         clears the task. Default: true.
     :param cancel_on_kill: Whether marking or clearing the task stops a job that belongs to it. Default: true.
+    :param rounds: How often the task has resumed and deferred again. Default: 0.
     :param job: One more argument, the job's id (or its name, where AIHub reads it by name) under the name that a
         sensor has for it, such as ``training_id=12``: Airflow renders a trigger's templates by those names.
     """
@@ -90,6 +93,7 @@ class JobTrigger(BaseTrigger):
         owner: bool = True,
         cancel_on_kill: bool = True,
         stream_logs: bool = False,
+        rounds: int = 0,
         **job: JobId,
     ) -> None:
         super().__init__()
@@ -107,6 +111,7 @@ class JobTrigger(BaseTrigger):
         self.owner = owner
         self.cancel_on_kill = cancel_on_kill
         self.stream_logs = stream_logs
+        self.rounds = rounds
         self._fired = False
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
@@ -169,6 +174,7 @@ class JobTrigger(BaseTrigger):
             "status": waited.state.status if waited.state else None,
             "error": str(error) if error else None,
             "error_type": type(error).__name__ if error else None,
+            "rounds": self.rounds,
         }
 
     def _performer(self, poller: Poller) -> Callable[[Ask | Fetch | Recall | Keep], Awaitable[Any]]:

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from airflow.providers.common.compat.sdk import AirflowFailException
+from airflow.providers.common.compat.sdk import AirflowFailException, TaskDeferred
 from task_life import TaskLife
 
-from airflow_provider_aihub.api.errors import AIHubAmbiguousSubmit, AIHubJobFailed, AIHubJobStopped, AIHubUnavailable
+from airflow_provider_aihub.api.errors import (
+    AIHubAmbiguousSubmit,
+    AIHubAuthError,
+    AIHubJobFailed,
+    AIHubJobStopped,
+    AIHubUnavailable,
+)
 from airflow_provider_aihub.api.model_training import Training
 from airflow_provider_aihub.emulator import Emulator
 from airflow_provider_aihub.hooks.aihub import AIHubHook
@@ -285,4 +293,31 @@ def test_a_task_that_resumes_while_aihub_is_down_waits_on(aihub: Emulator, new_n
     assert isinstance(again, JobTrigger)
     aihub.faults.clear()
     assert task.resume(again)["status"] == "succeeded"
+    assert len(jobs(new_name)) == 1
+
+
+@pytest.mark.usefixtures("no_pauses")
+def test_a_task_that_cannot_log_in_when_it_resumes_is_taken_up_by_the_next_try(
+    aihub: Emulator, monkeypatch: pytest.MonkeyPatch, new_name: str
+) -> None:
+    task = life(new_name, deferrable=True)
+    trigger = task.start()
+    right = aihub.connection_json()
+    rounds = 0
+    while isinstance(trigger, JobTrigger):
+        event = asyncio.run(task._event(trigger))
+        monkeypatch.setenv("AIRFLOW_CONN_AIHUB_DEFAULT", json.dumps(json.loads(right) | {"password": "not-it"}))
+        try:
+            trigger = task.make().execute_complete(task.context, event)
+        except TaskDeferred as deferred:
+            trigger = deferred.trigger
+            rounds += 1
+        except AIHubAuthError as error:
+            refusal = error
+            break
+        monkeypatch.setenv("AIRFLOW_CONN_AIHUB_DEFAULT", right)
+    assert rounds == 5
+    assert not isinstance(refusal, AirflowFailException)
+    monkeypatch.setenv("AIRFLOW_CONN_AIHUB_DEFAULT", right)
+    assert task.try_once()["status"] == "succeeded"
     assert len(jobs(new_name)) == 1
