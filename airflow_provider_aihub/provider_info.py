@@ -79,11 +79,49 @@ UI_FIELD_BEHAVIOUR: dict[str, Any] = {
     },
 }
 
+SECTION = "aihub"
+
+
+def _setting(kind: str, default: str, description: str) -> dict[str, str | None]:
+    return {
+        "description": f"{description}\n",
+        "version_added": "0.1.0",
+        "type": kind,
+        "example": None,
+        "default": default,
+    }
+
+
+SETTINGS: dict[str, Any] = {
+    "poll_floor": _setting(
+        "float",
+        "1.7",
+        "Seconds between two polls of a young job, and so between any two polls of one job, at least.",
+    ),
+    "page_threshold": _setting(
+        "integer",
+        "8",
+        "From how many jobs of a kind on that are polled about as often a triggerer reads them in pages of AIHub's "
+        "list, where AIHub has one, instead of one by one. 0 for never.",
+    ),
+    "pool_size": _setting(
+        "integer",
+        "10",
+        "Connections to AIHub that a triggerer has open at a time at most, for each Airflow connection.",
+    ),
+}
+
 PROVIDER_INFO: dict[str, Any] = {
     "package-name": "airflow-provider-aihub",
     "name": "AIHub",
     "description": "AIHub: warehouse searches, dataset versions, GPU trainings, quota tasks, workflow runs and "
     "evaluations.",
+    "config": {
+        SECTION: {
+            "description": "How the triggerer asks AIHub about the jobs that are waited for.",
+            "options": SETTINGS,
+        }
+    },
     "connection-types": [
         {
             "connection-type": "aihub",

@@ -6,9 +6,10 @@ Nothing outside this module knows what a status number means. A kind of job is o
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from enum import IntEnum, StrEnum
-from typing import Any
+from functools import partial
+from typing import Any, Protocol, TypeVar
 
 from airflow_provider_aihub.api import (
     data_warehouse,
@@ -18,12 +19,23 @@ from airflow_provider_aihub.api import (
     workflow_center,
 )
 from airflow_provider_aihub.api.errors import AIHubUnsupportedError
-from airflow_provider_aihub.api.models import Answer, NodeTasks, Page
+from airflow_provider_aihub.api.models import Answer, NodeTasks, Page, raw_page
 from airflow_provider_aihub.api.parts import Part, pods, workflow_nodes
 from airflow_provider_aihub.api.request import Request
+from airflow_provider_aihub.api.values import as_int
+
+T = TypeVar("T")
 
 JobId = int | str
 """An id; or, for a dataset version, its name ``<dataset>/V<n>``."""
+
+
+class PageRequest(Protocol):
+    """Makes the request for one page of a list."""
+
+    def __call__(
+        self, page: int, page_size: int, name: str | None, user_id: int | None = None, /
+    ) -> Request[Page[Any]]: ...
 
 
 class Phase(StrEnum):
@@ -50,22 +62,44 @@ class Phase(StrEnum):
         return f"has {self}" if self.terminal else f"is {self}"
 
 
-@dataclass(frozen=True, slots=True)
 class JobState:
     """What one look at a job showed.
 
+    Most looks are about the status alone, and one page shows hundreds of jobs, so an answer is read as a whole only
+    when more of it is asked for.
+
+    :param kind: What kind of job it is.
     :param job_id: The id it was asked by.
     :param status: AIHub's own status number.
-    :param phase: What the number means.
-    :param message: AIHub's own words on it, often empty.
-    :param answer: The whole answer.
+    :param answer: The whole answer, or the data that it is made from.
     """
 
-    job_id: JobId
-    status: int
-    phase: Phase
-    message: str
-    answer: Any = field(repr=False)
+    __slots__ = ("_answer", "_kind", "job_id", "phase", "read_at", "status")
+
+    def __init__(self, kind: JobKind, job_id: JobId, status: int, answer: Answer | dict[str, Any]) -> None:
+        self._kind = kind
+        self._answer = answer
+        self.job_id = job_id
+        self.status = status
+        self.phase = kind.statuses.get(status, Phase.UNKNOWN)
+        """What the status number means."""
+        self.read_at: float | None = None
+        """When that was, in Unix seconds; ``None`` for just now."""
+
+    def __repr__(self) -> str:
+        return f"JobState(job_id={self.job_id!r}, status={self.status}, phase={self.phase!r})"
+
+    @property
+    def answer(self) -> Any:
+        """The whole answer."""
+        if isinstance(self._answer, dict):
+            self._answer = self._kind.model.read(self._answer)
+        return self._answer
+
+    @property
+    def message(self) -> str:
+        """AIHub's own words on the status, often empty."""
+        return self._kind.message(self.answer)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,11 +108,14 @@ class JobKind:
 
     :param name: Name in trigger arguments.
     :param noun: What people call it.
+    :param model: What an answer that reads one is.
     :param statuses: What its status numbers mean; a number that is not here counts as in progress. Empty for a kind
         that cannot be waited for.
     :param read: The request that reads one job.
     :param stop: The request that stops one, where the platform has it.
-    :param page: The request that lists jobs, newest first, ``(page, page_size, name)``; not every platform has it.
+    :param page: The request that lists jobs, newest first, ``(page, page_size, name, user_id)``; not every platform
+        has it.
+    :param listed_whole: Whether a row of such a list, as data, shows all that is told of a job while it goes on.
     :param part_noun: What people call the parts that it consists of.
     :param parts: The request that reads the parts of one job.
     :param parts_within: Finds the parts in the job's own answer, where they are there.
@@ -90,10 +127,12 @@ class JobKind:
 
     name: str
     noun: str
+    model: type[Answer]
     statuses: Mapping[int, Phase]
     read: Callable[[Any], Request[Any]]
     stop: Callable[[Any], Request[Any]] | None = None
-    page: Callable[[int, int, str | None], Request[Page[Any]]] | None = None
+    page: PageRequest | None = None
+    listed_whole: Callable[[dict[str, Any]], bool] = lambda _row: True
     part_noun: str = "pod"
     parts: Callable[[Any], Request[list[Part]]] | None = None
     parts_within: Callable[[Any], list[Part]] | None = None
@@ -104,11 +143,41 @@ class JobKind:
     def state(self, job_id: JobId, answer: Answer) -> JobState:
         """Say where a job stands, from the answer that read it."""
         status: int = answer.status  # type: ignore[attr-defined]
-        return JobState(job_id, status, self.statuses.get(status, Phase.UNKNOWN), self.message(answer), answer)
+        return JobState(self, job_id, status, answer)
+
+    def glimpse(self, job_id: JobId, data: Any) -> JobState:
+        """Say where a job stands, from the data of the answer that read it.
+
+        :raises ValueError: The answer lacks what must be there.
+        """
+        if isinstance(data, dict) and as_int(data.get("id")) is not None:
+            status = as_int(data.get("status"))
+            if status is not None:
+                return JobState(self, job_id, status, data)
+        return self.state(job_id, self.model.read(data))
+
+    def look(self, job_id: JobId) -> Request[JobState]:
+        """Make the request that reads where a job stands."""
+        return _reading(self.read(job_id), partial(self.glimpse, job_id))
+
+    def sweep(self, page: int, page_size: int, user_id: int | None) -> Request[Page[dict[str, Any]]]:
+        """Make the request that reads where many jobs stand: one page, newest first, of their data.
+
+        :param user_id: Whose jobs; ``None`` for everybody's.
+        :raises AIHubUnsupportedError: AIHub does not list jobs of this kind.
+        """
+        if self.page is None:
+            raise AIHubUnsupportedError(f"AIHub does not list its jobs of kind {self.name}.")
+        return _reading(self.page(page, page_size, None, user_id), raw_page)
 
     def called(self, job_id: JobId) -> str:
         """Name one job in a sentence: ``training 12``."""
         return f"{self.noun} {job_id}"
+
+
+def _reading(request: Request[Any], read: Callable[[Any], T]) -> Request[T]:
+    fallback = request.fallback and _reading(request.fallback, read)
+    return replace(request, read=read, fallback=fallback)
 
 
 def _node_messages(run: workflow_center.WorkflowRun) -> str:
@@ -165,10 +234,13 @@ def _phases(statuses: type[IntEnum]) -> Mapping[int, Phase]:
 TRAINING = JobKind(
     name="training",
     noun="training",
+    model=model_training.Training,
     statuses=_phases(model_training.TrainingStatus),
     read=model_training.get_training,
     stop=model_training.stop_training,
-    page=lambda page, size, name: model_training.list_trainings(page=page, page_size=size, name=name),
+    page=lambda page, size, name, user_id=None: model_training.list_trainings(
+        page=page, page_size=size, name=name, user_id=user_id
+    ),
     parts=pods(
         model_training.list_training_pods,
         model_training.get_training_pod_logs,
@@ -179,10 +251,13 @@ TRAINING = JobKind(
 QUOTA_TASK = JobKind(
     name="quota_task",
     noun="quota task",
+    model=quota_schedule.QuotaTask,
     statuses=_phases(quota_schedule.QuotaTaskStatus),
     read=quota_schedule.get_quota_task,
     stop=quota_schedule.stop_quota_task,
-    page=lambda page, size, name: quota_schedule.list_quota_tasks(page=page, page_size=size, name=name),
+    page=lambda page, size, name, user_id=None: quota_schedule.list_quota_tasks(
+        page=page, page_size=size, name=name, user_id=user_id
+    ),
     parts=pods(
         quota_schedule.list_quota_task_pods,
         quota_schedule.get_quota_task_pod_logs,
@@ -194,24 +269,33 @@ QUOTA_TASK = JobKind(
 SEARCH = JobKind(
     name="search",
     noun="search",
+    model=data_warehouse.Search,
     statuses=_phases(data_warehouse.SearchStatus),
     read=data_warehouse.get_search,
-    page=lambda page, size, name: data_warehouse.list_searches(page=page, page_size=size, name=name),
+    page=lambda page, size, name, user_id=None: data_warehouse.list_searches(
+        page=page, page_size=size, name=name, user_id=user_id
+    ),
 )
 DATASET_VERSION = JobKind(
     name="dataset_version",
     noun="dataset version",
+    model=dataset_management.DatasetVersion,
     statuses=_phases(dataset_management.VersionStatus),
     read=_read_dataset_version,
-    page=lambda page, size, _name: dataset_management.list_dataset_versions(page=page, page_size=size),
+    page=lambda page, size, _name, _user_id=None: dataset_management.list_dataset_versions(page=page, page_size=size),
 )
 WORKFLOW_RUN = JobKind(
     name="workflow_run",
     noun="workflow run",
+    model=workflow_center.WorkflowRun,
     statuses=_phases(workflow_center.RunStatus),
     read=workflow_center.get_workflow_run,
     stop=workflow_center.stop_workflow_run,
-    page=lambda page, size, name: workflow_center.list_workflow_runs(page=page, page_size=size, name=name),
+    page=lambda page, size, name, user_id=None: workflow_center.list_workflow_runs(
+        page=page, page_size=size, name=name, user_id=user_id
+    ),
+    # The document of newer platforms does not say that a run in a list comes with its nodes.
+    listed_whole=lambda row: bool(row.get("task_nodes")),
     part_noun="node",
     parts_within=workflow_nodes,
     message=_node_messages,
@@ -219,6 +303,7 @@ WORKFLOW_RUN = JobKind(
 EVALUATION = JobKind(
     name="evaluation",
     noun="evaluation",
+    model=Answer,
     # AIHub has no call that reads one.
     statuses={},
     read=_unreadable,

@@ -184,6 +184,16 @@ def page_of(model: type[A]) -> Callable[[Any], Page[A]]:
     return read
 
 
+def raw_page(data: Any) -> Page[dict[str, Any]]:
+    """Read a page without looking into its rows; rows that are no objects are left out."""
+    items = data.get("data") or [] if isinstance(data, dict) else None
+    if not isinstance(items, list):
+        raise ValueError("the answer has no list 'data'")  # noqa: TRY004 - readers raise ValueError
+    total, size, number = (as_int(data.get(name)) for name in ("total", "page_size", "page_num"))
+    total, size = (len(items) if value is None else value for value in (total, size))
+    return Page([item for item in items if isinstance(item, dict)], total, size, number or 1)
+
+
 def new_id(data: Any) -> int:
     """Read the id of what was created."""
     number = as_int(data.get("id")) if isinstance(data, dict) else None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import cache
 from typing import TYPE_CHECKING, Any, BinaryIO, Self, TypeVar
@@ -140,28 +140,29 @@ class AsyncAIHubClient(Endpoints):
 
     async def _send(self, step: Send) -> Outcome:
         import aiohttp
-        from yarl import URL
 
+        session = self._session or await self._shared()
+        try:
+            if step.alone or step.form is not None:
+                return await self._send_apart(step, session)
+            return await _sent(session, step, step.headers, step.body)
+        except (aiohttp.ClientError, OSError) as error:
+            return _failure(error, self.config.timeout)
+
+    async def _send_apart(self, step: Send, session: aiohttp.ClientSession) -> Outcome:
+        """Send what needs a connection of its own, or has files."""
         headers: dict[str, str] = dict(step.headers)
         data: Any = step.body
         async with AsyncExitStack() as stack:
-            session = await self._shared()
             if step.alone:
                 session = await stack.enter_async_context(self._open(1, _one_connection()))
             if step.form is not None:
                 encoder = await stack.enter_async_context(_multipart(step.form))
                 headers |= {"Content-Type": encoder.content_type, "Content-Length": str(encoder.len)}
                 data = _pieces(encoder)
-            try:
-                url = URL(step.url, encoded=True)
-                sent = session.request(step.method, url, headers=headers, data=data, allow_redirects=False)
-                return await _receive(await stack.enter_async_context(sent), step.sink)
-            except (aiohttp.ClientError, OSError) as error:
-                return _failure(error, self.config.timeout)
+            return await _sent(session, step, headers, data)
 
     async def _shared(self) -> aiohttp.ClientSession:
-        if self._session is not None:
-            return self._session
         async with self._opening:
             if self._tls is None:
                 self._tls = await asyncio.to_thread(_tls, self.config)
@@ -234,6 +235,14 @@ async def _pieces(encoder: Encoder) -> AsyncIterator[bytes]:
         yield piece
 
 
+async def _sent(session: aiohttp.ClientSession, step: Send, headers: Mapping[str, str], data: Any) -> Outcome:
+    from yarl import URL
+
+    url = URL(step.url, encoded=True)
+    async with session.request(step.method, url, headers=headers, data=data, allow_redirects=False) as response:
+        return await _receive(response, step.sink)
+
+
 async def _receive(response: aiohttp.ClientResponse, sink: Sink | None) -> Outcome:
     if sink is not None and response.ok:
         sink.begin()
@@ -241,6 +250,9 @@ async def _receive(response: aiohttp.ClientResponse, sink: Sink | None) -> Outco
             if await asyncio.to_thread(sink.write, piece):
                 break
         return Answer(response.status, response.headers, b"")
+    length = response.content_length
+    if length is not None and length <= LARGEST_ANSWER and "Content-Encoding" not in response.headers:
+        return Answer(response.status, response.headers, await response.read())
     body = bytearray()
     async for piece in response.content.iter_any():
         body += piece

@@ -183,9 +183,9 @@ def _ask(request: Request[T], state: State, policy: RetryPolicy) -> Steps[T]:
 
 
 def _call(request: Request[Any], state: State) -> Call:
-    if any(part in (".", "..") for part in request.path.split("/")):
+    if "/." in request.path and not {".", ".."}.isdisjoint(request.path.split("/")):
         raise AIHubParameterError(f"AIHub cannot be asked to {request.asks}: '.' and '..' are no ids or names.")
-    query = {name: str(value) for name, value in request.query.items() if value is not None}
+    query = request.query and {name: str(value) for name, value in request.query.items() if value is not None}
     return Call(
         who=f"AIHub's {request.service}",
         asks=request.asks,

@@ -45,6 +45,7 @@ class Story:
         self._log = log
         self._status: int | None = None
         self._told_at = 0.0
+        self._known_parts = self.parts
         self._told_parts = ""
         self._settled = True
 
@@ -65,6 +66,9 @@ class Story:
             yield from self.look_at_parts(state)
         elif self._kind.parts_within:
             self.parts = self._kind.parts_within(state.answer)
+        if not due and self.parts is self._known_parts:
+            return False
+        self._known_parts = self.parts
         facts = (yield from self._surroundings(state)) if due and state.phase is Phase.WAITING else []
         parts = parts_text(self.parts, self._kind.part_noun)
         if due and not changed:

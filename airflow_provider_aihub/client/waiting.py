@@ -49,10 +49,17 @@ __all__ = [
     "wait_async",
 ]
 
-POLL_FLOOR = 2.0
-"""Seconds between two polls of a young job; nothing is polled more often."""
-STRETCH = 0.1
-"""The pause grows with the job's age, to this fraction of it, so that an end is seen soon after it came."""
+POLL_FLOOR = 1.7
+"""Seconds between two polls of a young job; nothing is polled more often. With the jitter it leaves time for the
+answer, so that the end of a job of 10 s is seen within 2 s."""
+JITTER = 0.1
+"""A pause is longer by up to this fraction of it, at random, so that jobs are not all polled at once."""
+STRETCH = 0.1 / (1 + JITTER)
+"""The pause grows with the job's age, to this fraction of it: a tenth with the jitter, so that an end is seen soon."""
+FRESHNESS = 0.5
+"""What was read of a job for somebody else will do if it is not older than this fraction of the pause."""
+LONGEST_HEAD_START = 10.0
+"""Seconds over which the first polls are spread when many jobs are taken up at once."""
 GONE_TOLERANCE = 60.0
 """Seconds for which a job that AIHub says does not exist is asked for again before that is believed."""
 
@@ -71,6 +78,7 @@ class Watch:
     :param poll_tolerance: For how many seconds polls may fail before waiting gives up.
     :param may_be_missing: Whether a job that does not exist is waited for, too.
     :param stream_logs: Whether the logs of its pods or nodes are told as well, where AIHub gives them out.
+    :param floor: Shortest pause between two polls, in seconds; ``None`` for :data:`POLL_FLOOR`.
     """
 
     kind: JobKind
@@ -83,17 +91,35 @@ class Watch:
     poll_tolerance: float = 900.0
     may_be_missing: bool = False
     stream_logs: bool = False
+    floor: float | None = None
+
+    @property
+    def shortest_pause(self) -> float:
+        """Seconds between two polls at least."""
+        return POLL_FLOOR if self.floor is None else self.floor
 
     def pause(self, looks: int, now: float) -> float:
-        """Give the seconds until the next look.
+        """Give the seconds from one look to the next, without the jitter.
 
         :param looks: How many there were.
         """
         if self.backoff is None:
-            wanted = min(STRETCH * (now - self.since), self.poll_interval)
+            wanted = min(STRETCH * (now - self.since), self.poll_interval / (1 + JITTER))
         else:
             wanted = min(self.poll_interval * self.backoff ** min(looks - 1, 64), self.longest_interval or math.inf)
-        return max(POLL_FLOOR, wanted)
+        return max(self.shortest_pause, wanted)
+
+    def max_age(self, looks: int, now: float) -> float:
+        """Give how old, in seconds, what the next look shows may be."""
+        return FRESHNESS * self.pause(looks, now)
+
+    def head_start(self, now: float, jitter: Callable[[], float] = random.random) -> float:
+        """Give the seconds until the first look, so that the jobs that are taken up together are not polled together.
+
+        :param jitter: Gives a number from 0 to 1.
+        """
+        seconds = jitter() * min(self.pause(1, now), LONGEST_HEAD_START)
+        return seconds if self.deadline is None else min(seconds, max(self.deadline - now, 0.0))
 
 
 def not_there(error: AIHubError) -> bool:
@@ -104,8 +130,14 @@ def not_there(error: AIHubError) -> bool:
     return isinstance(error, AIHubRejectedError) and not isinstance(error, AIHubUnsupportedError)
 
 
+@dataclass(frozen=True, slots=True)
 class Look:
-    """Step: read the job. The reply is a :class:`JobState`, or the :class:`AIHubError` that came instead."""
+    """Step: read the job. The reply is a :class:`JobState`, or the :class:`AIHubError` that came instead.
+
+    :param max_age: How old what was read may be, in seconds.
+    """
+
+    max_age: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,10 +195,11 @@ def follow(
     state: JobState | None = None
     failing_since = 0.0
     failures = 0
+    max_age = watch.max_age(1, clock())
     for looks in count(1):
-        reply = yield Look()
+        reply = yield Look(max_age)
         now = clock()
-        pause = watch.pause(looks, now)
+        pause, age, max_age = watch.pause(looks, now), 0.0, watch.max_age(looks, now)
         if isinstance(reply, AIHubError) and watch.may_be_missing and not_there(reply):
             failures = 0
             if looks == 1:
@@ -176,6 +209,8 @@ def follow(
                 log.info("AIHub answers again about %s, after %d failed polls", called, failures)
                 failures = 0
             state = reply
+            if state.read_at is not None:
+                age = now - state.read_at
             mentioned = yield from story.tell(state, now)
             if logs:
                 if state.phase.terminal:
@@ -193,17 +228,20 @@ def follow(
                 return Waited(Outcome.UNREADABLE, state, reply)
             if failures == 1:
                 log.warning("Could not read %s; trying again for up to %s: %s", called, span(tolerance), reply)
-            wanted = reply.retry_after if isinstance(reply, AIHubRequestError) else None
-            backoff = POLL_FLOOR * 2 ** min(failures - 1, 5)
-            pause = max(pause, backoff, wanted or 0.0)
-            pause = min(pause, max(POLL_FLOOR, failing_since + tolerance - now))
-        pause *= 1 + 0.1 * jitter()
+            asked_for = reply.retry_after if isinstance(reply, AIHubRequestError) else None
+            backoff = watch.shortest_pause * 2 ** min(failures - 1, 5)
+            pause = max(pause, backoff, asked_for or 0.0)
+            pause = min(pause, max(watch.shortest_pause, failing_since + tolerance - now))
+        # From when the job was read on, not from now on: so its end is never seen later than the pause after it came.
+        wanted = max(pause * (1 + JITTER * jitter()) - max(age, 0.0), 0.0)
         if watch.deadline is not None:
             if now >= watch.deadline:
                 return Waited(Outcome.DEADLINE, state)
             # What was asked besides has taken time, too.
-            pause = min(pause, max(watch.deadline - clock(), 0.0))
-        yield Pause(pause)
+            left = max(watch.deadline - clock(), 0.0)
+            if left <= wanted:
+                wanted, max_age = left, 0.0
+        yield Pause(wanted)
     raise AssertionError("the looks do not end")
 
 
@@ -242,7 +280,7 @@ def wait(
 
 
 async def wait_async(
-    look: Callable[[], Awaitable[JobState | AIHubError]],
+    look: Callable[[float], Awaitable[JobState | AIHubError]],
     watch: Watch,
     log: Log,
     *,
@@ -252,6 +290,7 @@ async def wait_async(
 ) -> Waited:
     """Wait for a job to end, on an event loop; otherwise as :func:`wait`.
 
+    :param look: Is told how old what was read of the job may be, in seconds.
     :param perform: As for :func:`wait`; also keeps how far logs were told, so that another process can go on.
     """
     waiting, reply = follow(watch, log, clock=clock), None
@@ -262,7 +301,7 @@ async def wait_async(
             return cast(Waited, end.value)
         reply = None
         if isinstance(step, Look):
-            reply = await look()
+            reply = await look(step.max_age)
         elif isinstance(step, Pause):
             await sleep(step.seconds)
         elif perform:

@@ -144,8 +144,11 @@ class JobTrigger(BaseTrigger):
         self._fired = True
         yield TriggerEvent(event)
 
-    def watch(self) -> Watch:
-        """Say what is waited for, and how."""
+    def watch(self, floor: float | None = None) -> Watch:
+        """Say what is waited for, and how.
+
+        :param floor: Shortest pause between two polls, in seconds; ``None`` for the usual one.
+        """
         return Watch(
             kind=KINDS[self.kind],
             job_id=self._job_id,
@@ -157,13 +160,20 @@ class JobTrigger(BaseTrigger):
             poll_tolerance=self.poll_tolerance,
             may_be_missing=self.may_be_missing,
             stream_logs=self.stream_logs,
+            floor=floor,
         )
 
     async def _wait(self) -> JobEvent:
-        watch = self.watch()
         async with Poller.shared(self.aihub_conn_id) as poller:
-            look, perform = partial(poller.look, watch.kind, watch.job_id), self._performer(poller)
-            waited = await wait_async(look, watch, self.log, perform=perform)
+            watch = self.watch(poller.floor)
+            pages = poller.pages(watch.kind)
+            now = time.time()
+            job = pages.watch(watch.job_id, watch.max_age(1, now))
+            try:
+                await asyncio.sleep(watch.head_start(now))
+                waited = await wait_async(partial(pages.look, job), watch, self.log, perform=self._performer(poller))
+            finally:
+                pages.leave(job)
             error: AIHubError | None = waited.error
             if waited.outcome is Outcome.DEADLINE and self.owner:
                 error = await self._stop(poller)

@@ -13,8 +13,8 @@ from weakref import WeakKeyDictionary
 
 from airflow.providers.common.compat.connection import get_async_connection, get_async_extra_dejson
 
-from airflow_provider_aihub.api.errors import AIHubAuthError, AIHubError, AIHubUnavailable
-from airflow_provider_aihub.api.jobs import JobId, JobKind, JobState
+from airflow_provider_aihub.api.errors import AIHubAuthError, AIHubUnavailable
+from airflow_provider_aihub.api.jobs import JobKind
 from airflow_provider_aihub.api.request import Request
 from airflow_provider_aihub.client.aio import AsyncAIHubClient
 from airflow_provider_aihub.client.config import Config
@@ -22,6 +22,8 @@ from airflow_provider_aihub.client.errands import POLL_POLICY
 from airflow_provider_aihub.client.retry import RetryPolicy
 from airflow_provider_aihub.client.steps import Errand
 from airflow_provider_aihub.hooks.aihub import config_from
+from airflow_provider_aihub.triggers import settings
+from airflow_provider_aihub.triggers.pages import Pages
 
 T = TypeVar("T")
 
@@ -44,6 +46,8 @@ class Poller:
 
     def __init__(self, conn_id: str) -> None:
         self.conn_id = conn_id
+        self.floor = settings.poll_floor()
+        """Seconds between two polls of a job at least."""
         self._client: AsyncAIHubClient | None = None
         self._config: Config | None = None
         self._loaded_at = 0.0
@@ -52,13 +56,14 @@ class Poller:
         self._retired: list[AsyncAIHubClient] = []
         self._loading = asyncio.Lock()
         self._users = 0
+        self._pages: dict[str, Pages] = {}
 
     @classmethod
     @asynccontextmanager
     async def shared(cls, conn_id: str) -> AsyncIterator[Poller]:
         """Give the poller of a connection on the running event loop."""
         pollers = cls._of_loop.setdefault(asyncio.get_running_loop(), {})
-        poller = pollers.setdefault(conn_id, cls(conn_id))
+        poller = pollers.get(conn_id) or pollers.setdefault(conn_id, cls(conn_id))
         poller._users += 1
         try:
             yield poller
@@ -68,16 +73,22 @@ class Poller:
                 await poller._rest()
 
     async def _rest(self) -> None:
+        for pages in self._pages.values():
+            pages.close()
         clients, self._retired = [*self._retired, *filter(None, [self._client])], []
         for client in clients:
             await client.close()
 
-    async def look(self, kind: JobKind, job_id: JobId) -> JobState | AIHubError:
-        """Read a job; the error that came instead is returned, since a failed poll is no failed job."""
-        try:
-            return kind.state(job_id, await self.send(kind.read(job_id)))
-        except AIHubError as error:
-            return error
+    @property
+    def user_id(self) -> int | None:
+        """Id of the user that the connection logs in as, where that is known by now."""
+        return self._client.user_id if self._client else None
+
+    def pages(self, kind: JobKind) -> Pages:
+        """Give the jobs of one kind that are waited for."""
+        if kind.name not in self._pages:
+            self._pages[kind.name] = Pages(kind, self, threshold=settings.page_threshold(), spacing=self.floor)
+        return self._pages[kind.name]
 
     async def send(self, request: Request[T], policy: RetryPolicy = POLL_POLICY) -> T:
         """Carry out one request; where the login is refused, with the connection as it stands in Airflow now.
@@ -127,5 +138,6 @@ class Poller:
                 log.info("The connection %s was changed; using what it says now", self.conn_id)
                 # Requests of other triggers may be under way on it.
                 self._retired.append(self._client)
-            self._config, self._client, self._refusal = config, AsyncAIHubClient(config), None
+            self._config, self._refusal = config, None
+            self._client = AsyncAIHubClient(config, limit=settings.pool_size())
             return self._client

@@ -18,6 +18,7 @@ from airflow_provider_aihub.triggers import job
 def _quick_polls(monkeypatch: pytest.MonkeyPatch) -> None:
     """Jobs of these tests take no time; what the pauses between polls are is tested with a clock of its own."""
     monkeypatch.setattr(waiting, "POLL_FLOOR", 0.1)
+    monkeypatch.setenv("AIRFLOW__AIHUB__POLL_FLOOR", "0.1")
     monkeypatch.setattr(job, "HANDOVER", 0.0)
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterable
-from itertools import pairwise
+from collections.abc import Callable, Iterable, Iterator
+from itertools import cycle, pairwise
 
 import pytest
 
@@ -22,9 +22,13 @@ from airflow_provider_aihub.client.waiting import (
     GONE_TOLERANCE,
     LIFE_LINE,
     POLL_FLOOR,
+    Ask,
+    Look,
     Outcome,
+    Pause,
     Waited,
     Watch,
+    follow,
     wait,
     wait_async,
 )
@@ -88,14 +92,95 @@ def test_polls_come_quickly_at_first_and_stretch_to_the_interval() -> None:
     waited, clock, _ = run([state(2)] * 60 + [state(3)], poll_interval=30)
     assert waited.outcome is Outcome.ENDED
     assert POLL_FLOOR <= clock.pauses[0] <= POLL_FLOOR * 1.1
-    assert clock.pauses[-1] >= 30
-    assert max(clock.pauses) <= 33
+    assert clock.pauses[-1] >= 27
+    assert max(clock.pauses) <= 30
     assert all(later >= earlier * 0.9 for earlier, later in pairwise(clock.pauses))
 
 
 def test_an_old_job_is_not_polled_quickly_again_by_a_new_triggerer() -> None:
     _, clock, _ = run([state(2), state(3)], since=1000 - 7200)
-    assert clock.pauses[0] >= 30
+    assert clock.pauses[0] >= 27
+
+
+def drive(watch: Watch, clock: Clock, look: Callable[[Look], JobState], jitter: float = 0.0) -> Iterator[Pause]:
+    """Follow a job, and give each pause before it is taken."""
+    steps, reply = follow(watch, LOG, clock=clock, jitter=lambda: jitter), None
+    while True:
+        try:
+            step = steps.send(reply)
+        except StopIteration:
+            return
+        reply = None
+        if isinstance(step, Pause):
+            yield step
+            clock.sleep(step.seconds)
+        elif isinstance(step, Look):
+            reply = look(step)
+        elif isinstance(step, Ask):
+            reply = AIHubNotFoundError("It has no pods.")
+
+
+def seen_late(runs_for: float, *, interval: float, jitter: float, old: float) -> float:
+    """Say how long after its end the end of a job was seen, where answers are as old as they may be, times ``old``."""
+    clock, shares = Clock(), cycle((0.0, 0.99, 0.5))
+
+    def look(step: Look) -> JobState:
+        read_at = clock.now - old * next(shares) * step.max_age
+        seen = state(3 if read_at - 1000.0 >= runs_for else 2)
+        seen.read_at = read_at
+        return seen
+
+    for _ in drive(Watch(kind=TRAINING, job_id=12, since=1000.0, poll_interval=interval), clock, look, jitter):
+        pass
+    return clock.now - 1000.0 - runs_for
+
+
+@pytest.mark.parametrize("jitter", [0.0, 0.37, 1.0])
+@pytest.mark.parametrize("old", [0.0, 1.0], ids=["one by one", "in pages"])
+@pytest.mark.parametrize("interval", [30.0, 300.0])
+def test_the_end_of_a_job_is_seen_soon(interval: float, old: float, jitter: float) -> None:
+    for step in range(0, 170, 3):
+        runs_for = 1.07**step
+        late = seen_late(runs_for, interval=interval, jitter=jitter, old=old)
+        assert late <= max(1.9, min(runs_for / 10, interval)) + 1e-6
+
+
+def test_what_was_read_for_others_counts_as_a_poll() -> None:
+    clock, read = Clock(), [1000.0]
+
+    def look(step: Look) -> JobState:
+        read.append(clock.now - step.max_age)
+        seen = state(2)
+        seen.read_at = read[-1]
+        return seen
+
+    for _, _ in zip(range(20), drive(Watch(kind=TRAINING, job_id=12, since=1000.0), clock, look), strict=False):
+        assert clock.now == 1000.0 or clock.now - read[-2] >= POLL_FLOOR - 1e-9
+
+
+@pytest.mark.parametrize(("age", "longest"), [(0.0, 1.7), (60.0, 5.5), (86400.0, 10.0)])
+def test_jobs_that_are_taken_up_together_are_first_polled_one_after_another(age: float, longest: float) -> None:
+    watch = Watch(kind=TRAINING, job_id=12, since=1000.0 - age)
+    starts = [watch.head_start(1000.0, lambda share=n / 100: share) for n in range(101)]  # type: ignore[misc]
+    assert min(starts) == 0
+    assert max(starts) == pytest.approx(longest, abs=0.1)
+    assert starts == sorted(set(starts))
+
+
+def test_the_last_look_before_the_deadline_is_a_fresh_one() -> None:
+    clock = Clock()
+    watch = Watch(kind=TRAINING, job_id=12, since=-10_000.0, deadline=1100.0)
+    ages = []
+
+    def look(step: Look) -> JobState:
+        ages.append(step.max_age)
+        return state(2)
+
+    for _ in drive(watch, clock, look):
+        pass
+    assert clock.now == 1100.0
+    assert ages[-1] == 0.0
+    assert min(ages[:-1]) > 10
 
 
 @pytest.mark.parametrize(
@@ -191,7 +276,8 @@ def test_both_ways_of_waiting_are_the_same() -> None:
     clock = Clock()
     replies = iter([state(1), unavailable(), state(2), state(3)])
 
-    async def look() -> JobState | AIHubError:
+    async def look(max_age: float) -> JobState | AIHubError:
+        assert max_age == pytest.approx(POLL_FLOOR / 2)
         return next(replies)
 
     async def sleep(seconds: float) -> None:

@@ -1,0 +1,168 @@
+"""What polling costs the process that does it: many triggers on one event loop, for a while.
+
+``python -m benchmarks.polling WHO URL JOBS SECONDS INTERVAL`` prints the measures of one way of polling as JSON.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import json
+import logging
+import os
+import sys
+import time
+import tracemalloc
+import urllib.request
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+# Each of those who are measured has all of Airflow in its process, as in a triggerer.
+from airflow.triggers.base import BaseTrigger  # noqa: F401
+
+SETTLING = 3.0
+"""Seconds from the start of the last trigger until the measuring begins."""
+TICK = 0.005
+"""Seconds between two looks at how late the event loop is."""
+
+
+def counts(url: str) -> dict[str, int]:
+    """Give what the server has counted since this was last asked."""
+    with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(f"{url}/counts") as answer:
+        counted: dict[str, int] = json.load(answer)
+        return counted
+
+
+class Lateness:
+    """Measures by how much the event loop is late, in seconds."""
+
+    def __init__(self) -> None:
+        self.seen: list[float] = []
+
+    async def watch(self) -> None:
+        while True:
+            due = time.perf_counter() + TICK
+            await asyncio.sleep(TICK)
+            self.seen.append(max(0.0, time.perf_counter() - due))
+
+    def share(self, share: float) -> float:
+        return sorted(self.seen)[min(int(share * len(self.seen)), len(self.seen) - 1)]
+
+
+def bare(url: str, jobs: int, interval: float) -> list[Callable[[], Awaitable[None]]]:
+    """One GET for each poll, on one session; nothing else."""
+    import aiohttp
+
+    session: list[aiohttp.ClientSession] = []
+
+    async def poll(number: int) -> None:
+        if not session:
+            session.append(aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=10)))
+        await asyncio.sleep(interval * number / jobs)
+        while True:
+            async with session[0].get(f"{url}/model-training-platform/api/v1/trainings/{number}") as answer:
+                if json.loads(await answer.read())["data"]["status"] == 3:
+                    return
+            await asyncio.sleep(interval)
+
+    return [lambda number=number: poll(number) for number in range(1, jobs + 1)]  # type: ignore[misc]
+
+
+def aihub(url: str, jobs: int, interval: float) -> list[Callable[[], Awaitable[None]]]:
+    """This provider's trigger."""
+    from airflow_provider_aihub.triggers.job import JobTrigger
+
+    connection = {"conn_type": "aihub", "host": url, "login": "research", "password": "not-a-secret"}
+    os.environ["AIRFLOW_CONN_AIHUB_DEFAULT"] = json.dumps(connection)
+
+    async def wait(number: int) -> None:
+        since = time.time() - 30 * interval
+        trigger = JobTrigger(
+            aihub_conn_id="aihub_default", kind="training", job_id=number, since=since, poll_interval=interval
+        )
+        async for _ in trigger.run():
+            pass
+
+    return [lambda number=number: wait(number) for number in range(1, jobs + 1)]  # type: ignore[misc]
+
+
+def databricks(url: str, jobs: int, interval: float) -> list[Callable[[], Awaitable[None]]]:
+    """The trigger of the Databricks provider."""
+    from airflow.providers.databricks.triggers.databricks import DatabricksExecutionTrigger
+
+    connection = {"conn_type": "databricks", "host": url, "password": "not-a-secret"}
+    os.environ["AIRFLOW_CONN_DATABRICKS_DEFAULT"] = json.dumps(connection)
+
+    async def wait(number: int) -> None:
+        trigger = DatabricksExecutionTrigger(
+            run_id=number, databricks_conn_id="databricks_default", polling_period_seconds=interval
+        )
+        async for _ in trigger.run():
+            pass
+
+    return [lambda number=number: wait(number) for number in range(1, jobs + 1)]  # type: ignore[misc]
+
+
+WAYS = {"bare": bare, "aihub": aihub, "databricks": databricks}
+
+
+async def measure(way: str, url: str, jobs: int, seconds: float, interval: float) -> dict[str, Any]:
+    """Start the triggers, let them settle, and measure for a while."""
+    waits = WAYS[way](url, jobs, interval)
+    counts(url)
+    began = time.perf_counter()
+    late = Lateness()
+    watching = asyncio.create_task(late.watch())
+    running = [asyncio.ensure_future(wait()) for wait in waits]
+    await asyncio.sleep(max(SETTLING, 2.5 * interval))
+    started = await asyncio.to_thread(counts, url)
+    starting, late.seen = late.share(1.0), []
+    cpu, clock = time.process_time(), time.perf_counter()
+    await asyncio.sleep(seconds)
+    cpu, clock = time.process_time() - cpu, time.perf_counter() - clock
+    ended = await asyncio.to_thread(counts, url)
+    watching.cancel()
+    for task in running:
+        task.cancel()
+    dead = [one for one in await asyncio.gather(*running, return_exceptions=True) if isinstance(one, Exception)]
+    if dead:
+        raise dead[0]
+    return {
+        "jobs": jobs,
+        "seconds": clock,
+        "cpu": cpu,
+        "requests": ended.get("requests", 0),
+        "asides": ended.get("asides", 0),
+        "connections": started.get("connections", 0) + ended.get("connections", 0),
+        "logins": started.get("logins", 0) + ended.get("logins", 0),
+        "worst delay at the start": starting,
+        "worst delay": late.share(1.0),
+        "99 % delay": late.share(0.99),
+        "started in": time.perf_counter() - began,
+    }
+
+
+async def memory(way: str, url: str, jobs: int, seconds: float, interval: float) -> dict[str, Any]:
+    """Measure what one trigger more takes, when all have been polled; in bytes."""
+    waits = WAYS[way](url, jobs, interval)
+    first = asyncio.ensure_future(waits[0]())
+    await asyncio.sleep(2 * SETTLING)
+    gc.collect()
+    tracemalloc.start()
+    running = [asyncio.ensure_future(wait()) for wait in waits[1:]]
+    del waits
+    await asyncio.sleep(seconds)
+    gc.collect()
+    now, peak = tracemalloc.get_traced_memory()
+    for task in (first, *running):
+        task.cancel()
+    await asyncio.gather(first, *running, return_exceptions=True)
+    return {"jobs": jobs, "memory": now / len(running), "peak": peak / len(running)}
+
+
+if __name__ == "__main__":
+    logging.disable(int(os.environ.get("LOG_OFF", logging.INFO)))
+    logging.basicConfig(level=logging.INFO)
+    what = memory if sys.argv[6:] == ["memory"] else measure
+    arguments = sys.argv[1], sys.argv[2], int(sys.argv[3]), float(sys.argv[4]), float(sys.argv[5])
+    print(json.dumps(asyncio.run(what(*arguments))))  # noqa: T201 - it is what the caller reads

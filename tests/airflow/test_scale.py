@@ -1,0 +1,310 @@
+"""A thousand jobs at once: what AIHub is asked for them, and that each is still seen as it is."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from contextlib import asynccontextmanager
+from itertools import pairwise
+from typing import Any
+
+import pytest
+
+from airflow_provider_aihub.api.errors import AIHubError, AIHubNotFoundError
+from airflow_provider_aihub.api.jobs import TRAINING, WORKFLOW_RUN, JobState, Phase
+from airflow_provider_aihub.triggers import pages as module
+from airflow_provider_aihub.triggers.job import JobTrigger
+from airflow_provider_aihub.triggers.pages import PAGE_SIZE, Pages, Watched
+from airflow_provider_aihub.triggers.poller import Poller
+from benchmarks.server import Http, Hub
+
+FLOOR = 0.1
+"""As in the other tests of triggers."""
+OLD, YOUNG = 15.0, 0.8
+"""How old an answer may be for a job that has run for long, and for one that has just begun."""
+
+
+@asynccontextmanager
+async def serving(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[None]:
+    """Serve what the hub knows, behind the connection ``aihub_default``."""
+    server = await asyncio.get_running_loop().create_server(lambda: Http(hub), "127.0.0.1", 0, backlog=4096)
+    url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    connection = {"conn_type": "aihub", "host": url, "login": "research", "password": "right"}
+    monkeypatch.setenv("AIRFLOW_CONN_AIHUB_DEFAULT", json.dumps(connection))
+    try:
+        yield
+    finally:
+        server.close()
+
+
+Looks = Callable[[Pages], Coroutine[Any, Any, None]]
+
+
+@pytest.fixture
+def within(monkeypatch: pytest.MonkeyPatch) -> Callable[[Hub, Looks], None]:
+    """Run something with the pages of trainings while a hub serves."""
+
+    def run(hub: Hub, looks: Looks) -> None:
+        async def served() -> None:
+            async with serving(hub, monkeypatch), Poller.shared("aihub_default") as poller:
+                await looks(poller.pages(TRAINING))
+
+        asyncio.run(served())
+
+    return run
+
+
+def watch(pages: Pages, count: int, max_age: float = OLD) -> list[Watched]:
+    return [pages.watch(number, max_age) for number in range(1, count + 1)]
+
+
+async def look(pages: Pages, jobs: list[Watched], max_age: float = OLD) -> list[JobState | AIHubError]:
+    return list(await asyncio.gather(*(pages.look(job, max_age) for job in jobs)))
+
+
+def phases(seen: list[JobState | AIHubError]) -> list[Phase | None]:
+    return [one.phase if isinstance(one, JobState) else None for one in seen]
+
+
+def test_a_round_of_a_thousand_takes_a_few_pages(within: Callable[[Hub, Looks], None]) -> None:
+    hub = Hub(1000, lists=True)
+
+    async def looks(pages: Pages) -> None:
+        jobs = watch(pages, 1000)
+        for number in (1, 500, 1000):
+            hub.end(number, 3)
+        assert phases(await look(pages, jobs)) == [
+            Phase.SUCCEEDED if number in (1, 500, 1000) else Phase.RUNNING for number in range(1, 1001)
+        ]
+        assert hub.counts["requests"] == hub.counts["pages"] == 1000 / PAGE_SIZE
+        assert (hub.counts["logins"], hub.counts["connections"]) == (1, 1)
+        hub.end(77, 4)
+        assert phases(await look(pages, jobs))[76] is Phase.FAILED
+        assert hub.counts["requests"] <= 10
+
+    within(hub, looks)
+
+
+def test_without_lists_each_is_read_by_itself(within: Callable[[Hub, Looks], None]) -> None:
+    hub = Hub(200, lists=False)
+
+    async def looks(pages: Pages) -> None:
+        jobs = watch(pages, 200)
+        for _ in range(3):
+            assert phases(await look(pages, jobs)) == [Phase.RUNNING] * 200
+        assert (hub.counts["singles"], hub.counts["requests"]) == (600, 601)
+        assert hub.counts["logins"] == 1
+        assert hub.counts["connections"] <= 10
+
+    within(hub, looks)
+
+
+def test_a_job_that_is_on_no_page_is_read_by_itself(within: Callable[[Hub, Looks], None]) -> None:
+    hub = Hub(300, lists=True)
+    for number in (7, 120):
+        hub.hide(number)
+
+    async def looks(pages: Pages) -> None:
+        jobs = [*watch(pages, 300), pages.watch(301, OLD)]
+        for turn in range(5):
+            seen = await look(pages, jobs)
+            assert phases(seen) == [Phase.RUNNING] * 300 + [None]
+            assert isinstance(seen[-1], AIHubError)
+            assert not isinstance(seen[-1], AIHubNotFoundError)
+            assert hub.counts["singles"] == 2 * (turn + 1)
+        # Nobody turns all pages over and over again for them.
+        assert hub.counts["pages"] <= 5 * 2
+
+    within(hub, looks)
+
+
+def test_few_are_read_by_themselves(within: Callable[[Hub, Looks], None]) -> None:
+    hub = Hub(20, lists=True)
+
+    async def looks(pages: Pages) -> None:
+        assert phases(await look(pages, watch(pages, 7))) == [Phase.RUNNING] * 7
+        assert (hub.counts["singles"], hub.counts["pages"]) == (7, 0)
+        assert phases(await look(pages, watch(pages, 1)))
+        assert (hub.counts["singles"], hub.counts["pages"]) == (7, 1)
+
+    within(hub, looks)
+
+
+def test_a_young_job_among_old_ones_does_not_make_all_be_read(within: Callable[[Hub, Looks], None]) -> None:
+    hub = Hub(1000, lists=True)
+
+    async def looks(pages: Pages) -> None:
+        watch(pages, 999)
+        young = pages.watch(1000, YOUNG)
+        for _ in range(5):
+            assert phases(await look(pages, [young], YOUNG)) == [Phase.RUNNING]
+        assert (hub.counts["singles"], hub.counts["pages"]) == (5, 0)
+
+    within(hub, looks)
+
+
+def test_for_a_handful_of_young_jobs_old_ones_are_not_searched(within: Callable[[Hub, Looks], None]) -> None:
+    hub = Hub(1000, lists=True)
+
+    async def looks(pages: Pages) -> None:
+        watch(pages, 990)
+        young = [pages.watch(number, YOUNG) for number in range(991, 1001)]
+        assert phases(await look(pages, young, YOUNG)) == [Phase.RUNNING] * 10
+        assert (hub.counts["singles"], hub.counts["pages"]) == (0, 1)
+
+    within(hub, looks)
+
+
+def test_a_look_takes_what_was_read_for_another(within: Callable[[Hub, Looks], None]) -> None:
+    hub = Hub(20, lists=True)
+
+    async def looks(pages: Pages) -> None:
+        first, *others = watch(pages, 20)
+        await look(pages, [first])
+        read_at = [one.read_at for one in await look(pages, others) if isinstance(one, JobState)]
+        assert hub.counts["requests"] == 1
+        assert len(read_at) == 19
+        assert all(at is not None and 0 <= time.time() - at < 5 for at in read_at)
+        # Each look shows something newer than the one before.
+        await look(pages, others)
+        assert hub.counts["requests"] == 2
+
+    within(hub, looks)
+
+
+def test_pages_are_not_read_faster_than_the_floor(
+    within: Callable[[Hub, Looks], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hub, read = Hub(20, lists=True), []
+    page = hub.page
+    monkeypatch.setattr(hub, "page", lambda query: (read.append(time.monotonic()), page(query))[1])
+
+    async def looks(pages: Pages) -> None:
+        jobs = watch(pages, 20, YOUNG)
+        for _ in range(6):
+            await look(pages, jobs, YOUNG)
+
+    within(hub, looks)
+    assert len(read) == 6
+    assert min(later - earlier for earlier, later in pairwise(read)) >= 0.9 * FLOOR
+
+
+def test_lists_that_fail_do_no_harm(within: Callable[[Hub, Looks], None], monkeypatch: pytest.MonkeyPatch) -> None:
+    hub = Hub(50, lists=True)
+    hub.broken_lists = True
+
+    async def looks(pages: Pages) -> None:
+        jobs = watch(pages, 50)
+        for _ in range(4):
+            assert phases(await look(pages, jobs)) == [Phase.RUNNING] * 50
+        assert (hub.counts["singles"], hub.counts["requests"]) == (200, 201)
+        hub.broken_lists = False
+        monkeypatch.setattr(module, "REST", 0.0)
+        assert phases(await look(pages, jobs)) == [Phase.RUNNING] * 50
+        assert (hub.counts["singles"], hub.counts["pages"]) == (200, 1)
+
+    within(hub, looks)
+
+
+def test_lists_of_other_jobs_are_not_read_for_nothing(within: Callable[[Hub, Looks], None]) -> None:
+    hub = Hub(2000, lists=True)
+
+    async def looks(pages: Pages) -> None:
+        jobs = watch(pages, 10)
+        for _ in range(20):
+            assert phases(await look(pages, jobs)) == [Phase.RUNNING] * 10
+        # Before and after it is known who one is, and once of everybody's jobs; each time a few pages.
+        assert hub.counts["pages"] == 3 * 3
+        assert hub.counts["singles"] == 200
+
+    within(hub, looks)
+
+
+def test_a_platform_may_have_smaller_pages(within: Callable[[Hub, Looks], None]) -> None:
+    hub = Hub(300, lists=True)
+    hub.largest_page = 50
+
+    async def looks(pages: Pages) -> None:
+        assert phases(await look(pages, watch(pages, 300))) == [Phase.RUNNING] * 300
+        assert (hub.counts["singles"], hub.counts["pages"]) == (0, 6)
+
+    within(hub, looks)
+
+
+def test_one_who_leaves_takes_nothing_along(within: Callable[[Hub, Looks], None]) -> None:
+    hub = Hub(20, lists=True)
+
+    async def looks(pages: Pages) -> None:
+        jobs = watch(pages, 20)
+        looking = [asyncio.create_task(pages.look(job, OLD)) for job in jobs]
+        await asyncio.sleep(0)
+        looking[0].cancel()
+        pages.leave(jobs[0])
+        assert phases(list(await asyncio.gather(*looking[1:]))) == [Phase.RUNNING] * 19
+        assert looking[0].cancelled()
+
+    within(hub, looks)
+
+
+def test_a_row_that_shows_less_than_the_job_itself_is_not_enough(aihub: object) -> None:
+    assert not WORKFLOW_RUN.listed_whole({"id": 1, "status": 2})
+    assert WORKFLOW_RUN.listed_whole({"id": 1, "status": 2, "task_nodes": [{"name": "a"}]})
+
+
+async def fired(trigger: JobTrigger) -> dict[str, Any]:
+    async for event in trigger.run():
+        return dict(event.payload)
+    raise AssertionError("a trigger fired nothing")
+
+
+async def eventually(true: Callable[[], bool], pause: Callable[[float], Awaitable[None]] = asyncio.sleep) -> None:
+    deadline = time.monotonic() + 30
+    while not true():
+        assert time.monotonic() < deadline
+        await pause(0.02)
+
+
+@pytest.mark.parametrize("lists", [True, False], ids=["in pages", "one by one"])
+def test_every_trigger_tells_the_end_of_its_own_job(lists: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    hub, count = Hub(300, lists=lists), 300
+
+    async def all_of_them() -> list[dict[str, Any]]:
+        async with serving(hub, monkeypatch):
+            triggers = [
+                JobTrigger(aihub_conn_id="aihub_default", kind="training", job_id=number, poll_interval=0.3)
+                for number in range(1, count + 1)
+            ]
+            running = [asyncio.create_task(fired(trigger)) for trigger in triggers]
+            await eventually(lambda: hub.counts["asides"] >= count)
+            assert not any(task.done() for task in running)
+            for number in range(1, count + 1):
+                hub.end(number, 3 + number % 3)
+            return list(await asyncio.gather(*running))
+
+    events = asyncio.run(all_of_them())
+    assert [(event["job_id"], event["outcome"], event["status"]) for event in events] == [
+        (number, "ended", 3 + number % 3) for number in range(1, count + 1)
+    ]
+    assert hub.counts["logins"] == 1
+    assert hub.counts["connections"] <= 10
+    if lists:
+        assert hub.counts["singles"] == 0
+
+
+def test_the_arguments_of_a_trigger_are_few_bytes() -> None:
+    from airflow.sdk import serde
+
+    trigger = JobTrigger(
+        aihub_conn_id="aihub_default",
+        kind="training",
+        job_id=123456,
+        since=1780000000.123456,
+        poll_interval=20.0,
+        poll_tolerance=600.0,
+        deadline=1780086400.123456,
+        stream_logs=True,
+    )
+    classpath, arguments = trigger.serialize()
+    assert len(classpath) + len(json.dumps(serde.serialize(arguments))) < 300
