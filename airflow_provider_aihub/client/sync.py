@@ -29,7 +29,7 @@ from airflow_provider_aihub.client.steps import (
     tls_failure,
     why,
 )
-from airflow_provider_aihub.client.transfer import CHUNK, download, multipart
+from airflow_provider_aihub.client.transfer import CHUNK, Pieces, download, multipart
 
 if TYPE_CHECKING:
     import requests
@@ -139,8 +139,9 @@ class AIHubClient(Endpoints):
             session = stack.enter_context(self._open()) if step.alone else self._shared()
             data: Any = step.body
             if step.form is not None:
-                data = stack.enter_context(multipart(step.form))
-                headers["Content-Type"] = data.content_type
+                encoder = stack.enter_context(multipart(step.form))
+                headers["Content-Type"] = encoder.content_type
+                data = Pieces(encoder)
             try:
                 response = stack.enter_context(
                     session.request(

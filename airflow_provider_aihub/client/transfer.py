@@ -52,6 +52,18 @@ class Encoder(Protocol):
     def read(self, size: int = -1, /) -> bytes: ...
 
 
+class Pieces:
+    """A body that is sent in pieces of :data:`CHUNK`; ``http.client`` reads files in pieces far smaller."""
+
+    def __init__(self, encoder: Encoder) -> None:
+        self._encoder = encoder
+        self.len = encoder.len
+
+    def __iter__(self) -> Iterator[bytes]:
+        while piece := self._encoder.read(CHUNK):
+            yield piece
+
+
 @contextmanager
 def multipart(form: Form) -> Iterator[Encoder]:
     """Open the files of a form and encode it while it is read.

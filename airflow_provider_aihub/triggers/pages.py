@@ -205,7 +205,7 @@ class Pages:
                     await asyncio.sleep(0)
         poor = 2 * len(wanted) > count
         if poor:
-            # Others' jobs, or old ones that stand far behind. Before the first login it is not known whose one's own are.
+            # Others' jobs, or old ones that stand far behind. Before the first login nobody knows who one is.
             if user_id is not None:
                 self._of_all_users = True
             elif self._of_all_users or self._sender.user_id is None:

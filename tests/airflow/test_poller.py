@@ -116,9 +116,9 @@ def test_a_changed_connection_does_not_break_off_what_is_under_way(
 
     async def all_looks() -> list[JobState | AIHubError]:
         async with Poller.shared("aihub_default") as shared:
-            assert isinstance(await shared.look(TRAINING, training_id), JobState)
+            assert isinstance(await look(shared, training_id), JobState)
             aihub.faults.add("delay", path="*/trainings/*", count=25, seconds=0.3)
-            slow = [asyncio.create_task(shared.look(TRAINING, training_id)) for _ in range(25)]
+            slow = [asyncio.create_task(look(shared, training_id)) for _ in range(25)]
             await asyncio.sleep(0.1)
             changed = json.loads(aihub.connection_json())
             changed["extra"]["timeout"] = 29
