@@ -7,10 +7,10 @@ import os
 import resource
 import sys
 import time
+from pathlib import Path
 from types import SimpleNamespace
 
 from airflow_provider_aihub.operators.evaluation import EvalImportOperator
-
 
 TASK = SimpleNamespace(
     dag_id="bench",
@@ -52,7 +52,7 @@ def main(url: str, model: str, predictions: str) -> None:
     before, began, cpu = peak(), time.perf_counter(), time.process_time()
     run(model)
     seconds, cpu = time.perf_counter() - began, time.process_time() - cpu
-    said = {"seconds": seconds, "cpu": cpu, "bytes": os.path.getsize(model), "memory": peak() - before}
+    said = {"seconds": seconds, "cpu": cpu, "bytes": Path(model).stat().st_size, "memory": peak() - before}
     print(json.dumps(said))  # noqa: T201 - it is what the caller reads
 
 

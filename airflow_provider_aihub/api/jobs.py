@@ -78,7 +78,7 @@ class JobState:
 
     def __init__(self, kind: JobKind, job_id: JobId, status: int, answer: Answer | dict[str, Any]) -> None:
         self._kind = kind
-        self._answer = answer
+        self._answer: Any = answer
         self.job_id = job_id
         self.status = status
         self.phase = kind.statuses.get(status, Phase.UNKNOWN)
@@ -89,9 +89,13 @@ class JobState:
     def __repr__(self) -> str:
         return f"JobState(job_id={self.job_id!r}, status={self.status}, phase={self.phase!r})"
 
+    def forget(self) -> None:
+        """Keep no more than the status: of thousands of jobs the answers would take much memory."""
+        self._answer = None
+
     @property
     def answer(self) -> Any:
-        """The whole answer."""
+        """The whole answer, unless it was forgotten."""
         if isinstance(self._answer, dict):
             self._answer = self._kind.model.read(self._answer)
         return self._answer

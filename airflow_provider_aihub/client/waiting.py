@@ -159,7 +159,7 @@ class Outcome(StrEnum):
 class Waited:
     """What the waiting came to.
 
-    :param state: What the last look that succeeded showed.
+    :param state: What the last look that succeeded showed; where the job has not ended, its status alone.
     :param error: Why looking failed at the end, where ``outcome`` is ``UNREADABLE``.
     """
 
@@ -218,6 +218,7 @@ def follow(
                 yield from logs.follow(story.parts, again=mentioned, last=state.phase.terminal)
             if state.phase.terminal:
                 return Waited(Outcome.ENDED, state)
+            state.forget()
         elif isinstance(reply, AIHubError):
             failing_since = failing_since if failures else now
             failures += 1

@@ -101,10 +101,10 @@ class Poller:
         try:
             return await client.send(request, policy=policy)
         except (AIHubAuthError, AIHubUnavailable) as error:
+            if isinstance(error, AIHubAuthError) and client is self._client:
+                self._refusal, self._refused_at = error, time.monotonic()
             changed = await self._load(client)
             if changed is client:
-                if isinstance(error, AIHubAuthError):
-                    self._refusal, self._refused_at = error, time.monotonic()
                 raise
             return await changed.send(request, policy=policy)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Iterable, Iterator
+from copy import copy
 from itertools import cycle, pairwise
 
 import pytest
@@ -73,7 +74,8 @@ def run(
         looked.append(clock.now)
         assert len(looked) < 10_000
         last[:] = [next(given, *last)]
-        return last[0]
+        # As AIHub would give it: a new one each time.
+        return copy(last[0]) if isinstance(last[0], JobState) else last[0]
 
     waited = wait(look, Watch(kind=TRAINING, job_id=12, since=since, **watch), LOG, sleep=clock.sleep, clock=clock)
     return waited, clock, looked
