@@ -290,7 +290,8 @@ def test_every_trigger_tells_the_end_of_its_own_job(lists: bool, monkeypatch: py
     assert hub.counts["logins"] == 1
     assert hub.counts["connections"] <= 10
     if lists:
-        assert hub.counts["singles"] == 0
+        # The last few are read by themselves.
+        assert hub.counts["singles"] < 30
 
 
 def test_the_arguments_of_a_trigger_are_few_bytes() -> None:
