@@ -27,6 +27,7 @@ from task_life import TaskLife
 from airflow_provider_aihub import operators, sensors
 from airflow_provider_aihub.api.errors import AIHubParameterError
 from airflow_provider_aihub.api.request import Service
+from airflow_provider_aihub.client import waiting
 from airflow_provider_aihub.operators.base import JobOperator
 from airflow_provider_aihub.operators.call import CallOperator
 from airflow_provider_aihub.operators.dataset import CreateDatasetOperator, DatasetVersionOperator
@@ -844,6 +845,27 @@ def test_a_version_is_read_by_the_name_of_its_dataset(aihub: Recorder) -> None:
     trigger = life(DatasetVersionOperator, dataset=62, dataset_name="mnist", deferrable=True, **data).start()
     assert aihub.sent[-1] == (f"GET {DATASETS}/dataset-versions-detail?name=mnist%2FV1", None)
     assert trigger.serialize()[1]["job_id"] == "mnist/V4"
+
+
+@pytest.mark.parametrize(("operator", "parameter"), [(operator, parameter) for operator, parameter, *_ in STOPS])
+def test_a_stop_waits_at_its_own_pace(
+    operator: type[BaseOperator], parameter: str, aihub: Recorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    watches: list[waiting.Watch] = []
+    wait = waiting.wait
+
+    def seen(look: Any, watch: waiting.Watch, log: Any) -> Any:
+        watches.append(watch)
+        return wait(look, watch, log)
+
+    monkeypatch.setattr(waiting, "wait", seen)
+    aihub.statuses = [*STOPPED_SLOWLY]
+    given = {parameter: "98", "poll_interval": 7.0, "poll_tolerance": 11.0}
+    assert life(operator, **given).try_once() == {"id": 98, "status": "stopped"}
+    (watch,) = watches
+    assert (watch.kind.name, watch.job_id) == (parameter.removesuffix("_id"), 98)
+    assert (watch.poll_interval, watch.poll_tolerance) == (7.0, 11.0)
+    assert abs(time.time() - watch.since) < 30
 
 
 @pytest.mark.parametrize(
