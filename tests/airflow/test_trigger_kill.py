@@ -1,0 +1,107 @@
+"""When a trigger that is cancelled stops its job: only if somebody acted on the task."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from airflow.triggers.base import BaseTrigger
+from task_life import stopped
+
+from airflow_provider_aihub.api.model_training import TrainingSpec
+from airflow_provider_aihub.emulator import Emulator
+from airflow_provider_aihub.hooks.aihub import AIHubHook
+from airflow_provider_aihub.triggers import job
+from airflow_provider_aihub.triggers.job import JobTrigger
+
+TASK = SimpleNamespace(dag_id="d", task_id="t", run_id="r", map_index=-1, id="1")
+
+
+@pytest.fixture
+def training_id(aihub: Emulator) -> Iterator[int]:
+    spec = TrainingSpec.build(name="t", command="sleep 600", image="i", virtual_cluster_id=1, project_id=1)
+    training_id = AIHubHook().create_training(spec)
+    yield training_id
+    AIHubHook().stop_training(training_id)
+
+
+def airflow_says(monkeypatch: pytest.MonkeyPatch, deferred: bool | Exception) -> None:
+    async def still_deferred(_: Any) -> bool:
+        if isinstance(deferred, Exception):
+            raise deferred
+        return deferred
+
+    monkeypatch.setattr(job, "still_deferred", still_deferred)
+
+
+def trigger_of(training_id: int, **given: Any) -> JobTrigger:
+    trigger = JobTrigger(aihub_conn_id="aihub_default", kind="training", job_id=training_id, **given)
+    trigger._task_instance = TASK  # type: ignore[assignment]
+    return trigger
+
+
+async def cancelled(trigger: JobTrigger) -> None:
+    """Run a trigger for a moment and cancel it, as a triggerer does."""
+
+    async def run() -> None:
+        async for _ in trigger.run():
+            raise AssertionError("the job has not ended")
+
+    running = asyncio.create_task(run())
+    await asyncio.sleep(0.3)
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+
+
+def test_somebody_acted_on_the_task(training_id: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    airflow_says(monkeypatch, deferred=False)
+    asyncio.run(trigger_of(training_id).on_kill())
+    stopped(lambda: AIHubHook().get_training(training_id))
+
+
+@pytest.mark.parametrize(
+    ("deferred", "given"),
+    [
+        (True, {}),
+        (RuntimeError("Airflow cannot tell"), {}),
+        (False, {"cancel_on_kill": False}),
+        (False, {"owner": False}),
+    ],
+    ids=["handed to another triggerer", "nobody knows", "not wanted", "not its own"],
+)
+def test_a_job_lives_on(
+    aihub: Emulator,
+    training_id: int,
+    monkeypatch: pytest.MonkeyPatch,
+    deferred: bool | Exception,
+    given: dict[str, Any],
+) -> None:
+    airflow_says(monkeypatch, deferred)
+    before = aihub.requests.count("POST", "*/stop")
+    asyncio.run(trigger_of(training_id, **given).on_kill())
+    assert aihub.requests.count("POST", "*/stop") == before
+
+
+@pytest.mark.parametrize("deferred", [True, False], ids=["shut down", "acted upon"])
+def test_airflow_before_3_3_says_nothing_but_cancels(
+    aihub: Emulator, training_id: int, monkeypatch: pytest.MonkeyPatch, deferred: bool
+) -> None:
+    monkeypatch.delattr(BaseTrigger, "on_kill", raising=False)
+    airflow_says(monkeypatch, deferred)
+    before = aihub.requests.count("POST", "*/stop")
+    asyncio.run(cancelled(trigger_of(training_id)))
+    assert aihub.requests.count("POST", "*/stop") == before + (not deferred)
+
+
+def test_a_cancelled_trigger_alone_stops_nothing_where_airflow_says_why(
+    aihub: Emulator, training_id: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(BaseTrigger, "on_kill", BaseTrigger.cleanup, raising=False)
+    airflow_says(monkeypatch, deferred=False)
+    before = aihub.requests.count("POST", "*/stop")
+    asyncio.run(cancelled(trigger_of(training_id)))
+    assert aihub.requests.count("POST", "*/stop") == before
