@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from tempfile import mkdtemp
 
@@ -22,6 +23,11 @@ def example_dataset_version_sensor() -> None:
         folder.joinpath("1.txt").write_text("A text.\n")
         return str(folder)
 
+    @task(trigger_rule="all_done")
+    def remove_text(folder: str) -> None:
+        """Leave nothing behind."""
+        shutil.rmtree(folder)
+
     create = CreateDatasetOperator(task_id="create_dataset", name="example-awaited", description="Waited for by name")
     folder = write_text()
     make_version = DatasetVersionOperator(
@@ -35,7 +41,7 @@ def example_dataset_version_sensor() -> None:
     wait = DatasetVersionSensor(
         task_id="wait", dataset_version="example-awaited/V1", poke_interval=5, timeout=3600, deferrable=True
     )
-    [create, folder] >> make_version >> wait
+    [create, folder] >> make_version >> [wait, remove_text(folder)]
 
 
 example_dataset_version_sensor()
