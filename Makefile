@@ -11,6 +11,7 @@ CONSTRAINTS := constraints/airflow-$(AIRFLOW)-python-$(PYTHON_VERSION).txt
 VENV := .venv-airflow-$(AIRFLOW)-python-$(PYTHON_VERSION)
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+PEERS := .venv-peers-python-$(PYTHON_VERSION)
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test soak lint format constraints clean venv
@@ -30,6 +31,9 @@ soak: export SOAK_SECONDS ?= 900
 soak: $(READY) ## Keep jobs under way while workers and triggerers die, for SOAK_SECONDS=900; SOAK_SEED=n repeats the dice
 	@home=$$(mktemp -d) && trap 'rm -rf "$$home"' EXIT && \
 	AIRFLOW_HOME="$$home" PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest tests/system/test_soak.py $(ARGS)
+
+bench: $(READY) $(PEERS)/.ready ## Measure polling, imports and uploads beside other providers; writes docs/performance.md
+	@$(BIN)/python -m benchmarks --peers $(PEERS)/bin/python
 
 lint: $(READY) ## Check style, format and types
 	@$(BIN)/ruff check .
@@ -53,6 +57,15 @@ $(READY): $(CONSTRAINTS) pyproject.toml | $(BIN)/uv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c $(CONSTRAINTS) -e '.[emulator,dev]'
 	@touch $@
 
+# The providers that the benchmarks compare with need versions of their own.
+$(PEERS)/.ready: | $(BIN)/uv
+	@echo "Setting up $(PEERS) ..."
+	@$(PYTHON) -m venv $(PEERS)
+	@set -- apache-airflow==3.3.2 $(addprefix apache-airflow-providers-,databricks airbyte amazon http dbt-cloud standard) && \
+	{ VIRTUAL_ENV="$(CURDIR)/$(PEERS)" $(BIN)/uv pip install --quiet --system-certs "$$@" || \
+	$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check "$$@"; }
+	@touch $@
+
 constraints/%.txt:
 	@echo "There is no $@: Airflow $(AIRFLOW) is not tested with Python $(PYTHON_VERSION). Set PYTHON or AIRFLOW." >&2
 	@exit 1
@@ -66,4 +79,4 @@ constraints: $(BIN)/uv ## Resolve the newest versions anew, for every Airflow an
 	done
 
 clean: ## Remove what make and the tools left in this folder
-	@rm -rf .venv-airflow-* .mypy_cache .pytest_cache .ruff_cache .hypothesis dist build
+	@rm -rf .venv-airflow-* .venv-peers-* .mypy_cache .pytest_cache .ruff_cache .hypothesis dist build

@@ -33,8 +33,13 @@ from airflow_provider_aihub.client.waiting import (
     wait,
     wait_async,
 )
+from airflow_provider_aihub.provider_info import SETTINGS
 
 LOG = logging.getLogger("test.waiting")
+
+
+def test_a_worker_and_a_triggerer_have_the_same_floor() -> None:
+    assert float(SETTINGS["poll_floor"]["default"]) == POLL_FLOOR
 
 
 class Clock:
