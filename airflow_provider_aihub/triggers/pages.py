@@ -160,7 +160,7 @@ class Pages:
     async def _read(self) -> None:
         """Read the pages for as long as anybody waits for one."""
         try:
-            while self._waiting:
+            while self._waiting and self._since(self._rested) >= REST:
                 await asyncio.sleep(max(self._spacing - self._since(self._began), 0.0))
                 self._began = self._clock()
                 await self._sweep()
@@ -169,12 +169,12 @@ class Pages:
             self._rested = self._clock()
         finally:
             self._reading = None
-            for job in self._waiting:
-                job.show(None)
+            for job in list(self._waiting):
+                self._tell(job, None)
 
     async def _sweep(self) -> None:
         """Read pages until they have shown all jobs that are looked at about as often as those that wait for it."""
-        slowest = max((job.pace for job in self._waiting if job.pace is not None), default=0)
+        slowest = max((job.pace for job in self._waiting if job.pace is not None), default=-math.inf)
         unseen: dict[JobId, list[Watched]] = {}
         wanted: set[JobId] = set()
         for job in self._jobs:
@@ -215,7 +215,7 @@ class Pages:
                 job.misses += 1
                 if job.misses >= MOST_MISSES:
                     self._set_pace(job, None)
-            job.show(None)
+            self._tell(job, None)
 
     def _show(self, job: Watched, row: dict[str, Any], now: float) -> None:
         job.misses, state = 0, None
@@ -226,6 +226,10 @@ class Pages:
                 log.debug("A list shows nothing of %s: %s", self._kind.called(job.job_id), error)
             else:
                 state.read_at = now
+        self._tell(job, state)
+
+    def _tell(self, job: Watched, state: JobState | None) -> None:
+        self._waiting.discard(job)
         job.show(state)
 
     def _company(self, job: Watched) -> int:
