@@ -16,6 +16,7 @@ import tracemalloc
 import urllib.request
 from collections.abc import Awaitable, Callable
 from typing import Any
+from urllib.parse import urlsplit
 
 # Each of those who are measured has all of Airflow in its process, as in a triggerer.
 from airflow.triggers.base import BaseTrigger  # noqa: F401
@@ -101,7 +102,9 @@ def databricks(url: str, jobs: int, interval: float) -> list[Callable[[], Awaita
     """The trigger of the Databricks provider."""
     from airflow.providers.databricks.triggers.databricks import DatabricksExecutionTrigger
 
-    connection = {"conn_type": "databricks", "host": url, "password": "not-a-secret"}
+    parts = urlsplit(url)
+    connection = {"conn_type": "databricks", "schema": parts.scheme, "host": parts.hostname, "port": parts.port}
+    connection["password"] = "not-a-secret"  # noqa: S105 - it is none
     os.environ["AIRFLOW_CONN_DATABRICKS_DEFAULT"] = json.dumps(connection)
 
     async def wait(number: int) -> None:
