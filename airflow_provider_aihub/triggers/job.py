@@ -24,11 +24,12 @@ from airflow_provider_aihub.triggers.poller import Poller
 STOP_TIMEOUT = 20.0
 """Seconds that a trigger spends on stopping a job; Airflow grants ``on_kill`` 30."""
 _NOTICE = conf.getfloat("workers", "min_heartbeat_interval", fallback=0.0)
-HANDOVER = _NOTICE + 1.0 if _NOTICE else 0.0
+HANDOVER = _NOTICE + 3.0 if _NOTICE else 0.0
 """Seconds for which a trigger fires nothing after it has begun.
 
 A worker of Airflow 3 may notice only after ``[workers] min_heartbeat_interval`` that its task has deferred. Should the
-task be queued again by then, the scheduler takes the news for the end of the new run and fails the task.
+task be queued again by then, the scheduler takes the news for the end of the new run and fails the task. A scheduler
+that has much to do takes the news some seconds late itself.
 """
 _USER_ACTION = "__airflow_user_action__"
 
