@@ -5,10 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from airflow_provider_aihub.api.errors import (
     AIHubAmbiguousSubmit,
+    AIHubAuthError,
     AIHubError,
     AIHubNotFoundError,
     AIHubUnsupportedError,
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from airflow_provider_aihub.api.request import Request
     from airflow_provider_aihub.client.sync import AIHubClient
     from airflow_provider_aihub.hooks.aihub import AIHubHook
+
+T = TypeVar("T")
 
 LOOKS_AFTER_LOSS = (1.0, 3.0, 6.0)
 """Seconds before each look for a job whose create call lost its answer: AIHub may still be at work on it."""
@@ -107,7 +110,7 @@ class Submission:
         called = self.kind.called(job.id)
         try:
             reference = self.reference(job.id)
-            state = self.kind.state(reference, self.hook.send(self.kind.read(reference)))
+            state = self.kind.state(reference, self._ask(self.kind.read(reference)))
         except AIHubNotFoundError:
             self.log.info("%s of an earlier try is gone; creating a new one", called)
             return False
@@ -191,6 +194,17 @@ class Submission:
         found = self._find(lambda other: str(other) == marker)
         return int(found[0].job_id) if found else None
 
+    def _ask(self, request: Request[T]) -> T:
+        """Ask about a job that may be there already.
+
+        :raises AIHubError: In one of its kinds; also a refused login leaves the next try to find the job.
+        """
+        try:
+            return self.hook.send(request)
+        except AIHubAuthError as refusal:
+            refusal.final = False
+            raise
+
     def _find(self, wanted: Callable[[Marker], bool]) -> list[JobState]:
         """Look through AIHub's jobs of this kind.
 
@@ -200,7 +214,7 @@ class Submission:
             raise AIHubUnsupportedError(f"AIHub does not list its jobs of kind {self.kind.name}.")
         found = []
         for page_num in range(1, MOST_PAGES + 1):
-            page = self.hook.send(self.kind.page(page_num, PAGE_SIZE, self.name))
+            page = self._ask(self.kind.page(page_num, PAGE_SIZE, self.name))
             for answer in page.data:
                 marker = Marker.parse(answer.description)
                 if marker and wanted(marker):

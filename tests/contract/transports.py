@@ -66,7 +66,8 @@ class Blocking:
         sent: list[Sent] = []
 
         def answer(request: Any, context: Any) -> bytes:
-            content = request.body.read() if hasattr(request.body, "read") else request.body
+            # A form comes in pieces.
+            content = request.body if isinstance(request.body, bytes | None) else b"".join(request.body)
             sent.append(Sent.read(request.method, request.url, request.headers, content or b""))
             context.status_code = status if request.method == case.method else 405
             return body if request.method == case.method else b""

@@ -179,7 +179,7 @@ def test_a_time_limit_stops_the_job(scene: Scene, limit: str) -> None:
 
 
 def test_mapped_tasks_have_a_job_each(scene: Scene) -> None:
-    held = scene.aihub.faults.add("delay", method="POST", path=TRAININGS, seconds=4, count=6)
+    held = scene.aihub.faults.add("delay", method="POST", path=TRAININGS, seconds=12, count=6)
     scene.play("mapped")
     until(lambda: held.struck == 6, "all create calls are sent")
     for task in scene.airflow.tasks(scene.run_id):
