@@ -24,7 +24,7 @@ from airflow_provider_aihub.client.config import Config
 from airflow_provider_aihub.client.sync import AIHubClient
 from airflow_provider_aihub.operators.record import Marker
 
-SECONDS = float(os.environ.get("SOAK_SECONDS", "75"))
+SECONDS = float(os.environ.get("SOAK_SECONDS", "45"))
 SEED = int(os.environ.get("SOAK_SEED") or random.SystemRandom().randrange(10**6))
 AT_WORK = 16
 """Tasks that are to be under way at a time."""
