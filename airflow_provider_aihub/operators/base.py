@@ -134,6 +134,9 @@ class JobOperator(BaseOperator):
         """Give the task's return value for a job that succeeded: small, and JSON."""
         return {"id": state.answer.id, "status": str(state.phase)}
 
+    def succeeded(self, context: Context, state: JobState) -> None:
+        """Tell Airflow what came of a job that succeeded, besides the result; in the process that ends the task."""
+
     # The life of a job
 
     @cached_property
@@ -174,7 +177,7 @@ class JobOperator(BaseOperator):
                 self._running = None
                 record.move("done")
                 return {"id": job.id}
-            return self._wait(self.reference(job.id), job.since, record)
+            return self._wait(context, self.reference(job.id), job.since, record)
 
     def execute_complete(self, context: Context, event: JobEvent) -> Any:
         """Go on where the trigger saw the waiting end.
@@ -195,11 +198,11 @@ class JobOperator(BaseOperator):
                     if event["rounds"] >= MOST_ROUNDS:
                         raise self._given_up(reference, trouble, record) from None
                     self.log.warning("Waiting until AIHub can be asked how it ended: %s", trouble)
-                    return self._wait(reference, time.time(), record, rounds=event["rounds"] + 1)
+                    return self._wait(context, reference, time.time(), record, rounds=event["rounds"] + 1)
                 if state.phase.terminal:
-                    return self._end(state, record)
+                    return self._end(context, state, record)
                 self.log.warning("%s %s again", self.job_kind.called(reference), state.phase.verb)
-                return self._wait(reference, time.time(), record, rounds=event["rounds"])
+                return self._wait(context, reference, time.time(), record, rounds=event["rounds"])
             if event["outcome"] == Outcome.DEADLINE:
                 raise self._timed_out(reference, error, record)
             raise self._given_up(reference, error, record)
@@ -266,7 +269,7 @@ class JobOperator(BaseOperator):
             deadlines.append(time.time() + _seconds(self.execution_timeout))
         return min(deadlines, default=None)
 
-    def _wait(self, reference: JobId, since: float, record: Record, *, rounds: int = 0) -> Any:
+    def _wait(self, context: Context, reference: JobId, since: float, record: Record, *, rounds: int = 0) -> Any:
         """Wait in the triggerer, or here."""
         if self.deferrable:
             from airflow_provider_aihub.triggers.job import JobTrigger
@@ -304,9 +307,9 @@ class JobOperator(BaseOperator):
             raise self._timed_out(reference, self._stop(reference), record)
         if waited.outcome is Outcome.UNREADABLE or waited.state is None:
             raise self._given_up(reference, waited.error, record)
-        return self._end(waited.state, record)
+        return self._end(context, waited.state, record)
 
-    def _end(self, state: JobState, record: Record) -> Any:
+    def _end(self, context: Context, state: JobState, record: Record) -> Any:
         """Return the result of a job that succeeded, or raise what became of it."""
         from airflow_provider_aihub.api.jobs import Phase
         from airflow_provider_aihub.operators.diagnosis import failure, summary
@@ -315,6 +318,7 @@ class JobOperator(BaseOperator):
         self.log.info(summary(self.job_kind, state))
         if state.phase is Phase.SUCCEEDED:
             result = self.result(state)
+            self.succeeded(context, state)
             record.move("done")
             return result
         record.forget()

@@ -31,9 +31,10 @@ class CallOperator(BaseOperator):
         self.aihub_conn_id = aihub_conn_id
 
     @abstractmethod
-    def call(self) -> dict[str, Any]:
+    def call(self, context: Context) -> dict[str, Any]:
         """Do it, and give the task's return value: small, and JSON.
 
+        :param context: Airflow's.
         :raises AIHubError: In one of its kinds, see :mod:`airflow_provider_aihub.api.errors`.
         """
 
@@ -44,10 +45,10 @@ class CallOperator(BaseOperator):
 
         return AIHubHook(self.aihub_conn_id)
 
-    def execute(self, context: Context) -> dict[str, Any]:  # noqa: ARG002 - Airflow's signature
+    def execute(self, context: Context) -> dict[str, Any]:
         """Do it.
 
         :raises AIHubError: In one of its kinds, see :mod:`airflow_provider_aihub.api.errors`.
         """
         with task_failures():
-            return self.call()
+            return self.call(context)

@@ -18,7 +18,7 @@ from airflow_provider_aihub.operators.base import JobOperator
 from airflow_provider_aihub.operators.call import CallOperator
 
 if TYPE_CHECKING:
-    from airflow.providers.common.compat.sdk import ObjectStoragePath
+    from airflow.providers.common.compat.sdk import Context, ObjectStoragePath
 
     from airflow_provider_aihub.api.dataset_management import DatasetVersion
     from airflow_provider_aihub.api.jobs import JobId, JobState
@@ -79,7 +79,7 @@ class CreateDatasetOperator(CallOperator):
         self.access_user_ids = access_user_ids
         self.if_exists = if_exists
 
-    def call(self) -> dict[str, Any]:
+    def call(self, context: Context) -> dict[str, Any]:
         """Create the dataset, or find the one that is there."""
         from airflow_provider_aihub.api.dataset_management import DatasetSpec
 

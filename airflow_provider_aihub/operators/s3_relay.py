@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_aihub.operators.call import CallOperator
 
 if TYPE_CHECKING:
-    from airflow.providers.common.compat.sdk import ObjectStoragePath
+    from airflow.providers.common.compat.sdk import Context, ObjectStoragePath
 
     from airflow_provider_aihub.operators.storage import Source
 
@@ -47,7 +47,7 @@ class S3RelayUploadOperator(CallOperator):
         self.key = key
         self.archive = archive
 
-    def call(self) -> dict[str, Any]:
+    def call(self, context: Context) -> dict[str, Any]:  # noqa: ARG002 - nothing on AIHub to show
         """Upload what is there."""
         from airflow_provider_aihub.api.values import check_text
         from airflow_provider_aihub.operators.storage import find_source

@@ -14,6 +14,8 @@ from airflow_provider_aihub.api.errors import AIHubError, AIHubRejectedError, AI
 from airflow_provider_aihub.operators.call import CallOperator
 
 if TYPE_CHECKING:
+    from airflow.providers.common.compat.sdk import Context
+
     from airflow_provider_aihub.api.jobs import JobKind, JobState
 
 
@@ -51,7 +53,7 @@ class StopOperator(CallOperator):
     def job_id(self) -> int | str | None:
         """Which job."""
 
-    def call(self) -> dict[str, Any]:
+    def call(self, context: Context) -> dict[str, Any]:
         """Stop the job unless it is over."""
         from airflow_provider_aihub.api.jobs import KINDS, Phase
         from airflow_provider_aihub.api.values import check_id

@@ -11,7 +11,7 @@ from airflow_provider_aihub.operators.base import JobOperator
 from airflow_provider_aihub.operators.call import CallOperator
 
 if TYPE_CHECKING:
-    from airflow.providers.common.compat.sdk import ObjectStoragePath
+    from airflow.providers.common.compat.sdk import Context, ObjectStoragePath
 
     from airflow_provider_aihub.api.data_warehouse import Search
     from airflow_provider_aihub.api.jobs import JobState
@@ -136,7 +136,7 @@ class WarehouseResultToObjectStorageOperator(CallOperator):
         self.search_id = search_id
         self.output_path = output_path
 
-    def call(self) -> dict[str, Any]:
+    def call(self, context: Context) -> dict[str, Any]:
         """Read the search and save its result."""
         from airflow_provider_aihub.api.jobs import SEARCH, Phase
         from airflow_provider_aihub.operators.diagnosis import failure
