@@ -48,7 +48,10 @@ CONN_FIELDS: dict[str, dict[str, Any]] = {
         _OPTIONAL_TEXT,
     ),
     "verify_tls": _field(
-        "Verify TLS", "Whether certificates are checked. Leave it on.", {"type": "boolean", "default": True}
+        "Verify TLS",
+        "Whether certificates are checked. Leave it on.",
+        # Without "null" the form says that it is required.
+        {"type": ["boolean", "null"], "default": True},
     ),
     "timeout": _field(
         "Request timeout (s)",
@@ -57,8 +60,16 @@ CONN_FIELDS: dict[str, dict[str, Any]] = {
     ),
     "web_url": _field(
         "Web UI address",
-        "Where people open AIHub in the browser. Default: the base URL.",
+        "Where people open AIHub in the browser; tasks link there. Default: the base URL.",
         _OPTIONAL_TEXT,
+    ),
+    "link_templates": _field(
+        "Link templates",
+        "Where AIHub has its pages, if not where this provider takes them to be: a JSON object such as "
+        '{"training": "/#/trainings/{id}"}. Kinds: training, quota_task, search, dataset, dataset_version, '
+        "workflow_run, evaluation. Each has a path below the web UI address, or a whole URL; {id} is the only "
+        "placeholder.",
+        {"type": ["object", "null"]},
     ),
     **{
         f"{service}_url": _field(
@@ -74,7 +85,8 @@ UI_FIELD_BEHAVIOUR: dict[str, Any] = {
     "hidden-fields": ["schema", "extra"],
     "relabeling": {"host": "Base URL or host"},
     "placeholders": {
-        "host": "http://10.0.0.1:30021",
+        "host": "http://10.0.0.1",
+        "port": "30021",
         "login": "leave empty to use a token",
     },
 }
@@ -111,6 +123,15 @@ SETTINGS: dict[str, Any] = {
     ),
 }
 
+_ASSET_URIS = [
+    {
+        "schemes": ["aihub"],
+        "handler": "airflow_provider_aihub.assets.sanitize_uri",
+        "factory": "airflow_provider_aihub.assets.create_asset",
+        "to_openlineage_converter": "airflow_provider_aihub.assets.convert_asset_to_openlineage",
+    }
+]
+
 PROVIDER_INFO: dict[str, Any] = {
     "package-name": "airflow-provider-aihub",
     "name": "AIHub",
@@ -122,6 +143,9 @@ PROVIDER_INFO: dict[str, Any] = {
             "options": SETTINGS,
         }
     },
+    "asset-uris": _ASSET_URIS,
+    # For Airflow 2.
+    "dataset-uris": _ASSET_URIS,
     "connection-types": [
         {
             "connection-type": "aihub",

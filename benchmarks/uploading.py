@@ -20,6 +20,7 @@ TASK = SimpleNamespace(
     try_number=1,
     max_tries=0,
     xcom_push=lambda **_: None,
+    xcom_pull=lambda **_: None,
 )
 """As much of a task instance as the operator needs."""
 

@@ -12,6 +12,7 @@ from urllib.parse import SplitResult, quote, urlsplit
 
 from airflow_provider_aihub.api.errors import AIHubConfigError
 from airflow_provider_aihub.api.request import Service
+from airflow_provider_aihub.client.web import PAGES, address_of, read_pages
 
 ENVIRONMENT: Final = "environment"
 TOKEN: Final = "token"  # noqa: S105
@@ -20,6 +21,7 @@ CA_FILE: Final = "ca_file"
 VERIFY_TLS: Final = "verify_tls"
 TIMEOUT: Final = "timeout"
 WEB_URL: Final = "web_url"
+LINK_TEMPLATES: Final = "link_templates"
 URL_FIELDS: Final[Mapping[Service, str]] = {service: f"{service}_url" for service in Service}
 """Names of the connection's extra fields, as the form shows them."""
 
@@ -61,7 +63,8 @@ class Config:
     :param ca_file: File of certificate authorities (PEM) to trust, instead of the usual ones.
     :param verify: Whether TLS certificates are verified.
     :param timeout: Seconds to wait for a connection, and for each piece of an answer.
-    :param web_url: Address of AIHub's web pages, for links.
+    :param web_url: Address of AIHub's web UI, for links.
+    :param pages: Where it has the page of each kind of thing, as in :data:`~airflow_provider_aihub.client.web.PAGES`.
     :raises AIHubConfigError: for a value that cannot be used.
     """
 
@@ -74,6 +77,7 @@ class Config:
     verify: bool = True
     timeout: float = DEFAULT_TIMEOUT
     web_url: str | None = None
+    pages: Mapping[str, str] = field(default_factory=lambda: PAGES)
 
     def __post_init__(self) -> None:
         addresses = {service: _url(url, URL_FIELDS[service]) for service, url in self.addresses.items()}
@@ -105,7 +109,8 @@ class Config:
 
         An address of a single service wins over the host, the host over the environment's preset. A host without a
         port takes the ports of the preset where one is chosen. Login and password win over a token, and the
-        connection's token over the one in the variable ``AI_HUB_TOKEN``.
+        connection's token over the one in the variable ``AI_HUB_TOKEN``. Without a field of its own, the web UI is
+        taken to be at the address behind which all services are.
 
         :param host: Host name or address, or a URL such as ``http://10.0.0.1:30021``, behind which all services are.
         :param port: Port at that host.
@@ -119,8 +124,9 @@ class Config:
         addresses = _addresses(
             _text(fields, ENVIRONMENT), (host or "").strip(), str(port or "").strip(), (schema or "").strip().lower()
         )
+        bases = set(addresses.values())
+        web_url = _text(fields, WEB_URL) or (bases.pop() if len(bases) == 1 else "")
         addresses |= {service: url for service, name in URL_FIELDS.items() if (url := _text(fields, name))}
-        web_url = _text(fields, WEB_URL)
         return cls(
             addresses=addresses,
             username=(login or "").strip(),
@@ -131,6 +137,7 @@ class Config:
             verify=_flag(fields.get(VERIFY_TLS, True), VERIFY_TLS),
             timeout=_seconds(fields.get(TIMEOUT, DEFAULT_TIMEOUT), TIMEOUT),
             web_url=_url(web_url, WEB_URL) if web_url else None,
+            pages=read_pages(fields.get(LINK_TEMPLATES), LINK_TEMPLATES),
         )
 
     @property
@@ -151,6 +158,14 @@ class Config:
             f"The connection does not say where AIHub's {service} is; fill in '{URL_FIELDS[service]}', or the host "
             f"where all services are behind one address."
         )
+
+    def page(self, kind: str, thing: int | str) -> str | None:
+        """Give the address of a thing's page in AIHub's web UI; ``None`` where the connection does not say where it is.
+
+        :param kind: Kind of thing, a key of :data:`~airflow_provider_aihub.client.web.PAGES`.
+        :param thing: Its id; its name where it has no other.
+        """
+        return address_of(self.pages[kind], thing, self.web_url)
 
     def takes_token(self, url: str) -> bool:
         """Whether a URL is on the origin of one of AIHub's own services, so that the token may go there."""

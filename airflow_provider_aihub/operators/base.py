@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from abc import abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import timedelta
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar
@@ -22,10 +22,11 @@ from airflow_provider_aihub.api.errors import (
     AIHubUnavailable,
 )
 from airflow_provider_aihub.failures import task_failures
+from airflow_provider_aihub.links import ViewInAIHubLink, link_to_page
 from airflow_provider_aihub.operators.record import Marker, Record
 
 if TYPE_CHECKING:
-    from airflow.providers.common.compat.sdk import Context
+    from airflow.providers.common.compat.sdk import BaseOperatorLink, Context
 
     from airflow_provider_aihub.api.jobs import JobId, JobKind, JobState
     from airflow_provider_aihub.api.request import Request
@@ -67,6 +68,7 @@ class JobOperator(BaseOperator):
     stream_logs: bool = False
     """Whether the logs of the job's pods or nodes are followed into the task's log; only some kinds offer it."""
     template_fields: Sequence[str] = ("aihub_conn_id",)
+    operator_extra_links: Collection[BaseOperatorLink] = (ViewInAIHubLink(),)
     ui_color = "#d9e7ff"
 
     def __init__(
@@ -173,6 +175,7 @@ class JobOperator(BaseOperator):
             self._running, self._submission = job.id, None
             self._end_if_killed()
             context["ti"].xcom_push(key="job_id", value=job.id)
+            link_to_page(context, self.hook, self.kind, job.id, self.log)
             if not self.wait_for_completion or not self.job_kind.statuses:
                 self._running = None
                 record.move("done")

@@ -65,7 +65,7 @@ class ClusterJobOperator(JobOperator):
         "estimate_run_time",
         "notify_type",
     )
-    template_fields_renderers: ClassVar[dict[str, str]] = {"command": "bash", "envs": "json"}
+    template_fields_renderers: ClassVar[dict[str, str]] = {"command": "bash", "storages": "json", "envs": "json"}
 
     def __init__(
         self,

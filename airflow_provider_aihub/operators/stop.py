@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from airflow.providers.common.compat.sdk import AirflowSkipException
 
 from airflow_provider_aihub.api.errors import AIHubError, AIHubRejectedError, AIHubUnsupportedError
+from airflow_provider_aihub.links import ViewInAIHubLink, link_to_page
 from airflow_provider_aihub.operators.call import CallOperator
 
 if TYPE_CHECKING:
@@ -34,6 +35,8 @@ class StopOperator(CallOperator):
 
     kind: ClassVar[str]
     """Key of the kind of job in :data:`~airflow_provider_aihub.api.jobs.KINDS`."""
+    operator_extra_links = (ViewInAIHubLink(),)
+    ui_color = "#fbe3e0"
 
     def __init__(
         self,
@@ -64,6 +67,7 @@ class StopOperator(CallOperator):
             raise AirflowSkipException(f"There is no {kind.noun} to stop, since {self.kind}_id is empty.")
         job_id = check_id(f"{self.kind}_id", self.job_id)
         state = self._read(kind, job_id)
+        link_to_page(context, self.hook, self.kind, job_id, self.log)
         if state.phase.terminal:
             self.log.info("%s %s already", kind.called(job_id), state.phase.verb)
         elif state.phase is not Phase.STOPPING:

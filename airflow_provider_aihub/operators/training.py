@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from airflow_provider_aihub.operators.cluster_job import ClusterJobOperator
 
@@ -31,6 +31,10 @@ class TrainingOperator(ClusterJobOperator):
 
     kind = "training"
     template_fields: Sequence[str] = (*ClusterJobOperator.template_fields, "preempt_policy", "vip_node_names")
+    template_fields_renderers: ClassVar[dict[str, str]] = {
+        **ClusterJobOperator.template_fields_renderers,
+        "vip_node_names": "json",
+    }
 
     def __init__(
         self,

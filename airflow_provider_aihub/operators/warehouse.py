@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, BinaryIO, cast
+from typing import TYPE_CHECKING, Any, BinaryIO, ClassVar, cast
 
 from airflow_provider_aihub.api.errors import AIHubError
+from airflow_provider_aihub.links import ResultCsvLink, ViewInAIHubLink, link_to_page, link_to_result
 from airflow_provider_aihub.operators.base import JobOperator
 from airflow_provider_aihub.operators.call import CallOperator
 
@@ -54,7 +55,8 @@ class WarehouseSearchOperator(JobOperator):
         "output_path",
     )
     template_ext: Sequence[str] = (".sql",)
-    template_fields_renderers = {"sql": "sql", "images": "json"}  # noqa: RUF012 - Airflow's own convention
+    template_fields_renderers: ClassVar[dict[str, str]] = {"sql": "sql", "images": "json"}
+    operator_extra_links = (ViewInAIHubLink(), ResultCsvLink())
 
     def __init__(
         self,
@@ -107,6 +109,10 @@ class WarehouseSearchOperator(JobOperator):
         counted = bool(search.results) or self.sql is None
         return {**result, "result_count": len(search.results) if counted else self._count(search.result_url)}
 
+    def succeeded(self, context: Context, state: JobState) -> None:
+        """Link to the result."""
+        link_to_result(context, state.answer.result_url)
+
     def _count(self, url: str) -> int | None:
         rows = CsvRows()
         try:
@@ -130,6 +136,7 @@ class WarehouseResultToObjectStorageOperator(CallOperator):
     """
 
     template_fields: Sequence[str] = (*CallOperator.template_fields, "search_id", "output_path")
+    operator_extra_links = (ViewInAIHubLink(), ResultCsvLink())
 
     def __init__(self, *, search_id: int | str, output_path: str | ObjectStoragePath, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -144,6 +151,7 @@ class WarehouseResultToObjectStorageOperator(CallOperator):
 
         check_output("output_path", self.output_path)
         search = self.hook.get_search(self.search_id)
+        link_to_page(context, self.hook, SEARCH.name, search.id, self.log)
         state = SEARCH.state(search.id, search)
         if not state.phase.terminal:
             raise AIHubError(
@@ -151,6 +159,7 @@ class WarehouseResultToObjectStorageOperator(CallOperator):
             )
         if state.phase is not Phase.SUCCEEDED:
             raise failure(self.hook, SEARCH, state)
+        link_to_result(context, search.result_url)
         return {"id": search.id, **save_result(self.hook, search, self.output_path)}
 
 

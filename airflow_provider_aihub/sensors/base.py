@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from functools import cached_property
@@ -21,9 +21,10 @@ from airflow.providers.common.compat.sdk import (
 from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS, AIRFLOW_V_3_3_PLUS
 
 from airflow_provider_aihub.failures import task_failures
+from airflow_provider_aihub.links import ViewInAIHubLink, link_to_page
 
 if TYPE_CHECKING:
-    from airflow.providers.common.compat.sdk import Context
+    from airflow.providers.common.compat.sdk import BaseOperatorLink, Context
     from airflow.triggers.base import StartTriggerArgs
 
     from airflow_provider_aihub.api.jobs import JobId, JobKind, JobState
@@ -67,6 +68,7 @@ class JobSensor(BaseSensorOperator):
     may_be_missing: ClassVar[bool] = False
     """Whether a job that does not exist yet is waited for, too."""
     template_fields: Sequence[str] = ("aihub_conn_id",)
+    operator_extra_links: Collection[BaseOperatorLink] = (ViewInAIHubLink(),)
     ui_color = "#e8f0ff"
     start_trigger_args = _StartTriggerArgs()
 
@@ -85,10 +87,14 @@ class JobSensor(BaseSensorOperator):
         self.poll_tolerance = poll_tolerance
         self.start_from_trigger = start_from_trigger
         self._failing_since: float | None = None
+        self._linked = False
 
     def result(self, state: JobState) -> dict[str, Any]:
         """Give the task's return value for a job that succeeded: small, and JSON."""
         return {"id": state.answer.id, "status": str(state.phase)}
+
+    def succeeded(self, context: Context, state: JobState) -> None:
+        """Tell Airflow what came of a job that succeeded, besides the result."""
 
     @cached_property
     def hook(self) -> AIHubHook:
@@ -104,7 +110,7 @@ class JobSensor(BaseSensorOperator):
 
         return KINDS[self.kind]
 
-    def poke(self, context: Context) -> PokeReturnValue:  # noqa: ARG002 - the signature is Airflow's
+    def poke(self, context: Context) -> PokeReturnValue:
         """Look at the job once.
 
         :raises AIHubError: The job ended badly, or AIHub will never answer.
@@ -117,7 +123,7 @@ class JobSensor(BaseSensorOperator):
             seen = self.hook.look(self.job_kind, reference)
             if not isinstance(seen, AIHubError):
                 self._failing_since = None
-                return self._judge(seen)
+                return self._judge(context, seen)
             if self.may_be_missing and not_there(seen):
                 self.log.info("%s does not exist yet: %s", self.job_kind.called(reference), seen)
                 return PokeReturnValue(is_done=False)
@@ -139,7 +145,7 @@ class JobSensor(BaseSensorOperator):
             done = self.poke(context)
         return done.xcom_value if done else self._defer()
 
-    def execute_complete(self, context: Context, event: JobEvent) -> Any:  # noqa: ARG002 - the signature is Airflow's
+    def execute_complete(self, context: Context, event: JobEvent) -> Any:
         """Go on where the trigger saw the waiting end.
 
         :param event: What :class:`~airflow_provider_aihub.triggers.job.JobTrigger` told.
@@ -156,7 +162,8 @@ class JobSensor(BaseSensorOperator):
             error = error_of(event)
             if error:
                 raise error
-            done = self._judge(self.job_kind.state(reference, self.hook.send(self.job_kind.read(reference))))
+            state = self.job_kind.state(reference, self.hook.send(self.job_kind.read(reference)))
+            done = self._judge(context, state)
         return done.xcom_value if done else self._defer()
 
     def _defer(self) -> Any:
@@ -221,16 +228,21 @@ class JobSensor(BaseSensorOperator):
             reason = "soft_fail" if self.soft_fail else "never_fail"
             raise AirflowSkipException(f"Skipped because of {reason}: {error}") from None
 
-    def _judge(self, state: JobState) -> PokeReturnValue:
+    def _judge(self, context: Context, state: JobState) -> PokeReturnValue:
         from airflow_provider_aihub.api.jobs import Phase
         from airflow_provider_aihub.operators.diagnosis import failure, summary
 
+        if not self._linked:
+            link_to_page(context, self.hook, self.kind, state.answer.id, self.log)
+            self._linked = True
         if not state.phase.terminal:
             self.log.info("%s %s", self.job_kind.called(state.job_id), state.phase.verb)
             return PokeReturnValue(is_done=False)
         self.log.info(summary(self.job_kind, state))
         if state.phase is Phase.SUCCEEDED:
-            return PokeReturnValue(is_done=True, xcom_value=self.result(state))
+            result = self.result(state)
+            self.succeeded(context, state)
+            return PokeReturnValue(is_done=True, xcom_value=result)
         error = failure(self.hook, self.job_kind, state)
         # The sensor cannot start the job again, so another try would find it as it is.
         error.final = True

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_aihub.links import ResultCsvLink, ViewInAIHubLink, link_to_result
 from airflow_provider_aihub.sensors.base import JobSensor
 
 if TYPE_CHECKING:
+    from airflow.providers.common.compat.sdk import Context
+
     from airflow_provider_aihub.api.jobs import JobState
 
 
@@ -22,6 +25,7 @@ class WarehouseSearchSensor(JobSensor):
     kind = "search"
     job_field = "search_id"
     template_fields: Sequence[str] = (*JobSensor.template_fields, "search_id")
+    operator_extra_links = (ViewInAIHubLink(), ResultCsvLink())
 
     def __init__(self, *, search_id: int | str, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -30,3 +34,7 @@ class WarehouseSearchSensor(JobSensor):
     def result(self, state: JobState) -> dict[str, Any]:
         """Give the search's id and where its result is."""
         return {**super().result(state), "result_url": state.answer.result_url}
+
+    def succeeded(self, context: Context, state: JobState) -> None:
+        """Link to the result."""
+        link_to_result(context, state.answer.result_url)

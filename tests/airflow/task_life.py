@@ -51,6 +51,10 @@ class TaskInstance:
     def xcom_push(self, key: str, value: Any) -> None:
         self.xcoms[key] = json.loads(json.dumps(value))
 
+    def xcom_pull(self, *, task_ids: str, key: str, map_indexes: int) -> Any:
+        assert (task_ids, map_indexes) == (self.task_id, self.map_index)
+        return self.xcoms.get(key)
+
 
 class TaskLife:
     """Runs an operator's tries, each from a new instance, as Airflow does.
@@ -78,6 +82,7 @@ class TaskLife:
     def start(self) -> Any:
         """Begin a try; gives the result, or the trigger that the task has deferred to."""
         self.ti.try_number += 1
+        self.ti.xcoms.clear()
         began = timezone.utcnow()
         while True:
             try:

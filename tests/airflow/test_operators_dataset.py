@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from task_life import TaskLife
+from task_life import TaskInstance, TaskLife
 
 from airflow_provider_aihub.api.dataset_management import DatasetSpec
 from airflow_provider_aihub.api.errors import (
@@ -27,7 +27,7 @@ deferred_or_not = pytest.mark.parametrize("deferrable", [True, False], ids=["def
 
 
 def create(**given: Any) -> dict[str, Any]:
-    return CreateDatasetOperator(task_id="create", **given).execute({})
+    return CreateDatasetOperator(task_id="create", **given).execute({"ti": TaskInstance("task")})
 
 
 def test_a_dataset_is_created_once(aihub: Emulator, new_name: str) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from airflow.providers.common.compat.sdk import AirflowSkipException
-from task_life import TaskLife
+from task_life import TaskInstance, TaskLife
 
 from airflow_provider_aihub.api.errors import (
     AIHubNotFoundError,
@@ -82,7 +82,7 @@ def started(kind: str, *, lasting: bool = True) -> int:
 
 
 def stop(kind: str, job_id: Any, **given: Any) -> dict[str, Any]:
-    return OPERATORS[kind](task_id="stop", **{f"{kind}_id": job_id, **given}).execute({})
+    return OPERATORS[kind](task_id="stop", **{f"{kind}_id": job_id, **given}).execute({"ti": TaskInstance("task")})
 
 
 def status(kind: str, job_id: int) -> int:
@@ -166,7 +166,8 @@ def test_a_job_that_ends_while_it_is_stopped(use: Callable[[str], Emulator]) -> 
             aihub.faults.add("status", path=PATHS["training"], status=400, code=1, msg="not running", count=1)
             return super()._stop(*arguments)
 
-    assert Ending(task_id="stop", training_id=job_id).execute({}) == {"id": job_id, "status": "stopped"}
+    result = Ending(task_id="stop", training_id=job_id).execute({"ti": TaskInstance("task")})
+    assert result == {"id": job_id, "status": "stopped"}
 
 
 def test_looks_may_fail_for_a_while(use: Callable[[str], Emulator]) -> None:
@@ -181,7 +182,8 @@ def test_looks_may_fail_for_a_while(use: Callable[[str], Emulator]) -> None:
             super()._stop(kind, job_id)
             return before
 
-    assert Slow(task_id="stop", training_id=job_id).execute({}) == {"id": job_id, "status": "stopped"}
+    result = Slow(task_id="stop", training_id=job_id).execute({"ti": TaskInstance("task")})
+    assert result == {"id": job_id, "status": "stopped"}
     assert aihub.requests.count(path=read, status=503) >= 1
 
 
@@ -197,4 +199,4 @@ def test_looks_that_fail_for_too_long(use: Callable[[str], Emulator]) -> None:
             return before
 
     with pytest.raises(AIHubUnavailable, match="read training"):
-        Slow(task_id="stop", training_id=job_id, poll_tolerance=0.2).execute({})
+        Slow(task_id="stop", training_id=job_id, poll_tolerance=0.2).execute({"ti": TaskInstance("task")})

@@ -42,6 +42,7 @@ def test_every_field_of_the_form_is_one_that_the_connection_has() -> None:
         config.VERIFY_TLS,
         config.TIMEOUT,
         config.WEB_URL,
+        config.LINK_TEMPLATES,
         *URL_FIELDS.values(),
     }
     assert set(CONN_FIELDS) == known

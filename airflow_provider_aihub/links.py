@@ -1,0 +1,75 @@
+"""Links from a task in Airflow to what it is about on AIHub."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from airflow.providers.common.compat.sdk import BaseOperatorLink
+
+if TYPE_CHECKING:
+    from airflow.providers.common.compat.sdk import BaseOperator, Context, TaskInstanceKey
+
+    from airflow_provider_aihub.client.waiting import Log
+    from airflow_provider_aihub.hooks.aihub import AIHubHook
+
+
+class TaskLink(BaseOperatorLink):
+    """A link whose address the task puts into XCom as soon as it is known.
+
+    So it works while the job runs, deferred or not, and after it has ended. Airflow 3 reads the XCom without this
+    class, and writes what this class gives to it at the end of each run of a worker; Airflow 2.11 asks this class.
+    When a task is tried again, Airflow clears its XComs: the link is the newest try's, and the address of an earlier
+    try's job is in that try's log.
+    """
+
+    def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:  # noqa: ARG002 - Airflow's signature
+        """Give the address, or an empty text where the task has none; AIHub is not asked."""
+        from airflow.providers.common.compat.sdk import XCom
+
+        return str(XCom.get_value(key=self.xcom_key, ti_key=ti_key) or "")
+
+
+class ViewInAIHubLink(TaskLink):
+    """*View in AIHub*: the page of the job, or of whatever else the task is about."""
+
+    name = "View in AIHub"
+    xcom_key = "_link_ViewInAIHubLink"
+
+
+class ResultCsvLink(TaskLink):
+    """*Result CSV*: the result of a search, once it has succeeded."""
+
+    name = "Result CSV"
+    xcom_key = "_link_ResultCsvLink"
+
+
+def link_to_page(context: Context, hook: AIHubHook, kind: str, thing: int | str, log: Log) -> None:
+    """Let the task's *View in AIHub* lead to a thing's page, and tell its address in the log, once in a try.
+
+    Nothing is done where the connection has no web UI.
+
+    :param kind: Kind of thing, a key of :data:`~airflow_provider_aihub.client.web.PAGES`.
+    :param thing: Its id; its name where it has no other.
+    """
+    address = hook.get_conn().config.page(kind, thing)
+    # A sensor in mode reschedule begins anew for every look, with no XComs, within one log.
+    if address and _link(context, ViewInAIHubLink, address) and not context.get("task_reschedule_count"):
+        log.info("View it at %s", address)
+
+
+def link_to_result(context: Context, result_url: str) -> None:
+    """Let the task's *Result CSV* lead to the result of a search.
+
+    :param result_url: Its address, as AIHub tells it. Only a web address becomes a link that people click on.
+    """
+    if result_url.startswith(("http://", "https://")):
+        _link(context, ResultCsvLink, result_url)
+
+
+def _link(context: Context, link: type[TaskLink], address: str) -> bool:
+    """Put a link's address into XCom; gives false where an earlier run of the same try has done so."""
+    ti: Any = context["ti"]
+    if ti.xcom_pull(task_ids=ti.task_id, key=link.xcom_key, map_indexes=ti.map_index) == address:
+        return False
+    ti.xcom_push(key=link.xcom_key, value=address)
+    return True
