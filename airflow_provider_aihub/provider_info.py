@@ -132,6 +132,14 @@ _ASSET_URIS = [
     }
 ]
 
+_INTEGRATION = "AIHub"
+
+
+def _modules(package: str, *names: str) -> list[dict[str, Any]]:
+    modules = [f"airflow_provider_aihub.{package}.{name}" for name in names]
+    return [{"integration-name": _INTEGRATION, "python-modules": modules}]
+
+
 PROVIDER_INFO: dict[str, Any] = {
     "package-name": "airflow-provider-aihub",
     "name": "AIHub",
@@ -143,6 +151,17 @@ PROVIDER_INFO: dict[str, Any] = {
             "options": SETTINGS,
         }
     },
+    "integrations": [{"integration-name": _INTEGRATION, "tags": ["machine-learning", "software"]}],
+    "operators": _modules(
+        "operators", "dataset", "evaluation", "quota_task", "s3_relay", "stop", "training", "warehouse", "workflow"
+    ),
+    "sensors": _modules("sensors", "dataset", "quota_task", "training", "warehouse", "workflow"),
+    "hooks": _modules("hooks", "aihub"),
+    "triggers": _modules("triggers", "job"),
+    "task-decorators": [
+        {"name": "aihub_training", "class-name": "airflow_provider_aihub.decorators.training.training_task"}
+    ],
+    "extra-links": ["airflow_provider_aihub.links.ViewInAIHubLink", "airflow_provider_aihub.links.ResultCsvLink"],
     "asset-uris": _ASSET_URIS,
     # For Airflow 2.
     "dataset-uris": _ASSET_URIS,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from airflow_provider_aihub.api.errors import (
     AIHubError,
@@ -14,6 +14,8 @@ from airflow_provider_aihub.api.errors import (
     AIHubRejectedError,
     AIHubUnsupportedError,
 )
+from airflow_provider_aihub.assets import with_versions_alias
+from airflow_provider_aihub.links import ViewInAIHubLink, link_to_page
 from airflow_provider_aihub.operators.base import JobOperator
 from airflow_provider_aihub.operators.call import CallOperator
 
@@ -55,6 +57,8 @@ class CreateDatasetOperator(CallOperator):
         "create_by",
         "access_user_ids",
     )
+    template_fields_renderers: ClassVar[dict[str, str]] = {"tags": "json", "access_user_ids": "json"}
+    operator_extra_links = (ViewInAIHubLink(),)
 
     def __init__(
         self,
@@ -81,6 +85,11 @@ class CreateDatasetOperator(CallOperator):
 
     def call(self, context: Context) -> dict[str, Any]:
         """Create the dataset, or find the one that is there."""
+        dataset = self._dataset()
+        link_to_page(context, self.hook, "dataset", dataset["id"], self.log)
+        return dataset
+
+    def _dataset(self) -> dict[str, Any]:
         from airflow_provider_aihub.api.dataset_management import DatasetSpec
 
         if self.if_exists not in ("use", "fail"):
@@ -123,6 +132,10 @@ class DatasetVersionOperator(JobOperator):
     The data is given as ``upload_path`` with ``upload_type`` where AIHub can reach it, or else as ``local_path``. That
     is uploaded right before the version is created: a folder as a zip archive, which is made while it is sent and
     takes no room on the worker, a file as it is. A retry that takes up a version uploads nothing.
+
+    A version that was built gives one event to the asset of its dataset, ``aihub://<host>/datasets/<name>``, see
+    :func:`~airflow_provider_aihub.assets.dataset_asset`; its extra is ``{"id", "version", "dataset", "size",
+    "count"}``. The asset need not be among the ``outlets``.
 
     :param dataset: Name or id of the dataset, which must exist. Digits are taken for an id.
     :param upload_path: Where the data lies. Its meaning depends on ``upload_type``.
@@ -182,7 +195,16 @@ class DatasetVersionOperator(JobOperator):
         self.description = description
         self.parent_version_id = parent_version_id
         self.dataset_name = dataset_name
+        self.outlets = with_versions_alias(self.outlets)
         self._default_key = ""
+        self._found_name: str | None = None
+
+    @classmethod
+    def partial(cls, **kwargs: Any) -> Any:
+        """Prepare for ``expand``; a mapped operator shows Airflow the outlets given here and not those of its tasks."""
+        mapped = super().partial(**kwargs)
+        mapped.kwargs["outlets"] = with_versions_alias(mapped.kwargs.get("outlets"))
+        return mapped
 
     def create_request(self, marker: Marker) -> Request[int]:
         """Check the parameters and find the dataset."""
@@ -243,6 +265,15 @@ class DatasetVersionOperator(JobOperator):
             "parquet_index_path": version.parquet_index_path,
         }
 
+    def succeeded(self, context: Context, state: JobState) -> None:
+        """Let the dataset's asset have an event."""
+        from airflow_provider_aihub.assets import announce, dataset_host, dataset_uri, version_facts
+
+        dataset = self._name_of(state.answer.dataset_id)
+        if dataset:
+            uri = dataset_uri(dataset, host=dataset_host(self.hook.get_conn().config))
+            announce(context, self.outlets, uri, version_facts(state.answer, dataset))
+
     def _check_data(self) -> None:
         """Make sure that the parameters say in one way where the data is."""
         from airflow_provider_aihub.operators.storage import storage_path
@@ -264,10 +295,12 @@ class DatasetVersionOperator(JobOperator):
 
     def _name_of(self, dataset_id: int) -> str | None:
         """Give the dataset's name: where AIHub can be asked, its word goes before ``dataset_name``."""
-        try:
-            return self.patiently(lambda: self.hook.get_dataset(dataset_id)).name
-        except AIHubUnsupportedError:
-            return self._name()
+        if self._found_name is None:
+            try:
+                self._found_name = self.patiently(lambda: self.hook.get_dataset(dataset_id)).name
+            except AIHubUnsupportedError:
+                self._found_name = self._name()
+        return self._found_name
 
     def _check_name(self) -> None:
         """Make sure, before anything is created, that the new version can be read."""
