@@ -9,6 +9,7 @@ from airflow.providers.common.compat.sdk import BaseOperatorLink
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import BaseOperator, Context, TaskInstanceKey
 
+    from airflow_provider_aihub.client.config import Config
     from airflow_provider_aihub.client.waiting import Log
     from airflow_provider_aihub.hooks.aihub import AIHubHook
 
@@ -55,6 +56,34 @@ def link_to_page(context: Context, hook: AIHubHook, kind: str, thing: int | str,
     # A sensor in mode reschedule begins anew for every look, with no XComs, within one log.
     if address and _link(context, ViewInAIHubLink, address) and not context.get("task_reschedule_count"):
         log.info("View it at %s", address)
+
+
+async def link_in_triggerer(task_instance: Any, config: Config | None, kind: str, thing: int | str, log: Log) -> None:
+    """Do what :func:`link_to_page` does, for a task that the scheduler has started in the triggerer.
+
+    Where that cannot be done, the task has its link once a worker ends it.
+
+    :param task_instance: What the triggerer gave the trigger.
+    """
+    from airflow.providers.common.compat.sdk import XCom
+    from asgiref.sync import sync_to_async
+
+    address = config.page(kind, thing) if config else None
+    if address is None:
+        return
+    log.info("View it at %s", address)
+    try:
+        # Airflow has asynchronous calls for this in its latest versions only.
+        await sync_to_async(XCom.set)(
+            key=ViewInAIHubLink.xcom_key,
+            value=address,
+            dag_id=task_instance.dag_id,
+            task_id=task_instance.task_id,
+            run_id=task_instance.run_id,
+            map_index=task_instance.map_index,
+        )
+    except Exception as error:
+        log.info("The task has its link to AIHub only at its end, since Airflow did not take it: %s", error)
 
 
 def link_to_result(context: Context, result_url: str) -> None:

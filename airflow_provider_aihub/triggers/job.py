@@ -14,12 +14,15 @@ from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from airflow_provider_aihub.api import errors
 from airflow_provider_aihub.api.errors import AIHubError
-from airflow_provider_aihub.api.jobs import KINDS, JobId
+from airflow_provider_aihub.api.jobs import KINDS, JobId, JobState
 from airflow_provider_aihub.client.retry import RetryPolicy
 from airflow_provider_aihub.client.waiting import Ask, Fetch, Keep, Outcome, Recall, Watch, wait_async
+from airflow_provider_aihub.links import link_in_triggerer
 from airflow_provider_aihub.triggers.guard import still_deferred
 from airflow_provider_aihub.triggers.offsets import KeptOffsets
 from airflow_provider_aihub.triggers.poller import Poller
+
+Look = Callable[[float], Awaitable[JobState | AIHubError]]
 
 STOP_TIMEOUT = 20.0
 """Seconds that a trigger spends on stopping a job; Airflow grants ``on_kill`` 30."""
@@ -114,6 +117,7 @@ class JobTrigger(BaseTrigger):
         self.stream_logs = stream_logs
         self.rounds = rounds
         self._fired = False
+        self._linked = False
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Give what is needed to make this trigger again, on another machine if need be; defaults are left out."""
@@ -172,7 +176,10 @@ class JobTrigger(BaseTrigger):
             job = pages.watch(watch.job_id, watch.max_age(1, now))
             try:
                 await asyncio.sleep(watch.head_start(now))
-                waited = await wait_async(partial(pages.look, job), watch, self.log, perform=self._performer(poller))
+                look: Look = partial(pages.look, job)
+                if self.since is None:
+                    look = partial(self._look_and_link, poller, look)
+                waited = await wait_async(look, watch, self.log, perform=self._performer(poller))
             finally:
                 pages.leave(job)
             error: AIHubError | None = waited.error
@@ -187,6 +194,14 @@ class JobTrigger(BaseTrigger):
             "error_type": type(error).__name__ if error else None,
             "rounds": self.rounds,
         }
+
+    async def _look_and_link(self, poller: Poller, look: Look, max_age: float) -> JobState | AIHubError:
+        """Look, and let the first sight of the job be a link: the scheduler has started this, so no worker did that."""
+        seen = await look(max_age)
+        if isinstance(seen, JobState) and not self._linked:
+            self._linked = True
+            await link_in_triggerer(self.task_instance, poller.config, self.kind, self._job_id, self.log)
+        return seen
 
     def _performer(self, poller: Poller) -> Callable[[Ask | Fetch | Recall | Keep], Awaitable[Any]]:
         kept = KeptOffsets(self.task_instance, self._job_id, self.log)

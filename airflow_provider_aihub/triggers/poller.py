@@ -80,6 +80,11 @@ class Poller:
             await client.close()
 
     @property
+    def config(self) -> Config | None:
+        """What the connection says; ``None`` before AIHub was asked for the first time."""
+        return self._config
+
+    @property
     def user_id(self) -> int | None:
         """Id of the user that the connection logs in as, where that is known by now."""
         return self._client.user_id if self._client else None
