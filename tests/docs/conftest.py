@@ -1,0 +1,31 @@
+"""An AIHub for the code in the documentation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from airflow_provider_aihub.emulator import Emulator
+
+
+@pytest.fixture(scope="session")
+def aihub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
+    """An AIHub with the tables that the pages speak of."""
+    tables = tmp_path_factory.mktemp("tables")
+    tables.joinpath("meta.csv").write_text("object_name,width\ncat.jpg,640\nmountains.jpg,4000\nharbour.jpg,2000\n")
+    with Emulator(home=tmp_path_factory.mktemp("aihub"), data=tables) as emulator:
+        yield emulator
+
+
+@pytest.fixture(scope="session")
+def environment(aihub: Emulator) -> dict[str, str]:
+    """The variables that a page's code finds set: the connection, and what the page about moving reads."""
+    return {
+        "AIRFLOW_CONN_AIHUB_DEFAULT": aihub.connection_json(),
+        "AIHUB_URL": aihub.url,
+        "AIHUB_USER": aihub.username,
+        "AIHUB_PASSWORD": aihub.password,
+        "NO_PROXY": "127.0.0.1,localhost",
+    }
+

@@ -1,0 +1,144 @@
+"""Every piece of Python in the documentation runs, against an emulated AIHub."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from blocks import BLOCKS, ROOT, Block, read_blocks
+
+from airflow_provider_aihub.emulator import Emulator
+
+PYTHON = [block for block in BLOCKS if block.language == "python"]
+DAGS = [block for block in PYTHON if block.is_dag]
+TESTS = [block for block in PYTHON if block.is_test]
+SCRIPTS = [block for block in PYTHON if block not in DAGS and block not in TESTS]
+
+WRONG_DAG = '''
+from airflow.sdk import DAG
+
+from airflow_provider_aihub.operators.training import TrainingOperator
+
+with DAG("wrong", schedule=None):
+    TrainingOperator(
+        task_id="train", name="wrong", command="exit 3", image="a/b:1", virtual_cluster="vc-cpu", project="research"
+    )
+'''
+
+
+def write(block: Block, folder: Path) -> Path:
+    """Save a block under the name that it says, in a folder of its page's own."""
+    place = folder / block.page.stem / (block.file or f"line_{block.line}.py")
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.write_text(block.code)
+    return place
+
+
+@pytest.fixture(scope="session")
+def states(
+    aihub: Emulator, environment: dict[str, str], tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, dict[str, str]]:
+    """States of the tasks, by DAG, after all DAGs of the pages and a wrong one were run."""
+    folder, home = tmp_path_factory.mktemp("dags"), tmp_path_factory.mktemp("airflow")
+    files = [write(block, folder) for block in DAGS]
+    wrong = folder / "wrong.py"
+    wrong.write_text(WRONG_DAG)
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW_")}
+    env = {
+        **kept,
+        **environment,
+        "AIRFLOW_HOME": str(home),
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        "AIRFLOW__CORE__DAGS_FOLDER": str(folder),
+        # A trigger holds its event back for longer than this; here is no scheduler that would need it.
+        "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "0",
+        "AIRFLOW__AIHUB__POLL_FLOOR": "0.1",
+    }
+    result = home / "states.json"
+    program = [sys.executable, "-m", "tests.airflow.run_dags", "as written", str(result), *map(str, files), str(wrong)]
+    # The script that polls by hand looks once a minute; its first look shall find the search done.
+    aihub.faults.add("delay", method="GET", path="/data-warehouse/api/v1/searches/*", seconds=0.5)
+    done = subprocess.run(program, env=env, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
+    aihub.faults.clear()
+    assert done.returncode == 0, done.stdout[-5000:] + done.stderr[-5000:]
+    found: dict[str, dict[str, str]] = json.loads(result.read_text())
+    return found
+
+
+@pytest.mark.parametrize("block", DAGS, ids=str)
+def test_every_task_of_a_dag_succeeds(block: Block, states: dict[str, dict[str, str]]) -> None:
+    assert block.file, "the first line says which file a DAG is to be saved as"
+    (found,) = (ran for dag_id, ran in states.items() if dag_id == Path(block.file).stem)
+    assert set(found.values()) == {"success"}, found
+
+
+def test_a_dag_that_fails_is_seen_to_fail(states: dict[str, dict[str, str]]) -> None:
+    assert states["wrong"] == {"train": "failed"}
+
+
+def test_no_two_dags_have_the_same_name() -> None:
+    assert len({block.file for block in DAGS}) == len(DAGS) > 3
+
+
+def run_script(block: Block) -> None:
+    exec(compile(block.code, str(block), "exec"), {"__name__": "__main__"})
+
+
+@pytest.mark.parametrize("block", SCRIPTS, ids=str)
+def test_a_script_runs(block: Block, environment: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    assert "Operator(" not in block.code, "an operator is shown within a DAG, so that it is run"
+    run_script(block)
+
+
+def test_a_script_that_is_wrong_fails() -> None:
+    with pytest.raises(ImportError):
+        run_script(Block(ROOT / "wrong.md", 1, "python", "from airflow_provider_aihub import no_such_thing\n"))
+
+
+@pytest.mark.parametrize("page", sorted({block.page for block in TESTS}), ids=lambda page: page.stem)
+def test_the_tests_of_a_page_pass(page: Path, tmp_path: Path) -> None:
+    outcome = run_tests(page.stem, [block for block in TESTS + DAGS if block.page == page], tmp_path)
+    assert outcome.returncode == 0, outcome.stdout + outcome.stderr
+    assert " passed" in outcome.stdout
+    assert not re.search(r"\b(skipped|xfailed|error)", outcome.stdout), outcome.stdout
+
+
+def test_a_test_that_is_wrong_fails(tmp_path: Path) -> None:
+    wrong = "def test_wrong(aihub):\n    assert aihub.requests.count() == 12\n"
+    block = Block(ROOT / "wrong.md", 1, "python", f"# tests/test_wrong.py\n{wrong}")
+    outcome = run_tests("wrong", [*(one for one in TESTS if one.file == "tests/conftest.py"), block], tmp_path)
+    assert outcome.returncode == 1
+    assert "1 failed" in outcome.stdout
+
+
+def run_tests(name: str, blocks: list[Block], folder: Path) -> subprocess.CompletedProcess[str]:
+    """Run pytest on what a page shows, as in a project of the reader's own."""
+    for block in blocks:
+        assert block.file, f"{block}: the first line says which file a test is to be saved as"
+        write(block, folder)
+    env = {name: value for name, value in os.environ.items() if not name.startswith(("AIRFLOW_", "PYTEST_"))}
+    env |= {"AIRFLOW_HOME": str(folder / "airflow"), "PYTHONPATH": str(folder / name)}
+    program = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests"]
+    return subprocess.run(program, env=env, cwd=folder / name, capture_output=True, text=True, timeout=300, check=False)
+
+
+def test_python_is_never_exempt() -> None:
+    assert [str(block) for block in PYTHON if block.not_run] == []
+
+
+def test_blocks_are_told_from_what_surrounds_them(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text("```{note}\n```\n\n<!-- not run: why -->\n```sh\nls\n```\ntext\n````python\n```\n````\n")
+    shell, python = read_blocks(page)
+    assert (shell.language, shell.code, shell.not_run, shell.line) == ("sh", "ls\n", "why", 6)
+    assert (python.language, python.code, python.not_run) == ("python", "```\n", None)
+    page.write_text("```python\n1\n")
+    with pytest.raises(ValueError, match="never closed"):
+        list(read_blocks(page))
