@@ -1,25 +1,21 @@
-"""An AIHub for the tests of operators, and the connection to it."""
+"""What the AIHub of these tests has, which is behind the fixture ``aihub``."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import pytest
 
-from airflow_provider_aihub.client import waiting
 from airflow_provider_aihub.client.sync import AIHubClient
 from airflow_provider_aihub.emulator import Emulator
-from airflow_provider_aihub.triggers import job
 
 
 @pytest.fixture(autouse=True)
-def _quick_polls(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Jobs of these tests take no time; what the pauses between polls are is tested with a clock of its own."""
-    monkeypatch.setattr(waiting, "POLL_FLOOR", 0.1)
-    monkeypatch.setenv("AIRFLOW__AIHUB__POLL_FLOOR", "0.1")
-    monkeypatch.setattr(job, "HANDOVER", 0.0)
+def _quick_polls(quick_aihub_polls: None) -> None:
+    """What the pauses between polls are is tested with a clock of its own."""
 
 
 @pytest.fixture
@@ -37,32 +33,15 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture(scope="session")
-def platform_server(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
-    with Emulator(home=tmp_path_factory.mktemp("aihub"), data=data) as emulator:
-        yield emulator
-
-
-@pytest.fixture(scope="session")
-def document_server(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
-    with Emulator(home=tmp_path_factory.mktemp("aihub-d"), data=data, api="document") as emulator:
-        yield emulator
+@pytest.fixture
+def aihub_settings(data: Path) -> dict[str, Any]:
+    return {"data": data}
 
 
 @pytest.fixture
-def aihub(platform_server: Emulator, monkeypatch: pytest.MonkeyPatch) -> Iterator[Emulator]:
-    """An AIHub of the newer platform, behind the connection ``aihub_default``."""
-    monkeypatch.setenv("AIRFLOW_CONN_AIHUB_DEFAULT", platform_server.connection_json())
-    yield platform_server
-    platform_server.faults.clear()
-
-
-@pytest.fixture
-def document(document_server: Emulator, monkeypatch: pytest.MonkeyPatch) -> Iterator[Emulator]:
+def document(make_aihub: Callable[..., Emulator], data: Path) -> Emulator:
     """An AIHub that has the document's API only, behind the connection ``aihub_default``."""
-    monkeypatch.setenv("AIRFLOW_CONN_AIHUB_DEFAULT", document_server.connection_json())
-    yield document_server
-    document_server.faults.clear()
+    return make_aihub(api="document", data=data)
 
 
 @pytest.fixture

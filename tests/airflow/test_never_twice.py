@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -39,13 +39,6 @@ class WorkerKilled(BaseException):
 @pytest.fixture(autouse=True)
 def _quick_looks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(submission, "LOOKS_AFTER_LOSS", (0.0, 0.1))
-
-
-@pytest.fixture(autouse=True)
-def _no_faults(platform_server: Emulator, document_server: Emulator) -> Iterator[None]:
-    yield
-    platform_server.faults.clear()
-    document_server.faults.clear()
 
 
 def life(name: str, *, remembers: bool = True, map_index: int = -1, **given: Any) -> TaskLife:

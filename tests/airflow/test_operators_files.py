@@ -53,12 +53,6 @@ def memory() -> Iterator[Any]:
     storage.rm("/", recursive=True)
 
 
-@pytest.fixture(autouse=True)
-def _no_faults(platform_server: Emulator) -> Iterator[None]:
-    yield
-    platform_server.faults.clear()
-
-
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     folder = tmp_path / "pictures"
