@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -112,21 +113,23 @@ def test_the_tests_of_a_page_pass(page: Path, tmp_path: Path) -> None:
 
 def test_a_test_that_is_wrong_fails(tmp_path: Path) -> None:
     wrong = "def test_wrong(aihub):\n    assert aihub.requests.count() == 12\n"
-    block = Block(ROOT / "wrong.md", 1, "python", f"# tests/test_wrong.py\n{wrong}")
-    outcome = run_tests("wrong", [*(one for one in TESTS if one.file == "tests/conftest.py"), block], tmp_path)
+    (conftest,) = (block for block in TESTS if block.file == "tests/conftest.py")
+    block = replace(conftest, code=f"# tests/test_wrong.py\n{wrong}")
+    outcome = run_tests(block.page.stem, [conftest, block], tmp_path)
     assert outcome.returncode == 1
     assert "1 failed" in outcome.stdout
 
 
 def run_tests(name: str, blocks: list[Block], folder: Path) -> subprocess.CompletedProcess[str]:
-    """Run pytest on what a page shows, as in a project of the reader's own."""
+    """Run pytest on what a page shows, with the commands that it shows, as in a project of the reader's own."""
     for block in blocks:
         assert block.file, f"{block}: the first line says which file a test is to be saved as"
         write(block, folder)
+    (commands,) = (block.code for block in BLOCKS if block.language == "sh" and "-m pytest" in block.code)
     env = {name: value for name, value in os.environ.items() if not name.startswith(("AIRFLOW_", "PYTEST_"))}
-    env |= {"AIRFLOW_HOME": str(folder / "airflow"), "PYTHONPATH": str(folder / name)}
-    program = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests"]
-    return subprocess.run(program, env=env, cwd=folder / name, capture_output=True, text=True, timeout=300, check=False)
+    env["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{env['PATH']}"
+    shell = ["bash", "-euo", "pipefail", "-c", commands]
+    return subprocess.run(shell, env=env, cwd=folder / name, capture_output=True, text=True, timeout=300, check=False)
 
 
 def test_python_is_never_exempt() -> None:

@@ -1,0 +1,144 @@
+"""Commands, settings and data in the documentation are what the programs that they are for would take."""
+
+from __future__ import annotations
+
+import configparser
+import json
+import re
+import shlex
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+from airflow.cli.cli_parser import get_parser
+from airflow.configuration import conf
+from airflow.models import Connection
+from blocks import BLOCKS, ROOT, Block
+
+from airflow_provider_aihub.emulator.__main__ import _parser as emulator_parser
+from airflow_provider_aihub.hooks.aihub import config_from
+from airflow_provider_aihub.provider_info import PROVIDER_INFO
+
+SHELL = [block for block in BLOCKS if block.language == "sh"]
+SETTINGS = [block for block in BLOCKS if block.language == "ini"]
+TARGETS = set(re.findall(r"^([a-z-]+):", ROOT.joinpath("Makefile").read_text(), re.MULTILINE))
+BUILTIN = {".", "cd", "export"}
+# What is on every machine that this documentation speaks to; the rest has to be installed where the tests run.
+COMMON = {"cat", "mkdir", "python", "python3", "pip", "make"}
+
+OTHER = {"python", "sh", "ini", "text"}
+
+
+def commands(code: str) -> list[list[str]]:
+    """Split shell code into its commands; the text of here-documents is none."""
+    code = re.sub(r"<<'(\w+)'\n.*?\n\1\n", "\n", code, flags=re.DOTALL)
+    lines = [line for line in code.replace("\\\n", " ").splitlines() if line.strip() and not line.startswith("#")]
+    return [shlex.split(line, comments=True) for line in lines]
+
+
+def check_command(words: list[str]) -> None:
+    """:raises AssertionError: There is no such command, or it has no such option or setting."""
+    program, *rest = words
+    if program == "export":
+        for assignment in rest:
+            check_variable(*assignment.split("=", 1))
+    elif program == "airflow":
+        with understood(words):
+            get_parser().parse_args(rest)
+    elif program == "aihub-emulator":
+        with understood(words):
+            emulator_parser().parse_args(rest)
+    elif program == "make":
+        targets = {word for word in rest if "=" not in word}
+        assert targets <= TARGETS, f"make has no target {targets - TARGETS}"
+    else:
+        assert program in BUILTIN | COMMON or shutil.which(program), f"there is no command {program}"
+
+
+@contextmanager
+def understood(words: list[str]) -> Iterator[None]:
+    """Say which command it was that a parser wants to end the program for."""
+    try:
+        yield
+    except SystemExit as end:
+        assert not end.code, f"{shlex.join(words)} is not understood"
+
+
+def check_variable(name: str, value: str) -> None:
+    """:raises AssertionError: Airflow has no such setting, or the connection cannot be used."""
+    if name.startswith("AIRFLOW__"):
+        _, section, key = name.split("__")
+        check_setting(section.lower(), key.lower())
+    elif name.startswith("AIRFLOW_CONN_"):
+        connection = Connection(conn_id="shown", uri=value) if "://" in value[:20] else Connection.from_json(value)
+        check_extra(connection.extra_dejson)
+        config_from(connection, {**connection.extra_dejson, "ca_file": None})
+    else:
+        assert name == "AIRFLOW_HOME", f"nothing reads {name}"
+
+
+def check_extra(extra: dict[str, object]) -> None:
+    unknown = set(extra) - set(PROVIDER_INFO["connection-types"][0]["conn-fields"])
+    assert not unknown, f"a connection has no field {unknown}"
+
+
+def check_setting(section: str, key: str) -> None:
+    own = PROVIDER_INFO["config"].get(section, {}).get("options", {})
+    assert key in own or conf.has_option(section, key), f"Airflow has no setting [{section}] {key}"
+
+
+@pytest.mark.parametrize("block", SHELL, ids=str)
+def test_a_command_is_one(block: Block) -> None:
+    subprocess.run(["bash", "-n"], input=block.code, text=True, check=True)
+    for words in commands(block.code):
+        check_command(words)
+
+
+@pytest.mark.parametrize("block", SETTINGS, ids=str)
+def test_a_setting_is_one(block: Block) -> None:
+    shown = configparser.ConfigParser()
+    shown.read_string(block.code)
+    assert shown.sections()
+    for section in shown.sections():
+        for key in shown[section]:
+            check_setting(section, key)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        "export AIRFLOW__AIHUB__POLL_FLOR=5",
+        "export AIHUB_SECRET=5",
+        "airflow dag test wide_images",
+        "airflow pools set name",
+        "aihub-emulator --dta tables",
+        "make tests",
+        "no-such-command",
+        """export AIRFLOW_CONN_AIHUB='{"conn_type": "aihub", "extra": {"enviroment": "production"}}'""",
+    ],
+)
+def test_a_wrong_command_is_noticed(wrong: str) -> None:
+    with pytest.raises(AssertionError):
+        for words in commands(wrong):
+            check_command(words)
+
+
+def test_a_connection_that_cannot_be_used_is_noticed() -> None:
+    wrong = json.dumps({"conn_type": "aihub", "host": "ftp://10.0.0.1"})
+    with pytest.raises(Exception, match="host"):
+        check_variable("AIRFLOW_CONN_AIHUB_DEFAULT", wrong)
+
+
+def test_every_block_is_of_a_kind_that_is_checked() -> None:
+    # Text is what a program says, and is not run.
+    assert {str(block): block.language for block in BLOCKS if block.language not in OTHER} == {}
+    assert len(SHELL) > 5
+    assert SETTINGS
+
+
+def test_what_is_not_run_says_why() -> None:
+    exempt = {(block.page.name, words[0][0]) for block in BLOCKS if block.not_run and (words := commands(block.code))}
+    # Whoever adds one thinks twice.
+    assert exempt == {("start.md", "python3"), ("start.md", "export")}

@@ -1,0 +1,103 @@
+"""The pages name all that there is."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import pkgutil
+import re
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+from blocks import PAGES, ROOT
+
+from airflow_provider_aihub import operators, sensors
+from airflow_provider_aihub.api import errors
+from airflow_provider_aihub.client.web import PAGES as WEB_PAGES
+from airflow_provider_aihub.emulator.faults import KINDS
+from airflow_provider_aihub.provider_info import CONN_FIELDS, SETTINGS, UI_FIELD_BEHAVIOUR
+
+DOCS = ROOT / "docs"
+SECTIONS = ["Example", "Parameters and result", "Errors", "See also"]
+
+
+def classes(package: ModuleType) -> dict[str, type]:
+    """The operators or sensors that a DAG uses, by name."""
+    found = {}
+    for info in pkgutil.iter_modules(package.__path__, f"{package.__name__}."):
+        module = importlib.import_module(info.name)
+        for name, value in inspect.getmembers(module, inspect.isclass):
+            if value.__module__ == module.__name__ and name.endswith(("Operator", "Sensor")):
+                found[name] = value
+    built_on = {base for one in found.values() for base in one.__mro__[1:]}
+    return {name: one for name, one in found.items() if one not in built_on or name == "TrainingOperator"}
+
+
+USED = [*((DOCS / "operators", one) for one in classes(operators).values())] + [
+    *((DOCS / "sensors", one) for one in classes(sensors).values())
+]
+
+
+def page_of(folder: Path, title: str) -> str:
+    """The text of the page of that title."""
+    (text,) = (text for page in folder.glob("*.md") if (text := page.read_text()).startswith(f"# {title}\n"))
+    return text
+
+
+@pytest.mark.parametrize(("folder", "kind"), USED, ids=[kind.__name__ for _, kind in USED])
+def test_an_operator_or_sensor_has_a_page(folder: Path, kind: type) -> None:
+    text = page_of(folder, kind.__name__)
+    assert re.findall("^## (.+)$", text, re.MULTILINE) == SECTIONS
+    assert f".. autoclass:: {kind.__module__}.{kind.__name__}\n" in text
+    (example,) = re.findall(r"{literalinclude} (\S+)", text)
+    assert f"{kind.__name__}(" in (folder / example).read_text()
+    raised = set(re.findall(r"`(AIHub\w+)`", text.partition("## Errors")[2].partition("## See also")[0]))
+    assert raised
+    assert {name for name in raised if not hasattr(errors, name)} == set()
+    assert f"`{kind.__name__}`](" in (folder / "index.md").read_text()
+
+
+def test_there_are_operators_and_sensors() -> None:
+    assert {folder.name for folder, _ in USED} == {"operators", "sensors"}
+    assert len(USED) > 16
+
+
+@pytest.mark.parametrize("field", CONN_FIELDS)
+def test_a_field_of_the_connection_is_explained(field: str) -> None:
+    label = CONN_FIELDS[field]["label"]
+    assert re.search(rf"^\| {re.escape(label)} \| `{field}` \| \S", (DOCS / "connection.md").read_text(), re.MULTILINE)
+
+
+@pytest.mark.parametrize("label", UI_FIELD_BEHAVIOUR["relabeling"].values())
+def test_a_field_with_a_name_of_its_own_is_explained(label: str) -> None:
+    assert f"| {label} |" in (DOCS / "connection.md").read_text()
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+def test_a_setting_is_explained_with_its_default(name: str) -> None:
+    row = rf"^\| `{name}` \| {re.escape(SETTINGS[name]['default'])} \| \S"
+    assert re.search(row, (DOCS / "scale.md").read_text(), re.MULTILINE)
+
+
+def test_every_error_says_what_to_do() -> None:
+    kinds = {name for name, kind in vars(errors).items() if inspect.isclass(kind) and issubclass(kind, Exception)}
+    rows = set(re.findall(r"^\| {py:class}`~airflow_provider_aihub\.api\.errors\.(\w+)` \| \S",
+                          (DOCS / "errors.md").read_text(), re.MULTILINE))  # fmt: skip
+    assert rows == kinds - {"AIHubError", "AIHubRequestError", "AIHubJobError"}
+
+
+def test_every_kind_of_fault_is_explained() -> None:
+    rows = re.findall(r"^\| `(\w+)` \| \S", (DOCS / "testing.md").read_text(), re.MULTILINE)
+    assert set(rows) == set(KINDS)
+
+
+def test_every_template_of_a_link_is_shown() -> None:
+    rows = re.findall(r"^\| `(\w+)` \| `(\S+)` \|$", (DOCS / "airflow-ui.md").read_text(), re.MULTILINE)
+    assert dict(rows) == WEB_PAGES
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_files_that_a_page_links_to_are_there(page: Path) -> None:
+    for link in re.findall(r"\]\(([^)#\s]+)", page.read_text()):
+        assert link.startswith("https://") or (page.parent / link).exists(), f"{page.name}: {link}"

@@ -1,0 +1,120 @@
+"""The documentation becomes a site without a warning, whose links lead somewhere and that needs no network."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import pytest
+from blocks import ROOT
+from bs4 import BeautifulSoup
+
+
+def build(source: Path, folder: Path) -> subprocess.CompletedProcess[str]:
+    """Build a site as ``make docs`` does."""
+    env = {**os.environ, "AIRFLOW_HOME": str(folder / "airflow")}
+    program = [sys.executable, "-m", "sphinx", "-W", "--keep-going", "-q", "-d", str(folder / "read"), str(source)]
+    return subprocess.run([*program, str(folder / "html")], env=env, capture_output=True, text=True, check=False)
+
+
+def links(page: Path) -> Iterator[str]:
+    """All that a page leads to or loads."""
+    for tag in BeautifulSoup(page.read_text(), "html.parser").find_all(True):
+        for attribute in ("href", "src", "srcset", "data", "poster"):
+            if tag.get(attribute) and not (tag.name == "link" and tag.get("rel") == ["canonical"]):
+                yield str(tag[attribute])
+
+
+def broken(site: Path) -> list[str]:
+    """Links within a site that lead nowhere."""
+    ids = {
+        page: {tag["id"] for tag in BeautifulSoup(page.read_text(), "html.parser").find_all(id=True)}
+        for page in site.rglob("*.html")
+    }
+    found = []
+    for page in ids:
+        for link in links(page):
+            parts = urlsplit(link)
+            if parts.scheme or parts.netloc or link in ("", "#"):
+                continue
+            target = (page.parent / unquote(parts.path)).resolve() if parts.path else page
+            if not target.exists() or (parts.fragment and target in ids and unquote(parts.fragment) not in ids[target]):
+                found.append(f"{page.relative_to(site)}: {link}")
+    return found
+
+
+def loaded_from_elsewhere(site: Path) -> list[str]:
+    """What a browser would fetch from other machines when it shows a page."""
+    found = []
+    for page in site.rglob("*.html"):
+        for tag in BeautifulSoup(page.read_text(), "html.parser").find_all(["script", "img", "link", "iframe", "source"]):
+            source = str(tag.get("src") or tag.get("href") or "")
+            if source.startswith(("http:", "https:", "//")) and tag.get("rel") != ["canonical"]:
+                found.append(f"{page.relative_to(site)}: {source}")
+    for sheet in site.rglob("*.css"):
+        found += re.findall(r"(?:@import|url\()\s*[\"']?((?:https?:)?//[^\"')]+)", sheet.read_text())
+    return found
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("site")
+    done = build(ROOT / "docs", folder)
+    assert done.returncode == 0, done.stderr[-8000:]
+    return folder / "html"
+
+
+def test_every_page_is_in_the_site(site: Path) -> None:
+    pages = {page.relative_to(ROOT / "docs").with_suffix(".html") for page in ROOT.glob("docs/**/*.md")}
+    assert {page for page in pages if not (site / page).exists()} == set()
+    assert len(pages) > 30
+
+
+def test_no_link_is_broken(site: Path) -> None:
+    assert broken(site) == []
+
+
+def test_it_is_read_without_a_network(site: Path) -> None:
+    assert loaded_from_elsewhere(site) == []
+
+
+def test_the_search_finds_operators(site: Path) -> None:
+    index = site.joinpath("searchindex.js").read_text()
+    content = json.loads(re.fullmatch(r"Search\.setIndex\((.*)\);?\s*", index, re.DOTALL)[1])  # type: ignore[index]
+    (place,) = (number for number, title in enumerate(content["titles"]) if title == "TrainingOperator")
+    where = content["terms"]["train"]
+    assert place in (where if isinstance(where, list) else [where])
+    assert "search.html" in {urlsplit(link).path for link in links(site / "search.html")} | {"search.html"}
+
+
+def test_parameters_come_from_the_docstrings(site: Path) -> None:
+    text = BeautifulSoup(site.joinpath("operators", "training.html").read_text(), "html.parser").get_text()
+    assert "vip_node_names" in text
+    assert "Nodes reserved for a VIP training" in text
+
+
+def test_what_is_wrong_is_noticed(tmp_path: Path) -> None:
+    source = tmp_path / "source"
+    source.mkdir()
+    source.joinpath("conf.py").write_text(ROOT.joinpath("docs", "conf.py").read_text())
+    source.joinpath("_static").mkdir()
+    source.joinpath("_static", "site.css").write_text("@import url(https://example.org/font.css);")
+    page = source / "index.md"
+    page.write_text("# Page\n\n[gone](gone.md)\n\n```{eval-rst}\n:class:`airflow_provider_aihub.Gone`\n```\n")
+    done = build(source, tmp_path / "warned")
+    assert done.returncode != 0
+    assert "gone.md" in done.stderr
+    assert "airflow_provider_aihub.Gone" in done.stderr
+    raw = '```{raw} html\n<a href="gone.html"></a><a href="#gone"></a><img src="https://example.org/x.png">\n```\n'
+    page.write_text(f"# Page\n\n{raw}")
+    done = build(source, tmp_path / "quiet")
+    assert done.returncode == 0, done.stderr
+    html = tmp_path / "quiet" / "html"
+    assert broken(html) == ["index.html: gone.html", "index.html: #gone"]
+    assert loaded_from_elsewhere(html) == ["index.html: https://example.org/x.png", "https://example.org/font.css"]
