@@ -14,7 +14,7 @@ READY := $(VENV)/.ready
 PEERS := .venv-peers-python-$(PYTHON_VERSION)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test soak lint format constraints clean venv
+.PHONY: help demo test soak docs lint format constraints clean venv
 
 help: ## Show this list
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 22
@@ -34,6 +34,11 @@ soak: $(READY) ## Keep jobs under way while workers and triggerers die, for SOAK
 
 bench: $(READY) $(PEERS)/.ready ## Measure polling, imports and uploads beside other providers; writes docs/performance.md
 	@$(BIN)/python -m benchmarks --peers $(PEERS)/bin/python
+
+docs: $(READY) ## Build the documentation as a site, in build/docs/html
+	@home=$$(mktemp -d) && trap 'rm -rf "$$home"' EXIT && \
+	AIRFLOW_HOME="$$home" $(BIN)/python -m sphinx -W --keep-going -q -d build/docs/read docs build/docs/html
+	@echo "Open build/docs/html/index.html"
 
 lint: $(READY) ## Check style, format and types
 	@$(BIN)/ruff check .
