@@ -1,5 +1,26 @@
-"""What all tests have."""
+"""What all tests have: this package's own pytest plugin, and a mark for what not every Airflow can do."""
 
 from __future__ import annotations
 
+from importlib.metadata import version
+
+import pytest
+from packaging.specifiers import SpecifierSet
+
 pytest_plugins = ["airflow_provider_aihub.testing", "pytester"]
+
+AIRFLOW = version("apache-airflow")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line(
+        "markers", "airflow(versions, lacks): the test is about what the other versions of Airflow lack"
+    )
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        for mark in item.iter_markers("airflow"):
+            (versions,) = mark.args
+            if not SpecifierSet(versions).contains(AIRFLOW, prereleases=True):
+                item.add_marker(pytest.mark.skip(reason=f"Airflow {AIRFLOW} lacks {mark.kwargs['lacks']}."))

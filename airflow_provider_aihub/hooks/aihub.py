@@ -147,23 +147,21 @@ class AIHubHook(Endpoints, BaseHook):
     @classmethod
     def get_connection_form_widgets(cls) -> dict[str, Any]:
         """Build the form of the connection for Airflow before 3.2, from the same table as the declarative one."""
-        from flask_appbuilder.fieldwidgets import BS3PasswordFieldWidget, BS3TextFieldWidget, Select2Widget
-        from wtforms import BooleanField, FloatField, PasswordField, SelectField, StringField
-        from wtforms.validators import Optional
+        from flask_appbuilder.fieldwidgets import BS3PasswordFieldWidget, BS3TextFieldWidget
+        from wtforms import BooleanField, PasswordField, StringField
+        from wtforms.validators import Optional, any_of
 
+        # Airflow leaves out a connection type that has any other class of field.
         def widget(field: dict[str, Any]) -> Any:
             schema, label, described = field["schema"], field["label"], field["description"]
-            types = schema["type"]
             if "enum" in schema:
-                choices = [("", ""), *((value, value) for value in schema["enum"])]
-                return SelectField(label, choices=choices, description=described, widget=Select2Widget())
+                described = f"{described} One of {', '.join(schema['enum'])}."
             if schema.get("format") == "password":
                 return PasswordField(label, description=described, widget=BS3PasswordFieldWidget())
-            if "boolean" in types:
+            if "boolean" in schema["type"]:
                 return BooleanField(label, default=schema["default"], description=described)
-            if "number" in types:
-                return FloatField(label, validators=[Optional()], description=described, widget=BS3TextFieldWidget())
-            return StringField(label, description=described, widget=BS3TextFieldWidget())
+            rules = [Optional(), any_of(schema["enum"])] if "enum" in schema else []
+            return StringField(label, rules, description=described, widget=BS3TextFieldWidget())
 
         return {name: widget(field) for name, field in CONN_FIELDS.items()}
 

@@ -39,7 +39,7 @@ def airflow_says(monkeypatch: pytest.MonkeyPatch, deferred: bool | Exception) ->
 
 def trigger_of(training_id: int, **given: Any) -> JobTrigger:
     trigger = JobTrigger(aihub_conn_id="aihub_default", kind="training", job_id=training_id, **given)
-    trigger._task_instance = TASK  # type: ignore[assignment]
+    trigger.task_instance = TASK
     return trigger
 
 
