@@ -37,7 +37,7 @@ bench: $(READY) $(PEERS)/.ready ## Measure polling, imports and uploads beside o
 
 docs: $(READY) ## Build the documentation as a site, in build/docs/html
 	@home=$$(mktemp -d) && trap 'rm -rf "$$home"' EXIT && \
-	AIRFLOW_HOME="$$home" $(BIN)/python -m sphinx -W --keep-going -q -d build/docs/read docs build/docs/html
+	AIRFLOW_HOME="$$home" $(BIN)/python -m sphinx -W --keep-going -q -E -d build/docs/read docs build/docs/html
 	@echo "Open build/docs/html/index.html"
 
 lint: $(READY) ## Check style, format and types

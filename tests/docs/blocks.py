@@ -45,7 +45,9 @@ class Block:
 
     @property
     def is_test(self) -> bool:
-        return self.language == "python" and re.search(r"^def test_|^pytest_plugins", self.code, re.MULTILINE) is not None
+        return (
+            self.language == "python" and re.search(r"^(def test_|pytest_plugins)", self.code, re.MULTILINE) is not None
+        )
 
 
 def read_blocks(page: Path) -> Iterator[Block]:

@@ -28,4 +28,3 @@ def environment(aihub: Emulator) -> dict[str, str]:
         "AIHUB_PASSWORD": aihub.password,
         "NO_PROXY": "127.0.0.1,localhost",
     }
-

@@ -38,6 +38,12 @@ def commands(code: str) -> list[list[str]]:
     return [shlex.split(line, comments=True) for line in lines]
 
 
+def check_commands(code: str) -> None:
+    """:raises AssertionError: See :func:`check_command`."""
+    for words in commands(code):
+        check_command(words)
+
+
 def check_command(words: list[str]) -> None:
     """:raises AssertionError: There is no such command, or it has no such option or setting."""
     program, *rest = words
@@ -63,7 +69,8 @@ def understood(words: list[str]) -> Iterator[None]:
     try:
         yield
     except SystemExit as end:
-        assert not end.code, f"{shlex.join(words)} is not understood"
+        if end.code:
+            raise AssertionError(f"{shlex.join(words)} is not understood") from None
 
 
 def check_variable(name: str, value: str) -> None:
@@ -92,8 +99,7 @@ def check_setting(section: str, key: str) -> None:
 @pytest.mark.parametrize("block", SHELL, ids=str)
 def test_a_command_is_one(block: Block) -> None:
     subprocess.run(["bash", "-n"], input=block.code, text=True, check=True)
-    for words in commands(block.code):
-        check_command(words)
+    check_commands(block.code)
 
 
 @pytest.mark.parametrize("block", SETTINGS, ids=str)
@@ -121,8 +127,7 @@ def test_a_setting_is_one(block: Block) -> None:
 )
 def test_a_wrong_command_is_noticed(wrong: str) -> None:
     with pytest.raises(AssertionError):
-        for words in commands(wrong):
-            check_command(words)
+        check_commands(wrong)
 
 
 def test_a_connection_that_cannot_be_used_is_noticed() -> None:

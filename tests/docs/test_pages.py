@@ -16,7 +16,7 @@ from airflow_provider_aihub import operators, sensors
 from airflow_provider_aihub.api import errors
 from airflow_provider_aihub.client.web import PAGES as WEB_PAGES
 from airflow_provider_aihub.emulator.faults import KINDS
-from airflow_provider_aihub.provider_info import CONN_FIELDS, SETTINGS, UI_FIELD_BEHAVIOUR
+from airflow_provider_aihub.provider_info import CONN_FIELDS, PROVIDER_INFO, SETTINGS, UI_FIELD_BEHAVIOUR
 
 DOCS = ROOT / "docs"
 SECTIONS = ["Example", "Parameters and result", "Errors", "See also"]
@@ -31,11 +31,12 @@ def classes(package: ModuleType) -> dict[str, type]:
             if value.__module__ == module.__name__ and name.endswith(("Operator", "Sensor")):
                 found[name] = value
     built_on = {base for one in found.values() for base in one.__mro__[1:]}
-    return {name: one for name, one in found.items() if one not in built_on or name == "TrainingOperator"}
+    return {name: one for name, one in found.items() if one not in built_on}
 
 
-USED = [*((DOCS / "operators", one) for one in classes(operators).values())] + [
-    *((DOCS / "sensors", one) for one in classes(sensors).values())
+USED = [
+    *((DOCS / "operators", one) for one in classes(operators).values()),
+    *((DOCS / "sensors", one) for one in classes(sensors).values()),
 ]
 
 
@@ -56,6 +57,14 @@ def test_an_operator_or_sensor_has_a_page(folder: Path, kind: type) -> None:
     assert raised
     assert {name for name in raised if not hasattr(errors, name)} == set()
     assert f"`{kind.__name__}`](" in (folder / "index.md").read_text()
+
+
+@pytest.mark.parametrize("decorator", [entry["name"] for entry in PROVIDER_INFO["task-decorators"]])
+def test_a_decorator_has_a_page(decorator: str) -> None:
+    text = page_of(DOCS / "operators", f"@task.{decorator}")
+    assert re.findall("^## (.+)$", text, re.MULTILINE) == SECTIONS
+    (example,) = re.findall(r"{literalinclude} (\S+)", text)
+    assert f"@task.{decorator}(" in (DOCS / "operators" / example).read_text()
 
 
 def test_there_are_operators_and_sensors() -> None:

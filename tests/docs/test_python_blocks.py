@@ -20,7 +20,7 @@ DAGS = [block for block in PYTHON if block.is_dag]
 TESTS = [block for block in PYTHON if block.is_test]
 SCRIPTS = [block for block in PYTHON if block not in DAGS and block not in TESTS]
 
-WRONG_DAG = '''
+WRONG_DAG = """
 from airflow.sdk import DAG
 
 from airflow_provider_aihub.operators.training import TrainingOperator
@@ -29,7 +29,7 @@ with DAG("wrong", schedule=None):
     TrainingOperator(
         task_id="train", name="wrong", command="exit 3", image="a/b:1", virtual_cluster="vc-cpu", project="research"
     )
-'''
+"""
 
 
 def write(block: Block, folder: Path) -> Path:

@@ -51,9 +51,9 @@ def broken(site: Path) -> list[str]:
 
 def loaded_from_elsewhere(site: Path) -> list[str]:
     """What a browser would fetch from other machines when it shows a page."""
-    found = []
+    found, loading = [], ["script", "img", "link", "iframe", "source"]
     for page in site.rglob("*.html"):
-        for tag in BeautifulSoup(page.read_text(), "html.parser").find_all(["script", "img", "link", "iframe", "source"]):
+        for tag in BeautifulSoup(page.read_text(), "html.parser").find_all(loading):
             source = str(tag.get("src") or tag.get("href") or "")
             if source.startswith(("http:", "https:", "//")) and tag.get("rel") != ["canonical"]:
                 found.append(f"{page.relative_to(site)}: {source}")
