@@ -6,7 +6,7 @@ import asyncio
 import json
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 from airflow.exceptions import AirflowRescheduleException
 from airflow.providers.common.compat.sdk import TaskDeferred, timezone
@@ -38,7 +38,11 @@ class Store:
 class TaskInstance:
     """What a task's code sees of its task instance."""
 
+    newest: ClassVar[dict[str, TaskInstance]] = {}
+    """By task id."""
+
     def __init__(self, task_id: str, map_index: int = -1) -> None:
+        self.newest[task_id] = self
         self.dag_id, self.run_id, self.task_id, self.map_index = "dag", "manual__1", task_id, map_index
         self.try_number = 0
         self.max_tries = 0
@@ -71,10 +75,11 @@ class TaskLife:
         self.ti = TaskInstance(make().task_id, map_index)
         self.deferrals = 0
         self.reschedules = 0
+        self.rescheduled_in_try = 0
 
     @property
     def context(self) -> Any:
-        context: dict[str, Any] = {"ti": self.ti}
+        context: dict[str, Any] = {"ti": self.ti, "task_reschedule_count": self.rescheduled_in_try}
         if self.store is not None:
             context["task_state_store"] = self.store
         return context
@@ -82,15 +87,17 @@ class TaskLife:
     def start(self) -> Any:
         """Begin a try; gives the result, or the trigger that the task has deferred to."""
         self.ti.try_number += 1
-        self.ti.xcoms.clear()
+        self.rescheduled_in_try = 0
         began = timezone.utcnow()
         while True:
+            self.ti.xcoms.clear()
             try:
                 return self.make().execute(self.context)
             except TaskDeferred as deferred:
                 return self._deferred(deferred)
             except AirflowRescheduleException as reschedule:
                 self.reschedules += 1
+                self.rescheduled_in_try += 1
                 self.ti.first_reschedule_date = self.ti.first_reschedule_date or began
                 time.sleep(max(0.0, (reschedule.reschedule_date - timezone.utcnow()).total_seconds()))
 

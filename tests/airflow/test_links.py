@@ -1,0 +1,344 @@
+"""The links from a task to AIHub: while the job runs and after, in every try, in every mode."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from airflow.providers.common.compat import sdk
+from task_life import TaskInstance, TaskLife
+
+from airflow_provider_aihub.api.dataset_management import DatasetSpec
+from airflow_provider_aihub.api.errors import AIHubError, AIHubJobFailed
+from airflow_provider_aihub.emulator import Emulator
+from airflow_provider_aihub.hooks.aihub import AIHubHook
+from airflow_provider_aihub.links import ResultCsvLink, ViewInAIHubLink, link_to_result
+from airflow_provider_aihub.operators.base import JobOperator
+from airflow_provider_aihub.operators.call import CallOperator
+from airflow_provider_aihub.operators.dataset import CreateDatasetOperator, DatasetVersionOperator
+from airflow_provider_aihub.operators.stop import StopTrainingOperator
+from airflow_provider_aihub.operators.training import TrainingOperator
+from airflow_provider_aihub.operators.warehouse import WarehouseResultToObjectStorageOperator, WarehouseSearchOperator
+from airflow_provider_aihub.sensors.base import JobSensor
+from airflow_provider_aihub.sensors.dataset import DatasetVersionSensor
+from airflow_provider_aihub.sensors.training import TrainingSensor
+from airflow_provider_aihub.sensors.warehouse import WarehouseSearchSensor
+from airflow_provider_aihub.triggers.job import JobTrigger
+
+ROOT = Path(__file__).resolve().parents[2]
+VIEW, CSV = ViewInAIHubLink.xcom_key, ResultCsvLink.xcom_key
+TRAINING: dict[str, Any] = {"task_id": "train", "name": "t", "image": "any", "virtual_cluster": 1, "project": 1}
+
+deferred_or_not = pytest.mark.parametrize("deferrable", [True, False], ids=["deferred", "in place"])
+every_mode = pytest.mark.parametrize("mode", ["poke", "reschedule", "deferred"])
+
+
+@pytest.fixture
+def told(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> Callable[[], list[str]]:
+    """Gives the addresses that the task's log tells, of worker and triggerer."""
+    log = logging.getLogger("test.task")
+    for kind in (JobOperator, CallOperator, JobSensor, JobTrigger):
+        monkeypatch.setattr(kind, "log", log)
+    caplog.set_level(logging.INFO, log.name)
+    told = "View it at "
+    return lambda: [m.removeprefix(told) for m in (r.getMessage() for r in caplog.records) if m.startswith(told)]
+
+
+def train(command: str = "true", **given: Any) -> TaskLife:
+    return TaskLife(lambda: TrainingOperator(**{**TRAINING, "command": command, **given}))
+
+
+def wait_for(training_id: int | str, mode: str, **given: Any) -> TaskLife:
+    how = {"deferrable": True} if mode == "deferred" else {"mode": mode}
+    return TaskLife(
+        lambda: TrainingSensor(task_id="wait", training_id=training_id, poke_interval=0.2, timeout=30, **how, **given)
+    )
+
+
+def start_training(command: str) -> int:
+    return int(train(command, wait_for_completion=False).try_once()["id"])
+
+
+def test_the_link_is_there_while_a_deferred_job_runs(aihub: Emulator, told: Callable[[], list[str]]) -> None:
+    life = train(deferrable=True)
+    trigger = life.start()
+    address = f"{aihub.url}/#/trainings/{life.ti.xcoms['job_id']}"
+    assert life.ti.xcoms[VIEW] == address
+    life.resume(trigger)
+    assert life.ti.xcoms[VIEW] == address
+    assert told() == [address]
+
+
+def test_the_link_is_there_while_a_job_is_waited_for_in_place(aihub: Emulator, told: Callable[[], list[str]]) -> None:
+    life = train("sleep 60", deferrable=False)
+    failures: list[AIHubError] = []
+
+    def work() -> None:
+        try:
+            life.try_once()
+        except AIHubError as failure:
+            failures.append(failure)
+
+    worker = threading.Thread(target=work)
+    worker.start()
+    end = time.monotonic() + 20
+    while VIEW not in life.ti.xcoms and time.monotonic() < end:
+        time.sleep(0.05)
+    job_id = life.ti.xcoms["job_id"]
+    assert life.ti.xcoms[VIEW] == f"{aihub.url}/#/trainings/{job_id}"
+    assert worker.is_alive()
+    AIHubHook().stop_training(job_id)
+    worker.join()
+    assert len(failures) == 1
+    assert told() == [life.ti.xcoms[VIEW]]
+
+
+@deferred_or_not
+def test_a_retry_links_to_its_own_job(aihub: Emulator, told: Callable[[], list[str]], deferrable: bool) -> None:
+    life = train("exit 1", deferrable=deferrable)
+    addresses = []
+    for _ in range(2):
+        with pytest.raises(AIHubJobFailed):
+            life.try_once()
+        addresses.append(f"{aihub.url}/#/trainings/{life.ti.xcoms['job_id']}")
+        assert life.ti.xcoms[VIEW] == addresses[-1]
+    assert addresses[0] != addresses[1]
+    assert told() == addresses
+
+
+@every_mode
+def test_a_sensor_links_to_its_job(aihub: Emulator, told: Callable[[], list[str]], mode: str) -> None:
+    job_id = start_training("sleep 0.6")
+    address = f"{aihub.url}/#/trainings/{job_id}"
+    life = wait_for(str(job_id), mode)
+    life.try_once()
+    assert life.ti.xcoms[VIEW] == address
+    # The first is the operator's that started it.
+    assert told() == [address, address]
+
+
+def test_a_deferred_sensor_has_its_link_before_it_resumes(aihub: Emulator) -> None:
+    job_id = start_training("sleep 60")
+    life = wait_for(job_id, "deferred")
+    assert isinstance(life.start(), JobTrigger)
+    assert life.ti.xcoms[VIEW] == f"{aihub.url}/#/trainings/{job_id}"
+    AIHubHook().stop_training(job_id)
+
+
+def test_a_job_that_was_not_seen_has_no_link(aihub: Emulator, told: Callable[[], list[str]]) -> None:
+    with pytest.raises(AIHubError):
+        wait_for(99999, "poke").try_once()
+    assert told() == []
+
+
+class XComs:
+    """Airflow's XComs of one task, as the triggerer sets them."""
+
+    def __init__(self, ti: TaskInstance) -> None:
+        self.ti = ti
+
+    def set(self, key: str, value: Any, *, dag_id: str, task_id: str, run_id: str, map_index: int) -> None:
+        ti = self.ti
+        assert (dag_id, task_id, run_id, map_index) == (ti.dag_id, ti.task_id, ti.run_id, ti.map_index)
+        ti.xcom_push(key, value)
+
+
+class NoXComs:
+    def set(self, key: str, value: Any, **_: Any) -> None:
+        raise RuntimeError("no API server")
+
+
+def waiting_from_the_start(life: TaskLife, job_id: int) -> Any:
+    """Let a sensor wait as the scheduler starts it in the triggerer; gives the trigger's event."""
+
+    async def wait() -> Any:
+        trigger = JobTrigger(aihub_conn_id="aihub_default", kind="training", training_id=job_id, owner=False)
+        trigger.task_instance = life.ti
+        (event,) = [event async for event in trigger.run()]
+        return event.payload
+
+    return asyncio.run(wait())
+
+
+@pytest.mark.parametrize("taken", [True, False], ids=["airflow takes it", "airflow does not take it"])
+def test_a_sensor_that_starts_in_the_triggerer(
+    aihub: Emulator, told: Callable[[], list[str]], monkeypatch: pytest.MonkeyPatch, taken: bool
+) -> None:
+    job_id = start_training("sleep 0.6")
+    life = wait_for(job_id, "deferred", start_from_trigger=True)
+    address = f"{aihub.url}/#/trainings/{job_id}"
+    monkeypatch.setattr(sdk, "XCom", XComs(life.ti) if taken else NoXComs(), raising=False)
+    event = waiting_from_the_start(life, job_id)
+    assert life.ti.xcoms.get(VIEW) == (address if taken else None)
+    life.make().execute_complete(life.context, event)
+    assert life.ti.xcoms[VIEW] == address
+    assert told()[1:] == ([address] if taken else [address, address])
+
+
+def test_a_trigger_of_a_worker_leaves_the_link_to_it(aihub: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    job_id = start_training("sleep 0.4")
+    life = wait_for(job_id, "deferred")
+    trigger = life.start()
+    trigger.task_instance = life.ti
+    life.ti.xcoms.clear()
+    monkeypatch.setattr(sdk, "XCom", XComs(life.ti), raising=False)
+
+    async def wait() -> None:
+        assert len([event async for event in trigger.run()]) == 1
+
+    asyncio.run(wait())
+    assert life.ti.xcoms == {}
+
+
+@deferred_or_not
+def test_a_search_links_to_its_result(aihub: Emulator, deferrable: bool) -> None:
+    life = TaskLife(
+        lambda: WarehouseSearchOperator(task_id="search", name="s", sql="select * from meta", deferrable=deferrable)
+    )
+    result = life.try_once()
+    assert life.ti.xcoms[VIEW] == f"{aihub.url}/#/searches/{result['id']}"
+    assert life.ti.xcoms[CSV] == result["result_url"]
+    sensor = TaskLife(lambda: WarehouseSearchSensor(task_id="wait", search_id=result["id"], deferrable=deferrable))
+    sensor.try_once()
+    assert (sensor.ti.xcoms[VIEW], sensor.ti.xcoms[CSV]) == (life.ti.xcoms[VIEW], life.ti.xcoms[CSV])
+
+
+def test_a_search_that_failed_has_no_result(aihub: Emulator) -> None:
+    life = TaskLife(lambda: WarehouseSearchOperator(task_id="search", name="s", sql="no sql at all"))
+    with pytest.raises(AIHubJobFailed):
+        life.try_once()
+    assert VIEW in life.ti.xcoms
+    assert CSV not in life.ti.xcoms
+
+
+@pytest.mark.parametrize(("url", "linked"), [("https://h/r.csv", True), ("javascript:alert(1)", False), ("", False)])
+def test_only_web_addresses_become_links(url: str, linked: bool) -> None:
+    ti = TaskInstance("search")
+    link_to_result({"ti": ti}, url)  # type: ignore[arg-type,typeddict-item]
+    assert ti.xcoms == ({CSV: url} if linked else {})
+
+
+def test_calls_link_to_what_they_are_about(aihub: Emulator, new_name: str, tmp_path: Path) -> None:
+    def call(operator: CallOperator) -> tuple[dict[str, Any], Any]:
+        ti = TaskInstance(operator.task_id)
+        return ti.xcoms, operator.execute({"ti": ti})  # type: ignore[arg-type,typeddict-item]
+
+    xcoms, dataset = call(CreateDatasetOperator(task_id="create", name=new_name))
+    assert xcoms == {VIEW: f"{aihub.url}/#/datasets/{dataset['id']}"}
+    job_id = start_training("sleep 60")
+    xcoms, _ = call(StopTrainingOperator(task_id="stop", training_id=job_id))
+    assert xcoms == {VIEW: f"{aihub.url}/#/trainings/{job_id}"}
+    search = TaskLife(lambda: WarehouseSearchOperator(task_id="search", name="s", sql="select 1")).try_once()
+    save = WarehouseResultToObjectStorageOperator(
+        task_id="save", search_id=search["id"], output_path=str(tmp_path / "r.csv")
+    )
+    xcoms, _ = call(save)
+    assert xcoms == {VIEW: f"{aihub.url}/#/searches/{search['id']}", CSV: search["result_url"]}
+
+
+def test_a_dataset_version_read_by_name_is_linked_by_its_id(aihub: Emulator, new_name: str) -> None:
+    folder = Path(aihub.home, "storage", "shared", new_name)
+    folder.mkdir(parents=True)
+    data = {"upload_type": "host", "upload_path": str(folder)}
+    AIHubHook().create_dataset(DatasetSpec.build(name=new_name))
+    made = TaskLife(lambda: DatasetVersionOperator(task_id="make", dataset=new_name, **data))
+    version = made.try_once()["id"]
+    assert made.ti.xcoms[VIEW] == f"{aihub.url}/#/dataset-versions/{version}"
+    life = TaskLife(lambda: DatasetVersionSensor(task_id="wait", dataset_version=f"{new_name}/V1", poke_interval=0.2))
+    life.try_once()
+    assert life.ti.xcoms[VIEW] == f"{aihub.url}/#/dataset-versions/{version}"
+
+
+@pytest.mark.parametrize("extra", [{"link_templates": {"training": "https://train.example/{id}"}}, {}])
+def test_an_aihub_without_an_address_for_people(
+    aihub: Emulator, monkeypatch: pytest.MonkeyPatch, told: Callable[[], list[str]], extra: dict[str, Any]
+) -> None:
+    services = ("user_system", "model_training", "tag_system")
+    connection = {
+        "conn_type": "aihub",
+        "login": aihub.username,
+        "password": aihub.password,
+        "extra": {**{f"{service}_url": aihub.url for service in services}, **extra},
+    }
+    monkeypatch.setenv("AIRFLOW_CONN_AIHUB_DEFAULT", json.dumps(connection))
+    life = train(deferrable=True)
+    result = life.try_once()
+    assert life.ti.xcoms.get(VIEW) == (f"https://train.example/{result['id']}" if extra else None)
+    assert len(told()) == len(extra)
+
+
+@pytest.mark.parametrize(("stored", "given"), [("http://h/1", "http://h/1"), (None, "")])
+def test_a_link_is_read_from_xcom_alone(monkeypatch: pytest.MonkeyPatch, stored: str | None, given: str) -> None:
+    class Stored:
+        @staticmethod
+        def get_value(*, key: str, ti_key: Any) -> str | None:
+            assert (key, ti_key) == (VIEW, "key of the task instance")
+            return stored
+
+    monkeypatch.setattr(sdk, "XCom", Stored, raising=False)
+    key: Any = "key of the task instance"
+    assert ViewInAIHubLink().get_link(TrainingOperator(**TRAINING, command="true"), ti_key=key) == given
+
+
+DAG_FILE = """
+from airflow.providers.common.compat.sdk import dag, task
+
+from airflow_provider_aihub.operators.s3_relay import S3RelayUploadOperator
+from airflow_provider_aihub.operators.warehouse import WarehouseSearchOperator
+from airflow_provider_aihub.sensors.training import TrainingSensor
+
+
+@dag(schedule=None)
+def links() -> None:
+    @task.aihub_training(image="any", virtual_cluster=1, project=1, deferrable=True)
+    def train(word: str) -> str:
+        return f"echo {word}"
+
+    @task
+    def ids(found) -> list:
+        return [one["id"] for one in found]
+
+    WarehouseSearchOperator(task_id="search", name="s", sql="select 1 as one", deferrable=False)
+    trained = train.expand(word=["a", "b"])
+    TrainingSensor.partial(task_id="wait", mode="reschedule").expand(training_id=ids(trained))
+
+
+links()
+"""
+
+
+def test_airflow_shows_the_links(aihub: Emulator, tmp_path: Path) -> None:
+    """With Airflow's own database and serialized DAGs, also for mapped tasks."""
+    file, result = tmp_path / "links.py", tmp_path / "links.json"
+    file.write_text(DAG_FILE)
+    env = {key: value for key, value in os.environ.items() if not key.startswith("AIRFLOW_")}
+    env |= {
+        "AIRFLOW_HOME": str(tmp_path / "airflow"),
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        "AIRFLOW__CORE__DAGS_FOLDER": str(tmp_path),
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{tmp_path / 'airflow.db'}",
+        "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "1",
+        "AIRFLOW_CONN_AIHUB_DEFAULT": aihub.connection_json(),
+        "NO_PROXY": "127.0.0.1,localhost",
+    }
+    program = [sys.executable, str(ROOT / "tests" / "airflow" / "links_of_dags.py"), str(result), str(file)]
+    done = subprocess.run(program, env=env, cwd=ROOT, capture_output=True, text=True, timeout=600, check=False)
+    assert done.returncode == 0, done.stdout[-5000:] + done.stderr[-5000:]
+    links = json.loads(result.read_text())
+    trained = [links[f"train[{index}]"] for index in range(2)]
+    assert sorted(link["View in AIHub"] for link in trained) == [f"{aihub.url}/#/trainings/{n}" for n in (1, 2)]
+    assert [links[f"wait[{index}]"] for index in range(2)] == trained
+    assert links["search[-1]"].keys() == {"Result CSV", "View in AIHub"}
+    assert links["search[-1]"]["View in AIHub"] == f"{aihub.url}/#/searches/1"
+    assert links["search[-1]"]["Result CSV"].startswith("http://")
+    assert links["ids[-1]"] == {}
