@@ -116,6 +116,8 @@ def test_an_operator_declares_the_alias_once() -> None:
 
 
 DAG_FILE = """
+from datetime import datetime
+
 from airflow.providers.common.compat.sdk import DAG, Asset
 
 from airflow_provider_aihub.assets import dataset_asset
@@ -140,7 +142,7 @@ with DAG("makes", schedule=None):
 with DAG("fails", schedule=None):
     DatasetVersionOperator(task_id="failing", dataset="failing", upload_path="/no/such/folder", **COMMON)
 
-with DAG("knows", schedule=[dataset_asset("known", host={host!r})]):
+with DAG("knows", start_date=datetime(2026, 1, 1), schedule=[dataset_asset("known", host={host!r})]):
     DatasetVersionOperator(task_id="known", dataset="known", upload_path={path!r}, **COMMON)
 """
 NAMES = ["here", "deferred", "declared", "later", "first", "second", "failing", "known"]

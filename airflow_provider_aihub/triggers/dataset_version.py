@@ -1,0 +1,143 @@
+"""The trigger that tells of new versions of a dataset, for DAGs that run when there is one."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Hashable
+from contextlib import AbstractAsyncContextManager
+from typing import TYPE_CHECKING, Any
+
+from airflow.providers.common.compat.sdk import AirflowOptionalProviderFeatureException
+from airflow.triggers.base import TriggerEvent
+
+from airflow_provider_aihub.api.errors import AIHubParameterError
+
+try:
+    from airflow.triggers.base import BaseEventTrigger
+except ImportError:
+    from airflow.triggers.base import BaseTrigger as BaseEventTrigger  # type: ignore[assignment]
+
+    HAS_WATCHERS = False
+else:
+    HAS_WATCHERS = True
+
+if TYPE_CHECKING:
+    from airflow_provider_aihub.triggers.fired import Fired
+    from airflow_provider_aihub.triggers.ticks import Tick, Ticks
+    from airflow_provider_aihub.triggers.watching import Watching
+
+
+class DatasetVersionTrigger(BaseEventTrigger):
+    """Fires once for each version of a dataset that was built successfully; for ``AssetWatcher`` (Airflow 3).
+
+    The event's payload is ``{"id", "version", "dataset", "size", "count"}``, as
+    :func:`~airflow_provider_aihub.assets.version_facts` says; a DAG that is scheduled on the asset finds it in the
+    event's extra under ``payload``.
+
+    Versions come in the order of their ids, each when it is done: one that takes long is told after later ones that
+    are done before it. A version that failed is never told. All watchers of a connection in a triggerer share one
+    client and one poll.
+
+    What is new when the watcher begins for the first time: versions that are not built yet, and all later ones.
+
+    **Exactly once**, from Airflow 3.3 on. Airflow keeps for the asset how far the watcher has come, so a triggerer that
+    takes over goes on from there, and versions that were built meanwhile are told. A trigger hands its events over;
+    the triggerer records them up to some seconds later, and nothing that the trigger writes down is in one transaction
+    with them. Written before, the note would lose events when the triggerer is killed; written after, it would repeat
+    them. So the trigger notes what it is about to tell, and that it was recorded when Airflow has confirmed it; one
+    that finds only the first note asks Airflow's database for the event. Where a triggerer has no access to the
+    database, such an event is told again. Two triggerers that run the same trigger at once, one of them having been
+    frozen for longer than ``[triggerer] triggerer_health_check_threshold``, may both tell a version.
+
+    On Airflow 3.0 to 3.2, which keep nothing for a watcher, each start of the triggerer is a first time: a version is
+    told at most once, and not at all if it was built while no triggerer ran; with ``include_existing`` all are told
+    again.
+
+    It never fails for trouble with AIHub, but asks again with growing pauses, up to ten minutes.
+
+    :param dataset: Name or id of the dataset; digits are taken for an id. An AIHub with the document's API alone knows
+        a dataset by its name.
+    :param aihub_conn_id: Connection of type ``aihub``. Default: ``aihub_default``.
+    :param poll_interval: Seconds between two polls. Default: 60.
+    :param include_existing: Whether the versions that are there when the watcher begins for the first time are told as
+        well. Default: false.
+    :raises AirflowOptionalProviderFeatureException: This is Airflow 2, which has no watchers.
+    """
+
+    def __init__(
+        self,
+        *,
+        dataset: str | int,
+        aihub_conn_id: str = "aihub_default",
+        poll_interval: float = 60.0,
+        include_existing: bool = False,
+    ) -> None:
+        if not HAS_WATCHERS:
+            raise AirflowOptionalProviderFeatureException(
+                "DatasetVersionTrigger is for an AssetWatcher, which needs Airflow 3; on Airflow 2 a "
+                "DatasetVersionSensor can wait for a version."
+            )
+        if isinstance(poll_interval, bool) or not isinstance(poll_interval, int | float) or not poll_interval > 0:
+            raise AIHubParameterError(f"poll_interval is {poll_interval!r}; allowed is a number of seconds above 0.")
+        if isinstance(dataset, bool) or not isinstance(dataset, int | str) or not str(dataset).strip():
+            raise AIHubParameterError(f"dataset is {dataset!r}; allowed is a name or an id.")
+        super().__init__()
+        self.dataset = dataset
+        self.aihub_conn_id = aihub_conn_id
+        self.poll_interval = poll_interval
+        self.include_existing = include_existing
+
+    def serialize(self) -> tuple[str, dict[str, Any]]:
+        """Give what is needed to make this trigger again; equal triggers give the same."""
+        return f"{__name__}.{DatasetVersionTrigger.__name__}", {
+            "dataset": self.dataset,
+            "aihub_conn_id": self.aihub_conn_id,
+            "poll_interval": self.poll_interval,
+            "include_existing": self.include_existing,
+        }
+
+    # Airflow runs a trigger in one of two ways: by itself, or on a stream whose items it acknowledges.
+
+    async def run(self) -> AsyncIterator[TriggerEvent]:
+        """Tell of versions, without a word from Airflow on what became of the events."""
+        self.log.info("This Airflow keeps nothing for a watcher: what is built while no triggerer runs is not told")
+        async with self._watching(None) as watching:
+            while True:
+                for payload in await watching.look():
+                    yield TriggerEvent(payload)
+                await asyncio.sleep(watching.pause)
+
+    def shared_stream_key(self) -> Hashable | None:
+        """Ask for acknowledgements where Airflow keeps something that can be written when they come."""
+        return (__name__, self.trigger_id) if getattr(self, "asset_state_store", None) is not None else None
+
+    @classmethod
+    def create_shared_stream_producer(cls, kwargs: dict[str, Any]) -> Ticks:  # noqa: ARG003 - Airflow's signature
+        """Give the stream that is acknowledged."""
+        from airflow_provider_aihub.triggers.ticks import Ticks
+
+        return Ticks()
+
+    async def filter_shared_stream(self, shared_stream: AsyncIterator[Tick]) -> AsyncIterator[TriggerEvent]:
+        """Tell of versions, and write down that they were told when Airflow has recorded the events."""
+        from airflow_provider_aihub.triggers.fired import Fired
+
+        fired = Fired(self.asset_state_store, self.aihub_conn_id, self.dataset)
+        async with self._watching(fired) as watching:
+            async for tick in shared_stream:
+                told = await watching.look()
+                tick.pause, tick.recorded = watching.pause, watching.recorded
+                for payload in told:
+                    yield TriggerEvent(payload)
+
+    def _watching(self, fired: Fired | None) -> AbstractAsyncContextManager[Watching]:
+        from airflow_provider_aihub.triggers.watching import Watching
+
+        return Watching.of(
+            self.aihub_conn_id,
+            self.dataset,
+            fired,
+            poll_interval=self.poll_interval,
+            include_existing=self.include_existing,
+            log=self.log,
+        )

@@ -1,0 +1,147 @@
+"""What a watcher has told Airflow, kept in the state that Airflow has for each asset (3.3).
+
+Airflow records an event of a trigger some moments after the trigger gave it, and the trigger may die before, between
+and after that and its own note. So there are two notes: which events are about to be given, and, once Airflow has
+confirmed that it recorded them, how far the watcher has come. One that starts with the first note alone asks Airflow's
+database which of those events are there.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import logging
+import time
+from collections.abc import Iterable
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import Any
+
+from airflow_provider_aihub.triggers.new_versions import Mark
+
+log = logging.getLogger(__name__)
+
+CLOCKS_APART = 3600.0
+"""Seconds by which the clocks of two triggerers may differ."""
+FEW = 50
+"""So many versions of other datasets are passed without a note; after a restart they are read again."""
+
+
+class StoreTrouble(Exception):
+    """Airflow could not read or write an asset's state."""
+
+
+class Fired:
+    """How far one watcher has come, as all triggerers know it.
+
+    :param store: The ``asset_state_store`` of the trigger: of the assets that it watches for, of which there may be
+        several.
+    :param conn_id: Connection of the watcher.
+    :param dataset: Dataset that it watches.
+    """
+
+    def __init__(self, store: Any, conn_id: str, dataset: str | int) -> None:
+        # It shows by no method of its own which assets there are.
+        self._assets: dict[str, Any] = dict(store._by_name)
+        digest = hashlib.sha256(f"{conn_id}/{dataset}".encode()).hexdigest()
+        self._key = f"aihub_dataset_versions_{digest[:32]}"
+        self._about = {"aihub_conn_id": conn_id, "dataset": str(dataset)}
+        self._note: dict[str, Any] | None = None
+
+    async def recall(self) -> tuple[Mark | None, set[int]]:
+        """Give how far the watcher has come, and the ids of versions behind that whose events are recorded already.
+
+        :raises StoreTrouble: Airflow does not say.
+        """
+        self._note = await self._newest()
+        if self._note is None:
+            return None, set()
+        numbers = {int(version_id): number for version_id, number in self._note["open"].items()}
+        mark = Mark(self._note["seen"], self._note["number"], numbers)
+        firing = set(self._note["firing"])
+        if not firing:
+            return mark, set()
+        try:
+            return mark, firing & await asyncio.to_thread(
+                _recorded, list(self._assets), self._note["at"] - CLOCKS_APART
+            )
+        except Exception as error:
+            log.warning(
+                "Airflow's database does not say whether the events of dataset versions %s are recorded (%s); they "
+                "are given again",
+                sorted(firing),
+                type(error).__name__,
+            )
+            return mark, set()
+
+    async def overtaken(self) -> bool:
+        """Whether another triggerer has written since this one has read or written.
+
+        :raises StoreTrouble: Airflow does not say.
+        """
+        return await self._newest() != self._note
+
+    def is_kept(self, mark: Mark) -> bool:
+        """Whether a mark is what was kept last, or so near to it that writing it again is of no use."""
+        if self._note is None or self._note["firing"]:
+            return False
+        new, old = _plain(mark), self._note
+        same: bool = new["open"] == old["open"] and new["number"] == old["number"]
+        return same and 0 <= new["seen"] - old["seen"] < FEW
+
+    async def keep(self, before: Mark, firing: Iterable[int] = ()) -> None:
+        """Write down how far the watcher has come, and what it is about to give beyond that.
+
+        :param before: Up to there all events are recorded.
+        :param firing: Ids of the versions whose events are about to be given.
+        :raises StoreTrouble: Airflow does not take it.
+        """
+        note = {**self._about, **_plain(before), "firing": sorted(firing), "at": time.time()}
+        for name, asset in self._assets.items():
+            try:
+                await asset.aset(self._key, note)
+            except Exception as error:
+                raise StoreTrouble(
+                    f"Airflow did not take the state of asset {name!r} ({type(error).__name__})"
+                ) from None
+        self._note = note
+
+    async def _newest(self) -> dict[str, Any] | None:
+        """Read the note that is the newest; an asset may have come to the others later."""
+        notes = []
+        for name, asset in self._assets.items():
+            try:
+                notes.append(await asset.aget(self._key))
+            except Exception as error:
+                raise StoreTrouble(
+                    f"Airflow did not give the state of asset {name!r} ({type(error).__name__})"
+                ) from None
+        return max(filter(None, notes), key=lambda note: (note["seen"], note["at"]), default=None)
+
+
+def _plain(mark: Mark) -> dict[str, Any]:
+    plain = asdict(mark)
+    # Keys of JSON are texts.
+    return {**plain, "open": {str(version_id): number for version_id, number in mark.open.items()}}
+
+
+def _recorded(asset_names: list[str], since: float) -> set[int]:
+    """Give the ids of the versions of which the assets have events of watchers.
+
+    The triggers of Airflow 3.3 have no message that asks for events, so the database is asked, as the triggerer does.
+
+    :param since: When the oldest event of interest was given, in Unix seconds.
+    """
+    from airflow.models.asset import AssetEvent, AssetModel
+    from airflow.utils.session import create_session
+    from sqlalchemy import select
+
+    moment = datetime.fromtimestamp(since, UTC)
+    with create_session() as session:
+        extras = session.scalars(
+            select(AssetEvent.extra)
+            .join(AssetModel, AssetModel.id == AssetEvent.asset_id)
+            .where(AssetModel.name.in_(asset_names), AssetEvent.timestamp >= moment)
+        )
+        payloads = [extra["payload"] for extra in extras if extra.get("from_trigger")]
+    return {payload["id"] for payload in payloads if isinstance(payload, dict) and "id" in payload}

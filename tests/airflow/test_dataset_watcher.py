@@ -1,0 +1,499 @@
+"""The trigger that tells of new versions of a dataset: each once, whatever happens to AIHub and to the triggerer."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import subprocess
+import sys
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+from airflow.providers.common.compat.sdk import AirflowOptionalProviderFeatureException
+from hypothesis import given
+from hypothesis import strategies as st
+
+from airflow_provider_aihub.api.dataset_management import DatasetSpec, DatasetVersion, DatasetVersionSpec
+from airflow_provider_aihub.api.errors import AIHubParameterError
+from airflow_provider_aihub.emulator import Emulator
+from airflow_provider_aihub.emulator.jobs.versions import Versions
+from airflow_provider_aihub.hooks.aihub import AIHubHook
+from airflow_provider_aihub.triggers import fired
+from airflow_provider_aihub.triggers.dataset_version import HAS_WATCHERS, DatasetVersionTrigger
+from airflow_provider_aihub.triggers.new_versions import Mark
+
+LIST = "/dataset-mng/api/v2/dataset-versions"
+BY_NAME = "/dataset-mng/api/v2/dataset-versions-detail"
+SOON = 15.0
+on_airflow_3 = pytest.mark.skipif(not HAS_WATCHERS, reason="Airflow 2 has no asset watchers")
+
+# What is told, by statuses alone
+
+
+@given(st.lists(st.lists(st.sampled_from([1, 2, 3, 4, 5, 6, 99]), min_size=1, max_size=6), min_size=1, max_size=8))
+def test_each_success_is_told_once(histories: list[list[int]]) -> None:
+    """Versions are created one per look, and each goes through its own statuses until one is final."""
+    mark, told = Mark(), []
+    ends = [next((status for status in history if status in (3, 4)), 3) for history in histories]
+    for look in range(len(histories) + 7):
+        shown = []
+        for number, history in enumerate(histories[: look + 1], 1):
+            so_far = history[: look - number + 2]
+            final = [status for status in so_far if status in (3, 4)][:1]
+            over = ends[number - 1 : number] if look - number + 1 >= len(history) else so_far[-1:]
+            shown.append(DatasetVersion(id=10 + number, version=number, status=(final or over)[0]))
+        news = mark.take(reversed(shown))
+        assert [one.id for one in news] == sorted(one.id for one in news)
+        told += [one.id for one in news]
+        assert not mark.take(shown)
+    assert sorted(told) == [11 + index for index, end in enumerate(ends) if end == 3]
+    assert (mark.seen, mark.number, mark.open) == (10 + len(histories), len(histories), {})
+
+
+# Against an AIHub
+
+
+@pytest.fixture(params=["platform", "document"])
+def hub(request: pytest.FixtureRequest) -> Emulator:
+    return request.getfixturevalue("aihub" if request.param == "platform" else "document")
+
+
+class Dataset:
+    """A dataset on an AIHub.
+
+    :param folder: Makes a good version.
+    """
+
+    def __init__(self, name: str, folder: Path) -> None:
+        self.hook, self.name, self.folder = AIHubHook(), name, folder
+        self.id = self.hook.create_dataset(DatasetSpec(name=name))
+
+    def add(self, path: Path | str | None = None) -> int:
+        """Create a version, and give its id."""
+        path = str(path or self.folder)
+        return self.hook.create_dataset_version(
+            DatasetVersionSpec.build(dataset_id=self.id, upload_path=path, upload_type="host")
+        )
+
+    async def built(self, number: int, path: Path | str | None = None) -> int:
+        """Create a version, and give its id when it is done."""
+        version_id = await asyncio.to_thread(self.add, path)
+        name = f"{self.name}/V{number}"
+        async with asyncio.timeout(SOON):
+            while (await asyncio.to_thread(self.hook.get_dataset_version_by_name, name)).status < 3:  # noqa: ASYNC110
+                await asyncio.sleep(0.05)
+        return version_id
+
+    def facts(self, version_id: int, number: int) -> dict[str, Any]:
+        return {"id": version_id, "version": number, "dataset": self.name, "size": 3, "count": 1}
+
+    def trigger(self, **given: Any) -> DatasetVersionTrigger:
+        return DatasetVersionTrigger(**{"dataset": self.name, "poll_interval": 0.2, **given})
+
+
+@pytest.fixture
+def folder(data: Path) -> Path:
+    folder = data / "pictures"
+    folder.mkdir(exist_ok=True)
+    (folder / "a.txt").write_text("123")
+    return folder
+
+
+@pytest.fixture
+def slow(monkeypatch: pytest.MonkeyPatch, data: Path) -> Iterator[Callable[[], None]]:
+    """Makes folders of which a version is built only when the function that comes along is called."""
+    go = threading.Event()
+    make = Versions._make
+
+    def slowly(versions: Versions, row: Any, *rest: Any) -> Any:
+        if row["upload_path"].endswith("slow"):
+            go.wait(30)
+        return make(versions, row, *rest)
+
+    monkeypatch.setattr(Versions, "_make", slowly)
+    (data / "slow").mkdir(exist_ok=True)
+    (data / "slow" / "a.txt").write_text("123")
+    yield go.set
+    go.set()
+
+
+class Triggerer:
+    """Runs a trigger as Airflow 3.0 does, and lists what it fires."""
+
+    def __init__(self, trigger: DatasetVersionTrigger) -> None:
+        self.trigger = trigger
+        self.events: list[Any] = []
+
+    async def __aenter__(self) -> Triggerer:
+        self.task = asyncio.create_task(self._run(self.trigger.run()))
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self.task.cancel()
+        with suppress(asyncio.CancelledError):
+            await self.task
+
+    async def _run(self, events: AsyncIterator[Any]) -> None:
+        async for event in events:
+            self.events.append(json.loads(json.dumps(event.payload)))
+
+    async def has(self, count: int) -> list[Any]:
+        """Wait for so many events."""
+        await self.until(lambda: len(self.events) >= count)
+        return self.events
+
+    async def until(self, condition: Callable[[], bool]) -> None:
+        """Wait until something comes true while the trigger runs."""
+        waiting = asyncio.create_task(eventually(condition))
+        await asyncio.wait([waiting, self.task], return_when=asyncio.FIRST_COMPLETED)
+        if self.task.done():
+            waiting.cancel()
+            self.task.result()
+            raise AssertionError("the trigger has ended")
+        waiting.result()
+
+
+async def eventually(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(SOON):
+        while not condition():  # noqa: ASYNC110 - it is about other threads as well
+            await asyncio.sleep(0.02)
+
+
+async def begun(hub: Emulator, looks: int = 2) -> None:
+    """Wait until watchers have looked."""
+
+    def count() -> int:
+        return hub.requests.count(path=LIST) + hub.requests.count(path=BY_NAME)
+
+    enough = count() + 2 * looks
+    await eventually(lambda: count() >= enough)
+
+
+@on_airflow_3
+@pytest.mark.parametrize("by", ["name", "id"])
+async def test_versions_are_told_in_order(aihub: Emulator, new_name: str, folder: Path, by: str) -> None:
+    dataset = Dataset(new_name, folder)
+    await dataset.built(1)
+    other = Dataset(f"{new_name}-other", folder)
+    async with Triggerer(dataset.trigger(dataset=getattr(dataset, by))) as triggerer:
+        await begun(aihub)
+        second = await dataset.built(2)
+        await dataset.built(3, "/no/such/folder")
+        await other.built(1)
+        fourth = await dataset.built(4)
+        told = [dataset.facts(second, 2), dataset.facts(fourth, 4)]
+        assert await triggerer.has(2) == told
+        await begun(aihub)
+        assert triggerer.events == told
+
+
+@on_airflow_3
+async def test_the_document_s_versions_are_probed(document: Emulator, new_name: str, folder: Path) -> None:
+    dataset = Dataset(new_name, folder)
+    first = await dataset.built(1)
+    for number in range(2, 12):
+        await dataset.built(number, "/no/such/folder")
+    triggers = [dataset.trigger(include_existing=True), dataset.trigger()]
+    async with Triggerer(triggers[0]) as old, Triggerer(triggers[1]) as new:
+        assert await old.has(1) == [dataset.facts(first, 1)]
+        await begun(document, 3)
+        before = document.requests.count(path=BY_NAME)
+        await asyncio.sleep(1.0)
+        # A look every 0.2 s, of two requests, for both watchers.
+        assert document.requests.count(path=BY_NAME) - before <= 14
+        later = await dataset.built(12)
+        assert await new.has(1) == [dataset.facts(later, 12)]
+        assert (await old.has(2))[1:] == new.events
+
+
+@pytest.fixture
+def logged(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
+    """What a trigger writes into its log, which is Airflow's own from 3.0 on."""
+    monkeypatch.setattr(DatasetVersionTrigger, "log", logging.getLogger("watcher"))
+    caplog.set_level("INFO", "watcher")
+    return caplog
+
+
+@on_airflow_3
+async def test_an_id_is_of_no_use_where_versions_have_names_alone(
+    document: Emulator, logged: pytest.LogCaptureFixture
+) -> None:
+    async with Triggerer(DatasetVersionTrigger(dataset=7, poll_interval=0.1)) as triggerer:
+        await triggerer.until(lambda: "give the name" in logged.text)
+
+
+@on_airflow_3
+async def test_a_version_that_takes_long_is_not_lost(
+    hub: Emulator, new_name: str, folder: Path, slow: Callable[[], None]
+) -> None:
+    dataset = Dataset(new_name, folder)
+    before = await asyncio.to_thread(dataset.add, folder.with_name("slow"))
+    async with Triggerer(dataset.trigger()) as triggerer:
+        await begun(hub)
+        between = await asyncio.to_thread(dataset.add, folder.with_name("slow"))
+        # Two at most are built at a time, and both wait; others are created meanwhile that push them off the page.
+        await begun(hub)
+        slow()
+        last = await dataset.built(3)
+        told = await triggerer.has(3)
+        assert sorted(told, key=lambda facts: facts["id"]) == [
+            dataset.facts(before, 1),
+            dataset.facts(between, 2),
+            dataset.facts(last, 3),
+        ]
+
+
+@on_airflow_3
+async def test_watchers_share_a_poll(aihub: Emulator, new_name: str, folder: Path) -> None:
+    datasets = [Dataset(f"{new_name}-{number}", folder) for number in range(3)]
+    running = [Triggerer(dataset.trigger(poll_interval=0.5)) for dataset in datasets * 3]
+    for triggerer in running:
+        await triggerer.__aenter__()
+    await begun(aihub, 1)
+    before, total = aihub.requests.count(path=LIST), len(aihub.requests)
+    await asyncio.sleep(3.0)
+    assert 4 <= aihub.requests.count(path=LIST) - before <= 8
+    assert len(aihub.requests) - total == aihub.requests.count(path=LIST) - before
+    for dataset in datasets:
+        await dataset.built(1)
+    for triggerer in running:
+        (facts,) = await triggerer.has(1)
+        assert facts["dataset"] == triggerer.trigger.dataset
+        await triggerer.__aexit__()
+
+
+@on_airflow_3
+async def test_trouble_passes(hub: Emulator, new_name: str, folder: Path, logged: pytest.LogCaptureFixture) -> None:
+    dataset = Dataset(new_name, folder)
+    async with Triggerer(dataset.trigger()) as triggerer:
+        await begun(hub)
+        for kind, given in (("status", {"status": 503}), ("garbage", {}), ("reset", {}), ("revoke", {})):
+            hub.faults.add(kind, path=LIST if hub.settings.api == "platform" else BY_NAME, count=1, **given)
+        version_id = await asyncio.to_thread(dataset.add)
+        assert await triggerer.has(1) == [dataset.facts(version_id, 1)]
+    assert "cannot be watched now" in logged.text
+    assert "is watched again" in logged.text
+
+
+def test_arguments_are_checked() -> None:
+    if not HAS_WATCHERS:
+        with pytest.raises(AirflowOptionalProviderFeatureException, match="needs Airflow 3"):
+            DatasetVersionTrigger(dataset="d")
+        return
+    for given_ in ({"dataset": ""}, {"dataset": None}, {"dataset": "d", "poll_interval": 0}):
+        with pytest.raises(AIHubParameterError):
+            DatasetVersionTrigger(**given_)
+
+
+@on_airflow_3
+def test_equal_triggers_are_one_to_airflow() -> None:
+    from airflow.triggers.base import BaseEventTrigger
+
+    path, arguments = DatasetVersionTrigger(dataset="d", poll_interval=5).serialize()
+    assert path == f"{DatasetVersionTrigger.__module__}.DatasetVersionTrigger"
+    assert arguments == json.loads(json.dumps(arguments))
+    again = DatasetVersionTrigger(**arguments).serialize()
+    assert BaseEventTrigger.hash(*again) == BaseEventTrigger.hash(path, arguments)
+    other = DatasetVersionTrigger(dataset="e", poll_interval=5).serialize()
+    assert BaseEventTrigger.hash(*other) != BaseEventTrigger.hash(path, arguments)
+
+
+def test_a_dag_file_imports_nothing_heavy_for_it() -> None:
+    script = (
+        "import sys, airflow.triggers.base; before = set(sys.modules);"
+        "import airflow_provider_aihub.triggers.dataset_version;"
+        "print(*sorted(name for name in set(sys.modules) - before if name.startswith('airflow_provider_aihub.')))"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1].split() == [
+        "airflow_provider_aihub.api",
+        "airflow_provider_aihub.api.errors",
+        "airflow_provider_aihub.triggers",
+        "airflow_provider_aihub.triggers.dataset_version",
+    ]
+
+
+# With what Airflow 3.3 keeps for an asset
+
+
+class Kept:
+    """What Airflow keeps for one asset."""
+
+    def __init__(self, values: dict[str, str]) -> None:
+        self.values = values
+
+    async def aget(self, key: str) -> Any:
+        return json.loads(self.values[key]) if key in self.values else None
+
+    async def aset(self, key: str, value: Any) -> None:
+        self.values[key] = json.dumps(value)
+
+
+class Airflow:
+    """The database of an Airflow: events that it has recorded, and what it keeps for the assets."""
+
+    def __init__(self, *assets: str) -> None:
+        self.events: list[Any] = []
+        self.kept: dict[str, dict[str, str]] = {name: {} for name in assets or ("asset",)}
+        self.broken = False
+
+    @property
+    def _by_name(self) -> dict[str, Kept]:
+        return {name: Kept(values) for name, values in self.kept.items()}
+
+    def recorded(self, names: list[str], since: float) -> set[int]:
+        assert names == list(self.kept)
+        if self.broken:
+            raise ConnectionError("no database here")
+        return {event["id"] for event in self.events}
+
+    @property
+    def notes(self) -> list[Any]:
+        return [json.loads(value) for values in self.kept.values() for value in values.values()]
+
+
+@pytest.fixture
+def database(monkeypatch: pytest.MonkeyPatch) -> Airflow:
+    database = Airflow()
+    monkeypatch.setattr(fired, "_recorded", database.recorded)
+    return database
+
+
+class NewTriggerer(Triggerer):
+    """Runs a trigger as Airflow 3.3 does.
+
+    :param records: Whether events get into the database before this dies.
+    :param confirms: Whether the trigger hears of it.
+    """
+
+    def __init__(
+        self, trigger: DatasetVersionTrigger, database: Airflow, *, records: bool = True, confirms: bool = True
+    ) -> None:
+        shared_stream = pytest.importorskip("airflow.triggers.shared_stream", reason="Airflow 3.3 brings it")
+        super().__init__(trigger)
+        self.database, self.records, self.confirms = database, records, confirms
+        self.manager = shared_stream.SharedStreamManager()
+
+    async def __aenter__(self) -> NewTriggerer:
+        self.trigger.trigger_id = 5
+        self.trigger.asset_state_store = self.database
+        self.key = self.trigger.shared_stream_key()
+        self.task = asyncio.create_task(self._run_shared())
+        return self
+
+    async def _run_shared(self) -> None:
+        stream = self.manager.subscribe(trigger_id=5, trigger=self.trigger, key=self.key)
+        try:
+            async for event in self.trigger.filter_shared_stream(stream):
+                seq = self.manager.bind_pending_event(trigger_id=5, key=self.key)
+                self.events.append(event.payload)
+                asyncio.get_running_loop().call_later(0.05, self._record, event.payload, seq)
+        finally:
+            await self.manager.unsubscribe(5, self.key)
+
+    def _record(self, payload: Any, seq: int) -> None:
+        if self.records:
+            self.database.events.append(payload)
+            if self.confirms:
+                self.manager.confirm_persisted([seq])
+
+    async def wrote(self, condition: Callable[[dict[str, Any]], bool]) -> None:
+        """Wait for a note of the trigger."""
+        await self.until(lambda: bool(self.database.notes) and all(map(condition, self.database.notes)))
+
+
+def settled(number: int) -> Callable[[dict[str, Any]], bool]:
+    return lambda note: note["number"] == number and not note["firing"] and not note["open"]
+
+
+@pytest.mark.parametrize("crash", ["never", "not recorded", "recorded, not confirmed", "no database"])
+@on_airflow_3
+async def test_exactly_once_across_triggerers(
+    hub: Emulator, new_name: str, folder: Path, database: Airflow, crash: str
+) -> None:
+    dataset = Dataset(new_name, folder)
+    await dataset.built(1)
+    async with NewTriggerer(dataset.trigger(), database) as first:
+        await first.wrote(settled(1))
+    second = await dataset.built(2)
+    dies = {"records": crash != "not recorded", "confirms": crash == "never"}
+    async with NewTriggerer(dataset.trigger(), database, **dies) as triggerer:
+        assert await triggerer.has(1) == [dataset.facts(second, 2)]
+        await triggerer.wrote(settled(2) if crash == "never" else lambda note: note["firing"] == [second])
+        await asyncio.sleep(0.2)
+    third = await dataset.built(3)
+    database.broken = crash == "no database"
+    async with NewTriggerer(dataset.trigger(), database) as last:
+        await last.wrote(settled(3))
+        await begun(hub)
+    expected = [dataset.facts(second, 2), dataset.facts(third, 3)]
+    # Without the database nobody can tell; then twice is better than never.
+    assert database.events == (expected[:1] + expected if crash == "no database" else expected)
+
+
+@on_airflow_3
+async def test_a_failed_look_and_a_failed_note_cost_nothing(
+    aihub: Emulator, new_name: str, folder: Path, database: Airflow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dataset = Dataset(new_name, folder)
+    fails = {"aset": 0, "aget": 1}
+
+    def failing(name: str) -> Callable[..., Any]:
+        real = getattr(Kept, name)
+
+        async def sometimes(kept: Kept, *given_: Any) -> Any:
+            fails[name] -= 1
+            if fails[name] >= 0:
+                raise RuntimeError("Airflow's API server is away")
+            return await real(kept, *given_)
+
+        return sometimes
+
+    for name in fails:
+        monkeypatch.setattr(Kept, name, failing(name))
+    async with NewTriggerer(dataset.trigger(), database) as triggerer:
+        await triggerer.wrote(settled(0))
+        fails.update(aset=1, aget=1)
+        first = await dataset.built(1)
+        await triggerer.wrote(settled(1))
+        fails.update(aset=2, aget=2)
+        second = await dataset.built(2)
+        await triggerer.wrote(settled(2))
+    assert database.events == [dataset.facts(first, 1), dataset.facts(second, 2)]
+
+
+@on_airflow_3
+async def test_two_triggerers_with_the_same_trigger(
+    aihub: Emulator, new_name: str, folder: Path, database: Airflow
+) -> None:
+    """One was thought dead and lives on."""
+    dataset = Dataset(new_name, folder)
+    async with NewTriggerer(dataset.trigger(poll_interval=1.0), database) as one:
+        await one.wrote(settled(0))
+        async with NewTriggerer(dataset.trigger(poll_interval=0.1), database) as other:
+            await other.wrote(settled(0))
+            first = await dataset.built(1)
+            await other.has(1)
+            await other.wrote(settled(1))
+        await begun(aihub)
+        second = await dataset.built(2)
+        await one.wrote(settled(2))
+    assert database.events == [dataset.facts(first, 1), dataset.facts(second, 2)]
+
+
+@on_airflow_3
+async def test_a_watcher_of_two_assets(aihub: Emulator, new_name: str, folder: Path, database: Airflow) -> None:
+    dataset = Dataset(new_name, folder)
+    async with NewTriggerer(dataset.trigger(), database) as before:
+        await before.wrote(settled(0))
+    database.kept["another"] = {}
+    first = await dataset.built(1)
+    async with NewTriggerer(dataset.trigger(), database) as triggerer:
+        assert await triggerer.has(1) == [dataset.facts(first, 1)]
+        await triggerer.wrote(settled(1))
+    assert len(database.notes) == 2
