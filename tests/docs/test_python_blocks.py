@@ -15,6 +15,8 @@ from blocks import BLOCKS, ROOT, Block, read_blocks
 
 from airflow_provider_aihub.emulator import Emulator
 
+pytestmark = pytest.mark.airflow(">=3.3", lacks="what the pages show")
+
 PYTHON = [block for block in BLOCKS if block.language == "python"]
 DAGS = [block for block in PYTHON if block.is_dag]
 TESTS = [block for block in PYTHON if block.is_test]
