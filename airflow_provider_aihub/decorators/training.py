@@ -82,9 +82,10 @@ class TrainingDecoratedOperator(DecoratedOperator, TrainingOperator):
         arguments = determine_kwargs(self.python_callable, self.op_args, context)
         command = self.python_callable(*self.op_args, **arguments)
         if not isinstance(command, str) or not command.strip():
+            returned = "an empty one" if isinstance(command, str) else type(command).__name__
             raise AIHubParameterError(
-                f"The function of task {self.task_id!r} must return the command that the training runs, a text that is "
-                f"not empty, but it returned {command!r}."
+                f"The function of task {self.task_id!r} must return the command that the training runs, as a text, but "
+                f"it returned {returned}."
             )
         # The other fields are rendered already; what came into them must not be taken for a template again.
         rendered: str = self.render_template(command, context)
