@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from uuid import uuid4
 
 import pytest
+from task_life import TaskInstance
 
 from airflow_provider_aihub.client.sync import AIHubClient
 from airflow_provider_aihub.emulator import Emulator
@@ -16,6 +19,19 @@ from airflow_provider_aihub.emulator import Emulator
 @pytest.fixture(autouse=True)
 def _quick_polls(quick_aihub_polls: None) -> None:
     """What the pauses between polls are is tested with a clock of its own."""
+
+
+@pytest.fixture(autouse=True)
+def _no_database(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Airflow 2 asks around a task's code in which thread it was called, and its database since when it has waited."""
+    if find_spec("airflow.sdk") is None:
+        from airflow.models.baseoperator import ExecutorSafeguard
+
+        monkeypatch.setattr(ExecutorSafeguard, "_sentinel", SimpleNamespace(callers={}))
+        monkeypatch.setattr(
+            "airflow.sensors.base._orig_start_date",
+            lambda task_id, **_: TaskInstance.newest[task_id].first_reschedule_date,
+        )
 
 
 @pytest.fixture
