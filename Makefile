@@ -3,8 +3,8 @@
 PYTHON ?= python3
 AIRFLOW ?= 3.3
 
-# Airflow and Python, one for every file in constraints/.
-CELLS := 3.3.2/3.11 3.3.2/3.12 3.3.2/3.13 2.11.2/3.11 2.11.2/3.12
+# Airflow and Python, one for every file in constraints/: the oldest Python and the newest that each Airflow supports.
+CELLS := 2.11/3.11 2.11/3.12 3.0/3.11 3.0/3.12 3.1/3.11 3.1/3.13 3.2/3.11 3.2/3.13 3.3/3.11 3.3/3.12 3.3/3.13
 UV := uv==0.13.9
 PYTHON_VERSION := $(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])')
 CONSTRAINTS := constraints/airflow-$(AIRFLOW)-python-$(PYTHON_VERSION).txt
@@ -14,10 +14,10 @@ READY := $(VENV)/.ready
 PEERS := .venv-peers-python-$(PYTHON_VERSION)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test soak docs lint format constraints clean venv
+.PHONY: help demo test test-matrix soak docs lint format constraints clean venv
 
 help: ## Show this list
-	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 22
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 22
 	@echo "PYTHON=python3.12 and AIRFLOW=2.11 choose another Python or Airflow; see constraints/."
 
 demo: $(READY) ## Run the flagship DAG in a real Airflow against an emulated AIHub; KEEP=1 leaves both up
@@ -26,6 +26,9 @@ demo: $(READY) ## Run the flagship DAG in a real Airflow against an emulated AIH
 test: $(READY) ## Run all tests; ARGS="-k training" passes arguments to pytest
 	@home=$$(mktemp -d) && trap 'rm -rf "$$home"' EXIT && \
 	AIRFLOW_HOME="$$home" PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest $(ARGS)
+
+test-matrix: ## Run all tests on every Airflow and Python, and put the table into the README; CELLS="2.11/3.12 3.0/3.11"
+	@$(PYTHON) .ci/matrix.py --readme README.md $(CELLS)
 
 soak: export SOAK_SECONDS ?= 900
 soak: $(READY) ## Keep jobs under way while workers and triggerers die, for SOAK_SECONDS=900; SOAK_SEED=n repeats the dice
@@ -75,12 +78,12 @@ constraints/%.txt:
 	@echo "There is no $@: Airflow $(AIRFLOW) is not tested with Python $(PYTHON_VERSION). Set PYTHON or AIRFLOW." >&2
 	@exit 1
 
-constraints: $(BIN)/uv ## Resolve the newest versions anew, for every Airflow and Python
+constraints: $(BIN)/uv ## Resolve the newest versions anew, for every Airflow and Python or for CELLS="3.1/3.13"
 	@for cell in $(CELLS); do \
 	  airflow=$${cell%/*}; python=$${cell#*/}; \
-	  echo "apache-airflow==$$airflow" | $(BIN)/uv pip compile pyproject.toml - --extra emulator --extra dev \
+	  echo "apache-airflow==$$airflow.*" | $(BIN)/uv pip compile pyproject.toml - --extra emulator --extra dev \
 	    --python-version $$python --upgrade --system-certs --quiet --no-header --no-annotate \
-	    -o constraints/airflow-$${airflow%.*}-python-$$python.txt >/dev/null || exit 1; \
+	    -o constraints/airflow-$$airflow-python-$$python.txt >/dev/null || exit 1; \
 	done
 
 clean: ## Remove what make and the tools left in this folder

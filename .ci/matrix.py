@@ -1,0 +1,122 @@
+#!/usr/bin/env python3
+"""Run all tests on several Airflows and Pythons, one after the other, and print a table of what came of it.
+
+A cell is an Airflow and a Python, such as ``2.11/3.12``; see ``constraints/``. The newest Airflow may skip no test.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from xml.etree import ElementTree
+
+ROOT = Path(__file__).resolve().parents[1]
+HEAD = "| Airflow | Python | passed | failed | skipped | minutes | on |\n|---|---|--:|--:|--:|--:|---|\n"
+TABLE = re.compile(r"(?<=<!-- tested -->\n).*?(?=<!-- /tested -->)", re.DOTALL)
+
+
+@dataclass(frozen=True)
+class Cell:
+    """An Airflow and a Python, each by its first two numbers."""
+
+    airflow: str
+    python: str
+
+    @property
+    def exact_airflow(self) -> str:
+        constraints = ROOT / "constraints" / f"airflow-{self.airflow}-python-{self.python}.txt"
+        found = re.search(r"^apache-airflow==(\S+)", constraints.read_text(), re.MULTILINE)
+        if found is None:
+            raise SystemExit(f"{constraints.name} does not name the version of Airflow; run make constraints.")
+        return found[1]
+
+    def interpreter(self) -> str:
+        """Return a Python that runs: from PATH, or of pyenv, which has one in PATH at a time."""
+        name = f"python{self.python}"
+        of_pyenv = sorted(Path.home().glob(f".pyenv/versions/{self.python}.*/bin/{name}"))
+        for candidate in [name, *map(str, reversed(of_pyenv))]:
+            try:
+                subprocess.run([candidate, "-c", ""], check=True, capture_output=True)
+            except (OSError, subprocess.CalledProcessError):
+                continue
+            return candidate
+        raise SystemExit(f"There is no {name} on this machine, which the cell {self.airflow}/{self.python} needs.")
+
+    def run(self, reports: Path, arguments: str) -> Row:
+        """Run all tests; the output goes where ours goes."""
+        report = reports / f"{self.airflow}-{self.python}.xml"
+        began = time.monotonic()
+        test = ["make", "--no-print-directory", "test", f"AIRFLOW={self.airflow}", f"PYTHON={self.interpreter()}"]
+        subprocess.run([*test, f"ARGS=-q --junit-xml={report} {arguments}"], cwd=ROOT, check=False)
+        counts = dict.fromkeys(("tests", "failures", "errors", "skipped"), 0)
+        for suite in ElementTree.parse(report).iter("testsuite") if report.exists() else ():
+            for name in counts:
+                counts[name] += int(suite.get(name, 0))
+        # Tests that could not even begin count as one that failed.
+        failed = counts["failures"] + counts["errors"] if counts["tests"] else 1
+        passed = max(counts["tests"] - failed - counts["skipped"], 0)
+        return Row(self, passed, failed, counts["skipped"], (time.monotonic() - began) / 60)
+
+
+@dataclass(frozen=True)
+class Row:
+    """What came of a cell."""
+
+    cell: Cell
+    passed: int
+    failed: int
+    skipped: int
+    minutes: float
+
+    def __str__(self) -> str:
+        counts = f"{self.passed} | {self.failed} | {self.skipped} | {self.minutes:.0f}"
+        return f"| {self.cell.exact_airflow} | {self.cell.python} | {counts} | {date.today()} |\n"
+
+
+def put_into(readme: Path, rows: list[Row]) -> None:
+    """Put the rows into the README's table, each in the place of the one that its cell had there."""
+    text = readme.read_text()
+    known = TABLE.search(text)
+    if known is None:
+        raise SystemExit(f"{readme.name} has no place for the table, between <!-- tested --> and <!-- /tested -->.")
+    lines = {place(line): line for line in known[0].splitlines(keepends=True)[2:]}
+    lines.update({place(str(row)): str(row) for row in rows})
+    readme.write_text(TABLE.sub(lambda _: HEAD + "".join(lines[at] for at in sorted(lines)), text))
+
+
+def place(line: str) -> list[int]:
+    """Return the numbers by which a row is sorted: those of the Airflow without its patch, and of the Python."""
+    airflow, python = line.split("|")[1:3]
+    return [*map(int, airflow.split(".")[:2]), *map(int, python.split("."))]
+
+
+def main() -> None:
+    """Run the cells; the exit code is 0 only if no test failed and the newest Airflow skipped none."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("cells", nargs="+", metavar="AIRFLOW/PYTHON")
+    parser.add_argument("--readme", type=Path, help="put the table into this file, too")
+    parser.add_argument("--args", default="", help="more arguments for pytest")
+    options = parser.parse_args()
+    cells = [Cell(*cell.split("/")) for cell in options.cells]
+    airflows = (path.name.split("-")[1] for path in (ROOT / "constraints").glob("*.txt"))
+    newest = max(airflows, key=lambda airflow: [int(number) for number in airflow.split(".")])
+    with tempfile.TemporaryDirectory() as reports:
+        rows = []
+        for cell in cells:
+            print(f"\nAirflow {cell.exact_airflow}, Python {cell.python}", flush=True)
+            rows.append(cell.run(Path(reports), options.args))
+    print("\n" + HEAD + "".join(map(str, rows)), end="")
+    if options.readme:
+        put_into(options.readme, rows)
+    sys.exit(any(row.failed or (row.skipped and row.cell.airflow == newest) for row in rows))
+
+
+if __name__ == "__main__":
+    main()
