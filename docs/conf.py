@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import inspect
+import re
+from typing import Any
+
+from sphinx.application import Sphinx
+
 from airflow_provider_aihub import __version__
 
 project = "AIHub for Apache Airflow"
@@ -35,3 +41,28 @@ nitpick_ignore_regex = [
     ("py:class", r".*\.[A-Z]"),
     ("py:class", r"airflow_provider_aihub\.emulator\.server\.Emulator"),
 ]
+
+
+_PARAMETER = re.compile(r"^:param (\w+):(?:.*\n(?:[ ]+\S.*\n)*)", re.MULTILINE)
+_REMAINING = re.compile(r"(What it returns, and )?the remaining parameters,? are those of .*?`\.\s*", re.DOTALL | re.I)
+
+
+def add_inherited_parameters(_: Sphinx, what: str, name: str, kind: Any, __: Any, lines: list[str]) -> None:
+    """Show all parameters of an operator or sensor on its own page, those of the classes it is built on included."""
+    text = "\n".join(lines)
+    if what != "class" or not (remaining := _REMAINING.search(text)):
+        return
+    known = set(_PARAMETER.findall(text)) | set(re.findall(r"without\s+``(\w+)``", remaining[0]))
+    inherited = []
+    for base in kind.__mro__[1:]:
+        if base.__module__.partition(".")[0] == name.partition(".")[0]:
+            described = _PARAMETER.finditer(f"{inspect.getdoc(base)}\n")
+            inherited += [found[0] for found in described if not (found[1] in known or known.add(found[1]))]
+    *_, last = _PARAMETER.finditer(text)
+    # A sentence that says more than that stays.
+    rest = _REMAINING.sub(lambda found: found[0] if found[1] else "", text[last.end() :])
+    lines[:] = [*(text[: last.end()] + "".join(inherited) + rest).splitlines(), ""]
+
+
+def setup(app: Sphinx) -> None:
+    app.connect("autodoc-process-docstring", add_inherited_parameters)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import os
 import re
@@ -14,6 +15,7 @@ from urllib.parse import unquote, urlsplit
 import pytest
 from blocks import ROOT
 from bs4 import BeautifulSoup
+from test_pages import USED
 
 pytestmark = pytest.mark.airflow(">=3.3", lacks="what the pages show")
 
@@ -95,10 +97,25 @@ def test_the_search_finds_operators(site: Path) -> None:
     assert "search.html" in {urlsplit(link).path for link in links(site / "search.html")} | {"search.html"}
 
 
-def test_parameters_come_from_the_docstrings(site: Path) -> None:
-    text = BeautifulSoup(site.joinpath("operators", "training.html").read_text(), "html.parser").get_text()
-    assert "vip_node_names" in text
-    assert "Nodes reserved for a VIP training" in text
+def parameters(kind: type) -> set[str]:
+    """Names of what an operator or sensor takes beyond what every one of Airflow's does."""
+    own = (
+        one for one in kind.__mro__ if one.__module__.startswith("airflow_provider_aihub") and "__init__" in vars(one)
+    )
+    found = (parameter for one in own for parameter in inspect.signature(one).parameters.values())
+    return {parameter.name for parameter in found if parameter.kind is parameter.KEYWORD_ONLY}
+
+
+@pytest.mark.parametrize(("folder", "kind"), USED, ids=[kind.__name__ for _, kind in USED])
+def test_a_page_has_all_parameters_from_the_docstrings(site: Path, folder: Path, kind: type) -> None:
+    for page in site.joinpath(folder.name).glob("*.html"):
+        content = BeautifulSoup(page.read_text(), "html.parser")
+        if content.find(id=f"{kind.__module__}.{kind.__name__}"):
+            shown = [str(name.string) for name in content.select("dl.field-list li > p > strong")]
+            assert sorted(shown) == sorted(parameters(kind))
+            assert "The remaining parameters" not in content.get_text()
+            return
+    raise AssertionError(f"no page is about {kind.__name__}")
 
 
 def test_what_is_wrong_is_noticed(tmp_path: Path) -> None:
