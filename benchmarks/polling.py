@@ -24,7 +24,7 @@ from airflow.triggers.base import BaseTrigger  # noqa: F401
 SETTLING = 3.0
 """Seconds from the start of the last trigger until the measuring begins."""
 LOOKS: list[None] = []
-"""One for each poll of this provider's triggers: a page serves many."""
+"""One for each time that this provider reads a job, by itself or on a page."""
 TICK = 0.005
 """Seconds between two looks at how late the event loop is."""
 
@@ -76,13 +76,17 @@ def aihub(url: str, jobs: int, interval: float) -> list[Callable[[], Awaitable[N
     from airflow_provider_aihub.triggers.job import JobTrigger
     from airflow_provider_aihub.triggers.pages import Pages
 
-    look = Pages.look
+    show, by_itself = Pages._show, Pages._by_itself
 
-    async def counted(self: Any, job: Any, max_age: float) -> Any:
+    def shown(*arguments: Any) -> Any:
         LOOKS.append(None)
-        return await look(self, job, max_age)
+        return show(*arguments)
 
-    Pages.look = counted  # type: ignore[method-assign]
+    def read(*arguments: Any) -> Any:
+        LOOKS.append(None)
+        return by_itself(*arguments)
+
+    Pages._show, Pages._by_itself = shown, read  # type: ignore[method-assign]
 
     connection = {"conn_type": "aihub", "host": url, "login": "research", "password": "not-a-secret"}
     os.environ["AIRFLOW_CONN_AIHUB_DEFAULT"] = json.dumps(connection)

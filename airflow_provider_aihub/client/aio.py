@@ -139,9 +139,9 @@ class AsyncAIHubClient(Endpoints):
                     await self._run(authenticate(self._state, step))
 
     async def _send(self, step: Send) -> Outcome:
+        session = self._session or await self._shared()
         import aiohttp
 
-        session = self._session or await self._shared()
         try:
             if step.alone or step.form is not None:
                 return await self._send_apart(step, session)
@@ -204,7 +204,12 @@ def _one_connection() -> aiohttp.TraceConfig:
 
 
 def _tls(config: Config) -> ssl.SSLContext:
-    """Trust whom the blocking client trusts. Reading the authorities blocks, for tens of milliseconds."""
+    """Trust whom the blocking client trusts.
+
+    In a thread of its own: reading the authorities takes tens of milliseconds, and so does the first import of aiohttp.
+    """
+    import aiohttp  # noqa: F401
+
     if config.verify:
         return ssl.create_default_context(cafile=config.ca_file) if config.ca_file else _usual_tls()
     context = ssl.create_default_context()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Generator, Iterable, Sequence
 from typing import Any, Protocol
 
@@ -14,6 +15,9 @@ from airflow_provider_aihub.client.spans import span
 
 LIFE_LINE = 300.0
 """Seconds after which an unchanged job is mentioned in the log again."""
+PARTS_AGAIN = 1.5
+"""A job's parts are asked for when its status changes, until all have begun, and whenever it has grown older by this
+factor since: for thousands of jobs that run for days, each line in the log would else be a request."""
 MOST_NAMES = 8
 """How many machines, nodes or jobs are named; the others are counted."""
 LONGEST_NAME = 80
@@ -48,6 +52,14 @@ class Story:
         self._known_parts = self.parts
         self._told_parts = ""
         self._settled = True
+        self._parts_at = since
+
+    @property
+    def next_line(self) -> float:
+        """Until when there is nothing to tell unless the status changes, in Unix seconds."""
+        if not self._settled or self._kind.parts_within:
+            return -math.inf
+        return self._told_at + LIFE_LINE
 
     def tell(self, state: JobState, now: float) -> Generator[Ask, Any, bool]:
         """Tell what a look at the job showed, and give whether the job was mentioned.
@@ -62,7 +74,9 @@ class Story:
             self._tell_status(state, now)
         if state.phase.terminal:
             return changed
-        if due or not self._settled:
+        older = now - self._since >= PARTS_AGAIN * (self._parts_at - self._since)
+        if changed or not self._settled or (due and older):
+            self._parts_at = now
             yield from self.look_at_parts(state)
         elif self._kind.parts_within:
             self.parts = self._kind.parts_within(state.answer)

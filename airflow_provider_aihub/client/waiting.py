@@ -142,9 +142,17 @@ class Look:
 
 @dataclass(frozen=True, slots=True)
 class Pause:
-    """Step: wait for so many seconds. The reply is ignored."""
+    """Step: wait for so many seconds. The reply is ignored.
+
+    :param status: The status that the job was seen to have, where nothing but another one is worth a look for now.
+    :param calm_until: Up to when that is so, in Unix seconds.
+    :param longest: How long it may take, in seconds; ``None`` for as long as the job is calm.
+    """
 
     seconds: float
+    status: int | None = None
+    calm_until: float = -math.inf
+    longest: float | None = None
 
 
 class Outcome(StrEnum):
@@ -200,6 +208,7 @@ def follow(
         reply = yield Look(max_age)
         now = clock()
         pause, age, max_age = watch.pause(looks, now), 0.0, watch.max_age(looks, now)
+        calm_until, left = -math.inf, None
         if isinstance(reply, AIHubError) and watch.may_be_missing and not_there(reply):
             failures = 0
             if looks == 1:
@@ -219,6 +228,8 @@ def follow(
             if state.phase.terminal:
                 return Waited(Outcome.ENDED, state)
             state.forget()
+            if logs is None and watch.backoff is None:
+                calm_until = story.next_line
         elif isinstance(reply, AIHubError):
             failing_since = failing_since if failures else now
             failures += 1
@@ -242,7 +253,10 @@ def follow(
             left = max(watch.deadline - clock(), 0.0)
             if left <= wanted:
                 wanted, max_age = left, 0.0
-        yield Pause(wanted)
+        calm = now + wanted < calm_until
+        yield Pause(wanted, state.status if state and calm else None, calm_until, left)
+        if calm and watch.deadline is not None and clock() >= watch.deadline:
+            max_age = 0.0
     raise AssertionError("the looks do not end")
 
 
@@ -286,12 +300,14 @@ async def wait_async(
     log: Log,
     *,
     perform: Callable[[Ask | Fetch | Recall | Keep], Awaitable[Any]] | None = None,
+    rest: Callable[[Pause], Awaitable[None]] | None = None,
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     clock: Callable[[], float] = time.time,
 ) -> Waited:
     """Wait for a job to end, on an event loop; otherwise as :func:`wait`.
 
     :param look: Is told how old what was read of the job may be, in seconds.
+    :param rest: Waits from one look to the next; by default by ``sleep``, for the seconds of the pause.
     :param perform: As for :func:`wait`; also keeps how far logs were told, so that another process can go on.
     """
     waiting, reply = follow(watch, log, clock=clock), None
@@ -304,7 +320,7 @@ async def wait_async(
         if isinstance(step, Look):
             reply = await look(step.max_age)
         elif isinstance(step, Pause):
-            await sleep(step.seconds)
+            await (rest(step) if rest else sleep(step.seconds))
         elif perform:
             try:
                 reply = await perform(step)

@@ -172,14 +172,14 @@ class JobTrigger(BaseTrigger):
         async with Poller.shared(self.aihub_conn_id) as poller:
             watch = self.watch(poller.floor)
             pages = poller.pages(watch.kind)
-            now = time.time()
-            job = pages.watch(watch.job_id, watch.max_age(1, now))
+            job = pages.watch(watch.job_id, partial(watch.pause, 1))
             try:
-                await asyncio.sleep(watch.head_start(now))
+                await asyncio.sleep(watch.head_start(time.time()))
                 look: Look = partial(pages.look, job)
                 if self.since is None:
                     look = partial(self._look_and_link, poller, look)
-                waited = await wait_async(look, watch, self.log, perform=self._performer(poller))
+                perform, rest = self._performer(poller), partial(pages.rest, job)
+                waited = await wait_async(look, watch, self.log, perform=perform, rest=rest)
             finally:
                 pages.leave(job)
             error: AIHubError | None = waited.error

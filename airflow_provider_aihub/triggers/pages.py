@@ -5,16 +5,19 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
+import random
 import time
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from contextlib import suppress
 from typing import Any, Final, Protocol, TypeVar
 
 from airflow_provider_aihub.api.errors import AIHubError
 from airflow_provider_aihub.api.jobs import JobId, JobKind, JobState
 from airflow_provider_aihub.api.request import Request
 from airflow_provider_aihub.api.values import as_int
+from airflow_provider_aihub.client.waiting import FRESHNESS, Pause
+from airflow_provider_aihub.triggers.watched import Calm, Watched
 
 T = TypeVar("T")
 
@@ -23,11 +26,11 @@ log = logging.getLogger(__name__)
 PAGE_SIZE: Final = 250
 """Jobs on a page at most; decoding more at once would hold up the event loop for too long."""
 SMALLEST_PAGE: Final = 20
-ROWS_AT_ONCE: Final = 10
-"""After how many jobs others on the event loop have their turn."""
+LOOKS_AT_ONCE: Final = 10
+"""After how many jobs that are to be looked at others on the event loop have their turn."""
 MOST_MISSES: Final = 3
 """How often in a row a job may be missing from the pages; then it is read by itself."""
-REST = 60.0
+REFRAIN = 60.0
 """Seconds for which no pages are read after they could not be had, or showed few of the jobs that are waited for."""
 
 
@@ -38,35 +41,6 @@ class Sender(Protocol):
     def user_id(self) -> int | None: ...
 
     async def send(self, request: Request[T]) -> T: ...
-
-
-@dataclass(slots=True, eq=False)
-class Watched:
-    """A job that one trigger waits for.
-
-    :param key: Its id as a list shows it.
-    :param request: Reads it by itself, once that was needed.
-    :param pace: How often it is looked at, as a power of two of the seconds between; ``None`` where pages are of no
-        use to it.
-    :param misses: How many times in a row the pages did not show it.
-    :param shown: What a page has shown of it since it was last looked at.
-    :param wanted: Waits for a page that shows it; ``None`` comes where it is to be read by itself.
-    """
-
-    job_id: JobId
-    key: JobId
-    request: Request[JobState] | None = None
-    pace: int | None = None
-    misses: int = 0
-    shown: JobState | None = None
-    wanted: asyncio.Future[JobState | None] | None = field(default=None, repr=False)
-
-    def show(self, state: JobState | None) -> None:
-        """Take what a page shows; ``None`` for nothing."""
-        if self.wanted is None:
-            self.shown = state
-        elif not self.wanted.done():
-            self.wanted.set_result(state)
 
 
 class Pages:
@@ -98,19 +72,21 @@ class Pages:
         self._jobs: set[Watched] = set()
         self._paces: Counter[int] = Counter()
         self._waiting: set[Watched] = set()
+        self._calm: dict[Watched, Calm] = {}
         self._reading: asyncio.Task[None] | None = None
-        self._began = self._rested = -math.inf
+        self._sooner = asyncio.Event()
+        self._due = self._began = self._refrained = -math.inf
         self._of_all_users = False
 
-    def watch(self, job_id: JobId, max_age: float) -> Watched:
+    def watch(self, job_id: JobId, pause: Callable[[float], float]) -> Watched:
         """Count a job among those that are waited for.
 
-        :param max_age: As for the first look.
+        :param pause: Gives the seconds from one look to the next, at a given Unix time.
         """
         number = as_int(job_id)
-        job = Watched(job_id, job_id if number is None else number)
+        job = Watched(job_id, job_id if number is None else number, pause)
         self._jobs.add(job)
-        self._set_pace(job, _pace(max_age))
+        self._set_pace(job, _pace(FRESHNESS * pause(self._clock())))
         return job
 
     def leave(self, job: Watched) -> None:
@@ -128,6 +104,22 @@ class Pages:
         except AIHubError as error:
             return error
 
+    async def rest(self, job: Watched, pause: Pause) -> None:
+        """Wait from one look to the next; for longer, while the pages show that there is nothing new to see."""
+        if pause.status is None or not self._serve(job):
+            await asyncio.sleep(pause.seconds)
+            return
+        over = asyncio.get_running_loop().create_future()
+        self._calm[job] = calm = Calm(pause.status, self._clock() + pause.seconds, pause.calm_until, over)
+        self._read_on(calm.due)
+        try:
+            async with asyncio.timeout(pause.longest):
+                await over
+        except TimeoutError:
+            pass
+        finally:
+            self._calm.pop(job, None)
+
     def close(self) -> None:
         """End what is under way."""
         if self._reading:
@@ -142,47 +134,95 @@ class Pages:
         shown, job.shown = job.shown, None
         if shown and shown.read_at is not None and 0 <= self._clock() - shown.read_at < max_age:
             return shown
-        if not self._threshold or job.misses >= MOST_MISSES or max_age <= 0:
+        if max_age <= 0:
             return None
-        self._set_pace(job, _pace(max_age))
-        if self._since(self._rested) < REST or self._company(job) < self._threshold:
+        if self._threshold and job.misses < MOST_MISSES:
+            self._set_pace(job, _pace(max_age))
+        if not self._serve(job):
             return None
         job.wanted = asyncio.get_running_loop().create_future()
         self._waiting.add(job)
-        if self._reading is None:
-            self._reading = asyncio.create_task(self._read())
+        self._read_on(-math.inf)
         try:
             return await job.wanted
         finally:
             self._waiting.discard(job)
             job.wanted = None
 
+    def _serve(self, job: Watched) -> bool:
+        """Whether the pages are of use to a job."""
+        return (
+            self._threshold > 0
+            and job.pace is not None
+            and self._since(self._refrained) >= REFRAIN
+            and self._company(job.pace) >= self._threshold
+        )
+
+    def _company(self, pace: int) -> int:
+        """How many jobs are looked at about as often as that, or more often."""
+        return sum(count for other, count in self._paces.items() if other <= pace + 1)
+
+    def _read_on(self, due: float) -> None:
+        """See that pages are read when that is due, in Unix seconds."""
+        if self._reading is None:
+            self._reading = asyncio.create_task(self._read())
+        elif due < self._due:
+            self._sooner.set()
+
     async def _read(self) -> None:
-        """Read the pages for as long as anybody waits for one."""
+        """Read the pages, time and again, for as long as anybody waits for one."""
         try:
-            while self._waiting and self._since(self._rested) >= REST:
-                await asyncio.sleep(max(self._spacing - self._since(self._began), 0.0))
+            while await self._until_due() and self._since(self._refrained) >= REFRAIN:
                 self._began = self._clock()
                 await self._sweep()
         except AIHubError as error:
-            log.info("Each %s is read by itself for %.0f s: %s", self._kind.noun, REST, error)
-            self._rested = self._clock()
+            log.info("Each %s is read by itself for %.0f s: %s", self._kind.noun, REFRAIN, error)
+            self._refrained = self._clock()
         finally:
             self._reading = None
             for job in list(self._waiting):
                 self._tell(job, None)
+            loop, now = asyncio.get_running_loop(), self._clock()
+            for job, calm in self._calm.items():
+                # Not all at once.
+                loop.call_later(random.random() * job.pause(now), calm.end)  # noqa: S311 - no secret
+
+    async def _until_due(self) -> bool:
+        """Wait until pages are to be read; give whether anybody still wants them."""
+        while self._waiting or self._calm:
+            self._due = -math.inf if self._waiting else min(calm.due for calm in self._calm.values())
+            now = self._clock()
+            seconds = max(self._due - now, self._spacing - self._since(self._began))
+            if seconds <= 0:
+                return True
+            self._sooner.clear()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._sooner.wait(), seconds)
+        return False
+
+    def _wanted(self) -> set[Watched]:
+        """Give the jobs that a reading of the pages is for: those that wait for it, and those that will do so soon."""
+        now = self._clock()
+        due = [job for job, calm in self._calm.items() if calm.due <= now]
+        for job in [job for job in due if not self._serve(job)]:
+            due.remove(job)
+            self._calm.pop(job).end()
+        slowest = max((job.pace for job in (*self._waiting, *due) if job.pace is not None), default=-math.inf)
+        return {job for job in self._jobs if job.pace is not None and job.pace <= slowest + 1 and self._soon(job, now)}
+
+    def _soon(self, job: Watched, now: float) -> bool:
+        """Whether a job is better read now than when it is due."""
+        calm = self._calm.get(job)
+        return calm is None or calm.due <= now or calm.due - now <= FRESHNESS * job.pause(now)
 
     async def _sweep(self) -> None:
-        """Read pages until they have shown all jobs that are looked at about as often as those that wait for it."""
-        slowest = max((job.pace for job in self._waiting if job.pace is not None), default=-math.inf)
+        """Read pages until they have shown the jobs that they are wanted for."""
+        wanted = self._wanted()
         unseen: dict[JobId, list[Watched]] = {}
-        wanted: set[JobId] = set()
         for job in self._jobs:
             if job.pace is not None:
                 unseen.setdefault(job.key, []).append(job)
-                if job.pace <= slowest + 1:
-                    wanted.add(job.key)
-        count, rows, number, most = len(wanted), 0, 0, 1
+        count, rows, number, most, told = len(wanted), 0, 0, 1, 0
         size = max(SMALLEST_PAGE, min(2 * count, PAGE_SIZE))
         user_id = None if self._of_all_users else self._sender.user_id
         while wanted and number < most:
@@ -195,13 +235,13 @@ class Pages:
             if rows >= page.total or not page.data:
                 most = number
             now = self._clock()
-            for index, row in enumerate(page.data):
+            for row in page.data:
                 key = as_int(row.get("id"))
                 for job in unseen.pop(key, ()) if key is not None else ():
-                    self._show(job, row, now)
-                    wanted.discard(job.key)
-                if index % ROWS_AT_ONCE == ROWS_AT_ONCE - 1:
-                    # Whoever has waited for its job now has much to do.
+                    wanted.discard(job)
+                    told += self._show(job, row, now)
+                if told >= LOOKS_AT_ONCE:
+                    told = 0
                     await asyncio.sleep(0)
         poor = 2 * len(wanted) > count
         if poor:
@@ -209,16 +249,23 @@ class Pages:
             if user_id is not None:
                 self._of_all_users = True
             elif self._of_all_users or self._sender.user_id is None:
-                self._of_all_users, self._rested = False, self._clock()
-        for job in (job for key in wanted for job in unseen[key]):
+                self._of_all_users, self._refrained = False, self._clock()
+        for job in wanted:
             if not poor:
                 job.misses += 1
                 if job.misses >= MOST_MISSES:
                     self._set_pace(job, None)
             self._tell(job, None)
 
-    def _show(self, job: Watched, row: dict[str, Any], now: float) -> None:
+    def _show(self, job: Watched, row: dict[str, Any], now: float) -> bool:
+        """Show what a list says of a job, and give whether it is to be looked at."""
         job.misses, state = 0, None
+        calm = self._calm.get(job)
+        if calm and now < calm.until and as_int(row.get("status")) == calm.status:
+            pause = job.pause(now)
+            calm.due = now + pause
+            self._set_pace(job, _pace(FRESHNESS * pause))
+            return False
         if self._kind.listed_whole(row):
             try:
                 state = self._kind.glimpse(job.job_id, row)
@@ -227,15 +274,13 @@ class Pages:
             else:
                 state.read_at = now
         self._tell(job, state)
+        return True
 
     def _tell(self, job: Watched, state: JobState | None) -> None:
         self._waiting.discard(job)
         job.show(state)
-
-    def _company(self, job: Watched) -> int:
-        """How many jobs are looked at about as often as this one, or more often."""
-        pace = job.pace or 0
-        return sum(count for other, count in self._paces.items() if other <= pace + 1)
+        if job in self._calm:
+            self._calm.pop(job).end()
 
     def _set_pace(self, job: Watched, pace: int | None) -> None:
         if job.pace != pace:

@@ -28,7 +28,7 @@ def training_id(aihub: Emulator) -> int:
 async def look(shared: Poller, training_id: int) -> JobState | AIHubError:
     """Look at a training by itself, since nothing that was read for others is fresh enough."""
     pages = shared.pages(TRAINING)
-    job = pages.watch(training_id, 1.0)
+    job = pages.watch(training_id, lambda _now: 2.0)
     try:
         return await pages.look(job, 0.0)
     finally:

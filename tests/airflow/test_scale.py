@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
@@ -13,13 +14,14 @@ import pytest
 
 from airflow_provider_aihub.api.errors import AIHubError, AIHubNotFoundError
 from airflow_provider_aihub.api.jobs import TRAINING, WORKFLOW_RUN, JobState, Phase
+from airflow_provider_aihub.client.waiting import FRESHNESS, Pause
 from airflow_provider_aihub.provider_info import SETTINGS
 from airflow_provider_aihub.triggers import pages as module
 from airflow_provider_aihub.triggers import settings
 from airflow_provider_aihub.triggers.job import JobTrigger
 from airflow_provider_aihub.triggers.pages import PAGE_SIZE, Pages, Watched
 from airflow_provider_aihub.triggers.poller import Poller
-from benchmarks.server import Http, Hub
+from benchmarks.server import RUNNING, Http, Hub
 
 FLOOR = 0.1
 """As in the other tests of triggers."""
@@ -57,8 +59,12 @@ def within(monkeypatch: pytest.MonkeyPatch) -> Callable[[Hub, Looks], None]:
     return run
 
 
+def watch_one(pages: Pages, number: int, max_age: float = OLD) -> Watched:
+    return pages.watch(number, lambda _now: max_age / FRESHNESS)
+
+
 def watch(pages: Pages, count: int, max_age: float = OLD) -> list[Watched]:
-    return [pages.watch(number, max_age) for number in range(1, count + 1)]
+    return [watch_one(pages, number, max_age) for number in range(1, count + 1)]
 
 
 async def look(pages: Pages, jobs: list[Watched], max_age: float = OLD) -> list[JobState | AIHubError]:
@@ -108,7 +114,7 @@ def test_a_job_that_is_on_no_page_is_read_by_itself(within: Callable[[Hub, Looks
         hub.hide(number)
 
     async def looks(pages: Pages) -> None:
-        jobs = [*watch(pages, 300), pages.watch(301, OLD)]
+        jobs = [*watch(pages, 300), watch_one(pages, 301)]
         for turn in range(5):
             seen = await look(pages, jobs)
             assert phases(seen) == [Phase.RUNNING] * 300 + [None]
@@ -138,7 +144,7 @@ def test_a_young_job_among_old_ones_does_not_make_all_be_read(within: Callable[[
 
     async def looks(pages: Pages) -> None:
         watch(pages, 999)
-        young = pages.watch(1000, YOUNG)
+        young = watch_one(pages, 1000, YOUNG)
         for _ in range(5):
             assert phases(await look(pages, [young], YOUNG)) == [Phase.RUNNING]
         assert (hub.counts["singles"], hub.counts["pages"]) == (5, 0)
@@ -151,7 +157,7 @@ def test_for_a_handful_of_young_jobs_old_ones_are_not_searched(within: Callable[
 
     async def looks(pages: Pages) -> None:
         watch(pages, 990)
-        young = [pages.watch(number, YOUNG) for number in range(991, 1001)]
+        young = [watch_one(pages, number, YOUNG) for number in range(991, 1001)]
         assert phases(await look(pages, young, YOUNG)) == [Phase.RUNNING] * 10
         assert (hub.counts["singles"], hub.counts["pages"]) == (0, 1)
 
@@ -203,7 +209,7 @@ def test_lists_that_fail_do_no_harm(within: Callable[[Hub, Looks], None], monkey
             assert phases(await look(pages, jobs)) == [Phase.RUNNING] * 50
         assert (hub.counts["singles"], hub.counts["requests"]) == (200, 201)
         hub.broken_lists = False
-        monkeypatch.setattr(module, "REST", 0.0)
+        monkeypatch.setattr(module, "REFRAIN", 0.0)
         assert phases(await look(pages, jobs)) == [Phase.RUNNING] * 50
         assert (hub.counts["singles"], hub.counts["pages"]) == (200, 1)
 
@@ -246,6 +252,100 @@ def test_one_who_leaves_takes_nothing_along(within: Callable[[Hub, Looks], None]
         pages.leave(jobs[0])
         assert phases(list(await asyncio.gather(*looking[1:]))) == [Phase.RUNNING] * 19
         assert looking[0].cancelled()
+
+    within(hub, looks)
+
+
+def rest(pages: Pages, jobs: list[Watched], pause: Pause) -> list[asyncio.Task[None]]:
+    return [asyncio.create_task(pages.rest(job, pause)) for job in jobs]
+
+
+CALM = Pause(seconds=2 * FLOOR, status=RUNNING, calm_until=math.inf)
+BRISK = FRESHNESS * 2 * FLOOR
+
+
+def test_nobody_hears_of_jobs_that_stay_as_they_are(within: Callable[[Hub, Looks], None]) -> None:
+    hub = Hub(1000, lists=True)
+
+    async def looks(pages: Pages) -> None:
+        resting = rest(pages, watch(pages, 1000, BRISK), CALM)
+        await eventually(lambda: hub.counts["pages"] >= 20)
+        assert not any(task.done() for task in resting)
+        assert hub.counts["singles"] == 0
+        hub.end(77, 4)
+        await resting[76]
+        assert [task.done() for task in resting].count(True) == 1
+        for task in resting:
+            task.cancel()
+        await asyncio.gather(*resting, return_exceptions=True)
+
+    within(hub, looks)
+
+
+def test_what_ended_a_rest_is_seen_without_asking_again(within: Callable[[Hub, Looks], None]) -> None:
+    hub = Hub(20, lists=True)
+
+    async def looks(pages: Pages) -> None:
+        jobs = watch(pages, 20, BRISK)
+        resting = rest(pages, jobs, CALM)
+        hub.end(7, 4)
+        await resting[6]
+        asked = hub.counts["requests"]
+        assert phases([await pages.look(jobs[6], OLD)]) == [Phase.FAILED]
+        assert hub.counts["requests"] == asked
+
+    within(hub, looks)
+
+
+def test_a_rest_ends_at_its_deadline_and_when_there_is_a_line_to_write(within: Callable[[Hub, Looks], None]) -> None:
+    hub = Hub(20, lists=True)
+
+    async def looks(pages: Pages) -> None:
+        first, second, *others = watch(pages, 20, BRISK)
+        rest(pages, others, CALM)
+        began = time.time()
+        await pages.rest(first, Pause(2 * FLOOR, RUNNING, math.inf, 0.5))
+        assert time.time() - began >= 0.5
+        began = time.time()
+        await pages.rest(second, Pause(2 * FLOOR, RUNNING, began + 0.5))
+        assert time.time() - began >= 0.5
+        assert isinstance(await pages.look(second, OLD), JobState)
+        assert hub.counts["singles"] == 0
+
+    within(hub, looks)
+
+
+def test_a_job_that_leaves_the_pages_does_not_rest_on(within: Callable[[Hub, Looks], None]) -> None:
+    hub = Hub(20, lists=True)
+
+    async def looks(pages: Pages) -> None:
+        resting = rest(pages, watch(pages, 20, BRISK), CALM)
+        await eventually(lambda: hub.counts["pages"] >= 2)
+        hub.hide(7)
+        await resting[6]
+        assert [task.done() for task in resting].count(True) == 1
+
+    within(hub, looks)
+
+
+@pytest.mark.parametrize("trouble", ["broken lists", "few are left"])
+def test_without_pages_nobody_rests_on(trouble: str, within: Callable[[Hub, Looks], None]) -> None:
+    hub = Hub(20, lists=True)
+
+    async def looks(pages: Pages) -> None:
+        jobs = watch(pages, 20, BRISK)
+        resting = rest(pages, jobs, CALM)
+        await eventually(lambda: hub.counts["pages"] >= 2)
+        assert not any(task.done() for task in resting)
+        if trouble == "broken lists":
+            hub.broken_lists = True
+        else:
+            for job, task in list(zip(jobs, resting, strict=True))[7:]:
+                task.cancel()
+                pages.leave(job)
+            resting = resting[:7]
+        async with asyncio.timeout(30):
+            await asyncio.gather(*resting)
 
     within(hub, looks)
 
@@ -331,7 +431,10 @@ def test_the_settings_are_heeded(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_arguments_of_a_trigger_are_few_bytes() -> None:
-    from airflow.sdk import serde
+    try:
+        from airflow.sdk import serde
+    except ImportError:
+        from airflow.serialization import serde
 
     trigger = JobTrigger(
         aihub_conn_id="aihub_default",

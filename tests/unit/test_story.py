@@ -210,6 +210,15 @@ def test_a_kind_without_parts_is_asked_for_no_more(caplog: pytest.LogCaptureFixt
     assert asked == []
 
 
+def test_the_pods_of_a_job_that_runs_for_days_are_asked_for_ever_more_seldom(caplog: pytest.LogCaptureFixture) -> None:
+    hours = 24
+    lines, asked = tell(
+        caplog, TRAINING, status(*[2] * (hours * 12), 3), {"pods": pods("Running", "Running")}, every=LIFE_LINE
+    )
+    assert len([line for line in lines if "still running" in line and "all 2 pods Running" in line]) == hours * 12 - 1
+    assert 10 <= len(asked) <= 20
+
+
 def test_pods_that_cannot_be_listed_are_asked_for_seldom(caplog: pytest.LogCaptureFixture) -> None:
     looks = 40
     told, asked = tell(caplog, TRAINING, status(*[2] * looks, 3), {"/pods": AIHubUnavailable("It is away.")})

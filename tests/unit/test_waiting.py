@@ -19,6 +19,7 @@ from airflow_provider_aihub.api.errors import (
 )
 from airflow_provider_aihub.api.jobs import TRAINING, JobState
 from airflow_provider_aihub.api.model_training import Training
+from airflow_provider_aihub.api.parts import Part
 from airflow_provider_aihub.client.waiting import (
     GONE_TOLERANCE,
     LIFE_LINE,
@@ -294,3 +295,33 @@ def test_both_ways_of_waiting_are_the_same() -> None:
     waited = asyncio.run(wait_async(look, watch, LOG, sleep=sleep, clock=clock))
     assert waited.outcome is Outcome.ENDED
     assert len(clock.pauses) == 3
+
+
+RUNS = Part(key="1", name="master", state="Running", place="node-1")
+
+
+def calm(parts: list[Part], **watch: float | bool) -> list[Pause]:
+    """Follow a training that is seen to run, and give the pauses after its first looks."""
+    waiting = follow(Watch(kind=TRAINING, job_id=12, since=900.0, **watch), LOG, clock=lambda: 1000.0)
+    reply: object = None
+    pauses = []
+    for _ in range(20):
+        step = waiting.send(reply)
+        reply = {Look: state(2), Ask: parts}.get(type(step))
+        if isinstance(step, Pause):
+            pauses.append(step)
+    assert len(pauses) >= 3
+    return pauses
+
+
+def test_where_only_another_status_is_news_the_pause_says_so() -> None:
+    assert {(pause.status, pause.calm_until, pause.longest) for pause in calm([RUNS])} == {(2, 1000 + LIFE_LINE, None)}
+    soon = calm([RUNS], deadline=1100.0)
+    assert {(pause.status, pause.calm_until, pause.longest) for pause in soon} == {(2, 1000 + LIFE_LINE, 100.0)}
+
+
+@pytest.mark.parametrize(("parts", "watch"), [([], {}), ([RUNS], {"stream_logs": True}), ([RUNS], {"backoff": 2.0})])
+def test_where_each_look_may_show_something_new_no_pause_is_longer(
+    parts: list[Part], watch: dict[str, float | bool]
+) -> None:
+    assert {pause.status for pause in calm(parts, **watch)} == {None}
