@@ -15,6 +15,7 @@ from airflow_provider_aihub.client.config import Config
 from airflow_provider_aihub.client.endpoints import Endpoints
 from airflow_provider_aihub.client.sync import AIHubClient
 from airflow_provider_aihub.client.waiting import POLL_POLICY
+from airflow_provider_aihub.lineage import tell_collector
 from airflow_provider_aihub.provider_info import CONN_FIELDS, UI_FIELD_BEHAVIOUR
 
 if TYPE_CHECKING:
@@ -124,7 +125,9 @@ class AIHubHook(Endpoints, BaseHook):
 
         :raises AIHubError: In one of its kinds.
         """
-        return self.get_conn().download(url, target)
+        size = self.get_conn().download(url, target)
+        tell_collector(self, inputs=[url])
+        return size
 
     def test_connection(self) -> tuple[bool, str]:
         """Log in and say who one is, or what is wrong; the *Test* button of Airflow's UI."""

@@ -22,6 +22,7 @@ from airflow_provider_aihub.api.errors import (
     AIHubUnavailable,
 )
 from airflow_provider_aihub.failures import task_failures
+from airflow_provider_aihub.lineage import HasLineage
 from airflow_provider_aihub.links import ViewInAIHubLink, link_to_page
 from airflow_provider_aihub.operators.record import Marker, Record
 
@@ -43,7 +44,7 @@ PATIENCE = 10.0
 """Seconds before AIHub is asked again about a job that it has, while it does not answer."""
 
 
-class JobOperator(BaseOperator):
+class JobOperator(HasLineage, BaseOperator):
     """Submit a job to AIHub and see it to its end.
 
     A subclass names its kind of job, builds the request that creates one, and says what a good one gives.
@@ -179,7 +180,8 @@ class JobOperator(BaseOperator):
             if not self.wait_for_completion or not self.job_kind.statuses:
                 self._running = None
                 record.move("done")
-                return {"id": job.id}
+                self._result = {"id": job.id}
+                return self._result
             return self._wait(context, self.reference(job.id), job.since, record)
 
     def execute_complete(self, context: Context, event: JobEvent) -> Any:
@@ -317,10 +319,10 @@ class JobOperator(BaseOperator):
         from airflow_provider_aihub.api.jobs import Phase
         from airflow_provider_aihub.operators.diagnosis import failure, summary
 
-        self._running = None
+        self._running, self._ended = None, state
         self.log.info(summary(self.job_kind, state))
         if state.phase is Phase.SUCCEEDED:
-            result = self.result(state)
+            result = self._result = self.result(state)
             self.succeeded(context, state)
             record.move("done")
             return result

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from airflow_provider_aihub.api.jobs import JobState
     from airflow_provider_aihub.api.model_training import JobSpec, Training
     from airflow_provider_aihub.api.tag_system import ModuleType
+    from airflow_provider_aihub.lineage import Lineage
     from airflow_provider_aihub.operators.record import Marker
 
 
@@ -158,6 +159,33 @@ class ClusterJobOperator(JobOperator):
                 "storage_ids": storage_ids(self.hook, storages),
             }
         )
+
+    def lineage(self, state: JobState | None, result: dict[str, Any] | None) -> Lineage:  # noqa: ARG002
+        """Say what runs where and on which storages; at the start by the names that were given."""
+        from airflow_provider_aihub.lineage import Data, Lineage
+
+        asked = ("name", "image", "command", "framework", "virtual_cluster", "sku_cnt", "instances")
+        known = Lineage(job={name: getattr(self, name) for name in asked if getattr(self, name) is not None})
+        if state is None:
+            return known
+        job: Training = state.answer
+        cluster = job.virtual_cluster
+        known.job |= {
+            "framework": job.framework,
+            "virtual_cluster": cluster.name,
+            "gpu_type": cluster.gpu_type,
+            "sku_cnt": job.sku_cnt,
+            "instances": job.instances,
+        }
+        known.run = {
+            "id": job.id,
+            "status": str(state.phase),
+            "started_at": job.started_at,
+            "finished_at": job.finished_at,
+            "avg_gpu_util": job.avg_gpu_util,
+        }
+        known.inputs = [Data(f"file://{s.server_host}", s.server_path) for s in job.storages if s.server_path]
+        return known
 
     def result(self, state: JobState) -> dict[str, Any]:
         """Give the job's id, name, times in Unix milliseconds and mean GPU utilisation."""

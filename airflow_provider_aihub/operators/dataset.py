@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from airflow_provider_aihub.api.dataset_management import DatasetVersion
     from airflow_provider_aihub.api.jobs import JobId, JobState
     from airflow_provider_aihub.api.request import Request
+    from airflow_provider_aihub.lineage import Lineage
     from airflow_provider_aihub.operators.record import Marker
 
 LOOKS = (0.0, 1.0, 2.0, 4.0)
@@ -226,6 +227,7 @@ class DatasetVersionOperator(JobOperator):
 
     def prepare_submission(self, request: Request[int]) -> Request[int]:
         """Upload the data, where that is to be done."""
+        from airflow_provider_aihub.lineage import tell_collector
         from airflow_provider_aihub.operators.storage import find_source
 
         if self.local_path is None:
@@ -242,6 +244,7 @@ class DatasetVersionOperator(JobOperator):
                     "S3 relay shall upload local_path."
                 ) from None
         self.log.info("Uploaded %d bytes of '%s' to %s", file.size, self.local_path, upload.path)
+        tell_collector(self.hook, inputs=[str(self.local_path)], outputs=[upload.path])
         return replace(request, json={**(request.json or {}), "upload_path": upload.path})
 
     def reference(self, job_id: int) -> JobId:
@@ -273,6 +276,22 @@ class DatasetVersionOperator(JobOperator):
         if dataset:
             uri = dataset_uri(dataset, host=dataset_host(self.hook.get_conn().config))
             announce(context, self.outlets, uri, version_facts(state.answer, dataset))
+
+    def lineage(self, state: JobState | None, result: dict[str, Any] | None) -> Lineage:
+        """Name where the data lies, and the version that was made of it."""
+        from airflow_provider_aihub.lineage import Lineage, dataset, located
+
+        source = self.local_path if self.local_path is not None else self.upload_path
+        known = Lineage(inputs=[located(str(source))] if source else [], job={"upload_type": self.upload_type})
+        if state is None:
+            return known
+        version: DatasetVersion = state.answer
+        known.run = {"id": version.id, "status": str(state.phase)}
+        if result:
+            name, _, number = result["dataset_version"].rpartition("/")
+            size, files = version.data_size, version.data_count
+            known.outputs = dataset(self.hook, name, version=number, size=size, files=files)
+        return known
 
     def _check_data(self) -> None:
         """Make sure that the parameters say in one way where the data is."""

@@ -9,7 +9,9 @@ from airflow_provider_aihub.api.errors import AIHubParameterError
 from airflow_provider_aihub.operators.base import JobOperator
 
 if TYPE_CHECKING:
+    from airflow_provider_aihub.api.jobs import JobState
     from airflow_provider_aihub.api.request import File, Request
+    from airflow_provider_aihub.lineage import Lineage
     from airflow_provider_aihub.operators.record import Marker
 
 
@@ -96,6 +98,20 @@ class EvalImportOperator(JobOperator):
                 )
             spec = spec.model_copy(update={"user_id": user_id})
         return import_evaluation(spec, *files)
+
+    def lineage(self, state: JobState | None, result: dict[str, Any] | None) -> Lineage:  # noqa: ARG002
+        """Name the files and, once AIHub has taken them, the datasets."""
+        from airflow_provider_aihub.lineage import Lineage, dataset, located
+
+        known = Lineage(
+            inputs=[located(self.model_file), located(self.pred_file)],
+            job={"model_name": self.model_name, "model_type": self.model_type, "epoch": self.epoch},
+        )
+        if result:
+            known.run = {"id": result["id"]}
+            names = dict.fromkeys((self.dataset_name, self.id_dataset_name, self.gallery_dataset_name))
+            known.inputs += [data for name in names for data in dataset(self.hook, name)]
+        return known
 
 
 def _file(parameter: str, path: str) -> File:

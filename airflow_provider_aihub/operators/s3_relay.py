@@ -50,6 +50,7 @@ class S3RelayUploadOperator(CallOperator):
     def call(self, context: Context) -> dict[str, Any]:  # noqa: ARG002 - nothing on AIHub to show
         """Upload what is there."""
         from airflow_provider_aihub.api.values import check_text
+        from airflow_provider_aihub.lineage import tell_collector
         from airflow_provider_aihub.operators.storage import find_source
 
         check_text("bucket", self.bucket)
@@ -61,10 +62,12 @@ class S3RelayUploadOperator(CallOperator):
         key = self.key + file.name if self.key.endswith("/") else self.key
         upload = self.hook.upload_to_relay(self.bucket, key, file)
         self.log.info("Uploaded %d bytes to %s", file.size, upload.path)
+        tell_collector(self.hook, inputs=[str(self.local_path)], outputs=[upload.path])
         return {"path": upload.path, "url": upload.url}
 
     def _upload_folder(self, source: Source) -> dict[str, Any]:
         from airflow_provider_aihub.client.progress import Progress
+        from airflow_provider_aihub.lineage import tell_collector
 
         prefix, progress = self.key.rstrip("/"), Progress(f"Sending the files of {source.name!r}", source.size)
         for name, file in source.files.items():
@@ -72,4 +75,5 @@ class S3RelayUploadOperator(CallOperator):
             progress.add(file.size)
         path = f"s3://{self.bucket}/{prefix}"
         self.log.info("Uploaded %d files, %d bytes, to %s", len(source.files), source.size, path)
+        tell_collector(self.hook, inputs=[str(self.local_path)], outputs=[path])
         return {"path": path, "count": len(source.files), "bytes": source.size}

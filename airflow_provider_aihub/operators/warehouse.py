@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from airflow_provider_aihub.api.jobs import JobState
     from airflow_provider_aihub.api.request import Request
     from airflow_provider_aihub.hooks.aihub import AIHubHook
+    from airflow_provider_aihub.lineage import Lineage
     from airflow_provider_aihub.operators.record import Marker
 
 
@@ -113,6 +114,19 @@ class WarehouseSearchOperator(JobOperator):
         """Link to the result."""
         link_to_result(context, state.answer.result_url)
 
+    def lineage(self, state: JobState | None, result: dict[str, Any] | None) -> Lineage:
+        """Give the query, and the result: as AIHub has it, and as it was saved."""
+        from airflow_provider_aihub.lineage import Lineage, located
+
+        asked = {"keywords": self.keywords, "feature_lib_id": self.feature_lib_id, "top_k": self.top_k}
+        known = Lineage(sql=self.sql, job={name: value for name, value in asked.items() if value is not None})
+        if state is not None:
+            known.run = {"id": state.answer.id, "status": str(state.phase)}
+        if result:
+            places = [result["result_url"], result.get("output_path")]
+            known.outputs = [located(place, rows=result["result_count"]) for place in places if place]
+        return known
+
     def _count(self, url: str) -> int | None:
         rows = CsvRows()
         try:
@@ -169,6 +183,7 @@ def save_result(hook: AIHubHook, search: Search, output_path: str | ObjectStorag
     :return: ``{"output_path", "result_count"}``.
     :raises AIHubError: The result cannot be had; then no file is left.
     """
+    from airflow_provider_aihub.lineage import tell_collector
     from airflow_provider_aihub.operators.storage import check_output, written
 
     if not search.result_url:
@@ -176,6 +191,7 @@ def save_result(hook: AIHubHook, search: Search, output_path: str | ObjectStorag
     with written(check_output("output_path", output_path)) as target:
         rows = CsvRows(target)
         hook.download(search.result_url, cast("BinaryIO", rows))
+    tell_collector(hook, outputs=[str(output_path)])
     return {"output_path": str(output_path), "result_count": rows.count}
 
 

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from airflow_provider_aihub.api.jobs import JobState
     from airflow_provider_aihub.api.request import Request
     from airflow_provider_aihub.api.workflow_center import TaskNode, WorkflowRun
+    from airflow_provider_aihub.lineage import Lineage
     from airflow_provider_aihub.operators.record import Marker
 
 MOST_NODES = 100
@@ -118,6 +119,22 @@ class WorkflowRunOperator(JobOperator):
                 choice.model_copy(update={"virtual_cluster_id": cluster_id}) for choice, cluster_id in placed
             ]
         return create_workflow_run(spec.model_copy(update=found))
+
+    def lineage(self, state: JobState | None, result: dict[str, Any] | None) -> Lineage:  # noqa: ARG002
+        """Say which pipeline runs. Its parameters are left out, since they may hold secrets."""
+        from airflow_provider_aihub.lineage import Lineage
+
+        known = Lineage(job={"pipeline": self.pipeline, "pipeline_version": self.pipeline_version})
+        if state is not None:
+            run: WorkflowRun = state.answer
+            known.job |= {"pipeline": run.pipeline_name, "pipeline_version": run.pipeline_version_name}
+            known.run = {
+                "id": run.id,
+                "status": str(state.phase),
+                "duration": run.duration,
+                "nodes": [{"name": node.name, "status": _node_status(node)} for node in run.task_nodes[:MOST_NODES]],
+            }
+        return known
 
     def result(self, state: JobState) -> dict[str, Any]:
         """Give the run's id, name and duration, and how its nodes ended."""
