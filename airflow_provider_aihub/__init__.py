@@ -9,6 +9,9 @@ __version__ = "0.1.0"
 
 def get_provider_info() -> dict[str, Any]:
     """Tell Airflow what this provider brings; the entry point ``apache_airflow_provider``."""
+    from copy import deepcopy
+
     from airflow_provider_aihub.provider_info import PROVIDER_INFO
 
-    return PROVIDER_INFO
+    # Airflow writes into what it is given.
+    return deepcopy(PROVIDER_INFO)

@@ -151,7 +151,7 @@ PROVIDER_INFO: dict[str, Any] = {
             "options": SETTINGS,
         }
     },
-    "integrations": [{"integration-name": _INTEGRATION, "tags": ["machine-learning", "software"]}],
+    "integrations": [{"integration-name": _INTEGRATION, "tags": ["software"]}],
     "operators": _modules(
         "operators", "dataset", "evaluation", "quota_task", "s3_relay", "stop", "training", "warehouse", "workflow"
     ),

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import importlib
+import inspect
 import json
+import os
+import pkgutil
+import re
 import subprocess
 import sys
 from importlib.resources import files
@@ -10,12 +15,15 @@ from typing import Any
 
 import jsonschema
 import pytest
+from airflow.providers.common.compat.sdk import BaseHook, BaseOperator
 from airflow.providers_manager import ProvidersManager
+from airflow.triggers.base import BaseTrigger
 
 from airflow_provider_aihub import __version__, get_provider_info
 from airflow_provider_aihub.client.config import PRESETS, URL_FIELDS, Config
+from airflow_provider_aihub.client.web import PAGES
 from airflow_provider_aihub.hooks.aihub import AIHubHook
-from airflow_provider_aihub.provider_info import CONN_FIELDS
+from airflow_provider_aihub.provider_info import CONN_FIELDS, SETTINGS
 
 FORM = """
 import json
@@ -37,6 +45,97 @@ print(json.dumps(form))
 def test_it_is_valid_by_airflows_own_schema() -> None:
     schema = json.loads(files("airflow").joinpath("provider_info.schema.json").read_text())
     jsonschema.validate(get_provider_info(), schema)
+
+
+def test_it_is_valid_by_the_schema_of_airflows_own_providers() -> None:
+    schema = json.loads(files("airflow").joinpath("provider.yaml.schema.json").read_text())
+    # AIHub is on the premises of those who run it, and has no pages on the web.
+    schema["properties"]["integrations"]["items"]["required"].remove("external-doc-url")
+    # What Airflow's own providers say about their releases.
+    schema["required"] = ["name", "package-name", "description"]
+    info = get_provider_info()
+    unknown = set(info) - set(schema["properties"])
+    assert unknown <= _LATER, f"Airflow 3 knows no {unknown}"
+    jsonschema.validate({key: value for key, value in info.items() if key not in unknown}, schema)
+
+
+_LATER = {"asset-uris"}
+"""Keys that came with Airflow 3."""
+
+BASES = {
+    "operators": BaseOperator,
+    "sensors": BaseOperator,
+    "hooks": BaseHook,
+    "triggers": BaseTrigger,
+}
+
+
+@pytest.mark.parametrize("folder", BASES)
+def test_every_module_is_listed(folder: str) -> None:
+    package = importlib.import_module(f"airflow_provider_aihub.{folder}")
+    modules = [
+        importlib.import_module(found.name) for found in pkgutil.iter_modules(package.__path__, f"{package.__name__}.")
+    ]
+    made = {
+        module.__name__
+        for module in modules
+        for value in vars(module).values()
+        if inspect.isclass(value)
+        and issubclass(value, BASES[folder])
+        and value.__module__ == module.__name__
+        and not inspect.isabstract(value)
+    }
+    (listed,) = get_provider_info()[folder]
+    assert listed["integration-name"] in [one["integration-name"] for one in get_provider_info()["integrations"]]
+    assert set(listed["python-modules"]) == made - {"airflow_provider_aihub.sensors.base"}
+
+
+def test_all_that_is_named_is_there() -> None:
+    info = get_provider_info()
+    named = [*info["extra-links"], *(decorator["class-name"] for decorator in info["task-decorators"])]
+    for uris in (*info["asset-uris"], *info["dataset-uris"]):
+        named += [name for key, name in uris.items() if key != "schemes"]
+    for path in named:
+        module, _, name = path.rpartition(".")
+        assert callable(getattr(importlib.import_module(module), name)), path
+
+
+def airflow(*command: str) -> str:
+    """Give what a command of Airflow prints."""
+    env = {**os.environ, "AIRFLOW__CORE__LOAD_EXAMPLES": "False"}
+    program = [sys.executable, "-m", "airflow", *command]
+    return subprocess.run(program, capture_output=True, text=True, check=True, env=env).stdout
+
+
+def test_airflow_config_list_shows_the_settings() -> None:
+    # Airflow breaks long lines of a description, as comments.
+    shown = re.sub("[#\\s]+", " ", airflow("config", "list", "--section", "aihub", "--include-descriptions"))
+    assert len(SETTINGS) >= 3
+    for name, setting in SETTINGS.items():
+        assert f"{setting['description'].strip()} {name} =" in shown
+
+
+@pytest.mark.parametrize(
+    ("command", "words"),
+    [
+        (
+            "get airflow-provider-aihub --full",
+            ["operators.training", "sensors.training", "hooks.aihub", "triggers.job"],
+        ),
+        ("links", get_provider_info()["extra-links"]),
+        ("hooks", ["airflow_provider_aihub.hooks.aihub.AIHubHook"]),
+        ("configs", ["page_threshold"]),
+    ],
+)
+def test_airflow_providers_shows(command: str, words: list[str]) -> None:
+    shown = airflow("providers", *command.split(), "--output", "json")
+    for word in words:
+        assert word in shown
+
+
+def test_the_help_text_names_the_kinds_of_links() -> None:
+    described = CONN_FIELDS["link_templates"]["description"]
+    assert f"Kinds: {', '.join(PAGES)}." in described
 
 
 def test_airflow_has_found_it() -> None:
