@@ -14,7 +14,7 @@ READY := $(VENV)/.ready
 PEERS := .venv-peers-python-$(PYTHON_VERSION)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-matrix soak docs lint format constraints clean venv
+.PHONY: help demo test test-matrix soak screenshots docs lint format constraints clean venv
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 22
@@ -37,6 +37,11 @@ soak: $(READY) ## Keep jobs under way while workers and triggerers die, for SOAK
 
 bench: $(READY) $(PEERS)/.ready ## Measure polling, imports and uploads beside other providers; writes docs/performance.md
 	@$(BIN)/python -m benchmarks --peers $(PEERS)/bin/python
+
+screenshots: export SCREENSHOTS = 1
+screenshots: $(READY) ## Take the pictures in docs/images anew, while the tests in a browser run; needs chromium
+	@home=$$(mktemp -d) && trap 'rm -rf "$$home"' EXIT && \
+	AIRFLOW_HOME="$$home" PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest tests/browser $(ARGS)
 
 docs: $(READY) ## Build the documentation as a site, in build/docs/html
 	@home=$$(mktemp -d) && trap 'rm -rf "$$home"' EXIT && \
