@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any
 
 from playwright.sync_api import Locator, Page, expect
 
@@ -108,18 +107,17 @@ class TaskPage:
         self.page.goto(f"{self.url}/details")
         return self
 
-    def log(self, try_number: int) -> Locator:
+    def log(self, try_number: int) -> TaskPage:
         """Open the log of a try."""
         self.page.goto(f"{self.url}?try_number={try_number}")
-        return self.page.get_by_role("main").or_(self.page.locator("body")).first
+        return self
 
     def link(self, name: str) -> Locator:
         """Return a link of the task, or of its log."""
         return self.page.get_by_role("link", name=name, exact=True)
 
-    def opens(self, name: str) -> Any:
+    def opens(self, name: str) -> Page:
         """Click a link, and return the page that it opens in a tab of its own."""
         with self.page.expect_popup() as opened:
             self.link(name).click()
-        opened.value.wait_for_load_state("domcontentloaded")
         return opened.value

@@ -201,7 +201,7 @@ def test_the_flagship_is_triggered_waits_and_succeeds(
     assert local_aihub.job_status("TrainingOperator", job_id) == (f"training {job_id}", "waiting")
     picture("task-deferred")
     opened = train.opens("View in AIHub")
-    assert opened.url == address
+    expect(opened).to_have_url(address)
     expect(opened.get_by_role("heading", name="This is AIHub's own page")).to_be_visible()
     opened.close()
 
@@ -214,13 +214,13 @@ def test_the_flagship_is_triggered_waits_and_succeeds(
     expect(graph.get_by_text("success", exact=True)).to_have_count(9)
     expect(page.get_by_text("Success", exact=True).first).to_be_visible()
 
-    assert TaskPage(page, run, "train").details().opens("View in AIHub").url == address
+    expect(TaskPage(page, run, "train").details().opens("View in AIHub")).to_have_url(address)
     search = airflow.xcom(FLAGSHIP, run_id, "find_images")
     found = TaskPage(page, run, "find_images").details()
     expect(found.link("View in AIHub")).to_have_attribute("href", f"{WEB_UI}/#/searches/{search['id']}")
     expect(found.link("Result CSV")).to_have_attribute("href", search["result_url"])
     picture("task-link")
-    with page.expect_popup() as opened, opened.value.expect_download() as download:
+    with page.context.expect_event("download") as download:
         found.link("Result CSV").click()
     table = download.value.path().read_text().splitlines()
     assert len(table) == 1 + search["result_count"]
@@ -256,7 +256,7 @@ def test_links_of_mapped_tasks_and_of_a_second_try(
     def look() -> None:
         for name, task in tasks.items():
             expect(task.details().link("View in AIHub")).to_have_attribute("href", addresses[name])
-            assert task.opens("View in AIHub").url == addresses[name]
+            expect(task.opens("View in AIHub")).to_have_url(addresses[name])
 
     look()
     (tmp_path / "go").touch()
@@ -266,5 +266,4 @@ def test_links_of_mapped_tasks_and_of_a_second_try(
     look()
     # Each try's log keeps the address of its own job.
     for try_number, job_id in enumerate(jobs["second-try"], start=1):
-        tasks["second-try"].log(try_number)
-        expect(tasks["second-try"].link(f"{WEB_UI}/#/trainings/{job_id}")).to_be_visible()
+        expect(tasks["second-try"].log(try_number).link(f"{WEB_UI}/#/trainings/{job_id}")).to_be_visible()
