@@ -6,6 +6,7 @@ machine may have several AIHubs. A name is quoted as in any URI, so ``/`` in it 
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import SplitResult, quote, unquote, urlsplit
@@ -25,6 +26,8 @@ VERSIONS_ALIAS = "aihub_dataset_versions"
 Each task of a :class:`~airflow_provider_aihub.operators.dataset.DatasetVersionOperator` has it as an outlet, so that
 the asset of its dataset gets an event without having been declared; a DAG may be scheduled on it.
 """
+FACTS = {"id", "version", "dataset", "size", "count"}
+"""What is told of a version along with an event."""
 _EXAMPLE = f"{SCHEME}://10.0.0.1:30061/{FOLDER}/mnist"
 
 
@@ -91,6 +94,17 @@ def version_facts(version: DatasetVersion, dataset: str) -> dict[str, str | int]
     }
 
 
+def recorded_key(payload: Any) -> str | None:
+    """Give the key under which Airflow keeps, for an asset, that the event of a watcher was recorded.
+
+    :param payload: That of the event; another than :func:`version_facts` has no key.
+    """
+    if not isinstance(payload, dict) or payload.keys() != FACTS or not isinstance(payload["id"], int):
+        return None
+    dataset = hashlib.sha256(str(payload["dataset"]).encode()).hexdigest()
+    return f"aihub_dataset_version_recorded_{payload['id']}_{dataset[:16]}"
+
+
 def with_versions_alias(outlets: Any) -> list[Any]:
     """Add the alias of :data:`VERSIONS_ALIAS` to the outlets of a task, unless it is there."""
     from airflow.providers.common.compat.sdk import AssetAlias
@@ -119,7 +133,9 @@ def announce(context: Mapping[str, Any], outlets: Iterable[Any], uri: str, facts
     if not declared:
         from airflow.providers.common.compat.sdk import AssetAlias
 
-        events[AssetAlias(VERSIONS_ALIAS)].add(_asset_of(events, uri), extra=dict(facts))
+        alias = AssetAlias(VERSIONS_ALIAS)
+        _make_known(alias)
+        events[alias].add(_asset_of(events, uri), extra=dict(facts))
 
 
 def _event_of(events: Any, outlet: Any, uri: str) -> Any:
@@ -133,6 +149,20 @@ def _event_of(events: Any, outlet: Any, uri: str) -> Any:
         return None
     event = events[outlet]
     return event if getattr(event.key, "uri", None) == uri else None
+
+
+def _make_known(alias: Any) -> None:
+    """Let Airflow 2 know the alias, which fails a task whose alias no DAG processor has seen, as in ``dag.test()``."""
+    try:
+        from airflow.models.dataset import DatasetAliasModel  # type: ignore[import-not-found,unused-ignore]
+    except ImportError:
+        return
+    from airflow.utils.session import create_session
+    from sqlalchemy import select
+
+    with create_session(scoped=False) as session:
+        if session.scalar(select(DatasetAliasModel).where(DatasetAliasModel.name == alias.name)) is None:
+            session.add(DatasetAliasModel(name=alias.name))
 
 
 def _asset_of(events: Any, uri: str) -> Asset:

@@ -157,11 +157,12 @@ PROVIDER_INFO: dict[str, Any] = {
     ),
     "sensors": _modules("sensors", "dataset", "quota_task", "training", "warehouse", "workflow"),
     "hooks": _modules("hooks", "aihub"),
-    "triggers": _modules("triggers", "job"),
+    "triggers": _modules("triggers", "dataset_version", "job"),
     "task-decorators": [
         {"name": "aihub_training", "class-name": "airflow_provider_aihub.decorators.training.training_task"}
     ],
     "extra-links": ["airflow_provider_aihub.links.ViewInAIHubLink", "airflow_provider_aihub.links.ResultCsvLink"],
+    "plugins": [{"name": "aihub_watcher", "plugin-class": "airflow_provider_aihub.watcher_plugin.AIHubWatcherPlugin"}],
     "asset-uris": _ASSET_URIS,
     # For Airflow 2.
     "dataset-uris": _ASSET_URIS,

@@ -41,13 +41,15 @@ class DatasetVersionTrigger(BaseEventTrigger):
     What is new when the watcher begins for the first time: versions that are not built yet, and all later ones.
 
     **Exactly once**, from Airflow 3.3 on. Airflow keeps for the asset how far the watcher has come, so a triggerer that
-    takes over goes on from there, and versions that were built meanwhile are told. A trigger hands its events over;
-    the triggerer records them up to some seconds later, and nothing that the trigger writes down is in one transaction
-    with them. Written before, the note would lose events when the triggerer is killed; written after, it would repeat
-    them. So the trigger notes what it is about to tell, and that it was recorded when Airflow has confirmed it; one
-    that finds only the first note asks Airflow's database for the event. Where a triggerer has no access to the
-    database, such an event is told again. Two triggerers that run the same trigger at once, one of them having been
-    frozen for longer than ``[triggerer] triggerer_health_check_threshold``, may both tell a version.
+    takes over goes on from there, and versions that were built meanwhile are told. A trigger hands its events over; the
+    triggerer records them up to some seconds later, and nothing that the trigger writes down is in one transaction with
+    them. Written before, the note would lose events when the triggerer is killed; written after, it would repeat them.
+    So the trigger notes what it is about to tell, and that it was recorded when Airflow has confirmed it; one that
+    finds only the first note learns the truth from a third, which this provider's plugin writes within the transaction
+    that records the event. (A trigger may not read Airflow's database, and has no other way to ask for the events of an
+    asset.) Where Airflow does not load the plugins of providers, such an event is told again. Two triggerers that run
+    the same trigger at once, one of them having been frozen for longer than ``[triggerer]
+    triggerer_health_check_threshold``, may both tell a version if they see it within the same moments.
 
     On Airflow 3.0 to 3.2, which keep nothing for a watcher, each start of the triggerer is a first time: a version is
     told at most once, and not at all if it was built while no triggerer ran; with ``include_existing`` all are told

@@ -2,27 +2,25 @@
 
 Airflow records an event of a trigger some moments after the trigger gave it, and the trigger may die before, between
 and after that and its own note. So there are two notes: which events are about to be given, and, once Airflow has
-confirmed that it recorded them, how far the watcher has come. One that starts with the first note alone asks Airflow's
-database which of those events are there.
+confirmed that it recorded them, how far the watcher has come. One that starts with the first note alone looks whether
+:mod:`airflow_provider_aihub.watcher_plugin` has noted the events where they were recorded.
 """
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import logging
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import asdict
-from datetime import UTC, datetime
 from typing import Any
 
+from airflow_provider_aihub.assets import recorded_key
 from airflow_provider_aihub.triggers.new_versions import Mark
 
 log = logging.getLogger(__name__)
 
-CLOCKS_APART = 3600.0
-"""Seconds by which the clocks of two triggerers may differ."""
 FEW = 50
 """So many versions of other datasets are passed without a note; after a restart they are read again."""
 
@@ -58,21 +56,11 @@ class Fired:
             return None, set()
         numbers = {int(version_id): number for version_id, number in self._note["open"].items()}
         mark = Mark(self._note["seen"], self._note["number"], numbers)
-        firing = set(self._note["firing"])
-        if not firing:
-            return mark, set()
-        try:
-            return mark, firing & await asyncio.to_thread(
-                _recorded, list(self._assets), self._note["at"] - CLOCKS_APART
-            )
-        except Exception as error:
-            log.warning(
-                "Airflow's database does not say whether the events of dataset versions %s are recorded (%s); they "
-                "are given again",
-                sorted(firing),
-                type(error).__name__,
-            )
-            return mark, set()
+        firing = self._note["firing"]
+        recorded = {int(version_id) for version_id, key in firing.items() if any(await self._get(key))}
+        if firing:
+            log.info("Events of dataset versions %s were under way, %s are recorded", sorted(firing), sorted(recorded))
+        return mark, recorded
 
     async def overtaken(self) -> bool:
         """Whether another triggerer has written since this one has read or written.
@@ -89,14 +77,15 @@ class Fired:
         same: bool = new["open"] == old["open"] and new["number"] == old["number"]
         return same and 0 <= new["seen"] - old["seen"] < FEW
 
-    async def keep(self, before: Mark, firing: Iterable[int] = ()) -> None:
+    async def keep(self, before: Mark, firing: Iterable[Mapping[str, Any]] = ()) -> None:
         """Write down how far the watcher has come, and what it is about to give beyond that.
 
         :param before: Up to there all events are recorded.
-        :param firing: Ids of the versions whose events are about to be given.
+        :param firing: Payloads of the events that are about to be given.
         :raises StoreTrouble: Airflow does not take it.
         """
-        note = {**self._about, **_plain(before), "firing": sorted(firing), "at": time.time()}
+        keys = {str(payload["id"]): recorded_key(payload) for payload in firing}
+        note = {**self._about, **_plain(before), "firing": keys, "at": time.time()}
         for name, asset in self._assets.items():
             try:
                 await asset.aset(self._key, note)
@@ -104,44 +93,32 @@ class Fired:
                 raise StoreTrouble(
                     f"Airflow did not take the state of asset {name!r} ({type(error).__name__})"
                 ) from None
-        self._note = note
+        done, self._note = (self._note or note)["firing"], note
+        for key in set(done.values()) - set(keys.values()):
+            for asset in self._assets.values():
+                # What stays behind costs nothing but its place.
+                with suppress(Exception):
+                    await asset.adelete(key)
 
     async def _newest(self) -> dict[str, Any] | None:
         """Read the note that is the newest; an asset may have come to the others later."""
-        notes = []
+        notes = [note for note in await self._get(self._key) if note]
+        return max(notes, key=lambda note: (note["seen"], note["at"]), default=None)
+
+    async def _get(self, key: str) -> list[Any]:
+        """Read what is kept for each of the assets."""
+        found = []
         for name, asset in self._assets.items():
             try:
-                notes.append(await asset.aget(self._key))
+                found.append(await asset.aget(key))
             except Exception as error:
                 raise StoreTrouble(
                     f"Airflow did not give the state of asset {name!r} ({type(error).__name__})"
                 ) from None
-        return max(filter(None, notes), key=lambda note: (note["seen"], note["at"]), default=None)
+        return found
 
 
 def _plain(mark: Mark) -> dict[str, Any]:
     plain = asdict(mark)
     # Keys of JSON are texts.
     return {**plain, "open": {str(version_id): number for version_id, number in mark.open.items()}}
-
-
-def _recorded(asset_names: list[str], since: float) -> set[int]:
-    """Give the ids of the versions of which the assets have events of watchers.
-
-    The triggers of Airflow 3.3 have no message that asks for events, so the database is asked, as the triggerer does.
-
-    :param since: When the oldest event of interest was given, in Unix seconds.
-    """
-    from airflow.models.asset import AssetEvent, AssetModel
-    from airflow.utils.session import create_session
-    from sqlalchemy import select
-
-    moment = datetime.fromtimestamp(since, UTC)
-    with create_session() as session:
-        extras = session.scalars(
-            select(AssetEvent.extra)
-            .join(AssetModel, AssetModel.id == AssetEvent.asset_id)
-            .where(AssetModel.name.in_(asset_names), AssetEvent.timestamp >= moment)
-        )
-        payloads = [extra["payload"] for extra in extras if extra.get("from_trigger")]
-    return {payload["id"] for payload in payloads if isinstance(payload, dict) and "id" in payload}

@@ -99,18 +99,15 @@ class Watching:
         reading = await self._versions.look(watched, FRESHNESS * self._interval)
         mark, done = watched.advance(reading)
         self.pause = max(self._interval * (1 + JITTER * random.random()) - (time.monotonic() - reading.at), self._floor)  # noqa: S311
-        if done and fired:
+        told = [version_facts(version, version.dataset_name or str(watched.dataset)) for version in done]
+        if told and fired:
             if await fired.overtaken():
                 self._log.info("Another triggerer watches dataset %s as well; going on from there", watched.dataset)
                 self._begun, self.pause = False, self._floor
                 return []
-            await fired.keep(watched.mark or Mark(), [version.id for version in done])
+            await fired.keep(watched.mark or Mark(), told)
         watched.mark = mark
-        return [
-            version_facts(version, version.dataset_name or str(watched.dataset))
-            for version in done
-            if version.id not in self._told
-        ]
+        return [facts for facts in told if facts["id"] not in self._told]
 
     async def _begin(self) -> None:
         """Go on where the watcher was left, by this triggerer or another."""
