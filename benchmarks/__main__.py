@@ -129,6 +129,26 @@ class Bench:
             f"{memory['peak'] / 1024:.1f} KiB at the peak.",
         ]
 
+    def noticing(self) -> list[str]:
+        """Jobs of 10 s, by the default settings of each."""
+        ways = {
+            "Databricks": ("databricks", False),
+            "AIHub, one by one": ("aihub", False),
+            "AIHub, in pages": ("aihub", True),
+        }
+        rows = []
+        for name, (who, lists) in ways.items():
+            with self.server(50, lists=lists) as url:
+                late = self.run(who, "polling", who, url, 50, 10, 0, "notice")
+            rows.append(f"| {name} | {late['median']:.1f} | {late['worst']:.1f} |")
+        return [
+            "## 50 jobs that take 10 s, with default settings",
+            "",
+            "| seconds from the end of a job until its trigger fires | median | worst |",
+            "|---|--:|--:|",
+            *rows,
+        ]
+
     def imports(self) -> list[str]:
         own = [f"airflow_provider_aihub.operators.{name}" for name in OWN]
         own += [f"airflow_provider_aihub.sensors.{name}" for name in SENSORS]
@@ -227,7 +247,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as home:
         bench = Bench(given.peers, Path(home))
         parts = [HEAD + machine(bench)]
-        for part in (bench.thousand, bench.ten_thousand, bench.imports, bench.arguments, bench.uploads):
+        for part in (bench.thousand, bench.ten_thousand, bench.noticing, bench.imports, bench.arguments, bench.uploads):
             if not given.only or part.__name__ in given.only:
                 parts.append("\n".join(part()))
                 print(f"{parts[-1]}\n", flush=True)  # noqa: T201 - it is what it is for

@@ -29,11 +29,16 @@ TICK = 0.005
 """Seconds between two looks at how late the event loop is."""
 
 
+def ask(url: str) -> dict[str, int]:
+    """Ask the server for something that is not measured."""
+    with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(url) as answer:
+        said: dict[str, int] = json.load(answer)
+        return said
+
+
 def counts(url: str) -> dict[str, int]:
     """Give what the server has counted since this was last asked."""
-    with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(f"{url}/counts") as answer:
-        counted: dict[str, int] = json.load(answer)
-        return counted
+    return ask(f"{url}/counts")
 
 
 class Lateness:
@@ -92,10 +97,10 @@ def aihub(url: str, jobs: int, interval: float) -> list[Callable[[], Awaitable[N
     os.environ["AIRFLOW_CONN_AIHUB_DEFAULT"] = json.dumps(connection)
 
     async def wait(number: int) -> None:
+        # A job that is old enough to be polled that often; without an interval, one that was just submitted.
+        given = {"poll_interval": interval} if interval else {}
         since = time.time() - 30 * interval
-        trigger = JobTrigger(
-            aihub_conn_id="aihub_default", kind="training", job_id=number, since=since, poll_interval=interval
-        )
+        trigger = JobTrigger(aihub_conn_id="aihub_default", kind="training", job_id=number, since=since, **given)
         async for _ in trigger.run():
             pass
 
@@ -112,9 +117,8 @@ def databricks(url: str, jobs: int, interval: float) -> list[Callable[[], Awaita
     os.environ["AIRFLOW_CONN_DATABRICKS_DEFAULT"] = json.dumps(connection)
 
     async def wait(number: int) -> None:
-        trigger = DatabricksExecutionTrigger(
-            run_id=number, databricks_conn_id="databricks_default", polling_period_seconds=interval
-        )
+        given = {"polling_period_seconds": interval} if interval else {}
+        trigger = DatabricksExecutionTrigger(run_id=number, databricks_conn_id="databricks_default", **given)
         async for _ in trigger.run():
             pass
 
@@ -178,8 +182,29 @@ async def memory(way: str, url: str, jobs: int, seconds: float, interval: float)
     return {"jobs": jobs, "memory": now / len(running), "peak": peak / len(running)}
 
 
+async def notice(way: str, url: str, jobs: int, seconds: float, interval: float) -> dict[str, Any]:
+    """Measure how long after their ends jobs of so many seconds are seen to have ended.
+
+    :param interval: 0 for what is the default of each.
+    """
+    waits = WAYS[way](url, jobs, interval)
+    began = time.monotonic()
+    seen: list[float] = []
+
+    async def wait(one: Callable[[], Awaitable[None]]) -> None:
+        await one()
+        seen.append(time.monotonic() - ended)
+
+    running = [asyncio.create_task(wait(one)) for one in waits]
+    await asyncio.sleep(began + seconds - time.monotonic())
+    await asyncio.to_thread(ask, f"{url}/end")
+    ended = time.monotonic()
+    await asyncio.gather(*running)
+    return {"jobs": jobs, "worst": max(seen), "median": sorted(seen)[len(seen) // 2]}
+
+
 if __name__ == "__main__":
     logging.disable(logging.INFO)
-    what = memory if sys.argv[6:] == ["memory"] else measure
+    what = {"memory": memory, "notice": notice}.get("".join(sys.argv[6:]), measure)
     arguments = sys.argv[1], sys.argv[2], int(sys.argv[3]), float(sys.argv[4]), float(sys.argv[5])
     print(json.dumps(asyncio.run(what(*arguments))))  # noqa: T201 - it is what the caller reads

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-RUNNING = 2
+RUNNING, SUCCEEDED = 2, 3
 
 
 def training(number: int, status: int = RUNNING) -> dict[str, Any]:
@@ -83,13 +83,16 @@ def success(data: Any) -> bytes:
     return json.dumps({"code": 0, "msg": "success", "data": data}).encode()
 
 
-def databricks_run(number: int) -> bytes:
-    """Give a run of a Databricks job that goes on, about as long as a training is."""
+def databricks_run(number: int, *, done: bool = False) -> bytes:
+    """Give a run of a Databricks job that goes on, or is done, about as long as a training is."""
+    state = {"life_cycle_state": "RUNNING", "state_message": "In run", "user_cancelled_or_timedout": False}
+    if done:
+        state |= {"life_cycle_state": "TERMINATED", "result_state": "SUCCESS"}
     said = {
         "job_id": 11,
         "run_id": number,
         "run_page_url": f"http://127.0.0.1/#job/11/run/{number}",
-        "state": {"life_cycle_state": "RUNNING", "state_message": "In run", "user_cancelled_or_timedout": False},
+        "state": state,
         "tasks": [
             {
                 "run_id": number + 1,
@@ -108,7 +111,7 @@ def databricks_run(number: int) -> bytes:
     return json.dumps(said).encode()
 
 
-RUN = databricks_run(11)
+RUN, DONE_RUN = databricks_run(11), databricks_run(11, done=True)
 
 
 class Hub:
@@ -124,6 +127,7 @@ class Hub:
         self.counts: Counter[str] = Counter()
         self.rows = [json.dumps(training(number)) for number in range(jobs, 0, -1)]
         """Newest first."""
+        self.run = RUN
         self.largest_page = 10_000
         self.broken_lists = False
 
@@ -135,6 +139,12 @@ class Hub:
         """Let a training end."""
         self.rows[self.jobs - number] = json.dumps(training(number, status))
 
+    def end_all(self) -> None:
+        """Let all end."""
+        for number in range(1, self.jobs + 1):
+            self.end(number, SUCCEEDED)
+        self.run = DONE_RUN
+
     def answer(self, method: str, target: str) -> tuple[int, bytes]:
         parts = urlsplit(target)
         last = parts.path.rpartition("/")[2]
@@ -142,6 +152,9 @@ class Hub:
             said = json.dumps(self.counts).encode()
             self.counts.clear()
             return 200, said
+        if parts.path == "/end":
+            self.end_all()
+            return 200, b"{}"
         if parts.path == "/api/v1/auth/login":
             self.counts["logins"] += 1
             return 200, success({"id": 7, "token": "a.b.c"})
@@ -155,7 +168,7 @@ class Hub:
             return 200, success({"id": 1})
         if parts.path.endswith("/jobs/runs/get"):
             # Which one is asked for stands in a body, which is dropped.
-            return 200, RUN
+            return 200, self.run
         if last.isdigit() and 0 < int(last) <= self.jobs:
             self.counts["singles"] += 1
             row = self.rows[self.jobs - int(last)]
