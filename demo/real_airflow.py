@@ -13,19 +13,11 @@ from collections.abc import Iterator, Mapping
 from itertools import takewhile
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import requests
 
 from demo.processes import end, last_output, start
-
-COMPONENTS: Mapping[str, tuple[str, ...]] = {
-    "api-server": (),
-    "scheduler": ("--skip-serve-logs",),
-    "dag-processor": (),
-    "triggerer": ("--skip-serve-logs",),
-}
-"""The four programs and their arguments. Logs are read from the home they share, so nobody serves any."""
 
 TERMINAL = frozenset({"success", "failed"})
 
@@ -41,6 +33,17 @@ class RealAirflow:
     :param dags: Folder of the DAG files.
     :param env: More environment for all components, e.g. ``AIRFLOW_CONN_AIHUB_DEFAULT``.
     """
+
+    components: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        "api-server": (),
+        "scheduler": ("--skip-serve-logs",),
+        "dag-processor": (),
+        "triggerer": ("--skip-serve-logs",),
+    }
+    """The programs and their arguments. Logs are read from the home they share, so nobody serves any."""
+    api_path = "/api/v2"
+    health_path = "/api/v2/monitor/health"
+    with_heartbeat: ClassVar[tuple[str, ...]] = ("scheduler", "dag_processor", "triggerer")
 
     def __init__(self, home: Path, dags: Path, env: Mapping[str, str] | None = None) -> None:
         self.home = home
@@ -104,7 +107,7 @@ class RealAirflow:
         done = subprocess.run(migrate, env=self.env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)  # noqa: S603
         if done.returncode:
             raise AirflowError("airflow db migrate failed:\n" + done.stdout.decode(errors="replace")[-3000:])
-        for name in COMPONENTS:
+        for name in self.components:
             self.start_component(name)
         deadline = time.monotonic() + timeout
         while not self.healthy():
@@ -112,27 +115,31 @@ class RealAirflow:
             if time.monotonic() > deadline:
                 raise AirflowError(f"Airflow did not come up within {timeout:.0f} s; its logs are in {self.home}.")
             time.sleep(0.3)
+        self.log_in()
+
+    def log_in(self) -> None:
+        """Be an administrator from here on."""
         answer = self._http.get(f"{self.url}/auth/token", timeout=10)
         answer.raise_for_status()
         self._http.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
 
     def start_component(self, component: str, name: str | None = None) -> None:
-        """Start one of :data:`COMPONENTS`; its output goes to ``<name>.out`` in the home.
+        """Start one of :attr:`components`; its output goes to ``<name>.out`` in the home.
 
         :param name: What it is called in :attr:`processes`. Default: as the component, of which there is one then.
         """
         name = name or component
-        command = [sys.executable, "-m", "airflow", component, *COMPONENTS[component]]
+        command = [sys.executable, "-m", "airflow", component, *self.components[component]]
         # Airflow's table of jobs has the user's name, which tells one triggerer from another.
         self.processes[name] = start(command, {**self.env, "LOGNAME": name}, self.home / f"{name}.out")
 
     def healthy(self) -> bool:
-        """Tell whether the API server answers and the other three have sent a heartbeat."""
+        """Tell whether the REST API answers and all others have sent a heartbeat."""
         try:
-            health = self._http.get(f"{self.url}/api/v2/monitor/health", timeout=5).json()
+            health = self._http.get(self.url + self.health_path, timeout=5).json()
         except (requests.RequestException, ValueError):
             return False
-        return all(health[part]["status"] == "healthy" for part in ("scheduler", "dag_processor", "triggerer"))
+        return all(health[part]["status"] == "healthy" for part in self.with_heartbeat)
 
     def check_components(self) -> None:
         """Raise :class:`AirflowError` with the end of its output if a component has ended by itself."""
@@ -154,7 +161,7 @@ class RealAirflow:
 
         :raises AirflowError: if the answer is an error.
         """
-        answer = self._http.request(method, f"{self.url}/api/v2{path}", json=json, params=query, timeout=30)
+        answer = self._http.request(method, self.url + self.api_path + path, json=json, params=query, timeout=30)
         if not answer.ok:
             raise AirflowError(f"{method} {path} was answered with HTTP {answer.status_code}: {answer.text[:500]}")
         return answer.json()

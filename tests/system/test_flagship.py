@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import pytest
+from airflow_2 import Airflow2
 
 from demo.local_aihub import LocalAIHub
 from demo.real_airflow import RealAirflow
@@ -38,11 +40,15 @@ class Run:
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
+def run(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
+    kind = RealAirflow
+    if find_spec("airflow.sdk") is None:
+        request.getfixturevalue("postgresql")
+        kind = Airflow2
     home = tmp_path_factory.mktemp("flagship")
     with LocalAIHub(home / "emulator") as aihub:
         env = {"AIRFLOW_CONN_AIHUB_DEFAULT": aihub.connection}
-        with RealAirflow(home / "airflow", DAGS, env) as airflow:
+        with kind(home / "airflow", DAGS, env) as airflow:
             yield Run(airflow, aihub, *followed(airflow, DAG_ID))
 
 
