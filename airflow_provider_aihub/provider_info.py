@@ -162,7 +162,6 @@ PROVIDER_INFO: dict[str, Any] = {
         {"name": "aihub_training", "class-name": "airflow_provider_aihub.decorators.training.training_task"}
     ],
     "extra-links": ["airflow_provider_aihub.links.ViewInAIHubLink", "airflow_provider_aihub.links.ResultCsvLink"],
-    "plugins": [{"name": "aihub_watcher", "plugin-class": "airflow_provider_aihub.watcher_plugin.AIHubWatcherPlugin"}],
     "asset-uris": _ASSET_URIS,
     # For Airflow 2.
     "dataset-uris": _ASSET_URIS,

@@ -47,7 +47,7 @@ class DatasetVersionTrigger(BaseEventTrigger):
     So the trigger notes what it is about to tell, and that it was recorded when Airflow has confirmed it; one that
     finds only the first note learns the truth from a third, which this provider's plugin writes within the transaction
     that records the event. (A trigger may not read Airflow's database, and has no other way to ask for the events of an
-    asset.) Where Airflow does not load the plugins of providers, such an event is told again. Two triggerers that run
+    asset.) Where Airflow does not load that plugin, such an event is told again. Two triggerers that run
     the same trigger at once, one of them having been frozen for longer than ``[triggerer]
     triggerer_health_check_threshold``, may both tell a version if they see it within the same moments.
 
