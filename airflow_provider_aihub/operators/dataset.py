@@ -282,7 +282,9 @@ class DatasetVersionOperator(JobOperator):
         from airflow_provider_aihub.lineage import Lineage, dataset, located
 
         source = self.local_path if self.local_path is not None else self.upload_path
-        known = Lineage(inputs=[located(str(source))] if source else [], job={"upload_type": self.upload_type})
+        known = Lineage(inputs=[located(str(source))] if source else [])
+        if self.upload_type is not None:
+            known.job = {"upload_type": self.upload_type}
         if state is None:
             return known
         version: DatasetVersion = state.answer
