@@ -83,7 +83,7 @@ async def link_in_triggerer(task_instance: Any, config: Config | None, kind: str
             map_index=task_instance.map_index,
         )
     except Exception as error:
-        log.info("The task has its link to AIHub only at its end, since Airflow did not take it: %s", error)
+        log.info("Airflow did not take the link (%s); the task has it at its end", type(error).__name__)
 
 
 def link_to_result(context: Context, result_url: str) -> None:
