@@ -77,8 +77,15 @@ def airflow(tmp_path_factory: pytest.TempPathFactory, local_aihub: LocalAIHub) -
     shutil.copytree(HERE / "dags", dags)
     shutil.copy(EXAMPLES / "digits_end_to_end.py", dags)
     shutil.copytree(EXAMPLES / "digits", dags / "digits")
-    settings = {"AIRFLOW__CORE__TEST_CONNECTION": "Enabled", "AIRFLOW__API__AUTO_REFRESH_INTERVAL": "1"}
-    with RealAirflow(home, dags, settings) as airflow:
+    settings = {
+        "CORE__TEST_CONNECTION": "Enabled",
+        # A machine's name on a page is that of the component, which is its user name here: pictures show no real one.
+        "CORE__HOSTNAME_CALLABLE": "getpass.getuser",
+        "API__AUTO_REFRESH_INTERVAL": "1",
+        "SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.3",
+        "DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "600",
+    }
+    with RealAirflow(home, dags, {f"AIRFLOW__{key}": value for key, value in settings.items()}) as airflow:
         yield airflow
 
 
@@ -94,21 +101,27 @@ def standard_fields(local_aihub: LocalAIHub) -> dict[str, str]:
     }
 
 
-@pytest.fixture
-def page(browser: Any, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Any]:
-    """A fresh window. What it showed when a test failed is left in the test's folder."""
-    context = browser.new_context(viewport=WINDOW, locale="en-US", timezone_id="UTC", reduced_motion="reduce")
-    context.set_default_timeout(PATIENCE)
+@pytest.fixture(scope="module")
+def profile(browser: Any) -> Any:
+    """One person's browser, in which pages load quickly once they have been there."""
+    profile = browser.new_context(viewport=WINDOW, locale="en-US", timezone_id="UTC", reduced_motion="reduce")
+    profile.set_default_timeout(PATIENCE)
     # Every address of AIHub's web UI has a page that says where one is.
-    context.route(
+    profile.route(
         f"{WEB_UI}/**", lambda route: route.fulfill(content_type="text/html", body="<h1>This is AIHub's own page</h1>")
     )
-    page = context.new_page()
+    return profile
+
+
+@pytest.fixture
+def page(profile: Any, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Any]:
+    """A fresh tab. What it showed when a test failed is left in the test's folder."""
+    page = profile.new_page()
     yield page
     if request.node.stash.get(failed, False):
         page.screenshot(path=tmp_path / "failed.png")
         (tmp_path / "failed.txt").write_text(f"{page.url}\n\n{page.locator('body').aria_snapshot()}\n")
-    context.close()
+    page.close()
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from airflow_ui import WEB_UI, Connections, TaskPage
-from playwright.sync_api import Page, expect
+from playwright.sync_api import BrowserContext, Page, expect
 
 from airflow_provider_aihub.api.model_training import TrainingSpec
 from airflow_provider_aihub.client.sync import AIHubClient
@@ -26,14 +26,30 @@ def connections(page: Page, airflow: RealAirflow) -> Connections:
     return Connections(page, airflow.url)
 
 
-@pytest.fixture
-def default_connection(airflow: RealAirflow, local_aihub: LocalAIHub) -> None:
-    """The connection that the DAGs use, from the emulator's own words."""
-    given = json.loads(local_aihub.connection)
-    extra = json.dumps({**given.pop("extra"), "web_url": WEB_UI})
-    existing = {each["connection_id"] for each in airflow.api("GET", "/connections")["connections"]}
-    if "aihub_default" not in existing:
-        airflow.api("POST", "/connections", json={"connection_id": "aihub_default", **given, "extra": extra})
+@pytest.fixture(scope="module")
+def default_connection(
+    profile: BrowserContext, airflow: RealAirflow, local_aihub: LocalAIHub, standard_fields: dict[str, str]
+) -> None:
+    """The connection that the DAGs use, made as a person makes it."""
+    page = profile.new_page()
+    connections = Connections(page, airflow.url)
+    connections.new("aihub_default")
+    connections.fill(standard_fields)
+    connections.unfold("Extra Fields")
+    address = local_aihub.address
+    relay = {"S3 relay address": address["relay_url"], "S3 relay token": address["relay_token"]}
+    connections.fill({**relay, "CA file": address["ca_file"], "Web UI address": WEB_UI})
+    connections.submit()
+    page.close()
+
+
+@pytest.fixture(scope="module")
+def patient(
+    default_connection: None, airflow: RealAirflow, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[str, Path]:
+    """A run of the DAG ``patient``, and the file that its jobs wait for."""
+    folder = tmp_path_factory.mktemp("patient")
+    return airflow.trigger("patient", conf={"folder": str(folder)}), folder / "go"
 
 
 @pytest.fixture
@@ -97,7 +113,7 @@ def test_every_field_is_filled_in_as_its_kind_wants(connections: Connections) ->
 def test_what_was_saved_stands_and_secrets_are_masked(
     connections: Connections, airflow: RealAirflow, standard_fields: dict[str, str], picture: Callable[[str], None]
 ) -> None:
-    connections.new("saved")
+    connections.new("aihub_staging")
     connections.fill(standard_fields)
     picture("connection-form")
     connections.unfold("Extra Fields")
@@ -107,7 +123,7 @@ def test_what_was_saved_stands_and_secrets_are_masked(
     connections.switch("Verify TLS").press("Space")
     connections.submit()
 
-    connections.edit("saved")
+    connections.edit("aihub_staging")
     expect(connections.text("Base URL or host")).to_have_value(standard_fields["Base URL or host"])
     expect(connections.text("Port")).to_have_value(standard_fields["Port"])
     expect(connections.text("Login")).to_have_value(standard_fields["Login"])
@@ -122,7 +138,7 @@ def test_what_was_saved_stands_and_secrets_are_masked(
 
     secrets = {"relay-secret", standard_fields["Password"]}
     assert not [secret for secret in secrets if secret in connections.page.content()]
-    stored = json.loads(airflow.api("GET", "/connections/saved")["extra"])
+    stored = json.loads(airflow.api("GET", "/connections/aihub_staging")["extra"])
     assert {name: value for name, value in stored.items() if value is not None} == {
         "environment": "internal-test",
         "s3_relay_token": "***",
@@ -132,14 +148,9 @@ def test_what_was_saved_stands_and_secrets_are_masked(
     }
 
 
-def test_the_test_button_says_who_one_is(
-    connections: Connections, standard_fields: dict[str, str], picture: Callable[[str], None]
-) -> None:
-    connections.new("aihub_here")
-    connections.fill(standard_fields)
-    connections.submit()
-
-    expect(connections.test("aihub_here")).to_have_text(
+@pytest.mark.usefixtures("default_connection")
+def test_the_test_button_says_who_one_is(connections: Connections, picture: Callable[[str], None]) -> None:
+    expect(connections.test("aihub_default")).to_have_text(
         re.compile(r"^Test Connection Successful\s*Logged in to AIHub as user 1\.$")
     )
     picture("connection-test")
@@ -178,7 +189,8 @@ def test_a_masked_token_survives_a_change_of_another_field(
     expect(connections.test("by_token")).to_contain_text("takes the token.")
 
 
-@pytest.mark.usefixtures("default_connection")
+# The tasks of the other test come up meanwhile.
+@pytest.mark.usefixtures("default_connection", "patient")
 def test_the_flagship_is_triggered_waits_and_succeeds(
     page: Page,
     airflow: RealAirflow,
@@ -209,10 +221,14 @@ def test_the_flagship_is_triggered_waits_and_succeeds(
     page.get_by_role("button", name="Show Graph").click()
     graph = page.get_by_role("application")
     expect(graph.get_by_text("deferred", exact=True)).to_have_count(1)
+    page.get_by_role("button", name="Collapse Details Panel").click()
+    page.get_by_role("button", name="Fit View").click()
     picture("dag-graph")
     busy_cluster()
     expect(graph.get_by_text("success", exact=True)).to_have_count(9)
+    page.get_by_role("button", name="Show Details Panel").click()
     expect(page.get_by_text("Success", exact=True).first).to_be_visible()
+    page.get_by_role("button", name="Show Grid").click()
 
     expect(TaskPage(page, run, "train").details().opens("View in AIHub")).to_have_url(address)
     search = airflow.xcom(FLAGSHIP, run_id, "find_images")
@@ -227,11 +243,10 @@ def test_the_flagship_is_triggered_waits_and_succeeds(
     assert "image_id" in table[0]
 
 
-@pytest.mark.usefixtures("default_connection")
 def test_links_of_mapped_tasks_and_of_a_second_try(
-    page: Page, airflow: RealAirflow, local_aihub: LocalAIHub, tmp_path: Path
+    page: Page, airflow: RealAirflow, local_aihub: LocalAIHub, patient: tuple[str, Path]
 ) -> None:
-    run_id = airflow.trigger("patient", conf={"folder": str(tmp_path)})
+    run_id, go = patient
     run = f"{airflow.url}/dags/patient/runs/{run_id}"
     tasks = {
         "first": TaskPage(page, run, "mapped", 0),
@@ -253,17 +268,18 @@ def test_links_of_mapped_tasks_and_of_a_second_try(
     jobs = running()
     addresses = {name: f"{WEB_UI}/#/trainings/{ids[-1]}" for name, ids in jobs.items()}
 
-    def look() -> None:
-        for name, task in tasks.items():
+    def look(*names: str) -> None:
+        for name in names:
+            task = tasks[name]
             expect(task.details().link("View in AIHub")).to_have_attribute("href", addresses[name])
             expect(task.opens("View in AIHub")).to_have_url(addresses[name])
 
-    look()
-    (tmp_path / "go").touch()
+    look(*tasks)
+    go.touch()
     for _ in airflow.watch("patient", run_id, timeout=120):
         pass
     assert airflow.run_state("patient", run_id) == "success"
-    look()
+    look("second", "second-try")
     # Each try's log keeps the address of its own job.
     for try_number, job_id in enumerate(jobs["second-try"], start=1):
         expect(tasks["second-try"].log(try_number).link(f"{WEB_UI}/#/trainings/{job_id}")).to_be_visible()

@@ -15,7 +15,7 @@ from airflow_provider_aihub.operators.training import TrainingOperator
 WAIT = "until [ -e {{ dag_run.conf['folder'] }}/go ]; do sleep 0.2; done"
 JOB: dict[str, Any] = {
     "image": "any",
-    "virtual_cluster": 1,
+    "virtual_cluster": 2,
     "project": 1,
     "poll_interval": 2,
     "deferrable": True,
