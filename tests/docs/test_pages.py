@@ -96,6 +96,15 @@ def test_every_error_says_what_to_do() -> None:
     assert rows == kinds - {"AIHubError", "AIHubRequestError", "AIHubJobError"}
 
 
+def test_the_architecture_names_the_modules_that_there_are() -> None:
+    package = ROOT / "airflow_provider_aihub"
+    named = set(re.findall(r"`(?:\w+/)*(\w+\.py)`", (DOCS / "architecture.md").read_text()))
+    # Elsewhere a row may speak of modules that are all alike.
+    there = {module.name for folder in (".", "client", "triggers") for module in package.glob(f"{folder}/[!_]*.py")}
+    assert there - named == set()
+    assert named - {module.name for module in package.rglob("*.py")} == set()
+
+
 def test_every_kind_of_fault_is_explained() -> None:
     rows = re.findall(r"^\| `(\w+)` \| \S", (DOCS / "testing.md").read_text(), re.MULTILINE)
     assert set(rows) == set(KINDS)
