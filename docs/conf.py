@@ -19,9 +19,6 @@ myst_enable_extensions = ["colon_fence"]
 # Headings of each page can be linked to, as on GitHub.
 myst_heading_anchors = 3
 
-# The page performance.md is there once ``make bench`` has written it.
-suppress_warnings = ["toc.empty_glob"]
-
 html_theme = "furo"
 html_title = f"AIHub for Apache Airflow {version}"
 html_copy_source = False
