@@ -157,10 +157,12 @@ def _make_known(alias: Any) -> None:
         from airflow.models.dataset import DatasetAliasModel  # type: ignore[import-not-found,unused-ignore]
     except ImportError:
         return
-    from airflow.utils.session import create_session
+    from airflow import settings
     from sqlalchemy import select
+    from sqlalchemy.orm import Session
 
-    with create_session(scoped=False) as session:
+    # Airflow's own session of this thread is the running task's.
+    with Session(settings.engine) as session, session.begin():
         if session.scalar(select(DatasetAliasModel).where(DatasetAliasModel.name == alias.name)) is None:
             session.add(DatasetAliasModel(name=alias.name))
 

@@ -58,7 +58,7 @@ class Airflow2(RealAirflow):
         if json is not None:
             json = {name: value for name, value in json.items() if value is not None}
         if "/xcomEntries/" in path:
-            query["deserialize"] = "true"
+            query |= {"deserialize": "true", "stringify": "false"}
         return super().api(method, path, json, **query)
 
     def log(self, dag_id: str, run_id: str, task_id: str, try_number: int = 1) -> TaskLog:
