@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import json
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 from airflow.utils.db import initdb
 
+AIRFLOW_2 = find_spec("airflow.sdk") is None
 try:
     from airflow.dag_processing.dagbag import DagBag
 except ImportError:
@@ -28,6 +30,9 @@ def main(waiting: str, result: Path, files: list[str]) -> None:
         bag = DagBag(dag_folder=file)
         if bag.import_errors:
             raise ImportError(f"{bag.import_errors}")
+        if AIRFLOW_2:
+            # Events are kept only for assets that the database knows.
+            bag.sync_to_db()
         for dag_id, dag in bag.dags.items():
             if waiting == "in place":
                 for task in dag.tasks:
