@@ -93,7 +93,7 @@ class Watched:
         """Give a mark behind all that is there, but for what is still being built."""
         mark = Mark()
         mark.take(self.own(reading))
-        mark.seen = reading.newest
+        mark.seen, mark.number = reading.newest, max(mark.number, reading.numbers_from)
         return mark
 
     def advance(self, reading: Reading) -> tuple[Mark, list[DatasetVersion]]:
@@ -191,9 +191,11 @@ class NewVersions:
                     "give the name."
                 )
             key = str(watched.dataset)
+        # A watcher that has not begun begins now, and not when something was read for another.
+        oldest = time.monotonic() - (max_age if watched.mark else 0.0)
         async with self._locks.setdefault(key, asyncio.Lock()):
             reading = self._readings.get(key)
-            if reading is None or time.monotonic() - reading.at >= max_age or not reading.serves(watched.mark):
+            if reading is None or reading.at <= oldest or not reading.serves(watched.mark):
                 reading = self._readings[key] = await self._read(key)
         if reading.error:
             if isinstance(reading.error, AIHubUnsupportedError) and key == LISTED:
@@ -260,10 +262,14 @@ class NewVersions:
             read: Any = lambda number: asyncio.run_coroutine_threadsafe(at(number), loop).result()  # noqa: E731
             await asyncio.to_thread(find_version, read, sys.maxsize)
             newest = max((version.version for version in reading.versions.values()), default=0)
-            for number in range(max(newest - GAP, 0) + 1, newest):
+            reading.numbers_from = max(newest - GAP, 0)
+            for number in range(reading.numbers_from + 1, newest):
                 await at(number)
             return reading
         reading.numbers_from = min(mark.number for mark in marks)
+        if len(marks) < len(watchers):
+            # One that begins has to be shown the newest, though the others know it.
+            reading.numbers_from = max(reading.numbers_from - GAP, 0)
         number = reading.numbers_from + 1
         while True:
             if await at(number) is None:

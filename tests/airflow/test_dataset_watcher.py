@@ -26,7 +26,8 @@ from airflow_provider_aihub.emulator import Emulator
 from airflow_provider_aihub.emulator.jobs.versions import Versions
 from airflow_provider_aihub.hooks.aihub import AIHubHook
 from airflow_provider_aihub.triggers.dataset_version import HAS_WATCHERS, DatasetVersionTrigger
-from airflow_provider_aihub.triggers.new_versions import Mark
+from airflow_provider_aihub.triggers.new_versions import Mark, NewVersions, Watched
+from airflow_provider_aihub.triggers.poller import Poller
 
 LIST = "/dataset-mng/api/v2/dataset-versions"
 BY_NAME = "/dataset-mng/api/v2/dataset-versions-detail"
@@ -211,6 +212,26 @@ async def test_the_document_s_versions_are_probed(document: Emulator, new_name: 
         later = await dataset.built(12)
         assert await new.has(1) == [dataset.facts(later, 12)]
         assert (await old.has(2))[1:] == new.events
+
+
+async def test_what_was_read_for_one_watcher_may_not_do_for_another(hub: Emulator, new_name: str, folder: Path) -> None:
+    dataset = Dataset(new_name, folder)
+    first = await dataset.built(1)
+    for number in range(2, 12):
+        await dataset.built(number, "/no/such/folder")
+    async with Poller.shared("aihub_default") as poller:
+        versions = NewVersions.of(poller)
+        for watched in (Watched(new_name), Watched(new_name, Mark(seen=first, number=1))):
+            versions.watch(watched)
+            shown = watched.own(await versions.look(watched, 60))
+        assert {version.version for version in shown} >= {*range(2, 12)}
+        before = len(hub.requests)
+        await versions.look(watched, 60)
+        assert len(hub.requests) == before
+        # One that has not begun is shown how things are now.
+        last = await asyncio.to_thread(dataset.add)
+        assert versions.watch(beginner := Watched(new_name)) is None
+        assert (await versions.look(beginner, 60)).newest == last
 
 
 @pytest.fixture
