@@ -107,19 +107,15 @@ def test_a_script_that_is_wrong_fails() -> None:
 
 @pytest.mark.parametrize("page", sorted({block.page for block in TESTS}), ids=lambda page: page.stem)
 def test_the_tests_of_a_page_pass(page: Path, tmp_path: Path) -> None:
-    outcome = run_tests(page.stem, [block for block in TESTS + DAGS if block.page == page], tmp_path)
-    assert outcome.returncode == 0, outcome.stdout + outcome.stderr
-    assert " passed" in outcome.stdout
-    assert not re.search(r"\b(skipped|xfailed|error)", outcome.stdout), outcome.stdout
-
-
-def test_a_test_that_is_wrong_fails(tmp_path: Path) -> None:
+    shown = [block for block in TESTS + DAGS if block.page == page]
     wrong = "def test_wrong(aihub):\n    assert aihub.requests.count() == 12\n"
-    (conftest,) = (block for block in TESTS if block.file == "tests/conftest.py")
-    block = replace(conftest, code=f"# tests/test_wrong.py\n{wrong}")
-    outcome = run_tests(block.page.stem, [conftest, block], tmp_path)
+    outcome = run_tests(page.stem, [*shown, replace(shown[0], code=f"# tests/test_wrong.py\n{wrong}")], tmp_path)
+    # All pass but the one that must not.
+    passed = sum(len(re.findall(r"^def test_", block.code, re.MULTILINE)) for block in shown)
+    assert re.search(rf"^=* ?1 failed, {passed} passed in ", outcome.stdout, re.MULTILINE), outcome.stdout
+    assert re.search(r"^FAILED tests/test_wrong\.py::test_wrong", outcome.stdout, re.MULTILINE)
     assert outcome.returncode == 1
-    assert "1 failed" in outcome.stdout
+    assert passed > 3
 
 
 def run_tests(name: str, blocks: list[Block], folder: Path) -> subprocess.CompletedProcess[str]:
