@@ -23,7 +23,7 @@ HERE = Path(__file__).parent
 EXAMPLES = HERE.parent.parent / "example_dags"
 IMAGES = HERE.parent.parent / "docs" / "images"
 AIRFLOW = version("apache-airflow")
-PATIENCE = 60_000
+PATIENCE = 180_000
 """Milliseconds until what is waited for on a page is given up; generous, for a machine that has other things to do."""
 WINDOW = {"width": 1280, "height": 800}
 collect_ignore_glob = [] if Version(AIRFLOW) >= Version("3.3") else ["test_*.py"]
