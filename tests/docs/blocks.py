@@ -10,7 +10,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted(ROOT.glob("docs/**/*.md"))]
 
-_FENCE = re.compile(r"^ *(`{3,}|~{3,}|:{3,})(.*)$")
+_FENCE = re.compile(r"^ *(`{3,}|~{3,})(.*)$")
 _NOT_RUN = re.compile(r"<!-- not run: (.+) -->")
 _FILE = re.compile(r"# ([\w/]+\.\w+)$")
 

@@ -136,9 +136,11 @@ def test_python_is_never_exempt() -> None:
 
 def test_blocks_are_told_from_what_surrounds_them(tmp_path: Path) -> None:
     page = tmp_path / "page.md"
-    page.write_text("```{note}\n```\n\n<!-- not run: why -->\n```sh\nls\n```\ntext\n````python\n```\n````\n")
+    page.write_text(
+        "```{note}\n```\n:::{container}\n\n<!-- not run: why -->\n```sh\nls\n```\n:::\ntext\n````python\n```\n````\n"
+    )
     shell, python = read_blocks(page)
-    assert (shell.language, shell.code, shell.not_run, shell.line) == ("sh", "ls\n", "why", 6)
+    assert (shell.language, shell.code, shell.not_run, shell.line) == ("sh", "ls\n", "why", 7)
     assert (python.language, python.code, python.not_run) == ("python", "```\n", None)
     page.write_text("```python\n1\n")
     with pytest.raises(ValueError, match="never closed"):
