@@ -228,7 +228,7 @@ def follow(
             if state.phase.terminal:
                 return Waited(Outcome.ENDED, state)
             state.forget()
-            if logs is None and watch.backoff is None:
+            if logs is None and watch.backoff in (None, 1):
                 calm_until = story.next_line
         elif isinstance(reply, AIHubError):
             failing_since = failing_since if failures else now

@@ -316,6 +316,7 @@ def calm(parts: list[Part], **watch: float | bool) -> list[Pause]:
 
 def test_where_only_another_status_is_news_the_pause_says_so() -> None:
     assert {(pause.status, pause.calm_until, pause.longest) for pause in calm([RUNS])} == {(2, 1000 + LIFE_LINE, None)}
+    assert {pause.status for pause in calm([RUNS], backoff=1.0)} == {2}
     soon = calm([RUNS], deadline=1100.0)
     assert {(pause.status, pause.calm_until, pause.longest) for pause in soon} == {(2, 1000 + LIFE_LINE, 100.0)}
 
