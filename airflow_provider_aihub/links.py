@@ -44,17 +44,26 @@ class ResultCsvLink(TaskLink):
     xcom_key = "_link_ResultCsvLink"
 
 
-def link_to_page(context: Context, hook: AIHubHook, kind: str, thing: int | str, log: Log) -> None:
+def link_to_page(
+    context: Context, hook: AIHubHook, kind: str, thing: int | str, log: Log, *, resumed: bool = False
+) -> None:
     """Let the task's *View in AIHub* lead to a thing's page, and tell its address in the log, once in a try.
 
     Nothing is done where the connection has no web UI.
 
     :param kind: Kind of thing, a key of :data:`~airflow_provider_aihub.client.web.PAGES`.
     :param thing: Its id; its name where it has no other.
+    :param resumed: Whether the task was deferred before in the same try, and so may have the link already. To ask for
+        an XCom that is not there would put an error into the task's log.
     """
     address = hook.get_conn().config.page(kind, thing)
-    # A sensor in mode reschedule begins anew for every look, with no XComs, within one log.
-    if address and _link(context, ViewInAIHubLink, address) and not context.get("task_reschedule_count"):
+    ti: Any = context["ti"]
+    key = ViewInAIHubLink.xcom_key
+    if address is None or (resumed and ti.xcom_pull(task_ids=ti.task_id, key=key, map_indexes=ti.map_index) == address):
+        return
+    ti.xcom_push(key=key, value=address)
+    # A sensor in mode reschedule begins anew for every look, within one log.
+    if not context.get("task_reschedule_count"):
         log.info("View it at %s", address)
 
 
@@ -92,13 +101,4 @@ def link_to_result(context: Context, result_url: str) -> None:
     :param result_url: Its address, as AIHub tells it. Only a web address becomes a link that people click on.
     """
     if result_url.startswith(("http://", "https://")):
-        _link(context, ResultCsvLink, result_url)
-
-
-def _link(context: Context, link: type[TaskLink], address: str) -> bool:
-    """Put a link's address into XCom; gives false where an earlier run of the same try has done so."""
-    ti: Any = context["ti"]
-    if ti.xcom_pull(task_ids=ti.task_id, key=link.xcom_key, map_indexes=ti.map_index) == address:
-        return False
-    ti.xcom_push(key=link.xcom_key, value=address)
-    return True
+        context["ti"].xcom_push(key=ResultCsvLink.xcom_key, value=result_url)

@@ -163,7 +163,7 @@ class JobSensor(BaseSensorOperator):
             if error:
                 raise error
             state = self.job_kind.state(reference, self.hook.send(self.job_kind.read(reference)))
-            done = self._judge(context, state)
+            done = self._judge(context, state, resumed=True)
         return done.xcom_value if done else self._defer()
 
     def _defer(self) -> Any:
@@ -228,12 +228,12 @@ class JobSensor(BaseSensorOperator):
             reason = "soft_fail" if self.soft_fail else "never_fail"
             raise AirflowSkipException(f"Skipped because of {reason}: {error}") from None
 
-    def _judge(self, context: Context, state: JobState) -> PokeReturnValue:
+    def _judge(self, context: Context, state: JobState, *, resumed: bool = False) -> PokeReturnValue:
         from airflow_provider_aihub.api.jobs import Phase
         from airflow_provider_aihub.operators.diagnosis import failure, summary
 
         if not self._linked:
-            link_to_page(context, self.hook, self.kind, state.answer.id, self.log)
+            link_to_page(context, self.hook, self.kind, state.answer.id, self.log, resumed=resumed)
             self._linked = True
         if not state.phase.terminal:
             self.log.info("%s %s", self.job_kind.called(state.job_id), state.phase.verb)
