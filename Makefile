@@ -86,7 +86,8 @@ constraints/%.txt:
 constraints: $(BIN)/uv ## Resolve the newest versions anew, for every Airflow and Python or for CELLS="3.1/3.13"
 	@for cell in $(CELLS); do \
 	  airflow=$${cell%/*}; python=$${cell#*/}; \
-	  echo "apache-airflow==$$airflow.*" | $(BIN)/uv pip compile pyproject.toml - --extra emulator --extra dev \
+	  { echo "apache-airflow==$$airflow.*"; sed -n "s/^$$airflow: //p" constraints/limits; } | \
+	  $(BIN)/uv pip compile pyproject.toml - --extra emulator --extra dev \
 	    --python-version $$python --upgrade --system-certs --quiet --no-header --no-annotate \
 	    -o constraints/airflow-$$airflow-python-$$python.txt >/dev/null || exit 1; \
 	done
