@@ -19,7 +19,7 @@ from airflow_provider_aihub.api import (
     workflow_center,
 )
 from airflow_provider_aihub.api.errors import AIHubUnsupportedError
-from airflow_provider_aihub.api.models import Answer, NodeTasks, Page, raw_page
+from airflow_provider_aihub.api.models import Answer, NodeTasks, Page, raw_page, rows_with
 from airflow_provider_aihub.api.parts import Part, pods, workflow_nodes
 from airflow_provider_aihub.api.request import Request
 from airflow_provider_aihub.api.values import as_int
@@ -119,7 +119,8 @@ class JobKind:
     :param stop: The request that stops one, where the platform has it.
     :param page: The request that lists jobs, newest first, ``(page, page_size, name, user_id)``; not every platform
         has it.
-    :param listed_whole: Whether a row of such a list, as data, shows all that is told of a job while it goes on.
+    :param told: The fields, besides id and status, of which something is told while a job goes on.
+    :param listed_whole: Whether a row of such a list, as data, shows all of them.
     :param part_noun: What people call the parts that it consists of.
     :param parts: The request that reads the parts of one job.
     :param parts_within: Finds the parts in the job's own answer, where they are there.
@@ -136,6 +137,7 @@ class JobKind:
     read: Callable[[Any], Request[Any]]
     stop: Callable[[Any], Request[Any]] | None = None
     page: PageRequest | None = None
+    told: tuple[str, ...] = ()
     listed_whole: Callable[[dict[str, Any]], bool] = lambda _row: True
     part_noun: str = "pod"
     parts: Callable[[Any], Request[list[Part]]] | None = None
@@ -172,16 +174,19 @@ class JobKind:
         """
         if self.page is None:
             raise AIHubUnsupportedError(f"AIHub does not list its jobs of kind {self.name}.")
-        return _reading(self.page(page, page_size, None, user_id), raw_page)
+        decode = rows_with("id", "status", *self.told)
+        return _reading(self.page(page, page_size, None, user_id), raw_page, decode)
 
     def called(self, job_id: JobId) -> str:
         """Name one job in a sentence: ``training 12``."""
         return f"{self.noun} {job_id}"
 
 
-def _reading(request: Request[Any], read: Callable[[Any], T]) -> Request[T]:
-    fallback = request.fallback and _reading(request.fallback, read)
-    return replace(request, read=read, fallback=fallback)
+def _reading(
+    request: Request[Any], read: Callable[[Any], T], decode: Callable[[bytes], Any] | None = None
+) -> Request[T]:
+    fallback = request.fallback and _reading(request.fallback, read, decode)
+    return replace(request, read=read, decode=decode, fallback=fallback)
 
 
 def _node_messages(run: workflow_center.WorkflowRun) -> str:
@@ -251,6 +256,7 @@ TRAINING = JobKind(
         model_training.get_training_pod_events,
     ),
     queue=_training_queue,
+    told=("created_at", "virtual_cluster", "avg_gpu_util"),
 )
 QUOTA_TASK = JobKind(
     name="quota_task",
@@ -268,6 +274,7 @@ QUOTA_TASK = JobKind(
         quota_schedule.get_quota_task_pod_events,
     ),
     queue=_quota_task_queue,
+    told=("created_at", "virtual_cluster"),
     neighbours=lambda task: task.virtual_cluster.node_tasks,
 )
 SEARCH = JobKind(
@@ -298,6 +305,7 @@ WORKFLOW_RUN = JobKind(
     page=lambda page, size, name, user_id=None: workflow_center.list_workflow_runs(
         page=page, page_size=size, name=name, user_id=user_id
     ),
+    told=("task_nodes",),
     # The document of newer platforms does not say that a run in a list comes with its nodes.
     listed_whole=lambda row: bool(row.get("task_nodes")),
     part_noun="node",

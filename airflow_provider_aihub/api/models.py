@@ -9,10 +9,11 @@ import json
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, ClassVar, Generic, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ModelWrapValidatorHandler, ValidationError, model_validator
-from pydantic_core import ErrorDetails
+from pydantic_core import ErrorDetails, SchemaValidator, core_schema
 
 from airflow_provider_aihub.api.errors import AIHubParameterError
 from airflow_provider_aihub.api.values import Text, as_int, shown
@@ -192,6 +193,24 @@ def raw_page(data: Any) -> Page[dict[str, Any]]:
     total, size, number = (as_int(data.get(name)) for name in ("total", "page_size", "page_num"))
     total, size = (len(items) if value is None else value for value in (total, size))
     return Page([item for item in items if isinstance(item, dict)], total, size, number or 1)
+
+
+@cache
+def rows_with(*fields: str) -> Callable[[bytes], Any]:
+    """Make a decoder of pages that leaves all fields of their rows out but these.
+
+    That takes half the time. And it makes so few objects that Python's garbage collector, which stops all else for a
+    tenth of a second when it looks through all that Airflow has in memory, has little reason to.
+    """
+    anything = core_schema.any_schema()
+
+    def with_fields(**schemas: core_schema.CoreSchema) -> core_schema.CoreSchema:
+        known = {name: core_schema.typed_dict_field(schema, required=False) for name, schema in schemas.items()}
+        return core_schema.typed_dict_schema(known)
+
+    rows = core_schema.list_schema(with_fields(**dict.fromkeys(fields, anything)))
+    page = with_fields(total=anything, page_size=anything, page_num=anything, data=rows)
+    return SchemaValidator(with_fields(code=anything, msg=anything, data=page)).validate_json
 
 
 def new_id(data: Any) -> int:

@@ -66,6 +66,8 @@ class Request(Generic[T]):
     :param path: Path and nothing else, every part of it quoted; see :func:`path`.
     :param read: Turns the ``data`` of the answer's envelope into the result. It raises :class:`ValueError`
         (pydantic's ``ValidationError`` is one) where the answer lacks what it must have.
+    :param decode: Decodes the body of the answer, where not all of it is wanted. It raises :class:`ValueError` where it
+        cannot; then all is decoded.
     :param query: Query parameters; ``None`` leaves one out.
     :param json: Body, sent as JSON.
     :param form: Body, sent as a multipart form. Excludes ``json``.
@@ -80,6 +82,7 @@ class Request(Generic[T]):
     method: Literal["GET", "POST", "PUT"]
     path: str
     read: Callable[[Any], T] = field(repr=False)
+    decode: Callable[[bytes], Any] | None = field(default=None, repr=False)
     query: Mapping[str, str | int | None] = field(default_factory=dict)
     json: Mapping[str, Any] | None = field(default=None, repr=False)
     form: Form | None = None

@@ -197,6 +197,7 @@ def _call(request: Request[Any], state: State) -> Call:
         form=request.form,
         auth=request.auth,
         creates=request.creates,
+        decode=request.decode,
     )
 
 

@@ -39,6 +39,21 @@ class Story:
     :param since: When the job was submitted, in Unix seconds.
     """
 
+    __slots__ = (
+        "_called",
+        "_job_id",
+        "_kind",
+        "_known_parts",
+        "_log",
+        "_parts_at",
+        "_settled",
+        "_since",
+        "_status",
+        "_told_at",
+        "_told_parts",
+        "parts",
+    )
+
     def __init__(self, kind: JobKind, job_id: JobId, since: float, log: Log) -> None:
         self.parts: list[Part] = []
         """The parts of the job as they were last seen."""

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_aihub.api.errors import AIHubError, AIHubNotFoundError
-from airflow_provider_aihub.api.jobs import TRAINING, WORKFLOW_RUN, JobState, Phase
+from airflow_provider_aihub.api.jobs import KINDS, TRAINING, WORKFLOW_RUN, JobKind, JobState, Phase
 from airflow_provider_aihub.client.waiting import FRESHNESS, Pause
 from airflow_provider_aihub.provider_info import SETTINGS
 from airflow_provider_aihub.triggers import pages as module
@@ -353,6 +353,19 @@ def test_without_pages_nobody_rests_on(trouble: str, within: Callable[[Hub, Look
 def test_a_row_that_shows_less_than_the_job_itself_is_not_enough(aihub: object) -> None:
     assert not WORKFLOW_RUN.listed_whole({"id": 1, "status": 2})
     assert WORKFLOW_RUN.listed_whole({"id": 1, "status": 2, "task_nodes": [{"name": "a"}]})
+
+
+@pytest.mark.parametrize("kind", [kind for kind in KINDS.values() if kind.page], ids=lambda kind: kind.name)
+def test_a_page_is_decoded_as_far_as_it_is_told_of(kind: JobKind) -> None:
+    request = kind.sweep(1, 250, None)
+    row = {"id": 7, "status": 2, "command": "train", **dict.fromkeys(kind.told, 1)}
+    page = {"total": 1, "page_size": 250, "page_num": 1, "data": [row]}
+    assert request.decode is not None
+    decoded = request.decode(json.dumps({"code": 0, "msg": "success", "data": page}).encode())
+    assert request.read(decoded["data"]).data == [{name: row[name] for name in ("id", "status", *kind.told)}]
+    assert request.fallback is None or request.fallback.decode is request.decode
+    with pytest.raises(ValueError, match="data"):
+        request.decode(b'{"code": 0, "msg": "success", "data": {"data": null}}')
 
 
 async def fired(trigger: JobTrigger) -> dict[str, Any]:
