@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import json
 import sys
-from importlib.util import find_spec
+from importlib.metadata import version
 from pathlib import Path
 
 from airflow.utils.db import initdb
+from packaging.version import Version
 
-AIRFLOW_2 = find_spec("airflow.sdk") is None
 try:
     from airflow.dag_processing.dagbag import DagBag
 except ImportError:
@@ -24,15 +24,21 @@ def main(waiting: str, result: Path, files: list[str]) -> None:
 
     :param waiting: ``in place`` to have nothing deferred.
     """
+    airflow = Version(version("apache-airflow"))
     initdb()
     states: dict[str, dict[str, str]] = {}
     for file in files:
         bag = DagBag(dag_folder=file)
         if bag.import_errors:
             raise ImportError(f"{bag.import_errors}")
-        if AIRFLOW_2:
-            # Events are kept only for assets that the database knows.
+        # Airflow before 3.1 leaves it to others to let the database know the assets, without which there are no events.
+        if airflow < Version("3"):
             bag.sync_to_db()
+        elif airflow < Version("3.1"):
+            from airflow.dag_processing.bundles.manager import DagBundlesManager
+
+            DagBundlesManager().sync_bundles_to_db()
+            bag.sync_to_db("dags-folder", None)
         for dag_id, dag in bag.dags.items():
             if waiting == "in place":
                 for task in dag.tasks:
