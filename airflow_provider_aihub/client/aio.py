@@ -31,7 +31,7 @@ from airflow_provider_aihub.client.steps import (
     tls_failure,
     why,
 )
-from airflow_provider_aihub.client.transfer import CHUNK, Encoder, download, multipart
+from airflow_provider_aihub.client.transfer import CHUNK, Body, download, multipart
 
 if TYPE_CHECKING:
     import aiohttp
@@ -157,9 +157,9 @@ class AsyncAIHubClient(Endpoints):
             if step.alone:
                 session = await stack.enter_async_context(self._open(1, _one_connection()))
             if step.form is not None:
-                encoder = await stack.enter_async_context(_multipart(step.form))
-                headers |= {"Content-Type": encoder.content_type, "Content-Length": str(encoder.len)}
-                data = _pieces(encoder)
+                body = await stack.enter_async_context(_multipart(step.form))
+                headers |= {"Content-Type": body.content_type, "Content-Length": str(body.len)}
+                data = _pieces(body)
             return await _sent(session, step, headers, data)
 
     async def _shared(self) -> aiohttp.ClientSession:
@@ -226,17 +226,18 @@ def _usual_tls() -> ssl.SSLContext:
 
 
 @asynccontextmanager
-async def _multipart(form: Form) -> AsyncIterator[Encoder]:
-    encoding = multipart(form)
-    encoder = await asyncio.to_thread(encoding.__enter__)
+async def _multipart(form: Form) -> AsyncIterator[Body]:
+    opening = multipart(form)
+    body = await asyncio.to_thread(opening.__enter__)
     try:
-        yield encoder
+        yield body
     finally:
-        await asyncio.to_thread(encoding.__exit__, None, None, None)
+        await asyncio.to_thread(opening.__exit__, None, None, None)
 
 
-async def _pieces(encoder: Encoder) -> AsyncIterator[bytes]:
-    while piece := await asyncio.to_thread(encoder.read, CHUNK):
+async def _pieces(body: Body) -> AsyncIterator[bytes]:
+    pieces = iter(body)
+    while (piece := await asyncio.to_thread(next, pieces, None)) is not None:
         yield piece
 
 

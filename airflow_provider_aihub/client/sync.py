@@ -29,7 +29,7 @@ from airflow_provider_aihub.client.steps import (
     tls_failure,
     why,
 )
-from airflow_provider_aihub.client.transfer import CHUNK, Pieces, download, multipart
+from airflow_provider_aihub.client.transfer import CHUNK, download, multipart
 
 if TYPE_CHECKING:
     import requests
@@ -139,9 +139,9 @@ class AIHubClient(Endpoints):
             session = stack.enter_context(self._open()) if step.alone else self._shared()
             data: Any = step.body
             if step.form is not None:
-                encoder = stack.enter_context(multipart(step.form))
-                headers["Content-Type"] = encoder.content_type
-                data = Pieces(encoder)
+                body = stack.enter_context(multipart(step.form))
+                headers["Content-Type"] = body.content_type
+                data = body
             try:
                 response = stack.enter_context(
                     session.request(

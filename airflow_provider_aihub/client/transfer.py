@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import BinaryIO, Final, Protocol, TypeVar
+from typing import BinaryIO, Final, TypeVar
 from urllib.parse import urljoin, urlsplit
 
 from airflow_provider_aihub.api.errors import AIHubParameterError, AIHubUnavailable
@@ -43,41 +43,54 @@ def file_from_path(path: str | Path) -> File:
     raise AIHubParameterError(f"The file {str(path)!r} cannot be sent: {problem}.")
 
 
-class Encoder(Protocol):
-    """A multipart body that is made while it is read."""
+class Body:
+    """A multipart form on its way, made while it is sent.
 
-    content_type: str
-    len: int
+    :param fields: Names and content of its parts: texts as they are, files with their names.
+    """
 
-    def read(self, size: int = -1, /) -> bytes: ...
+    def __init__(self, fields: Iterable[tuple[str, str | Content]]) -> None:
+        from urllib3.fields import RequestField
+        from urllib3.filepost import choose_boundary
 
-
-class Pieces:
-    """A body that is sent in pieces of :data:`CHUNK`; ``http.client`` reads files in pieces far smaller."""
-
-    def __init__(self, encoder: Encoder) -> None:
-        self._encoder = encoder
-        self.len = encoder.len
+        boundary = choose_boundary()
+        self.content_type = f"multipart/form-data; boundary={boundary}"
+        self._pieces: list[bytes | Content] = []
+        for name, content in fields:
+            file = isinstance(content, Content)
+            part = RequestField(name, b"", filename=content.name if isinstance(content, Content) else None)
+            part.make_multipart(content_type="application/octet-stream" if file else None)
+            head = f"--{boundary}\r\n{part.render_headers()}".encode()
+            body = [content] if isinstance(content, Content) else [content.encode()]
+            self._pieces += [head, *body, b"\r\n"]
+        self._pieces.append(f"--{boundary}--\r\n".encode())
+        self.len = sum(piece.len if isinstance(piece, Content) else len(piece) for piece in self._pieces)
 
     def __iter__(self) -> Iterator[bytes]:
-        while piece := self._encoder.read(CHUNK):
-            yield piece
+        small = b""
+        for piece in self._pieces:
+            if isinstance(piece, Content):
+                yield small
+                small = b""
+                while data := piece.read(CHUNK):
+                    yield data
+            else:
+                small += piece
+        yield small
 
 
 @contextmanager
-def multipart(form: Form) -> Iterator[Encoder]:
-    """Open the files of a form and encode it while it is read.
+def multipart(form: Form) -> Iterator[Body]:
+    """Open the files of a form.
 
     :raises AIHubParameterError: where a file cannot be opened, or turns out shorter than it was said to be.
     """
-    from requests_toolbelt import MultipartEncoder  # type: ignore[import-untyped]
-
     with ExitStack() as stack:
-        parts: list[tuple[str, object]] = list(form.fields.items())
+        parts: list[tuple[str, str | Content]] = list(form.fields.items())
         for field_name, file in form.files.items():
-            content = Content(file, stack.enter_context(opened(file)), Progress(f"Sending {file.name!r}", file.size))
-            parts.append((field_name, (file.name, content, "application/octet-stream")))
-        yield MultipartEncoder(parts)
+            progress = Progress(f"Sending {file.name!r}", file.size)
+            parts.append((field_name, Content(file, stack.enter_context(opened(file)), progress)))
+        yield Body(parts)
 
 
 def opened(file: File) -> BinaryIO:
@@ -93,18 +106,18 @@ def opened(file: File) -> BinaryIO:
 
 
 class Content:
-    """A file as the encoder wants it: ``len`` is what remains. It gives neither more nor less than was promised."""
+    """A file on its way: ``len`` is what remains. It gives neither more nor less than was promised."""
 
     def __init__(self, file: File, content: BinaryIO, progress: Progress | None = None) -> None:
-        self._file = file
+        self.name = file.name
+        self.len = file.size
         self._content = content
         self._progress = progress
-        self.len = file.size
 
     def read(self, size: int = -1) -> bytes:
         data = self._content.read(self.len if size < 0 else min(size, self.len))
         if not data and self.len:
-            raise AIHubParameterError(f"The file {self._file.name!r} became shorter while it was sent.")
+            raise AIHubParameterError(f"The file {self.name!r} became shorter while it was sent.")
         self.len -= len(data)
         if self._progress:
             self._progress.add(len(data))
