@@ -32,7 +32,8 @@ from airflow_provider_aihub.triggers.poller import Poller
 LIST = "/dataset-mng/api/v2/dataset-versions"
 BY_NAME = "/dataset-mng/api/v2/dataset-versions-detail"
 SOON = 15.0
-on_airflow_3 = pytest.mark.skipif(not HAS_WATCHERS, reason="Airflow 2 has no asset watchers")
+on_airflow_3 = pytest.mark.airflow(">=3", lacks="asset watchers")
+on_airflow_3_3 = pytest.mark.airflow(">=3.3", lacks="a place where a watcher keeps what it has told")
 
 # What is told, by statuses alone
 
@@ -400,7 +401,8 @@ class NewTriggerer(Triggerer):
     def __init__(
         self, trigger: DatasetVersionTrigger, database: Airflow, *, records: bool = True, confirms: bool = True
     ) -> None:
-        shared_stream = pytest.importorskip("airflow.triggers.shared_stream", reason="Airflow 3.3 brings it")
+        from airflow.triggers import shared_stream
+
         super().__init__(trigger)
         self.database, self.records, self.confirms = database, records, confirms
         self.manager = shared_stream.SharedStreamManager()
@@ -437,6 +439,7 @@ def settled(number: int) -> Callable[[dict[str, Any]], bool]:
     return lambda note: note["number"] == number and not note["firing"] and not note["open"]
 
 
+@on_airflow_3_3
 @pytest.mark.parametrize("crash", ["never", "not recorded", "recorded, not confirmed", "no plugin"])
 @on_airflow_3
 async def test_exactly_once_across_triggerers(
@@ -463,6 +466,7 @@ async def test_exactly_once_across_triggerers(
     assert [len(values) for values in database.kept.values()] == [1]
 
 
+@on_airflow_3_3
 @on_airflow_3
 async def test_a_failed_look_and_a_failed_note_cost_nothing(
     aihub: Emulator, new_name: str, folder: Path, database: Airflow, monkeypatch: pytest.MonkeyPatch
@@ -494,6 +498,7 @@ async def test_a_failed_look_and_a_failed_note_cost_nothing(
     assert database.events == [dataset.facts(first, 1), dataset.facts(second, 2)]
 
 
+@on_airflow_3_3
 @on_airflow_3
 async def test_two_triggerers_with_the_same_trigger(
     aihub: Emulator, new_name: str, folder: Path, database: Airflow
@@ -513,6 +518,7 @@ async def test_two_triggerers_with_the_same_trigger(
     assert database.events == [dataset.facts(first, 1), dataset.facts(second, 2)]
 
 
+@on_airflow_3_3
 @on_airflow_3
 async def test_a_watcher_of_two_assets(aihub: Emulator, new_name: str, folder: Path, database: Airflow) -> None:
     dataset = Dataset(new_name, folder)
@@ -566,9 +572,9 @@ assert keys == [recorded_key(facts(1))], keys
 """
 
 
+@on_airflow_3_3
 def test_an_event_and_its_note_are_one(tmp_path: Path) -> None:
     """Airflow's own code records the event of a watcher, and rolls one back."""
-    pytest.importorskip("airflow.state", reason="Airflow before 3.3 keeps nothing for an asset")
     env = {key: value for key, value in os.environ.items() if not key.startswith("AIRFLOW_")}
     env |= {"AIRFLOW_HOME": str(tmp_path), "AIRFLOW__CORE__LOAD_EXAMPLES": "False"}
     program = [sys.executable, "-c", PROGRAM]
