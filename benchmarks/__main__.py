@@ -23,7 +23,7 @@ from typing import Any
 
 REPORT = Path(__file__).parents[1] / "docs" / "performance.md"
 ROUNDS = 2
-OWN = ("dataset", "evaluation", "quota_task", "s3_relay", "stop", "storage", "training", "warehouse", "workflow")
+OWN = ("dataset", "evaluation", "quota_task", "s3_relay", "stop", "training", "warehouse", "workflow")
 SENSORS = ("dataset", "quota_task", "training", "warehouse", "workflow")
 IMPORTS = {
     "Bash operator": ("airflow.providers.standard.operators.bash",),
@@ -52,6 +52,8 @@ class Bench:
             "AIRFLOW__LOGGING__LOGGING_LEVEL": "ERROR",
             "NO_PROXY": "127.0.0.1",
         }
+        # What is installed is compiled.
+        self._env.pop("PYTHONDONTWRITEBYTECODE", None)
 
     def run(self, who: str, module: str, *arguments: object) -> Any:
         command = [self._pythons.get(who, sys.executable), "-m", f"benchmarks.{module}", *map(str, arguments)]

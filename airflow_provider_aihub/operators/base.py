@@ -24,7 +24,6 @@ from airflow_provider_aihub.api.errors import (
 from airflow_provider_aihub.failures import task_failures
 from airflow_provider_aihub.lineage import HasLineage
 from airflow_provider_aihub.links import ViewInAIHubLink, link_to_page
-from airflow_provider_aihub.operators.record import Marker, Record
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import BaseOperatorLink, Context
@@ -32,6 +31,7 @@ if TYPE_CHECKING:
     from airflow_provider_aihub.api.jobs import JobId, JobKind, JobState
     from airflow_provider_aihub.api.request import Request
     from airflow_provider_aihub.hooks.aihub import AIHubHook
+    from airflow_provider_aihub.operators.record import Marker, Record
     from airflow_provider_aihub.operators.submission import Submission
     from airflow_provider_aihub.triggers.job import JobEvent
 
@@ -161,6 +161,8 @@ class JobOperator(HasLineage, BaseOperator):
 
         :raises AIHubError: In one of its kinds, see :mod:`airflow_provider_aihub.api.errors`.
         """
+        from airflow_provider_aihub.operators.record import Marker, Record
+
         with task_failures():
             self._check()
             marker = Marker.of(context)
@@ -190,6 +192,7 @@ class JobOperator(HasLineage, BaseOperator):
         :param event: What :class:`~airflow_provider_aihub.triggers.job.JobTrigger` told.
         """
         from airflow_provider_aihub.client.waiting import Outcome
+        from airflow_provider_aihub.operators.record import Record
         from airflow_provider_aihub.triggers.job import error_of
 
         with task_failures():
