@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from importlib.metadata import version
+from pathlib import Path
 
 import pytest
 from packaging.specifiers import SpecifierSet
@@ -10,6 +12,11 @@ from packaging.specifiers import SpecifierSet
 pytest_plugins = ["airflow_provider_aihub.testing", "pytester"]
 
 AIRFLOW = version("apache-airflow")
+
+if worker := os.environ.get("PYTEST_XDIST_WORKER"):
+    # Airflow reads its home when it is imported, and two processes must not share one.
+    home = Path(os.environ.get("AIRFLOW_HOME", "~/airflow")).expanduser()
+    os.environ["AIRFLOW_HOME"] = str(home / worker)
 
 
 def pytest_configure(config: pytest.Config) -> None:
