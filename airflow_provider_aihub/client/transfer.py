@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import BinaryIO, Final, TypeVar
 from urllib.parse import urljoin, urlsplit
 
-from airflow_provider_aihub.api.errors import AIHubParameterError, AIHubUnavailable
+from airflow_provider_aihub.api.errors import AIHubError, AIHubParameterError, AIHubUnavailable
 from airflow_provider_aihub.api.request import Auth, File, Form
 from airflow_provider_aihub.client import answers
 from airflow_provider_aihub.client.answers import Call, Heard
@@ -60,7 +60,7 @@ class Body:
             file = isinstance(content, Content)
             part = RequestField(name, b"", filename=content.name if isinstance(content, Content) else None)
             part.make_multipart(content_type="application/octet-stream" if file else None)
-            head = f"--{boundary}\r\n{part.render_headers()}".encode()
+            head = f"--{boundary}\r\n{part.render_headers()}".encode(errors="replace")
             body = [content] if isinstance(content, Content) else [content.encode()]
             self._pieces += [head, *body, b"\r\n"]
         self._pieces.append(f"--{boundary}--\r\n".encode())
@@ -101,8 +101,10 @@ def opened(file: File) -> BinaryIO:
     try:
         return file.open()
     except (FileNotFoundError, PermissionError, IsADirectoryError, NotADirectoryError) as error:
-        problem = error.strerror or str(error)
-    raise AIHubParameterError(f"The file {file.name!r} cannot be sent: {problem}.")
+        final, problem = True, error.strerror or str(error)
+    except OSError as error:
+        final, problem = False, error.strerror or str(error)
+    raise (AIHubParameterError if final else AIHubError)(f"The file {file.name!r} cannot be sent: {problem}.")
 
 
 class Content:
@@ -115,7 +117,11 @@ class Content:
         self._progress = progress
 
     def read(self, size: int = -1) -> bytes:
-        data = self._content.read(self.len if size < 0 else min(size, self.len))
+        try:
+            data = self._content.read(self.len if size < 0 else min(size, self.len))
+        except OSError as error:
+            problem = error.strerror or str(error)
+            raise AIHubError(f"The file {self.name!r} could not be read while it was sent: {problem}.") from None
         if not data and self.len:
             raise AIHubParameterError(f"The file {self.name!r} became shorter while it was sent.")
         self.len -= len(data)

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, Final, Protocol, TypeVar
 
-from airflow_provider_aihub.api.errors import AIHubError
+from airflow_provider_aihub.api.errors import AIHubError, AIHubRequestError, AIHubUnsupportedError
 from airflow_provider_aihub.api.jobs import JobId, JobKind, JobState
 from airflow_provider_aihub.api.request import Request
 from airflow_provider_aihub.api.values import as_int
@@ -30,6 +30,13 @@ LOOKS_AT_ONCE: Final = 10
 """After how many jobs that are to be looked at others on the event loop have their turn."""
 MOST_MISSES: Final = 3
 """How often in a row a job may be missing from the pages; then it is read by itself."""
+MOST_FAILURES: Final = 2
+"""How often in a row the pages may not be had; then each job is read by itself for a time."""
+LONGEST_SWEEP: Final = 60.0
+"""Seconds within which the pages are to be read; there may be dozens of them."""
+LONGEST_WAIT: Final = 10.0
+"""Seconds for which a look waits for pages that are slow. And those after which the clock is looked at again, in case
+that somebody has set it."""
 REFRAIN = 60.0
 """Seconds for which no pages are read after they could not be had, or showed few of the jobs that are waited for."""
 
@@ -75,8 +82,9 @@ class Pages:
         self._calm: dict[Watched, Calm] = {}
         self._reading: asyncio.Task[None] | None = None
         self._sooner = asyncio.Event()
-        self._due = self._began = self._refrained = -math.inf
+        self._due = self._began = self._refrained = self._now = -math.inf
         self._of_all_users = False
+        self._failures = 0
 
     def watch(self, job_id: JobId, pause: Callable[[float], float]) -> Watched:
         """Count a job among those that are waited for.
@@ -86,7 +94,11 @@ class Pages:
         number = as_int(job_id)
         job = Watched(job_id, job_id if number is None else number, pause)
         self._jobs.add(job)
-        self._set_pace(job, _pace(FRESHNESS * pause(self._clock())))
+        if number is None:
+            # Lists show ids.
+            job.misses = MOST_MISSES
+        else:
+            self._set_pace(job, _pace(FRESHNESS * pause(self._clock())))
         return job
 
     def leave(self, job: Watched) -> None:
@@ -144,7 +156,11 @@ class Pages:
         self._waiting.add(job)
         self._read_on(-math.inf)
         try:
-            return await job.wanted
+            async with asyncio.timeout(LONGEST_WAIT):
+                return await job.wanted
+        except TimeoutError:
+            # Slow lists are no reason to see an end or a deadline late.
+            return None
         finally:
             self._waiting.discard(job)
             job.wanted = None
@@ -164,7 +180,7 @@ class Pages:
 
     def _read_on(self, due: float) -> None:
         """See that pages are read when that is due, in Unix seconds."""
-        if self._reading is None:
+        if self._reading is None or self._reading.done():
             self._reading = asyncio.create_task(self._read())
         elif due < self._due:
             self._sooner.set()
@@ -174,30 +190,52 @@ class Pages:
         try:
             while await self._until_due() and self._since(self._refrained) >= REFRAIN:
                 self._began = self._clock()
-                await self._sweep()
-        except AIHubError as error:
-            log.info("Each %s is read by itself for %.0f s: %s", self._kind.noun, REFRAIN, error)
-            self._refrained = self._clock()
+                try:
+                    async with asyncio.timeout(LONGEST_SWEEP):
+                        await self._sweep()
+                except (AIHubError, TimeoutError) as error:
+                    self._failures += 1
+                    if self._failures >= MOST_FAILURES or isinstance(error, AIHubUnsupportedError):
+                        why = error if isinstance(error, AIHubError) else f"no list within {LONGEST_SWEEP:.0f} s"
+                        log.info("Each %s is read by itself for %.0f s: %s", self._kind.noun, REFRAIN, why)
+                        self._refrained = self._clock()
+                        return
+                    for job in list(self._waiting):
+                        self._tell(job, None)
+                    asked_for = error.retry_after if isinstance(error, AIHubRequestError) else None
+                    await asyncio.sleep(min(asked_for or 0.0, REFRAIN))
+                else:
+                    self._failures = 0
         finally:
             self._reading = None
             for job in list(self._waiting):
                 self._tell(job, None)
-            loop, now = asyncio.get_running_loop(), self._clock()
-            for job, calm in self._calm.items():
-                # Not all at once.
-                loop.call_later(random.random() * job.pause(now), calm.end)  # noqa: S311 - no secret
+            for job in list(self._calm):
+                self._end_some_time(job)
+
+    def _end_some_time(self, job: Watched) -> None:
+        """Let a job that rests be read by itself, but not all such jobs at once."""
+        calm = self._calm.pop(job, None)
+        if calm:
+            seconds = random.random() * job.pause(self._clock())  # noqa: S311 - no secret
+            asyncio.get_running_loop().call_later(seconds, calm.end)
 
     async def _until_due(self) -> bool:
         """Wait until pages are to be read; give whether anybody still wants them."""
         while self._waiting or self._calm:
+            before, now = self._now, self._clock()
+            self._now = now
+            if now < before:
+                # The clock was set back.
+                for job, calm in self._calm.items():
+                    calm.due = min(calm.due, now + job.pause(now))
             self._due = -math.inf if self._waiting else min(calm.due for calm in self._calm.values())
-            now = self._clock()
             seconds = max(self._due - now, self._spacing - self._since(self._began))
             if seconds <= 0:
                 return True
             self._sooner.clear()
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._sooner.wait(), seconds)
+                await asyncio.wait_for(self._sooner.wait(), min(seconds, LONGEST_WAIT))
         return False
 
     def _wanted(self) -> set[Watched]:
@@ -220,8 +258,7 @@ class Pages:
         wanted = self._wanted()
         unseen: dict[JobId, list[Watched]] = {}
         for job in self._jobs:
-            if job.pace is not None:
-                unseen.setdefault(job.key, []).append(job)
+            unseen.setdefault(job.key, []).append(job)
         count, rows, number, most, told = len(wanted), 0, 0, 1, 0
         size = max(SMALLEST_PAGE, min(2 * count, PAGE_SIZE))
         user_id = None if self._of_all_users else self._sender.user_id
@@ -252,16 +289,15 @@ class Pages:
                 self._of_all_users, self._refrained = False, self._clock()
         for job in wanted:
             if not poor:
-                job.misses += 1
-                if job.misses >= MOST_MISSES:
-                    self._set_pace(job, None)
+                self._miss(job)
+            self._end_some_time(job)
             self._tell(job, None)
 
     def _show(self, job: Watched, row: dict[str, Any], now: float) -> bool:
         """Show what a list says of a job, and give whether it is to be looked at."""
-        job.misses, state = 0, None
-        calm = self._calm.get(job)
+        state, calm = None, self._calm.get(job)
         if calm and now < calm.until and as_int(row.get("status")) == calm.status:
+            job.misses = 0
             pause = job.pause(now)
             calm.due = now + pause
             self._set_pace(job, _pace(FRESHNESS * pause))
@@ -273,8 +309,18 @@ class Pages:
                 log.debug("A list shows nothing of %s: %s", self._kind.called(job.job_id), error)
             else:
                 state.read_at = now
+        if state:
+            job.misses = 0
+        else:
+            self._miss(job)
         self._tell(job, state)
         return True
+
+    def _miss(self, job: Watched) -> None:
+        """Count that the pages were of no use to a job."""
+        job.misses += 1
+        if job.misses >= MOST_MISSES:
+            self._set_pace(job, None)
 
     def _tell(self, job: Watched, state: JobState | None) -> None:
         self._waiting.discard(job)

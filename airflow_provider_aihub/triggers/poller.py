@@ -126,17 +126,20 @@ class Poller:
         async with self._loading:
             if self._client and (self._client is not failed or time.monotonic() - self._loaded_at < RELOAD_PAUSE):
                 return self._client
+            self._loaded_at = time.monotonic()
             try:
                 connection = await get_async_connection(self.conn_id)
                 extra = await get_async_extra_dejson(connection)
             except Exception as error:
                 # What Airflow says may quote the connection, and so its secrets.
+                if self._client:
+                    log.info("Airflow did not give the connection %s (%s)", self.conn_id, type(error).__name__)
+                    return self._client
                 raise AIHubUnavailable(
                     f"Airflow did not give the connection {self.conn_id!r} ({type(error).__name__}); see that it "
                     "exists and that Airflow's API server is well."
                 ) from None
             config = config_from(connection, extra)
-            self._loaded_at = time.monotonic()
             if self._client and config == self._config:
                 return self._client
             if self._client:

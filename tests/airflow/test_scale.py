@@ -8,6 +8,7 @@ import math
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -207,7 +208,7 @@ def test_lists_that_fail_do_no_harm(within: Callable[[Hub, Looks], None], monkey
         jobs = watch(pages, 50)
         for _ in range(4):
             assert phases(await look(pages, jobs)) == [Phase.RUNNING] * 50
-        assert (hub.counts["singles"], hub.counts["requests"]) == (200, 201)
+        assert (hub.counts["singles"], hub.counts["requests"]) == (200, 202)
         hub.broken_lists = False
         monkeypatch.setattr(module, "REFRAIN", 0.0)
         assert phases(await look(pages, jobs)) == [Phase.RUNNING] * 50
@@ -366,6 +367,99 @@ def test_a_page_is_decoded_as_far_as_it_is_told_of(kind: JobKind) -> None:
     assert request.fallback is None or request.fallback.decode is request.decode
     with pytest.raises(ValueError, match="data"):
         request.decode(b'{"code": 0, "msg": "success", "data": {"data": null}}')
+
+
+def test_one_list_that_fails_is_no_reason_to_read_each_by_itself(within: Callable[[Hub, Looks], None]) -> None:
+    hub = Hub(20, lists=True)
+
+    async def looks(pages: Pages) -> None:
+        resting = rest(pages, watch(pages, 20, BRISK), CALM)
+        await eventually(lambda: hub.counts["pages"] >= 2)
+        hub.broken_lists = True
+        asked = hub.counts["requests"]
+        await eventually(lambda: hub.counts["requests"] > asked)
+        hub.broken_lists = False
+        seen = hub.counts["pages"]
+        await eventually(lambda: hub.counts["pages"] >= seen + 3)
+        assert not any(task.done() for task in resting)
+
+    within(hub, looks)
+
+
+def test_a_clock_that_is_set_back_delays_nothing(
+    within: Callable[[Hub, Looks], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "LONGEST_WAIT", 0.5)
+    hub, ahead = Hub(20, lists=True), 3600.0
+
+    async def looks(pages: Pages) -> None:
+        nonlocal ahead
+        pages._clock = lambda: time.time() + ahead
+        resting = rest(pages, watch(pages, 20, BRISK), CALM)
+        await eventually(lambda: hub.counts["pages"] >= 2)
+        ahead = 0.0
+        hub.end(7, 4)
+        async with asyncio.timeout(30):
+            await resting[6]
+
+    within(hub, looks)
+
+
+def test_lists_that_show_nothing_do_not_make_all_be_read_at_once(within: Callable[[Hub, Looks], None]) -> None:
+    hub = Hub(200, lists=True)
+
+    async def looks(pages: Pages) -> None:
+        jobs = watch(pages, 200, OLD)
+        ended: list[float] = []
+
+        async def one(job: Watched) -> None:
+            await pages.rest(job, Pause(2 * FLOOR, RUNNING, math.inf))
+            ended.append(time.monotonic())
+
+        resting = [asyncio.create_task(one(job)) for job in jobs]
+        for number in range(1, 201):
+            hub.hide(number)
+        await eventually(lambda: len(ended) >= 20)
+        await asyncio.sleep(0.5)
+        # The others are read within one of their pauses.
+        assert len(ended) < 100
+        for task in resting:
+            task.cancel()
+
+    within(hub, looks)
+
+
+def test_a_job_that_the_lists_show_again_is_read_from_them(within: Callable[[Hub, Looks], None]) -> None:
+    hub = Hub(20, lists=True)
+    hub.hide(7)
+
+    async def looks(pages: Pages) -> None:
+        jobs = watch(pages, 20)
+        for _ in range(module.MOST_MISSES + 1):
+            await look(pages, jobs)
+        assert hub.counts["singles"] == module.MOST_MISSES + 1
+        hub.end(7, RUNNING)
+        for _ in range(4):
+            await look(pages, jobs)
+        assert hub.counts["singles"] <= module.MOST_MISSES + 2
+
+    within(hub, looks)
+
+
+def test_rows_that_do_not_suffice_are_not_read_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    hub = Hub(20, lists=True)
+    kind = replace(TRAINING, listed_whole=lambda _row: False)
+
+    async def looks() -> None:
+        async with serving(hub, monkeypatch), Poller.shared("aihub_default") as poller:
+            pages = poller.pages(kind)
+            jobs = watch(pages, 20)
+            for _ in range(6):
+                assert phases(await look(pages, jobs)) == [Phase.RUNNING] * 20
+
+    asyncio.run(looks())
+    assert hub.counts["pages"] <= module.MOST_MISSES
+    assert hub.counts["singles"] == 120
 
 
 async def fired(trigger: JobTrigger) -> dict[str, Any]:
