@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 
 import pytest
 
@@ -142,3 +143,29 @@ def test_a_connection_that_airflow_does_not_give_is_a_failed_poll(training_id: i
     error = asyncio.run(one())
     assert isinstance(error, AIHubUnavailable)
     assert "no_such_connection" in str(error)
+
+
+def test_while_airflow_fails_too_the_connection_is_not_read_for_every_poll(
+    aihub: Emulator, training_id: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reads = 0
+
+    async def fail(_: str) -> None:
+        nonlocal reads
+        reads += 1
+        raise RuntimeError("Airflow's API server is away")
+
+    async def many() -> list[JobState | AIHubError]:
+        async with Poller.shared("aihub_default") as shared:
+            assert isinstance(await look(shared, training_id), JobState)
+            shared._loaded_at = -math.inf
+            monkeypatch.setattr(poller, "get_async_connection", fail)
+            aihub.faults.add("status", path="*/trainings/*", status=503)
+            return await asyncio.gather(*(look(shared, training_id) for _ in range(20)))
+
+    try:
+        seen = asyncio.run(many())
+    finally:
+        aihub.faults.clear()
+    assert reads == 1
+    assert all(isinstance(one, AIHubUnavailable) and "503" in str(one) for one in seen)

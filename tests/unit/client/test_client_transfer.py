@@ -40,6 +40,7 @@ from airflow_provider_aihub.api.errors import (
     AIHubAmbiguousSubmit,
     AIHubAuthError,
     AIHubBadAnswerError,
+    AIHubError,
     AIHubNotFoundError,
     AIHubParameterError,
     AIHubRejectedError,
@@ -115,6 +116,22 @@ def test_a_form_is_read_in_pieces_and_its_files_are_closed(server: Server, side:
     assert 0 < max(sizes) <= CHUNK
     assert min(sizes) >= 0
     assert [content.closed for content in opened] == [True]
+
+
+@pytest.mark.parametrize("where", ["open", "read"])
+def test_a_disk_that_fails_is_no_doubt_whether_aihub_took_it(server: Server, side: Side, where: str) -> None:
+    def fail(*_: object) -> bytes:
+        raise OSError(5, "Input/output error")
+
+    class Broken(io.BytesIO):
+        read = fail
+
+    server.script["/upload"] = [ok()]
+    file = File(name="big.bin", open=fail if where == "open" else Broken, size=1000)  # type: ignore[arg-type]
+    with pytest.raises(AIHubError, match=r"'big\.bin' c.*: Input/output error") as caught:
+        side.send(config(server.url), uploading(Form(fields={}, files={"file": file}), creates=True))
+    assert type(caught.value) is AIHubError
+    assert not caught.value.final
 
 
 @pytest.mark.parametrize("creates", [False, True])
