@@ -24,6 +24,8 @@ WORKING_HOURS = 10 * 3600
 """For so many seconds each job runs, by AIHub's clock."""
 PATIENCE = 60 + 3 * TASKS
 """Seconds; it is the workers that take their time."""
+AT_ONCE = 10
+"""So many jobs end in a second."""
 WATCHED = 30
 """Seconds for which all are watched."""
 
@@ -42,7 +44,7 @@ def test_many_tasks_that_wait_at_once(
     cluster = VirtualCluster(id=1, name="vc", capacity=TASKS, cpu=1, memory=1)
     scene = new_scene("many", clusters=[cluster])
     requests = scene.aihub.requests
-    scene.play("many", f"sleep {WORKING_HOURS}", count=TASKS)
+    scene.play("many", seconds=WORKING_HOURS, count=TASKS)
 
     def waiting() -> bool:
         tasks = trainings(scene)
@@ -58,20 +60,27 @@ def test_many_tasks_that_wait_at_once(
     pages, singles = asked[0], asked[1]
     complaints = blocked(airflow, only_triggerer) - complaints
 
+    others = blocked(airflow, only_triggerer)
     scene.aihub.clock.advance(WORKING_HOURS)
+    for _ in range(0, TASKS, AT_ONCE):
+        scene.aihub.clock.advance(AT_ONCE)
+        time.sleep(1)
     began = time.monotonic()
     until(lambda: all(task.state != "deferred" for task in trainings(scene)), "all triggers have fired", PATIENCE)
     fired = time.monotonic() - began
+    others = blocked(airflow, only_triggerer) - others
     until(lambda: all(task.state in ENDED for task in trainings(scene)), "all tasks have ended", PATIENCE, 2)
     with capsys.disabled():
         print(
             f"\n{TASKS} tasks deferred at once; in {WATCHED} s: {pages} pages, {singles} jobs read by themselves, "
-            f"{complaints} complaints of a blocked loop; all had fired {fired:.0f} s after the jobs had ended"
+            f"{complaints} complaints of a blocked loop; all had fired {fired:.0f} s after the jobs had ended, with "
+            f"{others} complaints while {AT_ONCE} workers started in each second"
         )
     assert Counter((task.state, task.try_number) for task in trainings(scene)) == {("success", 1): TASKS}
     assert [row["status"] for row in scene.rows("training")] == [SUCCEEDED] * TASKS
     assert 0 < pages <= WATCHED / POLL_FLOOR * (1 + TASKS / PAGE_SIZE)
     assert singles <= TASKS / 10
+    # While workers start, they leave little of a small machine to the triggerer.
     assert complaints == 0
 
 
