@@ -129,6 +129,11 @@ class Submission:
         try:
             found = self._find(lambda marker: marker.task == self.marker.task)
         except AIHubUnsupportedError:
+            self.log.warning(
+                "Airflow before 3.3 does not keep the id of the %s of an earlier try, and this AIHub cannot list any; "
+                "creating a new one",
+                self.kind.noun,
+            )
             return None
         active = [state for state in found if not state.phase.terminal and state.phase is not Phase.STOPPING]
         if not active:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import time
 from collections.abc import Callable
 from typing import Any
@@ -232,6 +233,18 @@ def test_an_airflow_that_remembers_nothing_finds_the_active_job_by_its_marker(
     result = task.try_once()
     assert sorted(job.id for job in jobs(new_name)) == sorted([other.ti.xcoms["job_id"], result["id"]])
     AIHubHook().stop_training(other.ti.xcoms["job_id"])
+
+
+def test_an_airflow_that_remembers_nothing_says_so_where_jobs_cannot_be_listed(
+    document: Emulator, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, new_name: str
+) -> None:
+    monkeypatch.setattr(TrainingOperator, "log", logging.getLogger("task"))
+    task = life(new_name, remembers=False, deferrable=True, command="sleep 60")
+    for _ in range(2):
+        task.start()
+        AIHubHook().stop_training(task.ti.xcoms["job_id"])
+    told = [record.getMessage() for record in caplog.records if record.name == "task"]
+    assert len([line for line in told if "does not keep the id of the training of an earlier try" in line]) == 1
 
 
 def test_what_is_not_durable_starts_anew(aihub: Emulator, new_name: str) -> None:
