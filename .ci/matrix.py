@@ -99,10 +99,10 @@ def put_into(readme: Path, rows: list[Row]) -> None:
     readme.write_text(TABLE.sub(lambda _: HEAD + "".join(lines[at] for at in sorted(lines)), text))
 
 
-def place(line: str) -> list[int]:
+def place(line: str) -> tuple[int, ...]:
     """Return the numbers by which a row is sorted: those of the Airflow without its patch, and of the Python."""
     airflow, python = line.split("|")[1:3]
-    return [*map(int, airflow.split(".")[:2]), *map(int, python.split("."))]
+    return (*map(int, airflow.split(".")[:2]), *map(int, python.split(".")))
 
 
 def main() -> None:
