@@ -19,12 +19,6 @@ from xml.etree import ElementTree
 
 ROOT = Path(__file__).resolve().parents[1]
 HEAD = "| Airflow | Python | passed | failed | skipped | minutes | on |\n|---|---|--:|--:|--:|--:|---|\n"
-PARTS = (
-    "-n 2 --dist loadscope --ignore=tests/system --ignore=tests/browser",
-    # What starts an Airflow of its own needs the machine for itself.
-    "tests/system tests/browser",
-)
-"""All tests."""
 TABLE = re.compile(r"(?<=<!-- tested -->\n).*?(?=<!-- /tested -->)", re.DOTALL)
 
 
@@ -57,20 +51,18 @@ class Cell:
 
     def run(self, reports: Path, arguments: str) -> Row:
         """Run all tests; the output goes where ours goes."""
+        report = reports / f"{self.airflow}-{self.python}.xml"
         began = time.monotonic()
         test = ["make", "--no-print-directory", "test", f"AIRFLOW={self.airflow}", f"PYTHON={self.interpreter()}"]
-        passed = failed = skipped = 0
-        for number, part in enumerate(PARTS):
-            report = reports / f"{self.airflow}-{self.python}-{number}.xml"
-            done = subprocess.run([*test, f"ARGS=-q --junit-xml={report} {part} {arguments}"], cwd=ROOT, check=False)
-            suites = list(ElementTree.parse(report).iter("testsuite")) if report.exists() else []
-            tests, failures, errors, left_out = (
-                sum(int(suite.get(name, 0)) for suite in suites) for name in ("tests", "failures", "errors", "skipped")
-            )
-            # A run that ends badly without a test that does counts as one.
-            bad = failures + errors or int(done.returncode != 0)
-            passed, failed, skipped = passed + tests - failures - errors - left_out, failed + bad, skipped + left_out
-        return Row(self, passed, failed, skipped, (time.monotonic() - began) / 60)
+        subprocess.run([*test, f"ARGS=-q --junit-xml={report} {arguments}"], cwd=ROOT, check=False)
+        counts = dict.fromkeys(("tests", "failures", "errors", "skipped"), 0)
+        for suite in ElementTree.parse(report).iter("testsuite") if report.exists() else ():
+            for name in counts:
+                counts[name] += int(suite.get(name, 0))
+        # Tests that could not even begin count as one that failed.
+        failed = counts["failures"] + counts["errors"] if counts["tests"] else 1
+        passed = max(counts["tests"] - failed - counts["skipped"], 0)
+        return Row(self, passed, failed, counts["skipped"], (time.monotonic() - began) / 60)
 
 
 @dataclass(frozen=True)
