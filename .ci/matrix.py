@@ -54,13 +54,13 @@ class Cell:
         report = reports / f"{self.airflow}-{self.python}.xml"
         began = time.monotonic()
         test = ["make", "--no-print-directory", "test", f"AIRFLOW={self.airflow}", f"PYTHON={self.interpreter()}"]
-        subprocess.run([*test, f"ARGS=-q --junit-xml={report} {arguments}"], cwd=ROOT, check=False)
+        done = subprocess.run([*test, f"ARGS=-q --junit-xml={report} {arguments}"], cwd=ROOT, check=False)
         counts = dict.fromkeys(("tests", "failures", "errors", "skipped"), 0)
         for suite in ElementTree.parse(report).iter("testsuite") if report.exists() else ():
             for name in counts:
                 counts[name] += int(suite.get(name, 0))
-        # Tests that could not even begin count as one that failed.
-        failed = counts["failures"] + counts["errors"] if counts["tests"] else 1
+        # A run that ends badly without a test that does counts as one that failed.
+        failed = counts["failures"] + counts["errors"] or int(done.returncode != 0)
         passed = max(counts["tests"] - failed - counts["skipped"], 0)
         return Row(self, passed, failed, counts["skipped"], (time.monotonic() - began) / 60)
 
