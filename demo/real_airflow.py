@@ -63,6 +63,7 @@ class RealAirflow:
             "API__HOST": "127.0.0.1",
             "API__PORT": str(port),
             "API__BASE_URL": self.url,
+            "API__WORKERS": "1",
             "API_AUTH__JWT_SECRET": secrets.token_urlsafe(48),
             "DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home / 'airflow.db'}",
             # A worker may notice the end of a task's process only this many seconds later. A job that is done sooner

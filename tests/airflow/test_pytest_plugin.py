@@ -55,10 +55,11 @@ def test_the_connection_leads_to_an_aihub_of_the_tests_own(project: pytest.Pytes
             assert "AIRFLOW_CONN_AIHUB_DEFAULT" not in os.environ
             assert "AIRFLOW__AIHUB__POLL_FLOOR" not in os.environ
     """)
-    before = state()
+    before, threads = state(), set(threading.enumerate())
     project.runpytest_inprocess().assert_outcomes(passed=3)
     assert state() == before
-    assert not [thread for thread in threading.enumerate() if thread.name == "aihub-emulator"]
+    begun = set(threading.enumerate()) - threads
+    assert not [thread for thread in begun if thread.name == "aihub-emulator"]
 
 
 def test_its_clock_can_be_moved_and_it_misbehaves_on_demand(project: pytest.Pytester) -> None:
