@@ -20,7 +20,7 @@ from xml.etree import ElementTree
 ROOT = Path(__file__).resolve().parents[1]
 HEAD = "| Airflow | Python | passed | failed | skipped | minutes | on |\n|---|---|--:|--:|--:|--:|---|\n"
 PARTS = (
-    "-n 2 --dist loadscope --ignore=tests/system --ignore=tests/browser",
+    "-n 2 --dist loadscope --no-loadscope-reorder --ignore=tests/system --ignore=tests/browser",
     # What starts an Airflow of its own needs the machine for itself.
     "tests/system tests/browser",
 )

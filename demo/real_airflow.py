@@ -242,13 +242,14 @@ class RealAirflow:
 class TaskLog:
     """The log of one try of a task.
 
-    :param entries: As the REST API gives them: a dict each, ``event`` is the text. The first lines, up to
-        ``::endgroup::``, name the files that the log was put together from.
+    :param entries: As the REST API gives them: a dict each, ``event`` is the text. Those up to ``::endgroup::`` name the
+        files that the log was put together from: in lines of their own or, before Airflow 3.2, as ``sources``.
     """
 
     def __init__(self, entries: list[dict[str, Any]]) -> None:
         self.lines = [str(entry["event"]) for entry in entries]
-        self.files = list(takewhile(lambda line: line != "::endgroup::", self.lines))[1:]
+        head = list(takewhile(lambda entry: entry["event"] != "::endgroup::", entries))
+        self.files = [str(file) for entry in head for file in entry.get("sources") or [entry["event"]]]
         self.errors = [detail for entry in entries for detail in entry.get("error_detail") or ()]
 
     @property
