@@ -242,8 +242,8 @@ class RealAirflow:
 class TaskLog:
     """The log of one try of a task.
 
-    :param entries: As the REST API gives them: a dict each, ``event`` is the text. Those up to ``::endgroup::`` name the
-        files that the log was put together from: in lines of their own or, before Airflow 3.2, as ``sources``.
+    :param entries: As the REST API gives them: a dict each, ``event`` is the text. Those up to ``::endgroup::`` name
+        the files that the log was put together from: in lines of their own or, before Airflow 3.2, as ``sources``.
     """
 
     def __init__(self, entries: list[dict[str, Any]]) -> None:
