@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 from airflow.utils.db import initdb
+from one_api import build_api_once
 from serialized import round_trip
 
 try:
@@ -21,6 +22,7 @@ except ImportError:
 def main(result: Path, file: str) -> None:
     """Run the DAGs and write their links: ``{task_id[map_index]: {name: address}}``."""
     initdb()
+    build_api_once()
     links = {}
     bag = DagBag(dag_folder=file)
     if bag.import_errors:

@@ -11,6 +11,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from airflow.utils.db import initdb
+from one_api import build_api_once
 from packaging.version import Version
 
 try:
@@ -26,6 +27,7 @@ def main(waiting: str, result: Path, files: list[str]) -> None:
     """
     airflow = Version(version("apache-airflow"))
     initdb()
+    build_api_once()
     states: dict[str, dict[str, str]] = {}
     for file in files:
         bag = DagBag(dag_folder=file)

@@ -180,7 +180,13 @@ def events(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[dict[str,
             "AIRFLOW_CONN_AIHUB_DEFAULT": aihub.connection_json(),
             "NO_PROXY": "127.0.0.1,localhost",
         }
-        program = [sys.executable, "-m", "tests.airflow.run_dags", "as written", str(home / "states.json"), str(file)]
+        program = [
+            sys.executable,
+            str(ROOT / "tests" / "airflow" / "run_dags.py"),
+            "as written",
+            str(home / "states.json"),
+            str(file),
+        ]
         done = subprocess.run(program, env=env, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
         assert done.returncode == 0, done.stdout[-5000:] + done.stderr[-5000:]
         states = json.loads((home / "states.json").read_text())

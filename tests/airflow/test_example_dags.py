@@ -64,7 +64,13 @@ class Runs:
             "AIRFLOW_CONN_AIHUB_DEFAULT": self.aihub.connection,
             "NO_PROXY": "127.0.0.1,localhost",
         }
-        program = [sys.executable, "-m", "tests.airflow.run_dags", self.waiting, str(result), *map(str, FILES)]
+        program = [
+            sys.executable,
+            str(ROOT / "tests" / "airflow" / "run_dags.py"),
+            self.waiting,
+            str(result),
+            *map(str, FILES),
+        ]
         done = subprocess.run(program, env=env, cwd=ROOT, capture_output=True, text=True, timeout=900, check=False)
         assert done.returncode == 0, done.stdout[-5000:] + done.stderr[-5000:]
         return json.loads(result.read_text())
