@@ -31,7 +31,7 @@ CONN_FIELDS: dict[str, dict[str, Any]] = {
     "environment": _field(
         "Environment",
         "AIHub's own environments with their known addresses. Single addresses below go before it, and so does a "
-        "base URL in Host.",
+        "base URL; one without a port takes the environment's ports.",
         {"type": ["string", "null"], "enum": ["production", "internal-test", "external-test"]},
     ),
     "token": _field(

@@ -108,7 +108,7 @@ class Config:
         """Read the fields of an Airflow connection. ``None`` and ``""`` mean that a field is not set.
 
         An address of a single service wins over the host, the host over the environment's preset. A host without a
-        port takes the ports of the preset where one is chosen. Login and password win over a token, and the
+        port and without a path takes the ports of the preset where one is chosen. Login and password win over a token, and the
         connection's token over the one in the variable ``AI_HUB_TOKEN``. Without a field of its own, the web UI is
         taken to be at the address behind which all services are.
 
@@ -229,7 +229,7 @@ def _addresses(environment: str, host: str, port: str, schema: str) -> dict[Serv
         raise AIHubConfigError(f"The connection's 'host' begins with {base.scheme}:// but its 'schema' is {schema!r}.")
     if port and base.port not in (None, int(port)):
         raise AIHubConfigError(f"The connection's 'host' says port {base.port} but its 'port' is {port}.")
-    if bare and preset and not port and base.port is None and not base.path.strip("/"):
+    if preset and not port and base.port is None and not base.path.strip("/"):
         return {at: f"{base.scheme}://{base.netloc}:{urlsplit(url).port}" for at, url in preset.items()}
     netloc = f"{base.netloc}:{port}" if port and base.port is None else base.netloc
     return dict.fromkeys(Service, base._replace(netloc=netloc).geturl())

@@ -6,9 +6,16 @@ import os
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 
-from airflow.providers.common.compat.sdk import BaseHook
+from airflow.providers.common.compat.sdk import AirflowNotFoundException, BaseHook
 
-from airflow_provider_aihub.api import data_warehouse, model_training, quota_schedule, workflow_center
+from airflow_provider_aihub.api import (
+    data_warehouse,
+    dataset_management,
+    model_training,
+    quota_schedule,
+    tag_system,
+    workflow_center,
+)
 from airflow_provider_aihub.api.errors import AIHubConfigError, AIHubError, AIHubRejectedError
 from airflow_provider_aihub.api.request import Request, Service
 from airflow_provider_aihub.client.config import Config
@@ -59,6 +66,8 @@ def _token_taker(client: AIHubClient) -> Service:
         data_warehouse.get_search(1),
         quota_schedule.get_quota_task(1),
         workflow_center.get_workflow_run(1),
+        dataset_management.get_dataset_version_by_name("test/V1"),
+        tag_system.list_virtual_clusters(1, tag_system.ModuleType.TRAINING),
     )
     for request in reads:
         if request.service in client.config.addresses:
@@ -69,6 +78,12 @@ def _token_taker(client: AIHubClient) -> Service:
                 if error.code is None:
                     raise
             return request.service
+    known = " and ".join(client.config.addresses)
+    if known:
+        raise AIHubConfigError(
+            f"The connection says where AIHub's {known} is, where a token cannot be tried without changing something; "
+            "fill in the base URL or an environment, or see whether a task can do its work."
+        )
     raise AIHubConfigError("The connection does not say where AIHub is; fill in the base URL or an environment.")
 
 
@@ -138,7 +153,7 @@ class AIHubHook(Endpoints, BaseHook):
                 if config.can_log_in:
                     return True, f"Logged in to AIHub as user {client.authenticate()}."
                 return True, f"AIHub's {_token_taker(client)} takes the token."
-        except AIHubError as error:
+        except (AIHubError, AirflowNotFoundException) as error:
             return False, str(error)
 
     def close(self) -> None:

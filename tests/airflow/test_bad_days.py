@@ -21,6 +21,7 @@ from airflow_provider_aihub.api.errors import (
     AIHubRejectedError,
     AIHubUnavailable,
 )
+from airflow_provider_aihub.api.request import Service
 from airflow_provider_aihub.emulator import Emulator
 from airflow_provider_aihub.hooks.aihub import AIHubHook
 from airflow_provider_aihub.operators.training import TrainingOperator
@@ -152,6 +153,26 @@ def test_the_test_button_with_a_token(aihub: Emulator, monkeypatch: pytest.Monke
     ok, message = AIHubHook().test_connection()
     assert not ok
     assert token not in message
+
+
+@pytest.mark.parametrize("service", list(Service))
+def test_the_test_button_with_the_address_of_one_service(
+    aihub: Emulator, monkeypatch: pytest.MonkeyPatch, service: Service
+) -> None:
+    extra = {"token": AIHubHook().login(aihub.username, aihub.password).token, f"{service}_url": aihub.url}
+    monkeypatch.setenv("AIRFLOW_CONN_AIHUB_DEFAULT", json.dumps({"conn_type": "aihub", "extra": extra}))
+    tried, message = AIHubHook().test_connection()
+    if service in (Service.USER_SYSTEM, Service.EVALUATION, Service.S3_RELAY):
+        assert not tried
+        assert f"AIHub's {service} is, where a token cannot be tried" in message
+    else:
+        assert (tried, message) == (True, f"AIHub's {service} takes the token.")
+
+
+def test_the_test_button_of_a_connection_that_is_not_there() -> None:
+    ok, message = AIHubHook("nowhere").test_connection()
+    assert not ok
+    assert "nowhere" in message
 
 
 def test_a_token_from_the_workflow_node(aihub: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -37,7 +37,9 @@ def connection(environ: dict[str, str] | None = None, extra: dict[str, Any] | No
         ({"host": "10.1.1.1"}, {"environment": "production"}, {TRAINING: "http://10.1.1.1:30071", QUOTA: None}),
         ({"host": "10.1.1.1", "schema": "https"}, {"environment": "production"}, {USER: "https://10.1.1.1:30031"}),
         ({"host": "10.1.1.1", "port": 5}, {"environment": "production"}, {TRAINING: "http://10.1.1.1:5"}),
-        ({"host": "http://10.1.1.1"}, {"environment": "production"}, {TRAINING: "http://10.1.1.1"}),
+        ({"host": "https://10.1.1.1/"}, {"environment": "production"}, {USER: "https://10.1.1.1:30031", QUOTA: None}),
+        ({"host": "http://10.1.1.1:80"}, {"environment": "production"}, {TRAINING: "http://10.1.1.1:80"}),
+        ({"host": "http://10.1.1.1/ai"}, {"environment": "production"}, {TRAINING: "http://10.1.1.1/ai"}),
         (
             {"host": "http://10.1.1.1:5"},
             {"environment": "production", "s3_relay_url": "https://relay:6/", "user_system_url": None},
