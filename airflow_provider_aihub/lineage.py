@@ -81,7 +81,11 @@ class HasLineage:
 
     def get_openlineage_facets_on_complete(self, task_instance: Any) -> OperatorLineage[Any, Any]:  # noqa: ARG002
         """Give what is known of a task that has succeeded, in the process that has ended it."""
-        return to_openlineage(self.lineage(self._ended, self._result))
+        known = self.lineage(self._ended, self._result)
+        if not known.run and self._result and "id" in self._result:
+            # Nobody has waited for the job.
+            known.run = {"id": self._result["id"]}
+        return to_openlineage(known)
 
     def get_openlineage_facets_on_failure(self, task_instance: Any) -> OperatorLineage[Any, Any]:
         """Give what is known of a task that has failed."""
@@ -89,7 +93,7 @@ class HasLineage:
 
 
 def located(place: str, **known: Any) -> Data:
-    """Name what is at a path or a URI. What follows a ``?`` is left out, since it may be a signature.
+    """Name what is at a path of this machine or a URI. What follows a ``?`` is left out: it may be a signature.
 
     :param known: More of :class:`Data`.
     """
@@ -107,18 +111,40 @@ def address(place: str) -> str:
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
 
 
+def on_aihub(hook: AIHubHook, place: str) -> list[Data]:
+    """Name what is at a path or a URI that AIHub reads: a path is one of AIHub's, not of this machine.
+
+    Empty where the connection does not say where datasets are.
+    """
+    if is_uri(place):
+        return [located(place)]
+    host = _dataset_host(hook)
+    return [Data(f"aihub://{host}", place)] if host else []
+
+
 def dataset(hook: AIHubHook, name: str, **known: Any) -> list[Data]:
     """Name a dataset of AIHub as its asset is; empty where the connection does not say where datasets are.
 
     :param known: More of :class:`Data`.
     """
-    from airflow_provider_aihub.assets import dataset_host, dataset_uri
+    from airflow_provider_aihub.assets import dataset_uri
+
+    host = _dataset_host(hook)
+    return [located(dataset_uri(name, host=host), **known)] if host else []
+
+
+def is_uri(place: str) -> bool:
+    """Whether something is a URI, and no path."""
+    return "://" in place
+
+
+def _dataset_host(hook: AIHubHook) -> str | None:
+    from airflow_provider_aihub.assets import dataset_host
 
     try:
-        host = dataset_host(hook.get_conn().config)
+        return dataset_host(hook.get_conn().config)
     except AIHubConfigError:
-        return []
-    return [located(dataset_uri(name, host=host), **known)]
+        return None
 
 
 def tell_collector(hook: AIHubHook, *, inputs: Iterable[str] = (), outputs: Iterable[str] = ()) -> None:

@@ -108,9 +108,9 @@ class Config:
         """Read the fields of an Airflow connection. ``None`` and ``""`` mean that a field is not set.
 
         An address of a single service wins over the host, the host over the environment's preset. A host without a
-        port and without a path takes the ports of the preset where one is chosen. Login and password win over a token, and the
-        connection's token over the one in the variable ``AI_HUB_TOKEN``. Without a field of its own, the web UI is
-        taken to be at the address behind which all services are.
+        port and without a path takes the ports of the preset where one is chosen. Login and password win over a token,
+        and the connection's token over the one in the variable ``AI_HUB_TOKEN``. Without a field of its own, the web UI
+        is taken to be at the address behind which all services are.
 
         :param host: Host name or address, or a URL such as ``http://10.0.0.1:30021``, behind which all services are.
         :param port: Port at that host.

@@ -227,7 +227,7 @@ class DatasetVersionOperator(JobOperator):
 
     def prepare_submission(self, request: Request[int]) -> Request[int]:
         """Upload the data, where that is to be done."""
-        from airflow_provider_aihub.lineage import tell_collector
+        from airflow_provider_aihub.lineage import is_uri, tell_collector
         from airflow_provider_aihub.operators.storage import find_source
 
         if self.local_path is None:
@@ -244,7 +244,8 @@ class DatasetVersionOperator(JobOperator):
                     "S3 relay shall upload local_path."
                 ) from None
         self.log.info("Uploaded %d bytes of '%s' to %s", file.size, self.local_path, upload.path)
-        tell_collector(self.hook, inputs=[str(self.local_path)], outputs=[upload.path])
+        # A path is one of AIHub's, which no asset can name.
+        tell_collector(self.hook, inputs=[str(self.local_path)], outputs=[upload.path] if is_uri(upload.path) else ())
         return replace(request, json={**(request.json or {}), "upload_path": upload.path})
 
     def reference(self, job_id: int) -> JobId:
@@ -279,10 +280,13 @@ class DatasetVersionOperator(JobOperator):
 
     def lineage(self, state: JobState | None, result: dict[str, Any] | None) -> Lineage:
         """Name where the data lies, and the version that was made of it."""
-        from airflow_provider_aihub.lineage import Lineage, dataset, located
+        from airflow_provider_aihub.lineage import Lineage, dataset, located, on_aihub
 
-        source = self.local_path if self.local_path is not None else self.upload_path
-        known = Lineage(inputs=[located(str(source))] if source else [])
+        known = Lineage()
+        if self.local_path is not None:
+            known.inputs = [located(str(self.local_path))]
+        elif self.upload_path:
+            known.inputs = on_aihub(self.hook, self.upload_path)
         if self.upload_type is not None:
             known.job = {"upload_type": self.upload_type}
         if state is None:

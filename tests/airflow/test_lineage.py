@@ -113,7 +113,7 @@ def test_a_dataset_version(aihub: Emulator, data: Path, new_name: str, deferrabl
     task = Watched(
         DatasetVersionOperator, dataset=new_name, upload_path=str(folder), upload_type="host", deferrable=deferrable
     )
-    source = {"namespace": "file", "name": str(folder)}
+    source = {"namespace": f"aihub://{urlsplit(aihub.url).netloc}", "name": str(folder)}
     assert (task.start()["inputs"], task.start()["outputs"]) == ([source], [])
     told = task.complete()
     assert told["inputs"] == [source]
@@ -271,6 +271,26 @@ def test_a_download(aihub: Emulator, tmp_path: Path, collector: Collector) -> No
     task.complete()
     assert collector.inputs == [task.result["result_url"].partition("?")[0]]
     assert collector.outputs == [saved.as_uri()]
+
+
+@pytest.mark.parametrize(
+    ("given", "known"),
+    [
+        ("s3://b/k?signature=1", ("s3://b", "k")),
+        ("bucket/folder", ("aihub://10.0.0.1", "bucket/folder")),
+        ("/mnt/a b", ("aihub://10.0.0.1", "/mnt/a b")),
+    ],
+)
+def test_where_the_data_of_a_version_lies(monkeypatch: pytest.MonkeyPatch, given: str, known: tuple[str, str]) -> None:
+    monkeypatch.setenv("AIRFLOW_CONN_AIHUB_DEFAULT", "aihub://10.0.0.1")
+    operator = DatasetVersionOperator(task_id="t", dataset="d", upload_path=given, upload_type="s3")
+    (data,) = operator.lineage(None, None).inputs
+    assert (data.namespace, data.name) == known
+
+
+def test_a_job_that_is_not_waited_for(aihub: Emulator) -> None:
+    task = Watched(TrainingOperator, **CLUSTER_JOB, command="true", wait_for_completion=False)
+    assert facts(task.complete(), "aihub_run") == {"id": task.result["id"]}
 
 
 def test_what_is_no_asset_does_no_harm(monkeypatch: pytest.MonkeyPatch) -> None:
