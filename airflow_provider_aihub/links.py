@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import BaseOperatorLink
+from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import BaseOperator, Context, TaskInstanceKey
@@ -42,6 +43,16 @@ class ResultCsvLink(TaskLink):
 
     name = "Result CSV"
     xcom_key = "_link_ResultCsvLink"
+
+    def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:
+        """Give the address, or an empty text where the task has none.
+
+        Airflow 3 asks in the process that has run the task, also when that has only deferred it, and an XCom that is
+        not there yet would be an error in its log.
+        """
+        if AIRFLOW_V_3_0_PLUS:
+            return str(getattr(operator, "_result_link", ""))
+        return super().get_link(operator, ti_key=ti_key)
 
 
 def link_to_page(
@@ -95,10 +106,12 @@ async def link_in_triggerer(task_instance: Any, config: Config | None, kind: str
         log.info("Airflow did not take the link (%s); the task has it at its end", type(error).__name__)
 
 
-def link_to_result(context: Context, result_url: str) -> None:
+def link_to_result(context: Context, operator: Any, result_url: str) -> None:
     """Let the task's *Result CSV* lead to the result of a search.
 
+    :param operator: The one that ends the task.
     :param result_url: Its address, as AIHub tells it. Only a web address becomes a link that people click on.
     """
     if result_url.startswith(("http://", "https://")):
+        operator._result_link = result_url
         context["ti"].xcom_push(key=ResultCsvLink.xcom_key, value=result_url)

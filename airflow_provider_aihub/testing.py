@@ -71,6 +71,10 @@ def aihub(
     """
     settings = dict(aihub_settings)
     for mark in reversed(list(request.node.iter_markers("aihub"))):
+        if mark.args:
+            pytest.fail(
+                f"The mark aihub takes settings by name, such as api='document', not {mark.args}.", pytrace=False
+            )
         settings |= mark.kwargs
     return make_aihub(**settings)
 

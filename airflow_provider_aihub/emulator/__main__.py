@@ -11,6 +11,7 @@ import signal
 import sys
 import tempfile
 from collections.abc import Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     settings: Settings | None = None
     try:
+        _check_extra()
         settings = _settings(options)
         faults = Faults()
         if options.faults:
@@ -88,6 +90,12 @@ def _write_ready(path: Path, known: dict[str, Any]) -> None:
         new.replace(path)
     except OSError as error:
         raise SettingsError(f"{path} cannot be written: {error.strerror}.") from None
+
+
+def _check_extra() -> None:
+    # The others of the extra are Airflow's as well.
+    if find_spec("duckdb") is None:
+        raise SettingsError("searches need duckdb, which is missing: pip install 'airflow-provider-aihub[emulator]'")
 
 
 def _settings(options: argparse.Namespace) -> Settings:

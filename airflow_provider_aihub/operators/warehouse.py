@@ -112,7 +112,7 @@ class WarehouseSearchOperator(JobOperator):
 
     def succeeded(self, context: Context, state: JobState) -> None:
         """Link to the result."""
-        link_to_result(context, state.answer.result_url)
+        link_to_result(context, self, state.answer.result_url)
 
     def lineage(self, state: JobState | None, result: dict[str, Any] | None) -> Lineage:
         """Give the query, and the result: as AIHub has it, and as it was saved."""
@@ -173,7 +173,7 @@ class WarehouseResultToObjectStorageOperator(CallOperator):
             )
         if state.phase is not Phase.SUCCEEDED:
             raise failure(self.hook, SEARCH, state)
-        link_to_result(context, search.result_url)
+        link_to_result(context, self, search.result_url)
         return {"id": search.id, **save_result(self.hook, search, self.output_path)}
 
 

@@ -37,4 +37,4 @@ class WarehouseSearchSensor(JobSensor):
 
     def succeeded(self, context: Context, state: JobState) -> None:
         """Link to the result."""
-        link_to_result(context, state.answer.result_url)
+        link_to_result(context, self, state.answer.result_url)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import AsyncIterator, Hashable
 from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING, Any
@@ -79,9 +80,12 @@ class DatasetVersionTrigger(BaseEventTrigger):
                 "DatasetVersionTrigger is for an AssetWatcher, which needs Airflow 3; on Airflow 2 a "
                 "DatasetVersionSensor can wait for a version."
             )
-        if isinstance(poll_interval, bool) or not isinstance(poll_interval, int | float) or not poll_interval > 0:
+        number = isinstance(poll_interval, int | float) and not isinstance(poll_interval, bool)
+        if not number or not 0 < poll_interval < math.inf:
             raise AIHubParameterError(f"poll_interval is {poll_interval!r}; allowed is a number of seconds above 0.")
-        if isinstance(dataset, bool) or not isinstance(dataset, int | str) or not str(dataset).strip():
+        text = str(dataset)
+        known = isinstance(dataset, int | str) and not isinstance(dataset, bool) and text.strip() == text != ""
+        if not known or (text.removeprefix("-").isdecimal() and int(text) < 1):
             raise AIHubParameterError(f"dataset is {dataset!r}; allowed is a name or an id.")
         super().__init__()
         self.dataset = dataset

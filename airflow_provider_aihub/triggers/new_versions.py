@@ -18,6 +18,7 @@ from airflow_provider_aihub.api.dataset_management import (
     get_dataset_version,
     get_dataset_version_by_name,
     list_dataset_versions,
+    list_datasets,
 )
 from airflow_provider_aihub.api.errors import AIHubError, AIHubParameterError, AIHubRejectedError, AIHubUnsupportedError
 from airflow_provider_aihub.api.jobs import DATASET_VERSION, Phase
@@ -203,6 +204,24 @@ class NewVersions:
                 return await self.look(watched, max_age)
             raise copy(reading.error)
         return reading
+
+    async def is_known(self, watched: Watched, reading: Reading) -> bool:
+        """Whether AIHub has the dataset, as far as it says.
+
+        :param reading: What was shown to the watcher.
+        """
+        if watched.own(reading) or self._unlisted:
+            return bool(reading.versions)
+        number = as_int(watched.dataset)
+        try:
+            if number is not None:
+                return (await self._poller.send(get_dataset(number))).id == number
+            listed = await self._poller.send(list_datasets(page_size=PAGE_SIZE, name=str(watched.dataset)))
+        except AIHubRejectedError as refusal:
+            return isinstance(refusal, AIHubUnsupportedError)
+        except AIHubError:
+            return True
+        return listed.total > len(listed.data) or any(found.name == watched.dataset for found in listed.data)
 
     async def _read(self, key: str) -> Reading:
         began = time.monotonic()

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import suppress
+from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,7 @@ from airflow_provider_aihub.triggers.new_versions import Mark, NewVersions, Watc
 from airflow_provider_aihub.triggers.poller import Poller
 
 LIST = "/dataset-mng/api/v2/dataset-versions"
+DATASETS = "/dataset-mng/api/v2/datasets"
 BY_NAME = "/dataset-mng/api/v2/dataset-versions-detail"
 SOON = 15.0
 on_airflow_3 = pytest.mark.airflow(">=3", lacks="asset watchers")
@@ -279,6 +280,8 @@ async def test_watchers_share_a_poll(aihub: Emulator, new_name: str, folder: Pat
     for triggerer in running:
         await triggerer.__aenter__()
     await begun(aihub, 1)
+    # None of them has seen a version, so each asks once whether there is such a dataset.
+    await eventually(lambda: aihub.requests.count("GET", DATASETS) == len(running))
     before, total = aihub.requests.count(path=LIST), len(aihub.requests)
     await asyncio.sleep(3.0)
     assert 4 <= aihub.requests.count(path=LIST) - before <= 8
@@ -309,9 +312,29 @@ def test_arguments_are_checked() -> None:
         with pytest.raises(AirflowOptionalProviderFeatureException, match="needs Airflow 3"):
             DatasetVersionTrigger(dataset="d")
         return
-    for given_ in ({"dataset": ""}, {"dataset": None}, {"dataset": "d", "poll_interval": 0}):
+    wrong = [{"dataset": dataset} for dataset in ("", " d", "d ", None, True, 0, -1, "0", 1.5)]
+    for given_ in (*wrong, *({"dataset": "d", "poll_interval": pause} for pause in (0, float("inf"), True, "5"))):
         with pytest.raises(AIHubParameterError):
             DatasetVersionTrigger(**given_)
+
+
+@on_airflow_3
+async def test_a_dataset_that_is_not_there_is_told_once(
+    hub: Emulator, new_name: str, folder: Path, logged: pytest.LogCaptureFixture
+) -> None:
+    dataset = Dataset(new_name, folder)
+    await dataset.built(1)
+    missing: list[str | int] = [f"no-{new_name}"]
+    if hub.settings.api == "platform":
+        missing.append(10**6)
+    async with AsyncExitStack() as triggerers:
+        for name in (*missing, dataset.name):
+            await triggerers.enter_async_context(Triggerer(dataset.trigger(dataset=name)))
+        await begun(hub, looks=4)
+    warnings = [record.getMessage() for record in logged.records if record.levelname == "WARNING"]
+    assert sorted(text for text in warnings if "shows no dataset" in text) == sorted(
+        f"AIHub shows no dataset {name} with a version yet; if there should be one, check the name" for name in missing
+    )
 
 
 @on_airflow_3

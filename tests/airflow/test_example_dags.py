@@ -51,6 +51,7 @@ class Runs:
     def run(self) -> dict[str, dict[str, str]]:
         """Run them; give :attr:`states`."""
         home = self.folder / "airflow"
+        home.mkdir()
         result = self.folder / "states.json"
         env = {key: value for key, value in os.environ.items() if not key.startswith("AIRFLOW_")}
         env |= {

@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 from airflow.providers.common.compat import sdk
+from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS
 from task_life import TaskInstance, TaskLife
 
 from airflow_provider_aihub.api.dataset_management import DatasetSpec
@@ -224,8 +225,12 @@ def test_a_search_that_failed_has_no_result(aihub: Emulator) -> None:
 @pytest.mark.parametrize(("url", "linked"), [("https://h/r.csv", True), ("javascript:alert(1)", False), ("", False)])
 def test_only_web_addresses_become_links(url: str, linked: bool) -> None:
     ti = TaskInstance("search")
-    link_to_result({"ti": ti}, url)  # type: ignore[arg-type,typeddict-item]
+    operator = WarehouseSearchOperator(task_id="search", name="s", sql="select 1")
+    link_to_result({"ti": ti}, operator, url)  # type: ignore[arg-type,typeddict-item]
     assert ti.xcoms == ({CSV: url} if linked else {})
+    if AIRFLOW_V_3_0_PLUS:
+        # It asks when the task ends, or has deferred; an XCom that is not there would be logged as an error.
+        assert ResultCsvLink().get_link(operator, ti_key=None) == (url if linked else "")  # type: ignore[arg-type]
 
 
 def test_calls_link_to_what_they_are_about(aihub: Emulator, new_name: str, tmp_path: Path) -> None:

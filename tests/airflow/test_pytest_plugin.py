@@ -111,6 +111,19 @@ def test_settings_of_a_folder_and_marks_of_a_test(project: pytest.Pytester) -> N
     project.runpytest_inprocess("--strict-markers").assert_outcomes(passed=3)
 
 
+def test_a_mark_takes_settings_by_name(project: pytest.Pytester) -> None:
+    project.makepyfile("""
+        import pytest
+
+        @pytest.mark.aihub("document")
+        def test_it(aihub):
+            pass
+    """)
+    outcome = project.runpytest_inprocess()
+    outcome.assert_outcomes(errors=1)
+    outcome.stdout.fnmatch_lines(["The mark aihub takes settings by name*"])
+
+
 def test_several_at_a_time(project: pytest.Pytester) -> None:
     project.makepyfile("""
         from airflow_provider_aihub.hooks.aihub import AIHubHook
