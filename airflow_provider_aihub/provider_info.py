@@ -108,7 +108,7 @@ SETTINGS: dict[str, Any] = {
     "poll_floor": _setting(
         "float",
         "1.7",
-        "Seconds between two polls of a young job, and so between any two polls of one job, at least.",
+        "Seconds between two polls of a young job in a triggerer, and so between any two polls of one job, at least.",
     ),
     "page_threshold": _setting(
         "integer",

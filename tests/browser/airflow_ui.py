@@ -56,12 +56,19 @@ class Connections:
 
     def options(self, label: str) -> list[str]:
         """Look what a drop-down offers."""
+        self.drop_down(label)
+        offered = self.page.get_by_role("option").all_text_contents()
+        self.fold_up()
+        return offered
+
+    def drop_down(self, label: str) -> None:
+        """Open a drop-down."""
         self.field(label).get_by_role("combobox").click()
         self.page.get_by_role("option").first.wait_for()
-        offered = self.page.get_by_role("option").all_text_contents()
-        # Escape would close the form.
+
+    def fold_up(self) -> None:
+        """Close the drop-down that is open. Escape would close the form."""
         self.page.keyboard.press("Tab")
-        return offered
 
     def choose(self, label: str, option: str) -> None:
         """Take an option of a drop-down."""

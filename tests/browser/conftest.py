@@ -125,12 +125,18 @@ def page(profile: Any, tmp_path: Path, request: pytest.FixtureRequest) -> Iterat
 
 
 @pytest.fixture
-def picture(page: Any) -> Callable[[str], None]:
-    """Take a picture for the documentation, if somebody has asked for pictures."""
+def picture(page: Any) -> Callable[..., None]:
+    """Take a picture for the documentation, if somebody has asked for pictures.
 
-    def take(name: str) -> None:
+    ``height`` is that of the window, in pixels, and ``show`` makes it show what is to be seen.
+    """
+
+    def take(name: str, *, height: int = WINDOW["height"], show: Callable[[], None] = lambda: None) -> None:
         if os.environ.get("SCREENSHOTS"):
+            page.set_viewport_size({**WINDOW, "height": height})
+            show()
             page.screenshot(path=IMAGES / f"{name}.png", animations="disabled")
+            page.set_viewport_size(WINDOW)
 
     return take
 

@@ -111,13 +111,16 @@ def test_every_field_is_filled_in_as_its_kind_wants(connections: Connections) ->
 
 
 def test_what_was_saved_stands_and_secrets_are_masked(
-    connections: Connections, airflow: RealAirflow, standard_fields: dict[str, str], picture: Callable[[str], None]
+    connections: Connections, airflow: RealAirflow, standard_fields: dict[str, str], picture: Callable[..., None]
 ) -> None:
     connections.new("aihub_staging")
     connections.fill(standard_fields)
     picture("connection-form")
     connections.unfold("Extra Fields")
-    picture("connection-fields")
+    picture("connection-fields", height=1150)
+    connections.drop_down("Environment")
+    picture("connection-environment")
+    connections.fold_up()
     connections.choose("Environment", "internal-test")
     connections.fill({"S3 relay token": "relay-secret", "Request timeout (s)": "7.5", "Web UI address": WEB_UI})
     connections.switch("Verify TLS").press("Space")
@@ -149,7 +152,7 @@ def test_what_was_saved_stands_and_secrets_are_masked(
 
 
 @pytest.mark.usefixtures("default_connection")
-def test_the_test_button_says_who_one_is(connections: Connections, picture: Callable[[str], None]) -> None:
+def test_the_test_button_says_who_one_is(connections: Connections, picture: Callable[..., None]) -> None:
     expect(connections.test("aihub_default")).to_have_text(
         re.compile(r"^Test Connection Successful\s*Logged in to AIHub as user 1\.$")
     )
@@ -196,7 +199,7 @@ def test_the_flagship_is_triggered_waits_and_succeeds(
     airflow: RealAirflow,
     local_aihub: LocalAIHub,
     busy_cluster: Callable[[], None],
-    picture: Callable[[str], None],
+    picture: Callable[..., None],
 ) -> None:
     page.goto(f"{airflow.url}/dags/{FLAGSHIP}")
     page.get_by_role("button", name="Trigger Dag").click()
@@ -222,8 +225,7 @@ def test_the_flagship_is_triggered_waits_and_succeeds(
     graph = page.get_by_role("application")
     expect(graph.get_by_text("deferred", exact=True)).to_have_count(1)
     page.get_by_role("button", name="Collapse Details Panel").click()
-    page.get_by_role("button", name="Fit View").click()
-    picture("dag-graph")
+    picture("dag-graph", height=400, show=page.get_by_role("button", name="Fit View").click)
     busy_cluster()
     expect(graph.get_by_text("success", exact=True)).to_have_count(9)
     page.get_by_role("button", name="Show Details Panel").click()
