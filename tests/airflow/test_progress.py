@@ -83,9 +83,10 @@ def fill(hook: AIHubHook, command: str, **given: Any) -> int:
 
 @deferred_or_not
 def test_a_job_that_waits_for_its_turn(small: AIHubHook, told: Callable[[], list[str]], deferrable: bool) -> None:
-    fill(small, "sleep 0.4")
-    fill(small, "sleep 0.4")
-    make(command="sleep 0.3", instances=2, deferrable=deferrable).try_once()
+    # Each state lasts longer than a look may take on a machine that has other things to do.
+    fill(small, "sleep 1")
+    fill(small, "sleep 1")
+    make(command="sleep 2", instances=2, deferrable=deferrable).try_once()
     lines = [line for line in told() if line.startswith("training N")]
     assert re.fullmatch(r"training N: all 2 pods Running \(small-node-\d(, small-node-\d)?\)", lines.pop(4))
     assert lines == [
