@@ -7,6 +7,7 @@ machine may have several AIHubs. A name is quoted as in any URI, so ``/`` in it 
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import SplitResult, quote, unquote, urlsplit
@@ -38,6 +39,8 @@ def dataset_uri(name: str, *, host: str) -> str:
     :param host: Host of AIHub's dataset management, with its port, such as ``10.0.0.1:30061``.
     :raises ValueError: One of them is empty or cannot be.
     """
+    if "/" in host:
+        raise ValueError(f"host is {host!r}; it is a name or an address and its port, as in {_EXAMPLE}")
     return sanitize_uri(urlsplit(f"{SCHEME}://{host}/{FOLDER}/{quote(name, safe='')}")).geturl()
 
 
@@ -190,12 +193,18 @@ def sanitize_uri(uri: SplitResult) -> SplitResult:
 
     :raises ValueError: It is no such URI.
     """
-    if not uri.hostname or "@" in uri.netloc or uri.query:
-        raise ValueError(f"The URI of a dataset on AIHub has a host, no user and no query, as in {_EXAMPLE}")
+    try:
+        usable = bool(uri.hostname) and uri.port != 0 and re.fullmatch(r"[^\s@]+", uri.netloc) is not None
+    except ValueError:
+        usable = False
+    if not usable or uri.hostname is None or uri.query:
+        raise ValueError(
+            f"The URI of a dataset on AIHub has a host, a port that can be, no user and no query, as in {_EXAMPLE}"
+        )
     root, _, path = uri.path.partition("/")
     folder, _, quoted = path.partition("/")
     name = unquote(quoted)
-    if root or folder != FOLDER or not name.strip() or "/" in quoted:
+    if root or folder != FOLDER or not name.strip() or not name.isprintable() or "/" in quoted:
         raise ValueError(
             f"The path of an asset on AIHub is /{FOLDER}/ and the quoted name of a dataset, as in {_EXAMPLE}"
         )

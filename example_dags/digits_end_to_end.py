@@ -13,7 +13,6 @@ import csv
 import json
 import shutil
 import zipfile
-from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -21,7 +20,7 @@ from typing import Any
 
 from airflow.providers.common.compat.sdk import Param, dag, task
 
-from airflow_provider_aihub.operators.dataset import DatasetVersionOperator
+from airflow_provider_aihub.operators.dataset import CreateDatasetOperator, DatasetVersionOperator
 from airflow_provider_aihub.operators.evaluation import EvalImportOperator
 from airflow_provider_aihub.operators.quota_task import QuotaTaskOperator
 from airflow_provider_aihub.operators.training import TrainingOperator
@@ -75,15 +74,9 @@ def digits_end_to_end() -> None:
                     images.writestr(f"{row['split']}/{row['label']}/{int(row['image_id']):04}.pgm", pgm)
             return hook.upload_to_relay("digits", f"search-{search['id']}.zip", file_from_path(archive)).path
 
-    @task
-    def create_dataset() -> None:
-        """Make sure that the dataset exists."""
-        from airflow_provider_aihub.api.dataset_management import DatasetSpec
-        from airflow_provider_aihub.api.errors import AIHubExistsError
-        from airflow_provider_aihub.hooks.aihub import AIHubHook
-
-        with suppress(AIHubExistsError):
-            AIHubHook().create_dataset(DatasetSpec(name=DATASET, description="Handwritten digits, 8x8", tags=[]))
+    create_dataset = CreateDatasetOperator(
+        task_id="create_dataset", name=DATASET, description="Handwritten digits, 8x8"
+    )
 
     make_version = DatasetVersionOperator(
         task_id="make_version",
@@ -150,7 +143,7 @@ def digits_end_to_end() -> None:
         return accuracy
 
     workspace = prepare_workspace(make_version.output)
-    create_dataset() >> make_version
+    create_dataset >> make_version
     workspace >> train >> predict >> [import_evaluation, check_accuracy(workspace)]
 
 
