@@ -224,6 +224,72 @@ def test_the_rule_on_templated_fields(kind: type[BaseOperator], problems: list[s
     assert template_problems(kind) == [f"{kind.__name__}: {problem}" for problem in problems]
 
 
+class Untouchable(str):
+    """A text that may be stored, compared with ``is`` and asked for its class; nothing else."""
+
+    __slots__ = ()
+
+    def _touched(self, *_: Any) -> Any:
+        raise AssertionError("touched")
+
+    __bool__ = __len__ = __iter__ = __contains__ = __getitem__ = __add__ = __radd__ = __mod__ = _touched
+    __eq__ = __ne__ = __lt__ = __gt__ = __hash__ = __str__ = __repr__ = __format__ = _touched  # type: ignore[assignment]
+
+    def __getattribute__(self, name: str) -> Any:
+        if name != "__class__":
+            raise AssertionError("touched")
+        return super().__getattribute__(name)
+
+
+def touched_fields(kind: type[BaseOperator]) -> list[str]:
+    """Find templated fields that a constructor does something with, in whatever way, or stores otherwise."""
+    # A sensor that is started in the triggerer gives its arguments, as they are, to that.
+    given = {name: value for name, value in samples(kind).items() if name != "start_from_trigger"}
+    problems = []
+    for name in sorted(set(given) & set(kind.template_fields) - {"op_args", "op_kwargs"}):
+        value = Untouchable(f"{{{{ params.{name} }}}}")
+        try:
+            stored = vars(kind(task_id="task", **{**given, name: value})).get(name)
+        except AssertionError:
+            problems.append(name)
+        else:
+            problems += [name] if stored is not value else []
+    return problems
+
+
+@every_operator
+def test_templated_fields_are_not_touched(kind: type[BaseOperator]) -> None:
+    assert touched_fields(kind) == []
+
+
+class Helping(_Templated):
+    def __init__(self, *, word: str, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.word = word
+        self._tidy()
+
+    def _tidy(self) -> None:
+        self.word = self.word.strip()
+
+
+class GoingBehind(_Templated):
+    def __init__(self, *, word: str, **kwargs: Any) -> None:
+        kwargs["aihub_conn_id"] = f"{kwargs['aihub_conn_id']}_1"
+        super().__init__(**kwargs)
+        self.word = word
+        self.letters = len(vars(self)["word"])
+
+
+def test_the_rule_on_touching() -> None:
+    assert touched_fields(Fine) == []
+    assert touched_fields(Stripping) == ["word"]
+    assert touched_fields(Choosing) == ["word"]
+    assert touched_fields(Changing) == ["aihub_conn_id"]
+    assert touched_fields(LookingAtTheInherited) == ["aihub_conn_id"]
+    assert touched_fields(Helping) == ["word"]
+    assert touched_fields(GoingBehind) == ["aihub_conn_id", "word"]
+
+
 def missing_parameters(kind: type[BaseOperator]) -> set[str]:
     """Find templated fields that no constructor takes; they could not be mapped over."""
     taken = {name for part in ancestors(kind) for name in parameters(part, own=True)} | {"op_args", "op_kwargs"}
