@@ -46,7 +46,10 @@ class Cell:
     def interpreter(self) -> str:
         """Return a Python that runs: from PATH, or of pyenv, which has one in PATH at a time."""
         name = f"python{self.python}"
-        of_pyenv = sorted(Path.home().glob(f".pyenv/versions/{self.python}.*/bin/{name}"))
+        of_pyenv = sorted(
+            Path.home().glob(f".pyenv/versions/{self.python}.*/bin/{name}"),
+            key=lambda path: [int(number) for number in re.findall(r"\d+", path.parts[-3])],
+        )
         for candidate in [name, *map(str, reversed(of_pyenv))]:
             try:
                 subprocess.run([candidate, "-c", ""], check=True, capture_output=True)
