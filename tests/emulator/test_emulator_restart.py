@@ -65,18 +65,19 @@ def test_processes_that_outlived_a_killed_emulator_are_ended(own: Callable[..., 
     script = (
         "import sys, time; sys.path.insert(0, sys.argv[2]); from airflow_provider_aihub.emulator import Emulator; "
         "from plain_http import Api; api = Api(Emulator(sys.argv[1]).start()); "
-        f"api.train('echo $$ > {tmp_path}/pid; sleep 300 & wait'); time.sleep(60)"
+        f"api.train('echo $$ > {tmp_path}/pid; sleep 300 & wait'); open('{tmp_path}/created', 'w'); time.sleep(60)"
     )
     process = subprocess.Popen([sys.executable, "-c", script, str(home), str(Path(__file__).parent)])
     try:
         end = time.monotonic() + 15
-        while not (tmp_path / "pid").exists() or not (tmp_path / "pid").read_text():
+        pid_file = tmp_path / "pid"
+        while not (tmp_path / "created").exists() or not pid_file.exists() or not pid_file.read_text():
             assert time.monotonic() < end
             time.sleep(0.02)
     finally:
         process.kill()
         process.wait()
-    pid = int((tmp_path / "pid").read_text())
+    pid = int(pid_file.read_text())
     os.kill(pid, 0)
     try:
         api = own()

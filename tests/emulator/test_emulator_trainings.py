@@ -193,10 +193,11 @@ def test_node_tasks_tell_who_runs_where(small: Api) -> None:
 def test_thousands_of_sleeps_need_no_processes(own: Callable[..., Api]) -> None:
     api = own(clusters=(Cluster(id=1, name="vast", capacity=10**6),))
     before = threading.active_count()
-    jobs = [api.train(f"sleep {3600 + 10 * number} && true; exit {number % 2}") for number in range(500)]
+    # They are further apart than it takes to create them all.
+    jobs = [api.train(f"sleep {3600 + 100 * number} && true; exit {number % 2}") for number in range(500)]
     assert threading.active_count() < before + 10
     assert api.get(TRAININGS, status=2, page_size=1)["total"] == 500
-    api.aihub.clock.advance(3600 + 10 * 249 + 5)
+    api.aihub.clock.advance(3600 + 100 * 249 + 50)
     assert api.get(TRAININGS, status=2, page_size=1)["total"] == 250
     assert [api.get(f"{TRAININGS}/{job}")["status"] for job in jobs[:2]] == [3, 4]
     api.post(f"{TRAININGS}/{jobs[-1]}/stop")
