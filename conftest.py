@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import sys
+from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
 
@@ -12,6 +14,13 @@ from packaging.specifiers import SpecifierSet
 pytest_plugins = ["airflow_provider_aihub.testing", "pytester"]
 
 AIRFLOW = version("apache-airflow")
+MASKERS = (
+    "airflow.sdk._shared.secrets_masker.secrets_masker",
+    "airflow._shared.secrets_masker.secrets_masker",
+    "airflow.sdk.execution_time.secrets_masker",
+    "airflow.utils.log.secrets_masker",
+)
+"""Modules that mask secrets in logs, one or two in each version of Airflow."""
 
 if worker := os.environ.get("PYTEST_XDIST_WORKER"):
     # Airflow reads its home when it is imported, and two processes must not share one.
@@ -23,6 +32,20 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line(
         "markers", "airflow(versions, lacks): the test is about what the other versions of Airflow lack"
     )
+
+
+@pytest.fixture(autouse=True)
+def _forget_secrets() -> Iterator[None]:
+    """Let Airflow forget what a test has had masked.
+
+    Every emulator has secrets of its own, and with each of them Airflow compiles all that it knows of anew: after
+    thousands of tests that would take most of the time.
+    """
+    yield
+    for name in MASKERS:
+        masker = vars(sys.modules[name]).get("_secrets_masker") if name in sys.modules else None
+        if masker is not None:
+            masker().patterns, masker().replacer = set(), None
 
 
 @pytest.hookimpl(trylast=True)
