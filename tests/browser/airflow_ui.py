@@ -9,6 +9,8 @@ from playwright.sync_api import Locator, Page, expect
 
 WEB_UI = "http://aihub.example.com"
 """Where the web pages of AIHub are in these tests. The browser itself answers for them."""
+PATIENCE = 180_000
+"""Milliseconds until what is waited for is given up; generous, for a machine that has other things to do."""
 
 
 class Connections:

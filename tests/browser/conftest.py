@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from airflow_ui import WEB_UI
+from airflow_ui import PATIENCE, WEB_UI
 from packaging.version import Version
 
 from airflow_provider_aihub.client.config import Config
@@ -23,8 +23,6 @@ HERE = Path(__file__).parent
 EXAMPLES = HERE.parent.parent / "example_dags"
 IMAGES = HERE.parent.parent / "docs" / "images"
 AIRFLOW = version("apache-airflow")
-PATIENCE = 180_000
-"""Milliseconds until what is waited for on a page is given up; generous, for a machine that has other things to do."""
 WINDOW = {"width": 1280, "height": 800}
 collect_ignore_glob = [] if Version(AIRFLOW) >= Version("3.3") else ["test_*.py"]
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
-from airflow_ui import WEB_UI, Connections, TaskPage
+from airflow_ui import PATIENCE, WEB_UI, Connections, TaskPage
 from playwright.sync_api import BrowserContext, Page, expect
 
 from airflow_provider_aihub.api.model_training import TrainingSpec
@@ -225,7 +227,7 @@ def test_the_flagship_is_triggered_waits_and_succeeds(
     graph = page.get_by_role("application")
     expect(graph.get_by_text("deferred", exact=True)).to_have_count(1)
     page.get_by_role("button", name="Collapse Details Panel").click()
-    picture("dag-graph", height=400, show=page.get_by_role("button", name="Fit View").click)
+    picture("dag-graph", height=640, show=page.get_by_role("button", name="Fit View").click)
     busy_cluster()
     expect(graph.get_by_text("success", exact=True)).to_have_count(9)
     page.get_by_role("button", name="Show Details Panel").click()
@@ -259,13 +261,16 @@ def test_links_of_mapped_tasks_and_of_a_second_try(
 
     def running() -> dict[str, list[int]]:
         """Give the ids of the trainings of this run by name, once each is in its last try and runs."""
-        while True:
+        end = time.monotonic() + PATIENCE / 1000
+        jobs: list[dict[str, Any]] = []
+        while time.monotonic() < end:
             jobs = [job for job in local_aihub.jobs("TrainingOperator") if job["name"] in tasks]
             alive = {job["name"] for job in jobs if job["status"] == RUNNING}
             if alive == set(tasks) and len(jobs) == len(tasks) + 1:
                 return {name: sorted(job["id"] for job in jobs if job["name"] == name) for name in tasks}
             airflow.check_components()
             page.wait_for_timeout(500)
+        pytest.fail(f"Not every task has come to its last try; on AIHub there are {jobs}")
 
     jobs = running()
     addresses = {name: f"{WEB_UI}/#/trainings/{ids[-1]}" for name, ids in jobs.items()}
