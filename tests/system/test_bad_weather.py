@@ -25,7 +25,8 @@ WEATHER: dict[str, dict[str, Any]] = {
     ("code", "state", "status"), [(0, "success", SUCCEEDED), (3, "failed", FAILED)], ids=["succeeds", "fails"]
 )
 def test_every_weather_in_turn(scene: Scene, code: int, state: str, status: int) -> None:
-    scene.play("one_try", f"sleep 60; exit {code}")
+    # Long enough for all of it, also where polls are late.
+    scene.play("one_try", f"sleep 120; exit {code}")
     for task_id in BOTH:
         scene.running(task_id)
     # For each job a poll that is spoiled and one that is not, in turn: pauses grow with polls that fail on end.
