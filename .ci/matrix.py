@@ -44,18 +44,13 @@ class Cell:
         return found[1]
 
     def interpreter(self) -> str:
-        """Return a Python that runs: from PATH, or of pyenv, which has one in PATH at a time."""
+        """Return a Python that runs: from PATH, or of pyenv, whose programs in PATH are of one version at a time."""
         name = f"python{self.python}"
-        of_pyenv = sorted(
-            Path.home().glob(f".pyenv/versions/{self.python}.*/bin/{name}"),
-            key=lambda path: [int(number) for number in re.findall(r"\d+", path.parts[-3])],
-        )
-        for candidate in [name, *map(str, reversed(of_pyenv))]:
-            try:
-                subprocess.run([candidate, "-c", ""], check=True, capture_output=True)
-            except (OSError, subprocess.CalledProcessError):
-                continue
-            return candidate
+        if _output(name, "-c", "") is not None:
+            return name
+        of_pyenv = _output("pyenv", "prefix", self.python)
+        if of_pyenv:
+            return f"{of_pyenv}/bin/{name}"
         raise SystemExit(f"There is no {name} on this machine, which the cell {self.airflow}/{self.python} needs.")
 
     def run(self, reports: Path, arguments: str) -> Row:
@@ -69,6 +64,14 @@ class Cell:
             counts = counted(report, done.returncode)
             passed, failed, skipped = passed + counts[0], failed + counts[1], skipped + counts[2]
         return Row(self, passed, failed, skipped, (time.monotonic() - began) / 60)
+
+
+def _output(*command: str) -> str | None:
+    """Return what a program writes; None if it is not there or fails."""
+    try:
+        return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return None
 
 
 def counted(report: Path, exit_code: int) -> tuple[int, int, int]:

@@ -249,7 +249,8 @@ class TaskLog:
     def __init__(self, entries: list[dict[str, Any]]) -> None:
         self.lines = [str(entry["event"]) for entry in entries]
         head = list(takewhile(lambda entry: entry["event"] != "::endgroup::", entries))
-        self.files = [str(file) for entry in head for file in entry.get("sources") or [entry["event"]]]
+        self.files = [str(file) for entry in head[:1] for file in entry.get("sources") or ()]
+        self.files += [str(entry["event"]) for entry in head[1:]]
         self.errors = [detail for entry in entries for detail in entry.get("error_detail") or ()]
 
     @property

@@ -83,6 +83,7 @@ class DatasetVersionTrigger(BaseEventTrigger):
         number = isinstance(poll_interval, int | float) and not isinstance(poll_interval, bool)
         if not number or not 0 < poll_interval < math.inf:
             raise AIHubParameterError(f"poll_interval is {poll_interval!r}; allowed is a number of seconds above 0.")
+        # As in api.values, which a DAG file is not to import.
         text = str(dataset)
         known = isinstance(dataset, int | str) and not isinstance(dataset, bool) and text.strip() == text != ""
         if not known or (text.removeprefix("-").isdecimal() and int(text) < 1):

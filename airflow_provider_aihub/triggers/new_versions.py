@@ -210,8 +210,11 @@ class NewVersions:
 
         :param reading: What was shown to the watcher.
         """
-        if watched.own(reading) or self._unlisted:
-            return bool(reading.versions)
+        if watched.own(reading):
+            return True
+        if self._unlisted:
+            # One that goes on where it was left is shown what is new alone.
+            return watched.mark is not None and watched.mark.number > 0
         number = as_int(watched.dataset)
         try:
             if number is not None:

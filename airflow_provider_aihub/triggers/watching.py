@@ -52,6 +52,7 @@ class Watching:
         self._include_existing = include_existing
         self._log = log
         self._begun = False
+        self._checked = False
         self._told: set[int] = set()
         self._failures = 0
         self.pause = 0.0
@@ -94,14 +95,16 @@ class Watching:
 
     async def _look(self) -> list[dict[str, str | int]]:
         watched, fired = self._watched, self._fired
-        first = not self._begun
-        if first:
+        if not self._begun:
             await self._begin()
         reading = await self._versions.look(watched, FRESHNESS * self._interval)
-        if first and not await self._versions.is_known(watched, reading):
-            self._log.warning(
-                "AIHub shows no dataset %s with a version yet; if there should be one, check the name", watched.dataset
-            )
+        if not self._checked:
+            self._checked = True
+            if not await self._versions.is_known(watched, reading):
+                self._log.warning(
+                    "AIHub shows no dataset %s with a version yet; if there should be one, check the name",
+                    watched.dataset,
+                )
         mark, done = watched.advance(reading)
         self.pause = max(self._interval * (1 + JITTER * random.random()) - (time.monotonic() - reading.at), self._floor)  # noqa: S311
         told = [version_facts(version, version.dataset_name or str(watched.dataset)) for version in done]

@@ -26,7 +26,7 @@ from airflow_provider_aihub.emulator import Emulator
 from airflow_provider_aihub.emulator.jobs.versions import Versions
 from airflow_provider_aihub.hooks.aihub import AIHubHook
 from airflow_provider_aihub.triggers.dataset_version import HAS_WATCHERS, DatasetVersionTrigger
-from airflow_provider_aihub.triggers.new_versions import Mark, NewVersions, Watched
+from airflow_provider_aihub.triggers.new_versions import Mark, NewVersions, Reading, Watched
 from airflow_provider_aihub.triggers.poller import Poller
 
 LIST = "/dataset-mng/api/v2/dataset-versions"
@@ -335,6 +335,21 @@ async def test_a_dataset_that_is_not_there_is_told_once(
     assert sorted(text for text in warnings if "shows no dataset" in text) == sorted(
         f"AIHub shows no dataset {name} with a version yet; if there should be one, check the name" for name in missing
     )
+
+
+@pytest.mark.parametrize("known", [True, False])
+async def test_one_that_goes_on_where_it_was_left_knows_its_dataset(known: bool) -> None:
+    """Of an AIHub that is read by names alone it is shown what is new, which may be nothing."""
+
+    class Nobody:
+        async def send(self, request: Any) -> Any:
+            raise AssertionError(f"nothing has to be asked, but {request.asks} was")
+
+    poller: Any = Nobody()
+    versions = NewVersions(poller)
+    versions._unlisted = True
+    watched = Watched("d", Mark(seen=7, number=2) if known else None)
+    assert await versions.is_known(watched, Reading(at=0.0, numbers_from=2)) is known
 
 
 @on_airflow_3
