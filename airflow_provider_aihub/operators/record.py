@@ -23,10 +23,12 @@ State = Literal["submitting", "submitted", "left", "done"]
 class Marker:
     """A short tag that makes the job of a task findable on AIHub; it ends the job's description.
 
-    ``task`` is the same for all tries of a task instance, ``attempt`` differs with each submission.
+    ``task`` is the same for all tries of a task instance. ``max_tries`` is Airflow's count when the job was submitted:
+    clearing a task raises it, retrying does not. ``attempt`` differs with each submission.
     """
 
     task: str
+    max_tries: int
     attempt: str
 
     @classmethod
@@ -34,16 +36,16 @@ class Marker:
         """Make a new marker for the task instance that is running."""
         ti: Any = context["ti"]
         parts = "\0".join((ti.dag_id, ti.run_id, ti.task_id, str(ti.map_index)))
-        return cls(hashlib.sha256(parts.encode()).hexdigest()[:16], secrets.token_hex(4))
+        return cls(hashlib.sha256(parts.encode()).hexdigest()[:16], _max_tries(ti), secrets.token_hex(4))
 
     def __str__(self) -> str:
-        return f"[airflow:{self.task}.{self.attempt}]"
+        return f"[airflow:{self.task}.{self.max_tries}.{self.attempt}]"
 
     @classmethod
     def parse(cls, text: str) -> Marker | None:
         """Read the marker at the end of a description; ``None`` where there is none."""
-        found = re.search(r"\[airflow:([0-9a-f]{16})\.([0-9a-f]{8})\]\s*$", text)
-        return cls(found[1], found[2]) if found else None
+        found = re.search(r"\[airflow:([0-9a-f]{16})\.(\d+)\.([0-9a-f]{8})\]\s*$", text, re.ASCII)
+        return cls(found[1], int(found[2]), found[3]) if found else None
 
     def sign(self, description: str | None) -> str:
         """Put the marker behind the user's own description.
@@ -73,7 +75,7 @@ class Entry:
 
     :param state: ``submitting`` from before the create call, ``submitted`` once the id is known, ``left`` when the
         waiting failed and the job was left as it was, ``done`` when its result was returned.
-    :param max_tries: Airflow's count at that time. Clearing a task raises it, retrying does not.
+    :param max_tries: Airflow's count at that time, as in :class:`Marker`.
     :param job_id: ``None`` while submitting.
     """
 
@@ -93,7 +95,7 @@ class Record:
     def __init__(self, context: Context, *, durable: bool) -> None:
         self.durable = durable
         self._store: Any = context.get("task_state_store") if durable else None
-        self._max_tries: int = getattr(context["ti"], "max_tries", None) or 0
+        self._max_tries = _max_tries(context["ti"])
 
     @property
     def kept(self) -> bool:
@@ -132,3 +134,7 @@ class Record:
     def _write(self, entry: Entry) -> None:
         if self.kept:
             self._store.set(KEY, asdict(entry))
+
+
+def _max_tries(ti: Any) -> int:
+    return getattr(ti, "max_tries", None) or 0

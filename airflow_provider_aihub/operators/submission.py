@@ -125,7 +125,10 @@ class Submission:
         return True
 
     def _unrecorded(self) -> Job | None:
-        """Look for an active job of this task, on an Airflow that remembers nothing."""
+        """Look for a job of this task that goes on, or that has succeeded since the task was last cleared.
+
+        Only its marker tells, on an Airflow that remembers nothing.
+        """
         try:
             found = self._find(lambda marker: marker.task == self.marker.task)
         except AIHubUnsupportedError:
@@ -135,12 +138,13 @@ class Submission:
                 self.kind.noun,
             )
             return None
-        active = [state for state in found if not state.phase.terminal and state.phase is not Phase.STOPPING]
-        if not active:
-            return None
-        newest = max(active, key=lambda state: int(state.job_id))
-        self.log.info("Taking up %s of an earlier try", self.kind.called(newest.job_id))
-        return Job(int(newest.job_id), str(Marker.parse(newest.answer.description)), newest.answer.created_at / 1000)
+        for marker, state in sorted(found, key=lambda job: int(job[1].job_id), reverse=True):
+            succeeded = state.phase is Phase.SUCCEEDED and marker.max_tries == self.marker.max_tries
+            if succeeded or not (state.phase.terminal or state.phase is Phase.STOPPING):
+                called = self.kind.called(state.job_id)
+                self.log.info("Taking up %s of an earlier try, which %s", called, state.phase.verb)
+                return Job(int(state.job_id), str(marker), state.answer.created_at / 1000)
+        return None
 
     def _lost(self, entry: Entry) -> int | None:
         """Give the id of the job that an earlier try was creating when it was ended."""
@@ -197,7 +201,7 @@ class Submission:
 
     def _find_exactly(self, marker: str) -> int | None:
         found = self._find(lambda other: str(other) == marker)
-        return int(found[0].job_id) if found else None
+        return int(found[0][1].job_id) if found else None
 
     def _ask(self, request: Request[T]) -> T:
         """Ask about a job that may be there already.
@@ -210,7 +214,7 @@ class Submission:
             refusal.final = False
             raise
 
-    def _find(self, wanted: Callable[[Marker], bool]) -> list[JobState]:
+    def _find(self, wanted: Callable[[Marker], bool]) -> list[tuple[Marker, JobState]]:
         """Look through AIHub's jobs of this kind.
 
         :raises AIHubUnsupportedError: This AIHub does not list them.
@@ -223,7 +227,7 @@ class Submission:
             for answer in page.data:
                 marker = Marker.parse(answer.description)
                 if marker and wanted(marker):
-                    found.append(self.kind.state(answer.id, answer))
+                    found.append((marker, self.kind.state(answer.id, answer)))
             if found or not page.data or page_num * PAGE_SIZE >= page.total:
                 break
         return found

@@ -7,6 +7,7 @@ import json
 import logging
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -31,6 +32,7 @@ from airflow_provider_aihub.triggers.job import JobTrigger
 TRAININGS = "/model-training-platform/api/v1/trainings"
 
 deferred_or_not = pytest.mark.parametrize("deferrable", [True, False], ids=["deferred", "in place"])
+old_and_new = pytest.mark.parametrize("remembers", [True, False], ids=["Airflow remembers", "by the marker alone"])
 
 
 class WorkerKilled(BaseException):
@@ -83,11 +85,12 @@ MOMENTS: dict[str, tuple[type, str, bool]] = {
 
 
 @deferred_or_not
+@old_and_new
 @pytest.mark.parametrize("moment", MOMENTS)
 def test_a_killed_worker_leaves_one_job(
-    aihub: Emulator, monkeypatch: pytest.MonkeyPatch, new_name: str, moment: str, deferrable: bool
+    aihub: Emulator, monkeypatch: pytest.MonkeyPatch, new_name: str, moment: str, deferrable: bool, remembers: bool
 ) -> None:
-    task = life(new_name, deferrable=deferrable)
+    task = life(new_name, deferrable=deferrable, remembers=remembers)
     killed_in(monkeypatch, *MOMENTS[moment][:2], after=MOMENTS[moment][2])
     with pytest.raises(WorkerKilled):
         task.try_once()
@@ -175,13 +178,30 @@ def test_a_stopped_job_is_followed_by_a_new_one(aihub: Emulator, new_name: str) 
 
 
 @deferred_or_not
-def test_a_cleared_task_that_had_finished_runs_anew(aihub: Emulator, new_name: str, deferrable: bool) -> None:
-    task = life(new_name, deferrable=deferrable)
+@old_and_new
+def test_a_cleared_task_that_had_finished_runs_anew(
+    aihub: Emulator, new_name: str, deferrable: bool, remembers: bool
+) -> None:
+    task = life(new_name, deferrable=deferrable, remembers=remembers)
     first = task.try_once()
     task.clear()
     second = task.try_once()
     assert {job.id for job in jobs(new_name)} == {first["id"], second["id"]}
     assert first["id"] != second["id"]
+
+
+@old_and_new
+def test_a_retry_of_a_cleared_task_does_not_return_the_old_result(
+    aihub: Emulator, monkeypatch: pytest.MonkeyPatch, new_name: str, remembers: bool
+) -> None:
+    task = life(new_name, remembers=remembers)
+    first = task.try_once()
+    task.clear()
+    killed_in(monkeypatch, Record, "submitting")
+    with pytest.raises(WorkerKilled):
+        task.try_once()
+    second = task.try_once()
+    assert sorted(job.id for job in jobs(new_name)) == [first["id"], second["id"]]
 
 
 @pytest.mark.parametrize("cancel_on_kill", [True, False])
@@ -203,14 +223,19 @@ def test_a_task_cleared_while_its_job_runs_first_stops_that_job(
     AIHubHook().stop_training(task.ti.xcoms["job_id"])
 
 
-def test_a_job_that_could_not_be_read_is_taken_up_by_the_next_try(aihub: Emulator, new_name: str) -> None:
-    task = life(new_name, command="sleep 2", deferrable=True, poll_tolerance=0.5)
+def test_a_job_that_could_not_be_read_is_taken_up_by_the_next_try(
+    aihub: Emulator, new_name: str, tmp_path: Path
+) -> None:
+    gate = tmp_path / "go"
+    command = f"for _ in $(seq 600); do [ ! -e {gate} ] || exit 0; sleep 0.05; done; exit 1"
+    task = life(new_name, command=command, deferrable=True, poll_tolerance=0.5)
     trigger = task.start()
     aihub.faults.add("status", method="GET", path=f"{TRAININGS}/*", status=503)
     with pytest.raises(AIHubUnavailable):
         task.resume(trigger)
     aihub.faults.clear()
     assert [job.status for job in jobs(new_name)] == [2]
+    gate.touch()
     task.clear()
     result = task.try_once()
     assert [job.id for job in jobs(new_name)] == [result["id"]]
@@ -294,9 +319,12 @@ def test_a_worker_told_to_end_while_it_creates_a_job_stops_it(
 def test_a_task_that_resumes_while_aihub_is_down_waits_on(aihub: Emulator, new_name: str) -> None:
     task = life(new_name, deferrable=True)
     trigger = task.start()
-    # The trigger's looks, then the five attempts of the task that resumes.
+    end = time.monotonic() + 20
+    while [job.status for job in jobs(new_name)] != [3]:
+        assert time.monotonic() < end, "the job does not end"
+        time.sleep(0.05)
+    # The trigger's one look, then the five attempts of the task that resumes.
     aihub.faults.add("status", method="GET", path=f"{TRAININGS}/*", status=503, after=1, count=5)
-    time.sleep(0.7)
     again = task.resume(trigger)
     assert isinstance(again, JobTrigger)
     aihub.faults.clear()

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,21 +22,36 @@ from airflow_provider_aihub.operators.workflow import WorkflowRunOperator
 from airflow_provider_aihub.triggers.job import JobTrigger
 
 deferred_or_not = pytest.mark.parametrize("deferrable", [True, False], ids=["deferred", "in place"])
-NODES = (
-    Node(name="prepare", command="echo preparing"),
-    Node(name="train", command="sleep 0.5; echo ValueError: no data; exit 3", dependencies=("prepare",)),
-    Node(name="report", command="true", dependencies=("train",)),
-)
-SMALL: dict[str, Any] = {
-    "clusters": (Cluster(id=1, name="small", capacity=2),),
-    "pipelines": (Pipeline(id=1, name="failing", versions=(PipelineVersion(id=1, name="V1", nodes=NODES),)),),
-}
 SECRET = "eyJhbGciOiJIUzI1NiJ9.eyJ1aWQiOjF9.c2lnbmF0dXJl"
 
 
+def held(gate: Path) -> str:
+    """Give a command that ends when a file is there, or fails after half a minute without it."""
+    return f"for _ in $(seq 600); do [ ! -e {gate} ] || break; sleep 0.05; done; [ -e {gate} ]"
+
+
 @pytest.fixture(scope="module")
-def small_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
-    with Emulator(home=tmp_path_factory.mktemp("small"), **SMALL) as emulator:
+def gate_of_nodes(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The node of the pipeline that fails does so when this file is there."""
+    return tmp_path_factory.mktemp("gates") / "train"
+
+
+@pytest.fixture(scope="module")
+def small_server(tmp_path_factory: pytest.TempPathFactory, gate_of_nodes: Path) -> Iterator[Emulator]:
+    nodes = (
+        Node(name="prepare", command="echo preparing"),
+        Node(
+            name="train",
+            command=f"{held(gate_of_nodes)}; echo ValueError: no data; exit 3",
+            dependencies=("prepare",),
+        ),
+        Node(name="report", command="true", dependencies=("train",)),
+    )
+    with Emulator(
+        home=tmp_path_factory.mktemp("small"),
+        clusters=(Cluster(id=1, name="small", capacity=2),),
+        pipelines=(Pipeline(id=1, name="failing", versions=(PipelineVersion(id=1, name="V1", nodes=nodes),)),),
+    ) as emulator:
         yield emulator
 
 
@@ -47,20 +63,42 @@ def small(small_server: Emulator, monkeypatch: pytest.MonkeyPatch) -> Iterator[A
     small_server.faults.clear()
 
 
+class Told(logging.Handler):
+    """The lines of the task's log, in worker and triggerer; a gate opens as soon as a line is there."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.texts: list[str] = []
+        self.gates: list[tuple[str, Path]] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.texts.append(record.getMessage())
+        for part, gate in self.gates:
+            if part in self.texts[-1]:
+                gate.touch()
+
+    def opens(self, gate: Path, part: str) -> Path:
+        """Make a file once a line with this text is told."""
+        gate.unlink(missing_ok=True)
+        self.gates.append((part, gate))
+        return gate
+
+    def __call__(self) -> list[str]:
+        """Give the lines, with "N" for numbers that no test can know."""
+        texts = [re.sub(r"((?:training|task|run|pytorch)[- ])\d+", r"\1N", text) for text in self.texts]
+        return [re.sub(r"\d+ s\b", "N s", text) for text in texts]
+
+
 @pytest.fixture
-def told(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> Callable[[], list[str]]:
-    """Gives the lines of the task's log, in worker and triggerer, with "N" for numbers that no test can know."""
+def told(monkeypatch: pytest.MonkeyPatch) -> Iterator[Told]:
     log = logging.getLogger("test.task")
     monkeypatch.setattr(JobOperator, "log", log)
     monkeypatch.setattr(JobTrigger, "log", log)
-    caplog.set_level(logging.INFO, log.name)
-
-    def lines() -> list[str]:
-        texts = [record.getMessage() for record in caplog.records if record.name == log.name]
-        texts = [re.sub(r"((?:training|task|run|pytorch)[- ])\d+", r"\1N", text) for text in texts]
-        return [re.sub(r"\d+ s\b", "N s", text) for text in texts]
-
-    return lines
+    monkeypatch.setattr(log, "level", logging.INFO)
+    told = Told()
+    log.addHandler(told)
+    yield told
+    log.removeHandler(told)
 
 
 def make(kind: type[JobOperator] = TrainingOperator, **given: Any) -> TaskLife:
@@ -82,11 +120,12 @@ def fill(hook: AIHubHook, command: str, **given: Any) -> int:
 
 
 @deferred_or_not
-def test_a_job_that_waits_for_its_turn(small: AIHubHook, told: Callable[[], list[str]], deferrable: bool) -> None:
-    # Each state lasts longer than a look may take on a machine that has other things to do.
-    fill(small, "sleep 1")
-    fill(small, "sleep 1")
-    make(command="sleep 2", instances=2, deferrable=deferrable).try_once()
+def test_a_job_that_waits_for_its_turn(small: AIHubHook, told: Told, tmp_path: Path, deferrable: bool) -> None:
+    others = held(told.opens(tmp_path / "others", "all 2 pods Pending"))
+    mine = held(told.opens(tmp_path / "mine", "all 2 pods Running"))
+    fill(small, others)
+    fill(small, others)
+    make(command=mine, instances=2, deferrable=deferrable).try_once()
     lines = [line for line in told() if line.startswith("training N")]
     assert re.fullmatch(r"training N: all 2 pods Running \(small-node-\d(, small-node-\d)?\)", lines.pop(4))
     assert lines == [
@@ -101,9 +140,9 @@ def test_a_job_that_waits_for_its_turn(small: AIHubHook, told: Callable[[], list
 
 @deferred_or_not
 def test_a_quota_task_that_waits_tells_who_uses_the_cluster(
-    small: AIHubHook, told: Callable[[], list[str]], deferrable: bool
+    small: AIHubHook, told: Told, tmp_path: Path, deferrable: bool
 ) -> None:
-    fill(small, "sleep 0.5")
+    fill(small, held(told.opens(tmp_path / "other", "no other quota task waits")))
     make(QuotaTaskOperator, command="true", deferrable=deferrable).try_once()
     uses = [line for line in told() if "run now" in line]
     assert len(uses) == 1
@@ -112,9 +151,7 @@ def test_a_quota_task_that_waits_tells_who_uses_the_cluster(
 
 
 @deferred_or_not
-def test_the_last_lines_of_the_pods_that_failed(
-    small: AIHubHook, told: Callable[[], list[str]], deferrable: bool
-) -> None:
+def test_the_last_lines_of_the_pods_that_failed(small: AIHubHook, told: Told, deferrable: bool) -> None:
     command = f"for i in $(seq 1 3000); do echo line $i; done; echo {SECRET}; echo; echo 'ValueError: \"x\"'; exit 3"
     error = fail(make(command=command, deferrable=deferrable))
     assert re.match(
@@ -131,7 +168,7 @@ def test_the_last_lines_of_the_pods_that_failed(
     ]
 
 
-def test_the_last_lines_of_a_few_pods_only(aihub: Emulator, told: Callable[[], list[str]]) -> None:
+def test_the_last_lines_of_a_few_pods_only(aihub: Emulator, told: Told) -> None:
     error = fail(make(command="echo pod $RANK; sleep 0.3; exit 1", instances=8))
     assert 0 < error.count("its log ends with") <= 3
     assert 0 < len([line for line in told() if line.startswith("The last lines")]) <= 3
@@ -139,7 +176,8 @@ def test_the_last_lines_of_a_few_pods_only(aihub: Emulator, told: Callable[[], l
 
 
 @deferred_or_not
-def test_a_workflow_run_that_failed(small: AIHubHook, told: Callable[[], list[str]], deferrable: bool) -> None:
+def test_a_workflow_run_that_failed(small: AIHubHook, told: Told, gate_of_nodes: Path, deferrable: bool) -> None:
+    told.opens(gate_of_nodes, "Running (train)")
     run = {"task_id": "t", "name": "mine", "pipeline": 1, "pipeline_version": 1, "project": 1}
     error = fail(TaskLife(lambda: WorkflowRunOperator(**run, deferrable=deferrable)))
     assert error == (
@@ -151,7 +189,7 @@ def test_a_workflow_run_that_failed(small: AIHubHook, told: Callable[[], list[st
     assert "The last lines of the log of node train:\nValueError: no data" in lines
 
 
-def test_events_where_there_is_no_log(small: AIHubHook, told: Callable[[], list[str]]) -> None:
+def test_events_where_there_is_no_log(small: AIHubHook, told: Told) -> None:
     assert 'its last event is "' in fail(make(command="exit 7"))
     (events,) = [line for line in told() if line.startswith("The last events of pod")]
     assert events.endswith("exited with code 7")
@@ -171,7 +209,7 @@ def test_the_failure_is_told_whatever_else_fails(
     assert len(small_server.requests) - before < 16
 
 
-def test_a_failure_on_an_aihub_without_logs(document: Emulator, told: Callable[[], list[str]]) -> None:
+def test_a_failure_on_an_aihub_without_logs(document: Emulator, told: Told) -> None:
     error = fail(make(command="echo last words; exit 1", virtual_cluster="vc-cpu"))
     assert re.fullmatch(
         r"AIHub's training N \(mine\) failed: pod pytorch-N-master-N failed on node vc-cpu-node-N\.", error
