@@ -38,8 +38,6 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-MOST_ROUNDS = 5
-"""How often a task that resumes defers again because its worker cannot ask AIHub how the job has ended."""
 PATIENCE = 10.0
 """Seconds before AIHub is asked again about a job that it has, while it does not answer."""
 
@@ -169,7 +167,7 @@ class JobOperator(HasLineage, BaseOperator):
             request = self.create_request(marker)
             record = Record(context, durable=self.durable)
             submission = self._submit(record, marker)
-            job = submission.take_up(retried=context["ti"].try_number > 1)
+            job = submission.take_up()
             if job is None:
                 request = self.prepare_submission(request)
                 self._end_if_killed()
@@ -184,7 +182,7 @@ class JobOperator(HasLineage, BaseOperator):
                 record.move("done")
                 self._result = {"id": job.id}
                 return self._result
-            return self._wait(context, self.reference(job.id), job.since, record)
+            return self._wait(context, self.reference(job.id), record, job.since, self._deadline(job.since))
 
     def execute_complete(self, context: Context, event: JobEvent) -> Any:
         """Go on where the trigger saw the waiting end.
@@ -193,24 +191,26 @@ class JobOperator(HasLineage, BaseOperator):
         """
         from airflow_provider_aihub.client.waiting import Outcome
         from airflow_provider_aihub.operators.record import Record
-        from airflow_provider_aihub.triggers.job import error_of
+        from airflow_provider_aihub.triggers.job import MOST_ROUNDS, error_of
 
         with task_failures():
             reference = self._running = event["job_id"]
             record = Record(context, durable=self.durable)
             error = error_of(event)
             if event["outcome"] == Outcome.ENDED:
+                rounds = event["rounds"]
                 try:
                     state = self.job_kind.state(reference, self.hook.send(self.job_kind.read(reference)))
                 except (AIHubUnavailable, AIHubBadAnswerError, AIHubAuthError) as trouble:
-                    if event["rounds"] >= MOST_ROUNDS:
+                    if rounds >= MOST_ROUNDS:
                         raise self._given_up(reference, trouble, record) from None
                     self.log.warning("Waiting until AIHub can be asked how it ended: %s", trouble)
-                    return self._wait(context, reference, time.time(), record, rounds=event["rounds"] + 1)
-                if state.phase.terminal:
-                    return self._end(context, state, record)
-                self.log.warning("%s %s again", self.job_kind.called(reference), state.phase.verb)
-                return self._wait(context, reference, time.time(), record, rounds=event["rounds"])
+                    rounds += 1
+                else:
+                    if state.phase.terminal:
+                        return self._end(context, state, record)
+                    self.log.warning("%s %s again", self.job_kind.called(reference), state.phase.verb)
+                return self._wait(context, reference, record, event["since"], event["deadline"], rounds)
             if event["outcome"] == Outcome.DEADLINE:
                 raise self._timed_out(reference, error, record)
             raise self._given_up(reference, error, record)
@@ -277,8 +277,17 @@ class JobOperator(HasLineage, BaseOperator):
             deadlines.append(time.time() + _seconds(self.execution_timeout))
         return min(deadlines, default=None)
 
-    def _wait(self, context: Context, reference: JobId, since: float, record: Record, *, rounds: int = 0) -> Any:
+    def _wait(
+        self,
+        context: Context,
+        reference: JobId,
+        record: Record,
+        since: float | None,
+        deadline: float | None,
+        rounds: int = 0,
+    ) -> Any:
         """Wait in the triggerer, or here."""
+        since = time.time() if since is None else since
         if self.deferrable:
             from airflow_provider_aihub.triggers.job import JobTrigger
 
@@ -290,7 +299,7 @@ class JobOperator(HasLineage, BaseOperator):
                     since=since,
                     poll_interval=self.poll_interval,
                     poll_tolerance=self.poll_tolerance,
-                    deadline=self._deadline(since),
+                    deadline=deadline,
                     rounds=rounds,
                     cancel_on_kill=self.cancel_on_kill,
                     stream_logs=self.stream_logs,
@@ -306,7 +315,7 @@ class JobOperator(HasLineage, BaseOperator):
             since=since,
             poll_interval=self.poll_interval,
             poll_tolerance=self.poll_tolerance,
-            deadline=self._deadline(since),
+            deadline=deadline,
             stream_logs=self.stream_logs,
         )
         look = partial(self.hook.look, self.job_kind, reference)

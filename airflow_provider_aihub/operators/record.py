@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 import secrets
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from airflow_provider_aihub.api.errors import AIHubParameterError
@@ -23,29 +23,39 @@ State = Literal["submitting", "submitted", "left", "done"]
 class Marker:
     """A short tag that makes the job of a task findable on AIHub; it ends the job's description.
 
-    ``task`` is the same for all tries of a task instance. ``max_tries`` is Airflow's count when the job was submitted:
-    clearing a task raises it, retrying does not. ``attempt`` differs with each submission.
+    ``task`` is the same for all tries of a task instance. ``life`` is the same until the task is cleared, or its run is
+    deleted and made anew. ``attempt`` differs with each submission.
     """
 
     task: str
-    max_tries: int
+    life: str
     attempt: str
 
     @classmethod
     def of(cls, context: Context) -> Marker:
         """Make a new marker for the task instance that is running."""
         ti: Any = context["ti"]
-        parts = "\0".join((ti.dag_id, ti.run_id, ti.task_id, str(ti.map_index)))
-        return cls(hashlib.sha256(parts.encode()).hexdigest()[:16], _max_tries(ti), secrets.token_hex(4))
+        began = getattr(context.get("dag_run"), "start_date", None)
+        return cls(
+            cls.task_of(ti),
+            # Clearing a run that has ended gives it another start, which is right: its tasks are cleared, too.
+            _hash(8, cleared_after(context), began and began.timestamp()),
+            secrets.token_hex(4),
+        )
+
+    @staticmethod
+    def task_of(ti: Any) -> str:
+        """Give ``task`` of a task instance."""
+        return _hash(16, ti.dag_id, ti.run_id, ti.task_id, ti.map_index)
 
     def __str__(self) -> str:
-        return f"[airflow:{self.task}.{self.max_tries}.{self.attempt}]"
+        return f"[airflow:{self.task}.{self.life}.{self.attempt}]"
 
     @classmethod
     def parse(cls, text: str) -> Marker | None:
         """Read the marker at the end of a description; ``None`` where there is none."""
-        found = re.search(r"\[airflow:([0-9a-f]{16})\.(\d+)\.([0-9a-f]{8})\]\s*$", text, re.ASCII)
-        return cls(found[1], int(found[2]), found[3]) if found else None
+        found = re.search(r"\[airflow:([0-9a-f]{16})\.([0-9a-f]{8})\.([0-9a-f]{8})\]\s*$", text)
+        return cls(*found.groups()) if found else None
 
     def sign(self, description: str | None) -> str:
         """Put the marker behind the user's own description.
@@ -69,20 +79,22 @@ class Job:
     since: float
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Entry:
     """One job as the task remembers it.
 
     :param state: ``submitting`` from before the create call, ``submitted`` once the id is known, ``left`` when the
         waiting failed and the job was left as it was, ``done`` when its result was returned.
-    :param max_tries: Airflow's count at that time, as in :class:`Marker`.
+    :param name: The job's name, where it has one.
+    :param cleared_after: What :func:`cleared_after` gave.
     :param job_id: ``None`` while submitting.
     """
 
     state: State
     marker: str
     since: float
-    max_tries: int
+    name: str | None
+    cleared_after: int
     job_id: int | None = None
 
 
@@ -95,7 +107,18 @@ class Record:
     def __init__(self, context: Context, *, durable: bool) -> None:
         self.durable = durable
         self._store: Any = context.get("task_state_store") if durable else None
-        self._max_tries = _max_tries(context["ti"])
+        self._cleared_after = cleared_after(context)
+        self._tries_before = context["ti"].try_number - 1
+
+    @property
+    def tried(self) -> bool:
+        """Whether this is not the first try."""
+        return self._tries_before > 0
+
+    @property
+    def retried(self) -> bool:
+        """Whether this is not the first try since the task was cleared, either."""
+        return self._tries_before > self._cleared_after
 
     @property
     def kept(self) -> bool:
@@ -109,22 +132,22 @@ class Record:
 
     def cleared_since(self, entry: Entry) -> bool:
         """Whether somebody cleared the task after the entry was written."""
-        return self._max_tries > entry.max_tries
+        # Fewer ``retries`` in the DAG look like a clear, but mostly like one of a try that has not been.
+        return entry.cleared_after < self._cleared_after <= self._tries_before
 
-    def submitting(self, marker: Marker, since: float) -> None:
+    def submitting(self, marker: Marker, since: float, name: str | None) -> None:
         """Write down that a job is about to be created."""
-        self._write(Entry(state="submitting", marker=str(marker), since=since, max_tries=self._max_tries))
+        self._write(Entry("submitting", str(marker), since, name, self._cleared_after))
 
-    def holds(self, job: Job, state: State = "submitted") -> None:
+    def holds(self, job: Job, name: str | None) -> None:
         """Write down which job the task has."""
-        entry = Entry(state=state, marker=job.marker, since=job.since, max_tries=self._max_tries, job_id=job.id)
-        self._write(entry)
+        self._write(Entry("submitted", job.marker, job.since, name, self._cleared_after, job.id))
 
     def move(self, state: State) -> None:
         """Write down what became of the job that the task has."""
         entry = self.load()
         if entry:
-            self._write(Entry(**{**asdict(entry), "state": state, "max_tries": self._max_tries}))
+            self._write(replace(entry, state=state, cleared_after=self._cleared_after))
 
     def forget(self) -> None:
         """Let the next try start anew."""
@@ -136,5 +159,16 @@ class Record:
             self._store.set(KEY, asdict(entry))
 
 
-def _max_tries(ti: Any) -> int:
-    return getattr(ti, "max_tries", None) or 0
+def cleared_after(context: Context) -> int:
+    """Give the try after which the task was last cleared; 0 for never.
+
+    Airflow grants a task ``retries`` more tries then, by its count ``max_tries``; a retry does not change that count.
+    Airflow 2.11 and 3.0 do not count the clear of a task that runs in a worker.
+    """
+    ti: Any = context["ti"]
+    retries: int = context["task"].retries or 0
+    return max((ti.max_tries or 0) - retries, 0)
+
+
+def _hash(length: int, *parts: object) -> str:
+    return hashlib.sha256("\0".join(map(str, parts)).encode()).hexdigest()[:length]

@@ -27,6 +27,8 @@ T = TypeVar("T")
 
 LOOKS_AFTER_LOSS = (1.0, 3.0, 6.0)
 """Seconds before each look for a job whose create call lost its answer: AIHub may still be at work on it."""
+TIME_TO_STOP = 5.0
+"""Seconds in which a worker or a triggerer stops the job of a task that was cleared."""
 AT_WORK = 60.0
 """Seconds after a create call beyond which AIHub is not at work on it any more."""
 PAGE_SIZE = 100
@@ -62,7 +64,7 @@ class Submission:
         :raises AIHubError: AIHub has not created it.
         """
         since = time.time()
-        self.record.submitting(self.marker, since)
+        self.record.submitting(self.marker, since, self.name)
         try:
             job_id = self.hook.send(request)
         except AIHubAmbiguousSubmit as loss:
@@ -72,19 +74,20 @@ class Submission:
             self.record.forget()
             raise
         job = Job(job_id, str(self.marker), since)
-        self.record.holds(job)
+        self.record.holds(job, self.name)
         self.log.info("Created %s on AIHub", self.kind.called(job.id))
         return job
 
-    def take_up(self, *, retried: bool) -> Job | None:
+    def take_up(self) -> Job | None:
         """Give the job that an earlier try left behind; ``None`` where a new one is to be created.
 
-        :param retried: Whether this is not the first try.
         :raises AIHubAmbiguousSubmit: It cannot be told whether an earlier try created one.
         """
+        if self.record.durable and self.record.tried and not self.record.kept:
+            return self._unrecorded()
         entry = self.record.load()
         if entry is None:
-            return self._unrecorded() if retried and self.record.durable and not self.record.kept else None
+            return None
         cleared = self.record.cleared_since(entry)
         if entry.state == "done" and cleared:
             return None
@@ -92,11 +95,11 @@ class Submission:
         if job_id is None:
             return None
         job = Job(job_id, entry.marker, entry.since)
-        if self.kind.statuses and not self._worth_taking_up(
-            job, stop=cleared and entry.state == "submitted" and self.stop_cleared
-        ):
+        # One that the waiting gave up on was left for whatever try comes next.
+        cleared = cleared and entry.state != "left"
+        if self.kind.statuses and not self._worth_taking_up(job, cleared=cleared, stop=self.stop_cleared):
             return None
-        self.record.holds(job)
+        self.record.holds(job, entry.name)
         return job
 
     def created(self) -> int | None:
@@ -104,9 +107,14 @@ class Submission:
 
         :raises AIHubError: AIHub could not be asked.
         """
-        return self._find_exactly(str(self.marker))
+        return self._find_exactly(str(self.marker), self.name)
 
-    def _worth_taking_up(self, job: Job, *, stop: bool) -> bool:
+    def _worth_taking_up(self, job: Job, *, cleared: bool, stop: bool) -> bool:
+        """Look what has become of a job.
+
+        :param cleared: Whether its task was cleared, which is meant to start anew.
+        :param stop: Whether it then is stopped if it goes on; otherwise it is taken up.
+        """
         called = self.kind.called(job.id)
         try:
             reference = self.reference(job.id)
@@ -117,12 +125,17 @@ class Submission:
         if state.phase in (Phase.FAILED, Phase.STOPPED, Phase.STOPPING):
             self.log.info("%s of an earlier try %s; creating a new one", called, state.phase.verb)
             return False
-        if stop and not state.phase.terminal and self.kind.stop:
+        if not cleared or not (stop or state.phase.terminal):
+            self.log.info("Taking up %s of an earlier try, which %s", called, state.phase.verb)
+            return True
+        if state.phase.terminal:
+            self.log.info("The task was cleared, so its %s, which %s, is not taken up", called, state.phase.verb)
+        elif self.kind.stop is None:
+            self.log.warning("The task was cleared, but AIHub cannot stop a %s; its %s runs on", self.kind.noun, called)
+        else:
             self.log.info("The task was cleared, but its %s %s; stopping that one", called, state.phase.verb)
             self.hook.send(self.kind.stop(job.id))
-            return False
-        self.log.info("Taking up %s of an earlier try, which %s", called, state.phase.verb)
-        return True
+        return False
 
     def _unrecorded(self) -> Job | None:
         """Look for a job of this task that goes on, or that has succeeded since the task was last cleared.
@@ -130,7 +143,7 @@ class Submission:
         Only its marker tells, on an Airflow that remembers nothing.
         """
         try:
-            found = self._find(lambda marker: marker.task == self.marker.task)
+            found = self._of_this_task()
         except AIHubUnsupportedError:
             self.log.warning(
                 "Airflow before 3.3 does not keep the id of the %s of an earlier try, and this AIHub cannot list any; "
@@ -138,19 +151,37 @@ class Submission:
                 self.kind.noun,
             )
             return None
-        for marker, state in sorted(found, key=lambda job: int(job[1].job_id), reverse=True):
-            succeeded = state.phase is Phase.SUCCEEDED and marker.max_tries == self.marker.max_tries
-            if succeeded or not (state.phase.terminal or state.phase is Phase.STOPPING):
-                called = self.kind.called(state.job_id)
-                self.log.info("Taking up %s of an earlier try, which %s", called, state.phase.verb)
-                return Job(int(state.job_id), str(marker), state.answer.created_at / 1000)
+        going_on = [
+            (marker, state) for marker, state in found if not state.phase.terminal and state.phase is not Phase.STOPPING
+        ]
+        for marker, state in going_on[:1] or found[:1]:
+            job = Job(int(state.job_id), str(marker), state.answer.created_at / 1000 or time.time())
+            cleared = marker.life != self.marker.life
+            if cleared and going_on and self.stop_cleared:
+                self.sleep(TIME_TO_STOP)
+            # Whether it was left on purpose, nobody knows; so one that still goes on is taken up.
+            if self._worth_taking_up(job, cleared=cleared, stop=False):
+                return job
         return None
+
+    def _of_this_task(self) -> list[tuple[Marker, JobState]]:
+        """Give the jobs of this task, the newest first; those that come late, too, if an earlier try may have any.
+
+        :raises AIHubUnsupportedError: This AIHub does not list them.
+        """
+        found: list[tuple[Marker, JobState]] = []
+        for pause in (0.0, *(LOOKS_AFTER_LOSS if self.record.retried else ())):
+            self.sleep(pause)
+            found = self._find(lambda marker: marker.task == self.marker.task, self.name)
+            if any(marker.life == self.marker.life for marker, _ in found):
+                break
+        return sorted(found, key=lambda job: int(job[1].job_id), reverse=True)
 
     def _lost(self, entry: Entry) -> int | None:
         """Give the id of the job that an earlier try was creating when it was ended."""
         pauses = LOOKS_AFTER_LOSS if time.time() - entry.since < AT_WORK else ()
         try:
-            job_id = self._find_patiently(entry.marker, (0.0, *pauses))
+            job_id = self._find_patiently(entry.marker, entry.name, (0.0, *pauses))
         except AIHubUnsupportedError:
             self._unknowable(AIHubAmbiguousSubmit(f"An earlier try was ended while it created a {self.kind.noun}."))
             return None
@@ -161,7 +192,7 @@ class Submission:
     def _after_loss(self, request: Request[int], loss: AIHubAmbiguousSubmit) -> int:
         """Find the job whose create call lost its answer."""
         try:
-            job_id = self._find_patiently(str(self.marker), LOOKS_AFTER_LOSS)
+            job_id = self._find_patiently(str(self.marker), self.name, LOOKS_AFTER_LOSS)
         except AIHubUnsupportedError:
             self._unknowable(loss)
             return self.hook.send(request)
@@ -191,16 +222,16 @@ class Submission:
         final.final = True
         raise final
 
-    def _find_patiently(self, marker: str, pauses: Sequence[float]) -> int | None:
+    def _find_patiently(self, marker: str, name: str | None, pauses: Sequence[float]) -> int | None:
         for pause in pauses:
             self.sleep(pause)
-            job_id = self._find_exactly(marker)
+            job_id = self._find_exactly(marker, name)
             if job_id is not None:
                 return job_id
         return None
 
-    def _find_exactly(self, marker: str) -> int | None:
-        found = self._find(lambda other: str(other) == marker)
+    def _find_exactly(self, marker: str, name: str | None) -> int | None:
+        found = self._find(lambda other: str(other) == marker, name)
         return int(found[0][1].job_id) if found else None
 
     def _ask(self, request: Request[T]) -> T:
@@ -214,16 +245,18 @@ class Submission:
             refusal.final = False
             raise
 
-    def _find(self, wanted: Callable[[Marker], bool]) -> list[tuple[Marker, JobState]]:
-        """Look through AIHub's jobs of this kind.
+    def _find(self, wanted: Callable[[Marker], bool], name: str | None) -> list[tuple[Marker, JobState]]:
+        """Look through AIHub's jobs of this kind, as far as the first page that has any.
 
+        :param wanted: Says of a job's marker whether the job is looked for.
+        :param name: The job's name, where it has one; narrows the looking.
         :raises AIHubUnsupportedError: This AIHub does not list them.
         """
         if self.kind.page is None:
             raise AIHubUnsupportedError(f"AIHub does not list its jobs of kind {self.kind.name}.")
         found = []
         for page_num in range(1, MOST_PAGES + 1):
-            page = self._ask(self.kind.page(page_num, PAGE_SIZE, self.name))
+            page = self._ask(self.kind.page(page_num, PAGE_SIZE, name))
             for answer in page.data:
                 marker = Marker.parse(answer.description)
                 if marker and wanted(marker):

@@ -150,10 +150,11 @@ class JobSensor(BaseSensorOperator):
 
         :param event: What :class:`~airflow_provider_aihub.triggers.job.JobTrigger` told.
         """
+        from airflow_provider_aihub.api.errors import AIHubAuthError, AIHubBadAnswerError, AIHubUnavailable
         from airflow_provider_aihub.client.waiting import Outcome
-        from airflow_provider_aihub.triggers.job import error_of
+        from airflow_provider_aihub.triggers.job import MOST_ROUNDS, error_of
 
-        reference = event["job_id"]
+        reference, rounds = event["job_id"], event["rounds"]
         with self._skipping(), task_failures():
             if event["outcome"] == Outcome.DEADLINE:
                 raise AirflowSensorTimeout(
@@ -162,15 +163,28 @@ class JobSensor(BaseSensorOperator):
             error = error_of(event)
             if error:
                 raise error
-            state = self.job_kind.state(reference, self.hook.send(self.job_kind.read(reference)))
-            done = self._judge(context, state, resumed=True)
-        return done.xcom_value if done else self._defer()
+            try:
+                state = self.job_kind.state(reference, self.hook.send(self.job_kind.read(reference)))
+            except (AIHubUnavailable, AIHubBadAnswerError, AIHubAuthError) as trouble:
+                # The triggerer has just read it, so whatever is wrong here may pass.
+                trouble.final = False
+                if rounds >= MOST_ROUNDS:
+                    raise
+                self.log.warning("Waiting until AIHub can be asked how it ended: %s", trouble)
+                rounds += 1
+            else:
+                done = self._judge(context, state, resumed=True)
+                if done:
+                    return done.xcom_value
+        return self._defer(event["deadline"], rounds)
 
-    def _defer(self) -> Any:
+    def _defer(self, deadline: float | None = None, rounds: int = 0) -> Any:
         from airflow_provider_aihub.triggers.job import JobTrigger
 
         now = time.time()
-        trigger = JobTrigger(**self._trigger_arguments(), since=now, deadline=now + self.timeout)
+        # A trigger that the scheduler has started has none of its own.
+        deadline = now + self.timeout if deadline is None else deadline
+        trigger = JobTrigger(**self._trigger_arguments(), since=now, deadline=deadline, rounds=rounds)
         return self.defer(trigger=trigger, method_name="execute_complete")
 
     def _trigger_arguments(self) -> dict[str, Any]:

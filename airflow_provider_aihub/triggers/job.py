@@ -42,7 +42,8 @@ class JobEvent(TypedDict):
 
     ``outcome``, one of :class:`~airflow_provider_aihub.client.waiting.Outcome`, says why the waiting ended; ``phase``
     and ``status`` where the job was last seen to be; ``error`` and ``error_type`` why it could not be read or stopped;
-    ``rounds`` how often the task had resumed before and deferred again.
+    ``since`` and ``deadline`` what the trigger was given, and ``rounds`` how often the task had resumed before and
+    deferred again, for a task that does so once more.
     """
 
     outcome: str
@@ -51,7 +52,13 @@ class JobEvent(TypedDict):
     status: int | None
     error: str | None
     error_type: str | None
+    since: float | None
+    deadline: float | None
     rounds: int
+
+
+MOST_ROUNDS = 5
+"""How often a task that resumes defers again because its worker cannot ask AIHub how the job has ended."""
 
 
 def error_of(event: JobEvent) -> AIHubError | None:
@@ -192,6 +199,8 @@ class JobTrigger(BaseTrigger):
             "status": waited.state.status if waited.state else None,
             "error": str(error) if error else None,
             "error_type": type(error).__name__ if error else None,
+            "since": self.since,
+            "deadline": self.deadline,
             "rounds": self.rounds,
         }
 

@@ -6,6 +6,7 @@ import asyncio
 import json
 import time
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any, ClassVar
 
 from airflow.exceptions import AirflowRescheduleException
@@ -72,14 +73,22 @@ class TaskLife:
     ) -> None:
         self.make = make
         self.store = Store() if remembers else None
-        self.ti = TaskInstance(make().task_id, map_index)
+        self.began = timezone.utcnow()
+        task = make()
+        self.ti = TaskInstance(task.task_id, map_index)
+        self.ti.max_tries = self.retries = task.retries
         self.deferrals = 0
         self.reschedules = 0
         self.rescheduled_in_try = 0
 
     @property
     def context(self) -> Any:
-        context: dict[str, Any] = {"ti": self.ti, "task_reschedule_count": self.rescheduled_in_try}
+        context: dict[str, Any] = {
+            "ti": self.ti,
+            "task": SimpleNamespace(retries=self.retries),
+            "dag_run": SimpleNamespace(start_date=self.began),
+            "task_reschedule_count": self.rescheduled_in_try,
+        }
         if self.store is not None:
             context["task_state_store"] = self.store
         return context
@@ -126,7 +135,7 @@ class TaskLife:
 
     def clear(self) -> None:
         """Clear the task, as a person does in the UI."""
-        self.ti.max_tries = self.ti.try_number + self.make().retries
+        self.ti.max_tries = self.ti.try_number + self.retries
 
     @staticmethod
     async def _event(trigger: JobTrigger) -> Any:

@@ -27,6 +27,7 @@ from airflow_provider_aihub.hooks.aihub import AIHubHook
 from airflow_provider_aihub.operators import submission
 from airflow_provider_aihub.operators.record import Record
 from airflow_provider_aihub.operators.training import TrainingOperator
+from airflow_provider_aihub.operators.warehouse import WarehouseSearchOperator
 from airflow_provider_aihub.triggers.job import JobTrigger
 
 TRAININGS = "/model-training-platform/api/v1/trainings"
@@ -188,6 +189,101 @@ def test_a_cleared_task_that_had_finished_runs_anew(
     second = task.try_once()
     assert {job.id for job in jobs(new_name)} == {first["id"], second["id"]}
     assert first["id"] != second["id"]
+
+
+@old_and_new
+@pytest.mark.parametrize(("before", "now"), [(1, 0), (3, 1), (1, 3)])
+def test_a_cleared_task_that_has_other_retries_now_runs_anew(
+    aihub: Emulator, new_name: str, remembers: bool, before: int, now: int
+) -> None:
+    task = life(new_name, remembers=remembers, retries=before)
+    first = task.try_once()
+    task.retries = now
+    task.clear()
+    assert task.try_once()["id"] != first["id"]
+
+
+@old_and_new
+@pytest.mark.parametrize(("before", "now"), [(3, 1), (1, 3)])
+def test_other_retries_alone_make_no_other_job(
+    aihub: Emulator, new_name: str, remembers: bool, before: int, now: int
+) -> None:
+    task = life(new_name, remembers=remembers, retries=before, command="sleep 60", deferrable=True)
+    task.start()
+    first = task.ti.xcoms["job_id"]
+    task.retries = now
+    task.start()
+    assert task.ti.xcoms["job_id"] == first
+    assert AIHubHook().get_training(first).status == 2
+    AIHubHook().stop_training(first)
+
+
+@old_and_new
+def test_a_run_that_was_deleted_and_made_anew_gets_no_old_result(
+    aihub: Emulator, monkeypatch: pytest.MonkeyPatch, new_name: str, remembers: bool
+) -> None:
+    old = life(new_name, remembers=remembers).try_once()
+    task = life(new_name, remembers=remembers)
+    killed_in(monkeypatch, Record, "submitting")
+    with pytest.raises(WorkerKilled):
+        task.try_once()
+    assert task.try_once()["id"] != old["id"]
+
+
+@old_and_new
+def test_a_failed_job_is_not_made_up_for_by_an_older_one(aihub: Emulator, new_name: str, remembers: bool) -> None:
+    life(new_name, remembers=remembers).try_once()
+    task = life(new_name, remembers=remembers, command="exit 3")
+    for count in (2, 3):
+        with pytest.raises(AIHubJobFailed):
+            task.try_once()
+        assert len(jobs(new_name)) == count
+
+
+def test_a_job_is_found_although_each_try_names_it_otherwise(
+    aihub: Emulator, monkeypatch: pytest.MonkeyPatch, new_name: str
+) -> None:
+    task = life(new_name)
+    killed_in(monkeypatch, Record, "holds")
+    with pytest.raises(WorkerKilled):
+        task.try_once()
+    other = life(f"{new_name}-2").make()
+    task.make = lambda: other
+    assert [task.try_once()["id"]] == [job.id for job in jobs(new_name)]
+    assert jobs(f"{new_name}-2") == []
+
+
+def test_a_cleared_search_asks_anew(aihub: Emulator, new_name: str) -> None:
+    """AIHub cannot stop a search, and what was asked may have been mended."""
+    asked = {"task_id": "search", "name": new_name, "deferrable": True}
+    task = TaskLife(lambda: WarehouseSearchOperator(**asked, sql="select 1 as wrong"))
+    assert isinstance(task.start(), JobTrigger)
+    task.make = lambda: WarehouseSearchOperator(**asked, sql="select 2 as right")
+    task.clear()
+    assert AIHubHook().get_search(task.try_once()["id"]).sql == "select 2 as right"
+
+
+@pytest.mark.parametrize("stopped_late", [True, False])
+def test_a_cleared_task_s_job_that_nobody_remembers(
+    aihub: Emulator, monkeypatch: pytest.MonkeyPatch, new_name: str, stopped_late: bool
+) -> None:
+    """Its trigger has some seconds to stop it; else it was left on purpose, and is taken up."""
+    task = life(new_name, remembers=False, command="sleep 60", deferrable=True)
+    task.start()
+    first = task.ti.xcoms["job_id"]
+    pauses: list[float] = []
+
+    def pause(seconds: float) -> None:
+        pauses.append(seconds)
+        if stopped_late and seconds == submission.TIME_TO_STOP:
+            AIHubHook().stop_training(first)
+
+    monkeypatch.setitem(submission.Submission.__init__.__kwdefaults__, "sleep", pause)
+    task.clear()
+    task.start()
+    assert (task.ti.xcoms["job_id"] == first) == (not stopped_late)
+    assert pauses == [0.0, submission.TIME_TO_STOP]
+    AIHubHook().stop_training(task.ti.xcoms["job_id"])
 
 
 @old_and_new

@@ -43,7 +43,9 @@ def _operators() -> Iterator[type[BaseOperator]]:
 
 
 OPERATORS = [
-    kind for kind in _operators() if not inspect.isabstract(kind) and not kind.__module__.endswith(("base", "call"))
+    kind
+    for kind in _operators()
+    if not inspect.isabstract(kind) and kind.__module__.rpartition(".")[2] not in ("base", "call")
 ]
 every_operator = pytest.mark.parametrize("kind", OPERATORS, ids=lambda kind: kind.__name__)
 

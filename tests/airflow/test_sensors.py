@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 import zipfile
 from collections.abc import Iterator
@@ -9,7 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSensorTimeout, AirflowSkipException
+from airflow.providers.common.compat.sdk import (
+    AirflowFailException,
+    AirflowSensorTimeout,
+    AirflowSkipException,
+    TaskDeferred,
+)
 from task_life import TaskLife
 
 from airflow_provider_aihub.api.data_warehouse import SearchSpec
@@ -155,6 +161,26 @@ def test_polls_that_fail_do_not_fail_the_sensor(aihub: Emulator, hook: AIHubHook
     training_id = start_training(hook, "sleep 0.6")
     aihub.faults.add("status", method="GET", path=TRAINING, status=502, count=3)
     assert sensor(TrainingSensor, mode, training_id=training_id).try_once()["status"] == "succeeded"
+
+
+@pytest.mark.usefixtures("no_pauses")
+def test_a_sensor_that_resumes_while_aihub_is_down_waits_on(aihub: Emulator, hook: AIHubHook, tmp_path: Path) -> None:
+    training_id = start_training(hook, f"for _ in $(seq 600); do [ ! -e {tmp_path}/go ] || exit 0; sleep 0.05; done")
+    life = sensor(TrainingSensor, "deferred", training_id=training_id, timeout=100)
+    trigger = life.start()
+    (tmp_path / "go").touch()
+    event = asyncio.run(life._event(trigger))
+    aihub.faults.add("status", method="GET", path=TRAINING, status=503)
+    for rounds in range(1, 6):
+        with pytest.raises(TaskDeferred) as deferred:
+            life.make().execute_complete(life.context, event)
+        again = deferred.value.trigger
+        assert (again.rounds, again.deadline) == (rounds, trigger.deadline)
+        event["rounds"] = rounds
+    with pytest.raises(AIHubUnavailable):
+        life.make().execute_complete(life.context, event)
+    aihub.faults.clear()
+    assert life.resume(again)["status"] == "succeeded"
 
 
 @pytest.mark.parametrize("mode", ["poke", "deferred"])

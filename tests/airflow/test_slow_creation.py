@@ -20,14 +20,16 @@ class WorkerKilled(BaseException):
     """Nothing in the task's code runs after it, as after SIGKILL."""
 
 
+@pytest.mark.parametrize("remembers", [True, False], ids=["Airflow remembers", "by the marker alone"])
 def test_a_job_that_comes_after_the_next_try_has_begun_is_taken_up(
-    aihub: Emulator, monkeypatch: pytest.MonkeyPatch
+    aihub: Emulator, monkeypatch: pytest.MonkeyPatch, remembers: bool
 ) -> None:
     name = f"slow-{uuid4().hex[:8]}"
     task = TaskLife(
         lambda: TrainingOperator(
             task_id="train", name=name, command="sleep 1", image="any", virtual_cluster=1, project=1
-        )
+        ),
+        remembers=remembers,
     )
     real = AIHubHook.send
     sent: list[threading.Timer] = []

@@ -147,7 +147,7 @@ class Soak:
         for run_id in self.runs:
             for task in self.airflow.tasks(run_id):
                 ti = SimpleNamespace(dag_id="soak", run_id=run_id, task_id=task.task_id, map_index=task.map_index)
-                jobs = phases.pop(Marker.of({"ti": ti}).task, [])  # type: ignore[typeddict-item]
+                jobs = phases.pop(Marker.task_of(ti), [])
                 said = f"{run_id} {task.task_id}[{task.map_index}] {task.state} after {task.try_number} tries: {jobs}"
                 if any(not phase.terminal for phase in jobs):
                     found["orphans"].append(said)
