@@ -20,11 +20,11 @@ from xml.etree import ElementTree
 ROOT = Path(__file__).resolve().parents[1]
 HEAD = "| Airflow | Python | passed | failed | skipped | minutes | on |\n|---|---|--:|--:|--:|--:|---|\n"
 PARTS = (
-    "-n 3 --dist loadscope --no-loadscope-reorder --ignore=tests/system --ignore=tests/browser",
+    "-n 4 --dist loadscope --no-loadscope-reorder --ignore=tests/system --ignore=tests/browser",
     # What starts an Airflow of its own needs the machine for itself.
     "tests/system tests/browser",
 )
-"""All tests, as arguments for pytest: most of them three at a time, since many wait more than they work."""
+"""All tests, as arguments for pytest: most of them four at a time, since many wait more than they work."""
 TABLE = re.compile(r"(?<=<!-- tested -->\n).*?(?=<!-- /tested -->)", re.DOTALL)
 
 

@@ -10,10 +10,10 @@ from airflow_provider_aihub.assets import dataset_asset
 from airflow_provider_aihub.triggers.dataset_version import DatasetVersionTrigger
 
 texts = dataset_asset(
-    "example-texts",
+    "example-photos",
     # As in the connection's base URL; without it the connection is read whenever this file is.
     host="10.0.0.1:30021",
-    watchers=[AssetWatcher(name="example-texts", trigger=DatasetVersionTrigger(dataset="example-texts"))],
+    watchers=[AssetWatcher(name="example-photos", trigger=DatasetVersionTrigger(dataset="example-photos"))],
 )
 
 

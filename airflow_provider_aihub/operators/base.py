@@ -289,8 +289,11 @@ class JobOperator(HasLineage, BaseOperator):
         """Wait in the triggerer, or here."""
         since = time.time() if since is None else since
         if self.deferrable:
+            from airflow_provider_aihub.triggers import offsets
             from airflow_provider_aihub.triggers.job import JobTrigger
 
+            if self.stream_logs and not rounds:
+                offsets.begin(context["ti"], reference)
             self.defer(
                 trigger=JobTrigger(
                     aihub_conn_id=self.aihub_conn_id,

@@ -23,12 +23,14 @@ State = Literal["submitting", "submitted", "left", "done"]
 class Marker:
     """A short tag that makes the job of a task findable on AIHub; it ends the job's description.
 
-    ``task`` is the same for all tries of a task instance. ``life`` is the same until the task is cleared, or its run is
-    deleted and made anew. ``attempt`` differs with each submission.
+    ``task`` is the same for all tries of a task instance. ``run`` becomes another one when the run is cleared after its
+    end, or is deleted and made anew. ``cleared_after`` is what :func:`cleared_after` gave. ``attempt`` differs with
+    each submission.
     """
 
     task: str
-    life: str
+    run: str
+    cleared_after: int
     attempt: str
 
     @classmethod
@@ -38,8 +40,8 @@ class Marker:
         began = getattr(context.get("dag_run"), "start_date", None)
         return cls(
             cls.task_of(ti),
-            # Clearing a run that has ended gives it another start, which is right: its tasks are cleared, too.
-            _hash(8, cleared_after(context), began and began.timestamp()),
+            _hash(8, began and began.timestamp()),
+            cleared_after(context),
             secrets.token_hex(4),
         )
 
@@ -49,13 +51,13 @@ class Marker:
         return _hash(16, ti.dag_id, ti.run_id, ti.task_id, ti.map_index)
 
     def __str__(self) -> str:
-        return f"[airflow:{self.task}.{self.life}.{self.attempt}]"
+        return f"[airflow:{self.task}.{self.run}.{self.cleared_after}.{self.attempt}]"
 
     @classmethod
     def parse(cls, text: str) -> Marker | None:
         """Read the marker at the end of a description; ``None`` where there is none."""
-        found = re.search(r"\[airflow:([0-9a-f]{16})\.([0-9a-f]{8})\.([0-9a-f]{8})\]\s*$", text)
-        return cls(*found.groups()) if found else None
+        found = re.search(r"\[airflow:([0-9a-f]{16})\.([0-9a-f]{8})\.([0-9]+)\.([0-9a-f]{8})\]\s*$", text)
+        return cls(found[1], found[2], int(found[3]), found[4]) if found else None
 
     def sign(self, description: str | None) -> str:
         """Put the marker behind the user's own description.
@@ -130,10 +132,10 @@ class Record:
         value = self._store.get(KEY) if self.kept else None
         return Entry(**value) if isinstance(value, dict) else None
 
-    def cleared_since(self, entry: Entry) -> bool:
-        """Whether somebody cleared the task after the entry was written."""
+    def cleared_since(self, then: Entry | Marker) -> bool:
+        """Whether somebody cleared the task after the entry was written, or the marker made in this run."""
         # Fewer ``retries`` in the DAG look like a clear, but mostly like one of a try that has not been.
-        return entry.cleared_after < self._cleared_after <= self._tries_before
+        return then.cleared_after < self._cleared_after <= self._tries_before
 
     def submitting(self, marker: Marker, since: float, name: str | None) -> None:
         """Write down that a job is about to be created."""

@@ -27,8 +27,6 @@ T = TypeVar("T")
 
 LOOKS_AFTER_LOSS = (1.0, 3.0, 6.0)
 """Seconds before each look for a job whose create call lost its answer: AIHub may still be at work on it."""
-TIME_TO_STOP = 5.0
-"""Seconds in which a worker or a triggerer stops the job of a task that was cleared."""
 AT_WORK = 60.0
 """Seconds after a create call beyond which AIHub is not at work on it any more."""
 PAGE_SIZE = 100
@@ -97,7 +95,7 @@ class Submission:
         job = Job(job_id, entry.marker, entry.since)
         # One that the waiting gave up on was left for whatever try comes next.
         cleared = cleared and entry.state != "left"
-        if self.kind.statuses and not self._worth_taking_up(job, cleared=cleared, stop=self.stop_cleared):
+        if self.kind.statuses and not self._worth_taking_up(job, cleared=cleared):
             return None
         self.record.holds(job, entry.name)
         return job
@@ -109,12 +107,8 @@ class Submission:
         """
         return self._find_exactly(str(self.marker), self.name)
 
-    def _worth_taking_up(self, job: Job, *, cleared: bool, stop: bool) -> bool:
-        """Look what has become of a job.
-
-        :param cleared: Whether its task was cleared, which is meant to start anew.
-        :param stop: Whether it then is stopped if it goes on; otherwise it is taken up.
-        """
+    def _worth_taking_up(self, job: Job, *, cleared: bool) -> bool:
+        """Look what has become of a job; stop it if it goes on and its task was cleared, to start anew."""
         called = self.kind.called(job.id)
         try:
             reference = self.reference(job.id)
@@ -125,7 +119,7 @@ class Submission:
         if state.phase in (Phase.FAILED, Phase.STOPPED, Phase.STOPPING):
             self.log.info("%s of an earlier try %s; creating a new one", called, state.phase.verb)
             return False
-        if not cleared or not (stop or state.phase.terminal):
+        if not cleared or not (self.stop_cleared or state.phase.terminal):
             self.log.info("Taking up %s of an earlier try, which %s", called, state.phase.verb)
             return True
         if state.phase.terminal:
@@ -155,12 +149,11 @@ class Submission:
             (marker, state) for marker, state in found if not state.phase.terminal and state.phase is not Phase.STOPPING
         ]
         for marker, state in going_on[:1] or found[:1]:
+            same_run = marker.run == self.marker.run
+            if not (same_run or going_on):
+                return None
             job = Job(int(state.job_id), str(marker), state.answer.created_at / 1000 or time.time())
-            cleared = marker.life != self.marker.life
-            if cleared and going_on and self.stop_cleared:
-                self.sleep(TIME_TO_STOP)
-            # Whether it was left on purpose, nobody knows; so one that still goes on is taken up.
-            if self._worth_taking_up(job, cleared=cleared, stop=False):
+            if self._worth_taking_up(job, cleared=same_run and self.record.cleared_since(marker)):
                 return job
         return None
 
@@ -173,7 +166,7 @@ class Submission:
         for pause in (0.0, *(LOOKS_AFTER_LOSS if self.record.retried else ())):
             self.sleep(pause)
             found = self._find(lambda marker: marker.task == self.marker.task, self.name)
-            if any(marker.life == self.marker.life for marker, _ in found):
+            if any(marker.run == self.marker.run and not self.record.cleared_since(marker) for marker, _ in found):
                 break
         return sorted(found, key=lambda job: int(job[1].job_id), reverse=True)
 

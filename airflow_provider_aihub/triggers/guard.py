@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from asgiref.sync import sync_to_async
 
+from airflow_provider_aihub.triggers.undisturbed import undisturbed
+
 if TYPE_CHECKING:
     from airflow.models.taskinstance import TaskInstance
 
@@ -27,10 +29,11 @@ async def _state(ti: TaskInstance) -> str | None:
     try:
         from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance
     except ImportError:
-        return await sync_to_async(_state_in_database)(ti)
-    states: dict[str, dict[str, Any]] = await sync_to_async(RuntimeTaskInstance.get_task_states)(
+        return await undisturbed(sync_to_async(_state_in_database)(ti))
+    call = sync_to_async(RuntimeTaskInstance.get_task_states)(
         dag_id=ti.dag_id, task_ids=[ti.task_id], run_ids=[ti.run_id], map_index=ti.map_index
     )
+    states: dict[str, dict[str, Any]] = await undisturbed(call)
     of_run = states.get(ti.run_id, {})
     # A mapped task stands under "<task_id>_<map_index>", any other under its id.
     return of_run.get(f"{ti.task_id}_{ti.map_index}", of_run.get(ti.task_id))

@@ -10,9 +10,15 @@ from asgiref.sync import sync_to_async
 from airflow_provider_aihub.api.jobs import JobId
 from airflow_provider_aihub.client.part_logs import Offsets
 from airflow_provider_aihub.client.waiting import Log
+from airflow_provider_aihub.triggers.undisturbed import undisturbed
 
 KEY = "aihub_log_offsets"
 """Key of the XCom. Airflow clears it before the next try, whose log begins anew."""
+
+
+def begin(task_instance: Any, job_id: JobId) -> None:
+    """Keep, in the worker, that nothing was told: asked for an XCom that is not there, Airflow logs an error."""
+    task_instance.xcom_push(key=KEY, value={"job_id": job_id, "offsets": {}})
 
 
 class KeptOffsets:
@@ -44,7 +50,7 @@ class KeptOffsets:
         ti = self._ti
         try:
             # Airflow has asynchronous calls for this in its latest versions only.
-            return await sync_to_async(method)(
+            call = sync_to_async(method)(
                 key=KEY,
                 dag_id=ti.dag_id,
                 task_id=ti.task_id,
@@ -52,6 +58,7 @@ class KeptOffsets:
                 map_index=ti.map_index,
                 **arguments,
             )
+            return await undisturbed(call)
         except Exception as error:
             if self._kept:
                 self._kept = False

@@ -24,6 +24,7 @@ from airflow_provider_aihub.client.steps import Errand
 from airflow_provider_aihub.hooks.aihub import config_from
 from airflow_provider_aihub.triggers import settings
 from airflow_provider_aihub.triggers.pages import Pages
+from airflow_provider_aihub.triggers.undisturbed import undisturbed
 
 T = TypeVar("T")
 
@@ -128,8 +129,8 @@ class Poller:
                 return self._client
             self._loaded_at = time.monotonic()
             try:
-                connection = await get_async_connection(self.conn_id)
-                extra = await get_async_extra_dejson(connection)
+                connection = await undisturbed(get_async_connection(self.conn_id))
+                extra = await undisturbed(get_async_extra_dejson(connection))
             except Exception as error:
                 # What Airflow says may quote the connection, and so its secrets.
                 if self._client:

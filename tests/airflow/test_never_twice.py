@@ -7,6 +7,7 @@ import json
 import logging
 import time
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -230,6 +231,19 @@ def test_a_run_that_was_deleted_and_made_anew_gets_no_old_result(
     assert task.try_once()["id"] != old["id"]
 
 
+def test_a_run_that_was_cleared_after_its_end_takes_up_what_goes_on(aihub: Emulator, new_name: str) -> None:
+    """On an Airflow that remembers nothing; its job may have been left on purpose."""
+    task = life(new_name, remembers=False, command="sleep 60", deferrable=True)
+    task.start()
+    first = task.ti.xcoms["job_id"]
+    task.clear()
+    task.began += timedelta(seconds=1)
+    task.start()
+    assert task.ti.xcoms["job_id"] == first
+    assert AIHubHook().get_training(first).status == 2
+    AIHubHook().stop_training(first)
+
+
 @old_and_new
 def test_a_failed_job_is_not_made_up_for_by_an_older_one(aihub: Emulator, new_name: str, remembers: bool) -> None:
     life(new_name, remembers=remembers).try_once()
@@ -253,37 +267,15 @@ def test_a_job_is_found_although_each_try_names_it_otherwise(
     assert jobs(f"{new_name}-2") == []
 
 
-def test_a_cleared_search_asks_anew(aihub: Emulator, new_name: str) -> None:
+@old_and_new
+def test_a_cleared_search_asks_anew(aihub: Emulator, new_name: str, remembers: bool) -> None:
     """AIHub cannot stop a search, and what was asked may have been mended."""
     asked = {"task_id": "search", "name": new_name, "deferrable": True}
-    task = TaskLife(lambda: WarehouseSearchOperator(**asked, sql="select 1 as wrong"))
+    task = TaskLife(lambda: WarehouseSearchOperator(**asked, sql="select 1 as wrong"), remembers=remembers)
     assert isinstance(task.start(), JobTrigger)
     task.make = lambda: WarehouseSearchOperator(**asked, sql="select 2 as right")
     task.clear()
     assert AIHubHook().get_search(task.try_once()["id"]).sql == "select 2 as right"
-
-
-@pytest.mark.parametrize("stopped_late", [True, False])
-def test_a_cleared_task_s_job_that_nobody_remembers(
-    aihub: Emulator, monkeypatch: pytest.MonkeyPatch, new_name: str, stopped_late: bool
-) -> None:
-    """Its trigger has some seconds to stop it; else it was left on purpose, and is taken up."""
-    task = life(new_name, remembers=False, command="sleep 60", deferrable=True)
-    task.start()
-    first = task.ti.xcoms["job_id"]
-    pauses: list[float] = []
-
-    def pause(seconds: float) -> None:
-        pauses.append(seconds)
-        if stopped_late and seconds == submission.TIME_TO_STOP:
-            AIHubHook().stop_training(first)
-
-    monkeypatch.setitem(submission.Submission.__init__.__kwdefaults__, "sleep", pause)
-    task.clear()
-    task.start()
-    assert (task.ti.xcoms["job_id"] == first) == (not stopped_late)
-    assert pauses == [0.0, submission.TIME_TO_STOP]
-    AIHubHook().stop_training(task.ti.xcoms["job_id"])
 
 
 @old_and_new
@@ -300,11 +292,12 @@ def test_a_retry_of_a_cleared_task_does_not_return_the_old_result(
     assert sorted(job.id for job in jobs(new_name)) == [first["id"], second["id"]]
 
 
+@old_and_new
 @pytest.mark.parametrize("cancel_on_kill", [True, False])
 def test_a_task_cleared_while_its_job_runs_first_stops_that_job(
-    aihub: Emulator, new_name: str, cancel_on_kill: bool
+    aihub: Emulator, new_name: str, cancel_on_kill: bool, remembers: bool
 ) -> None:
-    task = life(new_name, command="sleep 60", deferrable=True, cancel_on_kill=cancel_on_kill)
+    task = life(new_name, command="sleep 60", deferrable=True, cancel_on_kill=cancel_on_kill, remembers=remembers)
     assert isinstance(task.start(), JobTrigger)
     first = task.ti.xcoms["job_id"]
     task.clear()

@@ -1,0 +1,31 @@
+"""Calls to Airflow that go on to their ends although the trigger that made them is cancelled.
+
+The triggerer of Airflow 3.0 and 3.1 reads one answer after the other from its supervisor. Where a cancelled call left
+one unread, the next call takes that for its own, and the whole triggerer dies of "Response read out of order".
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+_under_way: set[asyncio.Task[Any]] = set()
+"""The event loop itself holds on to none of its tasks."""
+
+
+async def undisturbed(call: Coroutine[Any, Any, T]) -> T:
+    """Await a call to Airflow, and let it end by itself where the awaiting is cancelled."""
+    task = asyncio.ensure_future(call)
+    _under_way.add(task)
+    task.add_done_callback(_ended)
+    return await asyncio.shield(task)
+
+
+def _ended(task: asyncio.Task[Any]) -> None:
+    _under_way.discard(task)
+    if not task.cancelled():
+        # Whoever still wanted to know has been told; otherwise asyncio would complain that nobody was.
+        task.exception()

@@ -1,0 +1,58 @@
+"""Calls to Airflow outlive the triggers that made them, so that no answer is left for somebody else to read."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from airflow_provider_aihub.triggers import guard, offsets, poller
+from airflow_provider_aihub.triggers.undisturbed import undisturbed
+
+
+class Airflow:
+    """The triggerer's supervisor, which is slow to answer."""
+
+    def __init__(self) -> None:
+        self.asked, self.answered = asyncio.Event(), asyncio.Event()
+        self.may_answer = asyncio.Event()
+
+    async def __call__(self, *_: Any, **__: Any) -> None:
+        self.asked.set()
+        await self.may_answer.wait()
+        self.answered.set()
+
+
+TI = SimpleNamespace(dag_id="d", task_id="t", run_id="r", map_index=-1)
+CALLS: dict[str, Callable[[], Awaitable[Any]]] = {
+    "for the connection": lambda: poller.Poller("aihub_default")._load(None),
+    "for how far the logs were read": lambda: offsets.KeptOffsets(TI, 1, print).recall(),  # type: ignore[arg-type]
+    "for the state of the task": lambda: guard.still_deferred(TI),
+}
+
+
+@pytest.mark.parametrize("asks", CALLS)
+async def test_a_cancelled_trigger_leaves_no_answer_unread(monkeypatch: pytest.MonkeyPatch, asks: str) -> None:
+    airflow = Airflow()
+    monkeypatch.setattr(poller, "get_async_connection", airflow)
+    for module in (guard, offsets):
+        monkeypatch.setattr(module, "sync_to_async", lambda method: airflow)
+    trigger = asyncio.ensure_future(CALLS[asks]())
+    await asyncio.wait_for(airflow.asked.wait(), 10)
+    trigger.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await trigger
+    airflow.may_answer.set()
+    await asyncio.wait_for(airflow.answered.wait(), 10)
+
+
+async def test_what_comes_of_a_call_is_told() -> None:
+    async def fails() -> None:
+        raise LookupError("no")
+
+    assert await undisturbed(asyncio.sleep(0, "yes")) == "yes"
+    with pytest.raises(LookupError):
+        await undisturbed(fails())
