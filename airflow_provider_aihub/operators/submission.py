@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
@@ -122,14 +123,23 @@ class Submission:
         if not cleared or not (self.stop_cleared or state.phase.terminal):
             self.log.info("Taking up %s of an earlier try, which %s", called, state.phase.verb)
             return True
-        if state.phase.terminal:
-            self.log.info("The task was cleared, so its %s, which %s, is not taken up", called, state.phase.verb)
-        elif self.kind.stop is None:
-            self.log.warning("The task was cleared, but AIHub cannot stop a %s; its %s runs on", self.kind.noun, called)
-        else:
-            self.log.info("The task was cleared, but its %s %s; stopping that one", called, state.phase.verb)
-            self.hook.send(self.kind.stop(job.id))
+        self.log.info("The task was cleared, so its %s, which %s, is not taken up", called, state.phase.verb)
+        if not state.phase.terminal:
+            self._stop(job)
         return False
+
+    def _stop(self, job: Job) -> None:
+        """Stop a job, where AIHub can.
+
+        :raises AIHubError: AIHub did not take the request.
+        """
+        called = self.kind.called(job.id)
+        with suppress(AIHubUnsupportedError):
+            if self.kind.stop:
+                self.hook.send(self.kind.stop(job.id))
+                self.log.info("Asked AIHub to stop %s", called)
+                return
+        self.log.warning("AIHub cannot stop a %s; %s runs on", self.kind.noun, called)
 
     def _unrecorded(self) -> Job | None:
         """Look for a job of this task that goes on, or that has succeeded since the task was last cleared.
@@ -148,14 +158,14 @@ class Submission:
         going_on = [
             (marker, state) for marker, state in found if not state.phase.terminal and state.phase is not Phase.STOPPING
         ]
-        for marker, state in going_on[:1] or found[:1]:
-            same_run = marker.run == self.marker.run
-            if not (same_run or going_on):
-                return None
-            job = Job(int(state.job_id), str(marker), state.answer.created_at / 1000 or time.time())
-            if self._worth_taking_up(job, cleared=same_run and self.record.cleared_since(marker)):
-                return job
-        return None
+        if not found:
+            return None
+        marker, state = (going_on or found)[0]
+        same_run = marker.run == self.marker.run
+        if not (same_run or going_on):
+            return None
+        job = Job(int(state.job_id), str(marker), state.answer.created_at / 1000 or time.time())
+        return job if self._worth_taking_up(job, cleared=same_run and self.record.cleared_since(marker)) else None
 
     def _of_this_task(self) -> list[tuple[Marker, JobState]]:
         """Give the jobs of this task, the newest first; those that come late, too, if an earlier try may have any.

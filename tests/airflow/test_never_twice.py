@@ -23,12 +23,13 @@ from airflow_provider_aihub.api.errors import (
     AIHubUnavailable,
 )
 from airflow_provider_aihub.api.model_training import Training
-from airflow_provider_aihub.emulator import Emulator
+from airflow_provider_aihub.emulator import Emulator, Node, Pipeline, PipelineVersion
 from airflow_provider_aihub.hooks.aihub import AIHubHook
 from airflow_provider_aihub.operators import submission
 from airflow_provider_aihub.operators.record import Record
 from airflow_provider_aihub.operators.training import TrainingOperator
 from airflow_provider_aihub.operators.warehouse import WarehouseSearchOperator
+from airflow_provider_aihub.operators.workflow import WorkflowRunOperator
 from airflow_provider_aihub.triggers.job import JobTrigger
 
 TRAININGS = "/model-training-platform/api/v1/trainings"
@@ -229,6 +230,24 @@ def test_a_run_that_was_deleted_and_made_anew_gets_no_old_result(
     with pytest.raises(WorkerKilled):
         task.try_once()
     assert task.try_once()["id"] != old["id"]
+
+
+def test_a_cleared_workflow_run_that_cannot_be_stopped_runs_on(
+    make_aihub: Callable[..., Emulator], new_name: str
+) -> None:
+    version = PipelineVersion(id=1, name="V1", nodes=(Node(name="long", command="sleep 60"),))
+    make_aihub(api="document", pipelines=(Pipeline(id=1, name="slow", versions=(version,)),))
+    task = TaskLife(
+        lambda: WorkflowRunOperator(
+            task_id="run", name=new_name, pipeline=1, pipeline_version=1, project=1, deferrable=True
+        )
+    )
+    task.start()
+    first = task.ti.xcoms["job_id"]
+    task.clear()
+    task.start()
+    assert task.ti.xcoms["job_id"] != first
+    assert AIHubHook().get_workflow_run(first).status in (1, 2)
 
 
 def test_a_run_that_was_cleared_after_its_end_takes_up_what_goes_on(aihub: Emulator, new_name: str) -> None:
