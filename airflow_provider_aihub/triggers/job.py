@@ -21,11 +21,14 @@ from airflow_provider_aihub.links import link_in_triggerer
 from airflow_provider_aihub.triggers.guard import still_deferred
 from airflow_provider_aihub.triggers.offsets import KeptOffsets
 from airflow_provider_aihub.triggers.poller import Poller
+from airflow_provider_aihub.triggers.undisturbed import to_the_end
 
 Look = Callable[[float], Awaitable[JobState | AIHubError]]
 
 STOP_TIMEOUT = 20.0
-"""Seconds that a trigger spends on stopping a job; Airflow grants ``on_kill`` 30."""
+"""Seconds that a trigger spends on stopping a job."""
+KILL_TIMEOUT = 25.0
+"""Seconds that a trigger spends on being killed; Airflow grants ``on_kill`` 30."""
 _NOTICE = conf.getfloat("workers", "min_heartbeat_interval", fallback=0.0)
 HANDOVER = _NOTICE + 3.0 if _NOTICE else 0.0
 """Seconds for which a trigger fires nothing after it has begun.
@@ -242,12 +245,16 @@ class JobTrigger(BaseTrigger):
         """Stop the job because somebody acted on the task; never because the trigger is handed to another triggerer."""
         if not (self.owner and self.cancel_on_kill) or self._fired or self.task_instance is None:
             return
+        await to_the_end(self._stop_unless_handed_over())
+
+    async def _stop_unless_handed_over(self) -> None:
         try:
-            if await still_deferred(self.task_instance):
-                return
-            async with Poller.shared(self.aihub_conn_id) as poller:
-                problem: Exception | None = await self._stop(poller)
+            async with asyncio.timeout(KILL_TIMEOUT):
+                if await still_deferred(self.task_instance):
+                    return
+                async with Poller.shared(self.aihub_conn_id) as poller:
+                    problem: Exception | None = await self._stop(poller)
         except Exception as error:
             problem = error
         if problem:
-            self.log.error("%s may still be running on AIHub: %s", self._called, problem)
+            self.log.error("%s may still be running on AIHub: %s", self._called, str(problem) or type(problem).__name__)

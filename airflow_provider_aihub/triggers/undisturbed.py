@@ -1,13 +1,10 @@
-"""Calls to Airflow that go on to their ends although the trigger that made them is cancelled.
-
-The triggerer of Airflow 3.0 and 3.1 reads one answer after the other from its supervisor. Where a cancelled call left
-one unread, the next call takes that for its own, and the whole triggerer dies of "Response read out of order".
-"""
+"""What goes on to its end although the trigger that awaits it is cancelled."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine
+from contextlib import suppress
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -17,11 +14,27 @@ _under_way: set[asyncio.Task[Any]] = set()
 
 
 async def undisturbed(call: Coroutine[Any, Any, T]) -> T:
-    """Await a call to Airflow, and let it end by itself where the awaiting is cancelled."""
+    """Await a call to Airflow, and let it end by itself where the awaiting is cancelled.
+
+    The triggerer of Airflow 3.0 and 3.1 reads one answer after the other from its supervisor. Where a cancelled call
+    left one unread, the next call takes that for its own, and the whole triggerer dies of "Response read out of order".
+    """
     task = asyncio.ensure_future(call)
     _under_way.add(task)
     task.add_done_callback(_ended)
     return await asyncio.shield(task)
+
+
+async def to_the_end(call: Coroutine[Any, Any, T]) -> T:
+    """Await a call until it has ended, however often the awaiting is cancelled meanwhile.
+
+    Airflow 3 cancels a trigger about once a second for as long as the trigger has not ended.
+    """
+    task = asyncio.ensure_future(call)
+    while not task.done():
+        with suppress(asyncio.CancelledError):
+            await asyncio.wait([task])
+    return task.result()
 
 
 def _ended(task: asyncio.Task[Any]) -> None:

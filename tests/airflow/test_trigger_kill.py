@@ -97,6 +97,43 @@ def test_airflow_before_3_3_says_nothing_but_cancels(
     assert aihub.requests.count("POST", "*/stop") == before + (not deferred)
 
 
+@pytest.mark.parametrize("says_why", [True, False], ids=["Airflow 3.3", "before"])
+async def test_a_trigger_that_is_cancelled_again_and_again_still_stops_its_job(
+    training_id: int, monkeypatch: pytest.MonkeyPatch, says_why: bool
+) -> None:
+    """As Airflow 3 does about once a second."""
+    asked = asyncio.Event()
+
+    async def slowly(_: Any) -> bool:
+        asked.set()
+        await asyncio.sleep(0.5)
+        return False
+
+    async def run() -> None:
+        try:
+            async for _ in trigger.run():
+                raise AssertionError("the job has not ended")
+        except asyncio.CancelledError:
+            if says_why:
+                await trigger.on_kill()
+
+    if says_why:
+        monkeypatch.setattr(BaseTrigger, "on_kill", BaseTrigger.cleanup, raising=False)
+    else:
+        monkeypatch.delattr(BaseTrigger, "on_kill", raising=False)
+    monkeypatch.setattr(job, "still_deferred", slowly)
+    trigger = trigger_of(training_id)
+    running = asyncio.create_task(run())
+    await asyncio.sleep(0.3)
+    running.cancel()
+    await asyncio.wait_for(asked.wait(), 10)
+    for _ in range(3):
+        running.cancel()
+        await asyncio.sleep(0.01)
+    await asyncio.wait([running], timeout=10)
+    await asyncio.to_thread(stopped, lambda: AIHubHook().get_training(training_id))
+
+
 def test_a_cancelled_trigger_alone_stops_nothing_where_airflow_says_why(
     aihub: Emulator, training_id: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
