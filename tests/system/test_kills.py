@@ -114,6 +114,19 @@ def test_marking_a_task_stops_its_job(scene: Scene, state: str) -> None:
     assert scene.statuses("deferred") == scene.statuses("in_place") == [STOPPED]
 
 
+def test_marking_a_task_stops_its_job_although_aihub_is_slow_to_agree(scene: Scene) -> None:
+    """Airflow cancels the trigger once a second until then."""
+    scene.play("plain", LONG)
+    for task_id in BOTH:
+        scene.running(task_id)
+    scene.airflow.mark(scene.dag_id, scene.run_id, "in_place", "failed")
+    scene.stopped("in_place")
+    refused = scene.aihub.faults.add("status", method="POST", path="*/stop", status=503, count=3)
+    scene.airflow.mark(scene.dag_id, scene.run_id, "deferred", "failed")
+    scene.stopped("deferred")
+    assert refused.struck == 3
+
+
 def test_marking_a_task_leaves_its_job_alone_if_that_was_asked_for(scene: Scene) -> None:
     scene.play("left_alone", "sleep 25")
     for task_id in BOTH:
