@@ -88,13 +88,15 @@ async def link_in_triggerer(task_instance: Any, config: Config | None, kind: str
     from airflow.providers.common.compat.sdk import XCom
     from asgiref.sync import sync_to_async
 
+    from airflow_provider_aihub.triggers.undisturbed import undisturbed
+
     address = config.page(kind, thing) if config else None
     if address is None:
         return
     log.info("View it at %s", address)
     try:
         # Airflow has asynchronous calls for this in its latest versions only.
-        await sync_to_async(XCom.set)(
+        call = sync_to_async(XCom.set)(
             key=ViewInAIHubLink.xcom_key,
             value=address,
             dag_id=task_instance.dag_id,
@@ -102,6 +104,7 @@ async def link_in_triggerer(task_instance: Any, config: Config | None, kind: str
             run_id=task_instance.run_id,
             map_index=task_instance.map_index,
         )
+        await undisturbed(call)
     except Exception as error:
         log.info("Airflow did not take the link (%s); the task has it at its end", type(error).__name__)
 

@@ -159,14 +159,14 @@ class JobOperator(HasLineage, BaseOperator):
 
         :raises AIHubError: In one of its kinds, see :mod:`airflow_provider_aihub.api.errors`.
         """
-        from airflow_provider_aihub.operators.record import Marker, Record
+        from airflow_provider_aihub.operators.record import Marker, Record, run_began
 
         with task_failures():
             self._check()
             marker = Marker.of(context)
             request = self.create_request(marker)
             record = Record(context, durable=self.durable)
-            submission = self._submit(record, marker)
+            submission = self._submit(record, marker, run_began(context))
             job = submission.take_up()
             if job is None:
                 request = self.prepare_submission(request)
@@ -182,7 +182,12 @@ class JobOperator(HasLineage, BaseOperator):
                 record.move("done")
                 self._result = {"id": job.id}
                 return self._result
-            return self._wait(context, self.reference(job.id), record, job.since, self._deadline(job.since))
+            reference = self.reference(job.id)
+            if self.deferrable and self.stream_logs:
+                from airflow_provider_aihub.triggers import offsets
+
+                offsets.begin(context["ti"], reference)
+            return self._wait(context, reference, record, job.since, self._deadline(job.since))
 
     def execute_complete(self, context: Context, event: JobEvent) -> Any:
         """Go on where the trigger saw the waiting end.
@@ -198,19 +203,20 @@ class JobOperator(HasLineage, BaseOperator):
             record = Record(context, durable=self.durable)
             error = error_of(event)
             if event["outcome"] == Outcome.ENDED:
-                rounds = event["rounds"]
+                deadline, rounds = event["deadline"], event["rounds"]
                 try:
                     state = self.job_kind.state(reference, self.hook.send(self.job_kind.read(reference)))
                 except (AIHubUnavailable, AIHubBadAnswerError, AIHubAuthError) as trouble:
                     if rounds >= MOST_ROUNDS:
                         raise self._given_up(reference, trouble, record) from None
                     self.log.warning("Waiting until AIHub can be asked how it ended: %s", trouble)
-                    rounds += 1
+                    # It has ended in time, as the trigger saw.
+                    deadline, rounds = None, rounds + 1
                 else:
                     if state.phase.terminal:
                         return self._end(context, state, record)
                     self.log.warning("%s %s again", self.job_kind.called(reference), state.phase.verb)
-                return self._wait(context, reference, record, event["since"], event["deadline"], rounds)
+                return self._wait(context, reference, record, event["since"], deadline, rounds)
             if event["outcome"] == Outcome.DEADLINE:
                 raise self._timed_out(reference, error, record)
             raise self._given_up(reference, error, record)
@@ -250,7 +256,7 @@ class JobOperator(HasLineage, BaseOperator):
                 f"job_timeout is {self.job_timeout!r}; allowed are a number of seconds above 0, a timedelta, and None."
             )
 
-    def _submit(self, record: Record, marker: Marker) -> Submission:
+    def _submit(self, record: Record, marker: Marker, run_began: float) -> Submission:
         from airflow_provider_aihub.operators.submission import Submission
 
         return Submission(
@@ -258,6 +264,7 @@ class JobOperator(HasLineage, BaseOperator):
             kind=self.job_kind,
             record=record,
             marker=marker,
+            run_began=run_began,
             name=getattr(self, "name", None),
             reference=self.reference,
             resubmit=self.on_ambiguous_submit == "resubmit",
@@ -289,11 +296,8 @@ class JobOperator(HasLineage, BaseOperator):
         """Wait in the triggerer, or here."""
         since = time.time() if since is None else since
         if self.deferrable:
-            from airflow_provider_aihub.triggers import offsets
             from airflow_provider_aihub.triggers.job import JobTrigger
 
-            if self.stream_logs and not rounds:
-                offsets.begin(context["ti"], reference)
             self.defer(
                 trigger=JobTrigger(
                     aihub_conn_id=self.aihub_conn_id,

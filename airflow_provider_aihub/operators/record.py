@@ -24,24 +24,24 @@ class Marker:
     """A short tag that makes the job of a task findable on AIHub; it ends the job's description.
 
     ``task`` is the same for all tries of a task instance. ``run`` becomes another one when the run is cleared after its
-    end, or is deleted and made anew. ``cleared_after`` is what :func:`cleared_after` gave. ``attempt`` differs with
-    each submission.
+    end, or is deleted and made anew. ``max_tries`` and ``retries`` are those of :class:`Record`. ``attempt`` differs
+    with each submission.
     """
 
     task: str
     run: str
-    cleared_after: int
+    max_tries: int
+    retries: int
     attempt: str
 
     @classmethod
     def of(cls, context: Context) -> Marker:
         """Make a new marker for the task instance that is running."""
-        ti: Any = context["ti"]
-        began = getattr(context.get("dag_run"), "start_date", None)
         return cls(
-            cls.task_of(ti),
-            _hash(8, began and began.timestamp()),
-            cleared_after(context),
+            cls.task_of(context["ti"]),
+            _hash(8, run_began(context)),
+            _max_tries(context),
+            _retries(context),
             secrets.token_hex(4),
         )
 
@@ -51,13 +51,13 @@ class Marker:
         return _hash(16, ti.dag_id, ti.run_id, ti.task_id, ti.map_index)
 
     def __str__(self) -> str:
-        return f"[airflow:{self.task}.{self.run}.{self.cleared_after}.{self.attempt}]"
+        return f"[airflow:{self.task}.{self.run}.{self.max_tries}.{self.retries}.{self.attempt}]"
 
     @classmethod
     def parse(cls, text: str) -> Marker | None:
         """Read the marker at the end of a description; ``None`` where there is none."""
-        found = re.search(r"\[airflow:([0-9a-f]{16})\.([0-9a-f]{8})\.([0-9]+)\.([0-9a-f]{8})\]\s*$", text)
-        return cls(found[1], found[2], int(found[3]), found[4]) if found else None
+        found = re.search(r"\[airflow:([0-9a-f]{16})\.([0-9a-f]{8})\.([0-9]+)\.([0-9]+)\.([0-9a-f]{8})\]\s*$", text)
+        return cls(found[1], found[2], int(found[3]), int(found[4]), found[5]) if found else None
 
     def sign(self, description: str | None) -> str:
         """Put the marker behind the user's own description.
@@ -88,7 +88,7 @@ class Entry:
     :param state: ``submitting`` from before the create call, ``submitted`` once the id is known, ``left`` when the
         waiting failed and the job was left as it was, ``done`` when its result was returned.
     :param name: The job's name, where it has one.
-    :param cleared_after: What :func:`cleared_after` gave.
+    :param max_tries: That of :class:`Record`, as is ``retries``.
     :param job_id: ``None`` while submitting.
     """
 
@@ -96,12 +96,17 @@ class Entry:
     marker: str
     since: float
     name: str | None
-    cleared_after: int
+    max_tries: int
+    retries: int
     job_id: int | None = None
 
 
 class Record:
     """The memory of a task: Airflow's task state store, or nothing where Airflow (before 3.3) has none.
+
+    It tells a clear from a retry by Airflow's count of the tries that it grants: clearing a task sets ``max_tries`` to
+    the tries there were and ``retries`` more, and nothing else changes that number. Airflow mostly does not count the
+    clear of a task that runs in a worker.
 
     :param durable: Whether anything is remembered at all.
     """
@@ -109,8 +114,9 @@ class Record:
     def __init__(self, context: Context, *, durable: bool) -> None:
         self.durable = durable
         self._store: Any = context.get("task_state_store") if durable else None
-        self._cleared_after = cleared_after(context)
-        self._tries_before = context["ti"].try_number - 1
+        self._max_tries = _max_tries(context)
+        self._retries = _retries(context)
+        self._tries_before: int = context["ti"].try_number - 1
 
     @property
     def tried(self) -> bool:
@@ -118,9 +124,9 @@ class Record:
         return self._tries_before > 0
 
     @property
-    def retried(self) -> bool:
-        """Whether this is not the first try since the task was cleared, either."""
-        return self._tries_before > self._cleared_after
+    def tries_since_clear(self) -> int:
+        """How many tries there were before this one, since the task was last cleared."""
+        return max(0, self._tries_before - _cleared_after(self._max_tries, self._retries))
 
     @property
     def kept(self) -> bool:
@@ -134,22 +140,25 @@ class Record:
 
     def cleared_since(self, then: Entry | Marker) -> bool:
         """Whether somebody cleared the task after the entry was written, or the marker made in this run."""
-        # Fewer ``retries`` in the DAG look like a clear, but mostly like one of a try that has not been.
-        return then.cleared_after < self._cleared_after <= self._tries_before
+        if then.max_tries != self._max_tries:
+            return True
+        # With fewer retries than there were, a clear may set the same number again.
+        before = _cleared_after(then.max_tries, then.retries)
+        return before < _cleared_after(self._max_tries, self._retries) == self._tries_before
 
     def submitting(self, marker: Marker, since: float, name: str | None) -> None:
         """Write down that a job is about to be created."""
-        self._write(Entry("submitting", str(marker), since, name, self._cleared_after))
+        self._write(Entry("submitting", str(marker), since, name, self._max_tries, self._retries))
 
     def holds(self, job: Job, name: str | None) -> None:
         """Write down which job the task has."""
-        self._write(Entry("submitted", job.marker, job.since, name, self._cleared_after, job.id))
+        self._write(Entry("submitted", job.marker, job.since, name, self._max_tries, self._retries, job.id))
 
     def move(self, state: State) -> None:
         """Write down what became of the job that the task has."""
         entry = self.load()
         if entry:
-            self._write(replace(entry, state=state, cleared_after=self._cleared_after))
+            self._write(replace(entry, state=state, max_tries=self._max_tries, retries=self._retries))
 
     def forget(self) -> None:
         """Let the next try start anew."""
@@ -161,15 +170,24 @@ class Record:
             self._store.set(KEY, asdict(entry))
 
 
-def cleared_after(context: Context) -> int:
-    """Give the try after which the task was last cleared; 0 for never.
+def run_began(context: Context) -> float:
+    """Give when the run of a task began, in Unix seconds; 0 where that is not known."""
+    began = getattr(context.get("dag_run"), "start_date", None)
+    return began.timestamp() if began else 0.0
 
-    Airflow grants a task ``retries`` more tries then, by its count ``max_tries``; a retry does not change that count.
-    Airflow 2.11 and 3.0 do not count the clear of a task that runs in a worker.
-    """
+
+def _max_tries(context: Context) -> int:
     ti: Any = context["ti"]
-    retries: int = context["task"].retries or 0
-    return max((ti.max_tries or 0) - retries, 0)
+    return max(ti.max_tries or 0, 0)
+
+
+def _retries(context: Context) -> int:
+    return context["task"].retries or 0
+
+
+def _cleared_after(max_tries: int, retries: int) -> int:
+    """Give the try after which a task was last cleared; 0 for never."""
+    return max(max_tries - retries, 0)
 
 
 def _hash(length: int, *parts: object) -> str:

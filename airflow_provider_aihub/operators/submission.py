@@ -39,6 +39,7 @@ MOST_PAGES = 50
 class Submission:
     """Creates the job of one task instance, or finds the one that is there.
 
+    :param run_began: When the task's run began, in Unix seconds; 0 where that is not known.
     :param name: The job's name on AIHub, where it has one; narrows the looking.
     :param reference: Gives what a job is read by, from its id.
     :param resubmit: What to do where it cannot be told whether a job was created: create one (true), or fail.
@@ -49,6 +50,7 @@ class Submission:
     kind: JobKind
     record: Record
     marker: Marker
+    run_began: float
     name: str | None
     reference: Callable[[int], JobId]
     resubmit: bool
@@ -87,15 +89,14 @@ class Submission:
         entry = self.record.load()
         if entry is None:
             return None
-        cleared = self.record.cleared_since(entry)
-        if entry.state == "done" and cleared:
+        # A job that the waiting gave up on was left for whatever try comes next.
+        cleared = entry.state != "left" and self.record.cleared_since(entry)
+        if cleared and not self.kind.statuses:
             return None
         job_id = entry.job_id or self._lost(entry)
         if job_id is None:
             return None
         job = Job(job_id, entry.marker, entry.since)
-        # One that the waiting gave up on was left for whatever try comes next.
-        cleared = cleared and entry.state != "left"
         if self.kind.statuses and not self._worth_taking_up(job, cleared=cleared):
             return None
         self.record.holds(job, entry.name)
@@ -155,28 +156,34 @@ class Submission:
                 self.kind.noun,
             )
             return None
-        going_on = [
-            (marker, state) for marker, state in found if not state.phase.terminal and state.phase is not Phase.STOPPING
-        ]
-        if not found:
-            return None
-        marker, state = (going_on or found)[0]
-        same_run = marker.run == self.marker.run
-        if not (same_run or going_on):
-            return None
-        job = Job(int(state.job_id), str(marker), state.answer.created_at / 1000 or time.time())
-        return job if self._worth_taking_up(job, cleared=same_run and self.record.cleared_since(marker)) else None
+        own = [(marker, state) for marker, state in found if self._is_own(marker)]
+        for marker, state in (_going_on(own) or own)[:1]:
+            job = _job(marker, state)
+            return job if self._worth_taking_up(job, cleared=False) else None
+        for marker, state in _going_on(found):
+            same_run = marker.run == self.marker.run
+            job = _job(marker, state)
+            # One of another run was left when the run ended; if it began later, then another Airflow has it.
+            if (same_run or job.since < self.run_began) and self._worth_taking_up(job, cleared=same_run):
+                return job
+        return None
+
+    def _is_own(self, marker: Marker) -> bool:
+        """Whether a job is of this run, and no older than the last clear."""
+        return marker.run == self.marker.run and not self.record.cleared_since(marker)
 
     def _of_this_task(self) -> list[tuple[Marker, JobState]]:
         """Give the jobs of this task, the newest first; those that come late, too, if an earlier try may have any.
 
         :raises AIHubUnsupportedError: This AIHub does not list them.
         """
+        tries = self.record.tries_since_clear
         found: list[tuple[Marker, JobState]] = []
-        for pause in (0.0, *(LOOKS_AFTER_LOSS if self.record.retried else ())):
+        for pause in (0.0, *(LOOKS_AFTER_LOSS if tries else ())):
             self.sleep(pause)
             found = self._find(lambda marker: marker.task == self.marker.task, self.name)
-            if any(marker.run == self.marker.run and not self.record.cleared_since(marker) for marker, _ in found):
+            own = [state for marker, state in found if self._is_own(marker)]
+            if len(own) >= tries or any(state.phase is Phase.SUCCEEDED or _goes_on(state) for state in own):
                 break
         return sorted(found, key=lambda job: int(job[1].job_id), reverse=True)
 
@@ -267,3 +274,15 @@ class Submission:
             if found or not page.data or page_num * PAGE_SIZE >= page.total:
                 break
         return found
+
+
+def _goes_on(state: JobState) -> bool:
+    return not state.phase.terminal and state.phase is not Phase.STOPPING
+
+
+def _going_on(jobs: list[tuple[Marker, JobState]]) -> list[tuple[Marker, JobState]]:
+    return [(marker, state) for marker, state in jobs if _goes_on(state)]
+
+
+def _job(marker: Marker, state: JobState) -> Job:
+    return Job(int(state.job_id), str(marker), state.answer.created_at / 1000 or time.time())

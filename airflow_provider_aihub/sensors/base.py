@@ -154,7 +154,7 @@ class JobSensor(BaseSensorOperator):
         from airflow_provider_aihub.client.waiting import Outcome
         from airflow_provider_aihub.triggers.job import MOST_ROUNDS, error_of
 
-        reference, rounds = event["job_id"], event["rounds"]
+        reference, deadline, rounds = event["job_id"], event["deadline"], event["rounds"]
         with self._skipping(), task_failures():
             if event["outcome"] == Outcome.DEADLINE:
                 raise AirflowSensorTimeout(
@@ -171,18 +171,18 @@ class JobSensor(BaseSensorOperator):
                 if rounds >= MOST_ROUNDS:
                     raise
                 self.log.warning("Waiting until AIHub can be asked how it ended: %s", trouble)
-                rounds += 1
+                deadline, rounds = None, rounds + 1
             else:
                 done = self._judge(context, state, resumed=True)
                 if done:
                     return done.xcom_value
-        return self._defer(event["deadline"], rounds)
+        return self._defer(deadline, rounds)
 
     def _defer(self, deadline: float | None = None, rounds: int = 0) -> Any:
         from airflow_provider_aihub.triggers.job import JobTrigger
 
         now = time.time()
-        # A trigger that the scheduler has started has none of its own.
+        # A trigger that the scheduler has started has none, nor has one whose job has ended in time.
         deadline = now + self.timeout if deadline is None else deadline
         trigger = JobTrigger(**self._trigger_arguments(), since=now, deadline=deadline, rounds=rounds)
         return self.defer(trigger=trigger, method_name="execute_complete")

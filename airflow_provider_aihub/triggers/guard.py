@@ -27,10 +27,14 @@ async def still_deferred(task_instance: Any) -> bool:
 
 async def _state(ti: TaskInstance) -> str | None:
     try:
-        from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance
+        from airflow.sdk.execution_time import task_runner
     except ImportError:
         return await undisturbed(sync_to_async(_state_in_database)(ti))
-    call = sync_to_async(RuntimeTaskInstance.get_task_states)(
+    reader = getattr(getattr(task_runner, "SUPERVISOR_COMMS", None), "_reader_task", None)
+    if reader is not None and reader.done():
+        # The triggerer is being shut down, and Airflow's answer would be read by nobody.
+        return "deferred"
+    call = sync_to_async(task_runner.RuntimeTaskInstance.get_task_states)(
         dag_id=ti.dag_id, task_ids=[ti.task_id], run_ids=[ti.run_id], map_index=ti.map_index
     )
     states: dict[str, dict[str, Any]] = await undisturbed(call)

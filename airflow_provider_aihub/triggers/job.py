@@ -27,8 +27,9 @@ Look = Callable[[float], Awaitable[JobState | AIHubError]]
 
 STOP_TIMEOUT = 20.0
 """Seconds that a trigger spends on stopping a job."""
-KILL_TIMEOUT = 25.0
-"""Seconds that a trigger spends on being killed; Airflow grants ``on_kill`` 30."""
+KILL_TIMEOUT = 25.0 if hasattr(BaseTrigger, "on_kill") else 120.0
+"""Seconds that a trigger spends on being killed. Airflow 3.3 grants ``on_kill`` 30; older ones may take long to say
+whether a task is still deferred, if many are asked for."""
 _NOTICE = conf.getfloat("workers", "min_heartbeat_interval", fallback=0.0)
 HANDOVER = _NOTICE + 3.0 if _NOTICE else 0.0
 """Seconds for which a trigger fires nothing after it has begun.

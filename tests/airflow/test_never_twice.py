@@ -64,6 +64,13 @@ def jobs(name: str) -> list[Training]:
     return [job for job in AIHubHook().list_trainings(name=name, page_size=100).data if job.name == name]
 
 
+def wait_for(happened: Callable[[], bool], within: float = 20.0) -> None:
+    end = time.monotonic() + within
+    while not happened():
+        assert time.monotonic() < end, f"waited {within:g} s in vain"
+        time.sleep(0.05)
+
+
 def killed_in(monkeypatch: pytest.MonkeyPatch, where: type, method: str, *, after: bool = False) -> None:
     """Kill the worker once, when it comes to a method, or leaves it."""
     real: Callable[..., Any] = getattr(where, method)
@@ -206,12 +213,22 @@ def test_a_cleared_task_that_has_other_retries_now_runs_anew(
 
 
 @old_and_new
-@pytest.mark.parametrize(("before", "now"), [(3, 1), (1, 3)])
+def test_a_worker_may_know_of_more_retries_than_the_clear_did(aihub: Emulator, new_name: str, remembers: bool) -> None:
+    task = life(new_name, remembers=remembers, retries=0)
+    first = task.try_once()
+    task.clear()
+    task.retries = 3
+    assert task.try_once()["id"] != first["id"]
+
+
+@old_and_new
+@pytest.mark.parametrize(("before", "now", "tries"), [(3, 1, 1), (1, 3, 1), (3, 0, 2)])
 def test_other_retries_alone_make_no_other_job(
-    aihub: Emulator, new_name: str, remembers: bool, before: int, now: int
+    aihub: Emulator, new_name: str, remembers: bool, before: int, now: int, tries: int
 ) -> None:
     task = life(new_name, remembers=remembers, retries=before, command="sleep 60", deferrable=True)
-    task.start()
+    for _ in range(tries):
+        task.start()
     first = task.ti.xcoms["job_id"]
     task.retries = now
     task.start()
@@ -230,6 +247,65 @@ def test_a_run_that_was_deleted_and_made_anew_gets_no_old_result(
     with pytest.raises(WorkerKilled):
         task.try_once()
     assert task.try_once()["id"] != old["id"]
+
+
+@pytest.mark.parametrize("command", ["true", "sleep 60"], ids=["ended", "goes on"])
+def test_a_job_of_another_airflow_is_left_to_it(
+    aihub: Emulator, monkeypatch: pytest.MonkeyPatch, new_name: str, command: str
+) -> None:
+    """Its DAG, run and task have the same ids, and it uses the same AIHub; neither Airflow remembers anything."""
+    mine = life(new_name, remembers=False)
+    killed_in(monkeypatch, Record, "holds")
+    with pytest.raises(WorkerKilled):
+        mine.try_once()
+    other = life(new_name, remembers=False, command=command, deferrable=True)
+    other.start()
+    wait_for(lambda: {job.status for job in jobs(new_name)[-2 if command == "true" else -1 :]} == {3})
+    first = min(job.id for job in jobs(new_name))
+    assert mine.try_once()["id"] == first != other.ti.xcoms["job_id"]
+    # A second task of mine has no job yet, and does not take the other Airflow's either.
+    later = life(new_name, remembers=False, map_index=1)
+    killed_in(monkeypatch, Record, "submitting")
+    with pytest.raises(WorkerKilled):
+        later.try_once()
+    theirs = life(new_name, remembers=False, map_index=1, command=command, deferrable=True)
+    theirs.start()
+    assert later.try_once()["id"] != theirs.ti.xcoms["job_id"]
+    if command != "true":
+        AIHubHook().stop_training(other.ti.xcoms["job_id"])
+        AIHubHook().stop_training(theirs.ti.xcoms["job_id"])
+
+
+@old_and_new
+def test_what_runs_on_after_a_clear_does_not_hide_the_new_job(
+    aihub: Emulator, monkeypatch: pytest.MonkeyPatch, new_name: str, remembers: bool
+) -> None:
+    """As a search does, which AIHub cannot stop."""
+    monkeypatch.setattr(submission.Submission, "_stop", lambda self, job: None)
+    task = life(new_name, remembers=remembers, command="sleep 60", deferrable=True)
+    task.start()
+    old = task.ti.xcoms["job_id"]
+    task.clear()
+    task.make = life(new_name, command="true", deferrable=True).make
+    task.start()
+    new = task.ti.xcoms["job_id"]
+    wait_for(lambda: AIHubHook().get_training(new).status == 3)
+    assert task.try_once()["id"] == new
+    assert AIHubHook().get_training(old).status == 2
+    AIHubHook().stop_training(old)
+
+
+@old_and_new
+def test_a_cleared_task_that_does_not_wait_stops_its_job_and_creates_one_new(
+    aihub: Emulator, new_name: str, remembers: bool
+) -> None:
+    task = life(new_name, remembers=remembers, command="sleep 60", wait_for_completion=False)
+    first = task.try_once()["id"]
+    task.clear()
+    second = task.try_once()["id"]
+    assert second != first
+    stopped(lambda: AIHubHook().get_training(first))
+    AIHubHook().stop_training(second)
 
 
 def test_a_cleared_workflow_run_that_cannot_be_stopped_runs_on(
@@ -427,10 +503,7 @@ def test_a_worker_told_to_end_while_it_creates_a_job_stops_it(
 def test_a_task_that_resumes_while_aihub_is_down_waits_on(aihub: Emulator, new_name: str) -> None:
     task = life(new_name, deferrable=True)
     trigger = task.start()
-    end = time.monotonic() + 20
-    while [job.status for job in jobs(new_name)] != [3]:
-        assert time.monotonic() < end, "the job does not end"
-        time.sleep(0.05)
+    wait_for(lambda: [job.status for job in jobs(new_name)] == [3])
     # The trigger's one look, then the five attempts of the task that resumes.
     aihub.faults.add("status", method="GET", path=f"{TRAININGS}/*", status=503, after=1, count=5)
     again = task.resume(trigger)
@@ -438,6 +511,20 @@ def test_a_task_that_resumes_while_aihub_is_down_waits_on(aihub: Emulator, new_n
     aihub.faults.clear()
     assert task.resume(again)["status"] == "succeeded"
     assert len(jobs(new_name)) == 1
+
+
+@pytest.mark.usefixtures("no_pauses")
+def test_a_job_that_has_ended_in_time_is_not_late_because_aihub_is_down(aihub: Emulator, new_name: str) -> None:
+    task = life(new_name, deferrable=True, job_timeout=100)
+    trigger = task.start()
+    event = asyncio.run(task._event(trigger))
+    aihub.faults.add("status", method="GET", path=f"{TRAININGS}/*", status=503, count=5)
+    with pytest.raises(TaskDeferred) as deferred:
+        task.make().execute_complete(task.context, {**event, "deadline": time.time() - 1})
+    aihub.faults.clear()
+    again = deferred.value.trigger
+    assert (again.deadline, again.since) == (None, trigger.since)
+    assert task.resume(again)["status"] == "succeeded"
 
 
 @pytest.mark.usefixtures("no_pauses")

@@ -175,7 +175,9 @@ def test_a_sensor_that_resumes_while_aihub_is_down_waits_on(aihub: Emulator, hoo
         with pytest.raises(TaskDeferred) as deferred:
             life.make().execute_complete(life.context, event)
         again = deferred.value.trigger
-        assert (again.rounds, again.deadline) == (rounds, trigger.deadline)
+        assert again.rounds == rounds
+        # The job has ended in time, so it cannot be late any more.
+        assert again.deadline > trigger.deadline
         event["rounds"] = rounds
     with pytest.raises(AIHubUnavailable):
         life.make().execute_complete(life.context, event)

@@ -9,6 +9,7 @@ from uuid import uuid4
 import pytest
 from task_life import TaskLife
 
+from airflow_provider_aihub.api.errors import AIHubJobFailed
 from airflow_provider_aihub.emulator import Emulator
 from airflow_provider_aihub.hooks.aihub import AIHubHook
 from airflow_provider_aihub.operators.training import TrainingOperator
@@ -21,8 +22,9 @@ class WorkerKilled(BaseException):
 
 
 @pytest.mark.parametrize("remembers", [True, False], ids=["Airflow remembers", "by the marker alone"])
+@pytest.mark.parametrize("failed_before", [0, 1])
 def test_a_job_that_comes_after_the_next_try_has_begun_is_taken_up(
-    aihub: Emulator, monkeypatch: pytest.MonkeyPatch, remembers: bool
+    aihub: Emulator, monkeypatch: pytest.MonkeyPatch, remembers: bool, failed_before: int
 ) -> None:
     name = f"slow-{uuid4().hex[:8]}"
     task = TaskLife(
@@ -31,6 +33,14 @@ def test_a_job_that_comes_after_the_next_try_has_begun_is_taken_up(
         ),
         remembers=remembers,
     )
+    good = task.make
+    task.make = lambda: TrainingOperator(
+        task_id="train", name=name, command="exit 1", image="any", virtual_cluster=1, project=1
+    )
+    for _ in range(failed_before):
+        with pytest.raises(AIHubJobFailed):
+            task.try_once()
+    task.make = good
     real = AIHubHook.send
     sent: list[threading.Timer] = []
 
@@ -48,4 +58,5 @@ def test_a_job_that_comes_after_the_next_try_has_begun_is_taken_up(
     result = task.try_once()
     sent[0].join()
     found = [job.id for job in AIHubHook().list_trainings(name=name, page_size=100).data]
-    assert found == [result["id"]]
+    assert len(found) == failed_before + 1
+    assert result["id"] == max(found)

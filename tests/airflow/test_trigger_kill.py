@@ -14,7 +14,7 @@ from task_life import stopped
 from airflow_provider_aihub.api.model_training import TrainingSpec
 from airflow_provider_aihub.emulator import Emulator
 from airflow_provider_aihub.hooks.aihub import AIHubHook
-from airflow_provider_aihub.triggers import job
+from airflow_provider_aihub.triggers import guard, job
 from airflow_provider_aihub.triggers.job import JobTrigger
 
 TASK = SimpleNamespace(dag_id="d", task_id="t", run_id="r", map_index=-1, id="1")
@@ -132,6 +132,17 @@ async def test_a_trigger_that_is_cancelled_again_and_again_still_stops_its_job(
         await asyncio.sleep(0.01)
     await asyncio.wait([running], timeout=10)
     await asyncio.to_thread(stopped, lambda: AIHubHook().get_training(training_id))
+
+
+@pytest.mark.airflow(">=3.0", lacks="a supervisor of its triggerers")
+async def test_a_triggerer_that_reads_no_answers_any_more_is_not_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As Airflow 3.2 does when it shuts down: only then it cancels its triggers."""
+    from airflow.sdk.execution_time import task_runner
+
+    reader = asyncio.ensure_future(asyncio.sleep(0))
+    await reader
+    monkeypatch.setattr(task_runner, "SUPERVISOR_COMMS", SimpleNamespace(_reader_task=reader), raising=False)
+    assert await guard.still_deferred(TASK)
 
 
 def test_a_cancelled_trigger_alone_stops_nothing_where_airflow_says_why(

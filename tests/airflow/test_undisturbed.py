@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from airflow_provider_aihub.links import link_in_triggerer
 from airflow_provider_aihub.triggers import guard, offsets, poller
 from airflow_provider_aihub.triggers.undisturbed import undisturbed
 
@@ -26,11 +28,14 @@ class Airflow:
         self.answered.set()
 
 
+LOG = logging.getLogger(__name__)
+CONFIG: Any = SimpleNamespace(page=lambda kind, thing: "http://aihub.example")
 TI = SimpleNamespace(dag_id="d", task_id="t", run_id="r", map_index=-1)
 CALLS: dict[str, Callable[[], Awaitable[Any]]] = {
     "for the connection": lambda: poller.Poller("aihub_default")._load(None),
-    "for how far the logs were read": lambda: offsets.KeptOffsets(TI, 1, print).recall(),  # type: ignore[arg-type]
+    "for how far the logs were read": lambda: offsets.KeptOffsets(TI, 1, LOG).recall(),
     "for the state of the task": lambda: guard.still_deferred(TI),
+    "to keep a link": lambda: link_in_triggerer(TI, CONFIG, "training", 1, LOG),
 }
 
 
@@ -40,6 +45,7 @@ async def test_a_cancelled_trigger_leaves_no_answer_unread(monkeypatch: pytest.M
     monkeypatch.setattr(poller, "get_async_connection", airflow)
     for module in (guard, offsets):
         monkeypatch.setattr(module, "sync_to_async", lambda method: airflow)
+    monkeypatch.setattr("asgiref.sync.sync_to_async", lambda method: airflow)
     trigger = asyncio.ensure_future(CALLS[asks]())
     await asyncio.wait_for(airflow.asked.wait(), 10)
     trigger.cancel()
