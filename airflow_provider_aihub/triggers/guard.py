@@ -27,7 +27,7 @@ async def still_deferred(task_instance: Any) -> bool:
 
 async def _state(ti: TaskInstance) -> str | None:
     try:
-        from airflow.sdk.execution_time import task_runner
+        import airflow.sdk.execution_time.task_runner as task_runner
     except ImportError:
         return await undisturbed(sync_to_async(_state_in_database)(ti))
     reader = getattr(getattr(task_runner, "SUPERVISOR_COMMS", None), "_reader_task", None)
