@@ -209,7 +209,8 @@ def test_stopping_the_emulator_ends_every_process(own: Callable[..., Api], tmp_p
     api.train(f"sleep 300 & echo $! > {tmp_path}/pid; wait")
     wait_for(lambda: (tmp_path / "pid").exists() and (tmp_path / "pid").read_text() != "")
     api.aihub.stop()
-    assert gone(int((tmp_path / "pid").read_text()))
+    # On a busy machine it takes a moment.
+    wait_for(lambda: gone(int((tmp_path / "pid").read_text())))
 
 
 def test_the_document_takes_its_own_frameworks_alone(document: Api) -> None:
