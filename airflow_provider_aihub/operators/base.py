@@ -159,14 +159,14 @@ class JobOperator(HasLineage, BaseOperator):
 
         :raises AIHubError: In one of its kinds, see :mod:`airflow_provider_aihub.api.errors`.
         """
-        from airflow_provider_aihub.operators.record import Marker, Record, run_began
+        from airflow_provider_aihub.operators.record import Marker, Record
 
         with task_failures():
             self._check()
             marker = Marker.of(context)
             request = self.create_request(marker)
             record = Record(context, durable=self.durable)
-            submission = self._submit(record, marker, run_began(context))
+            submission = self._submit(record, marker)
             job = submission.take_up()
             if job is None:
                 request = self.prepare_submission(request)
@@ -256,7 +256,7 @@ class JobOperator(HasLineage, BaseOperator):
                 f"job_timeout is {self.job_timeout!r}; allowed are a number of seconds above 0, a timedelta, and None."
             )
 
-    def _submit(self, record: Record, marker: Marker, run_began: float) -> Submission:
+    def _submit(self, record: Record, marker: Marker) -> Submission:
         from airflow_provider_aihub.operators.submission import Submission
 
         return Submission(
@@ -264,7 +264,6 @@ class JobOperator(HasLineage, BaseOperator):
             kind=self.job_kind,
             record=record,
             marker=marker,
-            run_began=run_began,
             name=getattr(self, "name", None),
             reference=self.reference,
             resubmit=self.on_ambiguous_submit == "resubmit",

@@ -39,7 +39,7 @@ class Marker:
         """Make a new marker for the task instance that is running."""
         return cls(
             cls.task_of(context["ti"]),
-            _hash(8, run_began(context)),
+            _hash(8, _run_began(context)),
             _max_tries(context),
             _retries(context),
             secrets.token_hex(4),
@@ -108,11 +108,14 @@ class Record:
     the tries there were and ``retries`` more, and nothing else changes that number. Airflow mostly does not count the
     clear of a task that runs in a worker.
 
+    ``run_began`` is when the task's run began, in Unix seconds; 0 where that is not known.
+
     :param durable: Whether anything is remembered at all.
     """
 
     def __init__(self, context: Context, *, durable: bool) -> None:
         self.durable = durable
+        self.run_began = _run_began(context)
         self._store: Any = context.get("task_state_store") if durable else None
         self._max_tries = _max_tries(context)
         self._retries = _retries(context)
@@ -170,7 +173,7 @@ class Record:
             self._store.set(KEY, asdict(entry))
 
 
-def run_began(context: Context) -> float:
+def _run_began(context: Context) -> float:
     """Give when the run of a task began, in Unix seconds; 0 where that is not known."""
     began = getattr(context.get("dag_run"), "start_date", None)
     return began.timestamp() if began else 0.0

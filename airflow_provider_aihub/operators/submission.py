@@ -39,7 +39,6 @@ MOST_PAGES = 50
 class Submission:
     """Creates the job of one task instance, or finds the one that is there.
 
-    :param run_began: When the task's run began, in Unix seconds; 0 where that is not known.
     :param name: The job's name on AIHub, where it has one; narrows the looking.
     :param reference: Gives what a job is read by, from its id.
     :param resubmit: What to do where it cannot be told whether a job was created: create one (true), or fail.
@@ -50,7 +49,6 @@ class Submission:
     kind: JobKind
     record: Record
     marker: Marker
-    run_began: float
     name: str | None
     reference: Callable[[int], JobId]
     resubmit: bool
@@ -157,14 +155,14 @@ class Submission:
             )
             return None
         own = [(marker, state) for marker, state in found if self._is_own(marker)]
-        for marker, state in (_going_on(own) or own)[:1]:
-            job = _job(marker, state)
+        if own:
+            job = _job(*(_going_on(own) or own)[0])
             return job if self._worth_taking_up(job, cleared=False) else None
         for marker, state in _going_on(found):
             same_run = marker.run == self.marker.run
             job = _job(marker, state)
             # One of another run was left when the run ended; if it began later, then another Airflow has it.
-            if (same_run or job.since < self.run_began) and self._worth_taking_up(job, cleared=same_run):
+            if (same_run or job.since < self.record.run_began) and self._worth_taking_up(job, cleared=same_run):
                 return job
         return None
 
