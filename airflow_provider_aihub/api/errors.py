@@ -114,3 +114,7 @@ class AIHubJobStopped(AIHubJobError):
 
 class AIHubJobTimeout(AIHubJobError):
     """The job was not done at its deadline; it was asked to stop."""
+
+
+class AIHubOtherJob(AIHubJobError):
+    """Under the job's id AIHub shows a job that the task did not create; it is left alone."""
