@@ -21,8 +21,8 @@ from airflow_provider_aihub.api.values import Text, as_int, shown
 T = TypeVar("T")
 
 
-def _problem(model: type[BaseModel], error: ErrorDetails, *, show: bool = True) -> str:
-    """Say what is wrong with one field; ``show`` what was given, unless the field may hold secrets."""
+def problem(model: type[BaseModel], error: ErrorDetails, *, show: bool = True) -> str:
+    """Return what is wrong with one field; ``show`` what was given, unless the field may hold secrets."""
     if not error["loc"]:
         return str(error["ctx"]["error"]) if error["type"] == "value_error" else "it is no object"
     where = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in error["loc"])[1:]
@@ -65,7 +65,7 @@ class Spec(BaseModel):
         try:
             return cls.model_validate({name: value for name, value in values.items() if value is not None})
         except ValidationError as error:
-            problems = "; ".join(_problem(cls, detail) for detail in error.errors(include_url=False))
+            problems = "; ".join(problem(cls, detail) for detail in error.errors(include_url=False))
         raise AIHubParameterError(f"The {cls.noun} cannot be created: {problems}")
 
     def body(self) -> dict[str, Any]:
@@ -99,7 +99,7 @@ class Answer(BaseModel):
         try:
             return cls.model_validate(data)
         except ValidationError as error:
-            problems = "; ".join(_problem(cls, detail, show=False) for detail in error.errors(include_url=False))
+            problems = "; ".join(problem(cls, detail, show=False) for detail in error.errors(include_url=False))
         raise ValueError(f"the answer cannot be read: {problems}")
 
     @model_validator(mode="wrap")

@@ -19,7 +19,11 @@ _WHOLE = re.compile(r"\s*[+-]?[0-9]{1,18}\s*")
 
 def shown(value: object) -> str:
     """Show a value in a message, shortened to about 60 characters."""
-    text = repr(value)
+    try:
+        text = repr(value)
+    except ValueError:
+        # Python writes out no whole number of more than 4300 digits.
+        text = f"a very large {type(value).__name__}"
     return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 3]}..."
 
 
@@ -44,7 +48,16 @@ def _least(least: int | None) -> BeforeValidator:
     return BeforeValidator(read)
 
 
-def _flag(value: Any) -> bool:
+def is_nothing(value: object) -> bool:
+    """Whether a value says that there is none: a template that finds nothing renders to ``"None"``."""
+    return value is None or (isinstance(value, str) and value.strip() in ("", "None"))
+
+
+def flag(value: Any) -> bool:
+    """Return a boolean, or what its word says.
+
+    :raises ValueError: It is neither.
+    """
     given = value.strip().lower() if isinstance(value, str) else value
     if given is True or given == "true":
         return True
@@ -142,7 +155,7 @@ Count = Annotated[int, _least(0)]
 """A whole number, 0 or more."""
 Positive = Annotated[int, _least(1)]
 """A whole number, 1 or more: an id."""
-Flag = Annotated[bool, BeforeValidator(_flag)]
+Flag = Annotated[bool, BeforeValidator(flag)]
 """A boolean, or its word."""
 Text = Annotated[str, BeforeValidator(_text)]
 """A text that is not empty."""

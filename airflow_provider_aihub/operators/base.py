@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from abc import abstractmethod
 from collections.abc import Callable, Collection, Sequence
@@ -18,7 +17,6 @@ from airflow_provider_aihub.api.errors import (
     AIHubError,
     AIHubJobStopped,
     AIHubJobTimeout,
-    AIHubParameterError,
     AIHubUnavailable,
 )
 from airflow_provider_aihub.failures import task_failures
@@ -31,6 +29,7 @@ if TYPE_CHECKING:
     from airflow_provider_aihub.api.jobs import JobId, JobKind, JobState
     from airflow_provider_aihub.api.request import Request
     from airflow_provider_aihub.hooks.aihub import AIHubHook
+    from airflow_provider_aihub.operators.options import JobOptions
     from airflow_provider_aihub.operators.record import Marker, Record
     from airflow_provider_aihub.operators.submission import Submission
     from airflow_provider_aihub.triggers.job import JobEvent
@@ -60,13 +59,26 @@ class JobOperator(HasLineage, BaseOperator):
     :param durable: Whether a retry takes up the job that an earlier try left behind. Default: true.
     :param on_ambiguous_submit: What to do when a create call lost its answer and the job cannot be looked up:
         ``"fail"`` (default) for good, so that a person can check, or ``"resubmit"``.
+
+    Times are numbers of seconds or ``timedelta``. Numbers and booleans may also be given as text, as a template renders
+    them. All of it is checked before anything is sent to AIHub.
     """
 
     kind: ClassVar[str]
     """Key of the kind of job in :data:`~airflow_provider_aihub.api.jobs.KINDS`."""
-    stream_logs: bool = False
+    stream_logs: bool | str = False
     """Whether the logs of the job's pods or nodes are followed into the task's log; only some kinds offer it."""
-    template_fields: Sequence[str] = ("aihub_conn_id",)
+    template_fields: Sequence[str] = (
+        "aihub_conn_id",
+        "wait_for_completion",
+        "deferrable",
+        "poll_interval",
+        "poll_tolerance",
+        "job_timeout",
+        "cancel_on_kill",
+        "durable",
+        "on_ambiguous_submit",
+    )
     operator_extra_links: Collection[BaseOperatorLink] = (ViewInAIHubLink(),)
     ui_color = "#d9e7ff"
 
@@ -74,14 +86,14 @@ class JobOperator(HasLineage, BaseOperator):
         self,
         *,
         aihub_conn_id: str = "aihub_default",
-        wait_for_completion: bool = True,
-        deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
-        poll_interval: float = 30.0,
-        poll_tolerance: float = 900.0,
-        job_timeout: float | timedelta | None = None,
-        cancel_on_kill: bool = True,
-        durable: bool = True,
-        on_ambiguous_submit: Literal["fail", "resubmit"] = "fail",
+        wait_for_completion: bool | str = True,
+        deferrable: bool | str = conf.getboolean("operators", "default_deferrable", fallback=False),
+        poll_interval: float | str | timedelta = 30.0,
+        poll_tolerance: float | str | timedelta = 900.0,
+        job_timeout: float | str | timedelta | None = None,
+        cancel_on_kill: bool | str = True,
+        durable: bool | str = True,
+        on_ambiguous_submit: Literal["fail", "resubmit"] | str = "fail",
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -118,7 +130,7 @@ class JobOperator(HasLineage, BaseOperator):
             try:
                 return ask()
             except (AIHubUnavailable, AIHubBadAnswerError) as trouble:
-                if time.monotonic() - began >= self.poll_tolerance:
+                if time.monotonic() - began >= self.options.poll_tolerance:
                     raise
                 self.log.warning("Asking again in %d s: %s", PATIENCE, trouble)
             time.sleep(PATIENCE)
@@ -147,6 +159,16 @@ class JobOperator(HasLineage, BaseOperator):
 
         return AIHubHook(self.aihub_conn_id)
 
+    @cached_property
+    def options(self) -> JobOptions:
+        """The parameters that all kinds share, checked.
+
+        :raises AIHubParameterError: One of them is wrong.
+        """
+        from airflow_provider_aihub.operators.options import JobOptions
+
+        return JobOptions.of(self)
+
     @property
     def job_kind(self) -> JobKind:
         """The kind of job."""
@@ -162,10 +184,10 @@ class JobOperator(HasLineage, BaseOperator):
         from airflow_provider_aihub.operators.record import Marker, Record
 
         with task_failures():
-            self._check()
+            options = self.options
             marker = Marker.of(context)
             request = self.create_request(marker)
-            record = Record(context, durable=self.durable)
+            record = Record(context, durable=self.options.durable)
             submission = self._submit(record, marker)
             job = submission.take_up()
             if job is None:
@@ -177,13 +199,13 @@ class JobOperator(HasLineage, BaseOperator):
             self._end_if_killed()
             context["ti"].xcom_push(key="job_id", value=job.id)
             link_to_page(context, self.hook, self.kind, job.id, self.log)
-            if not self.wait_for_completion or not self.job_kind.statuses:
+            if not options.wait_for_completion or not self.job_kind.statuses:
                 self._running = None
                 record.move("done")
                 self._result = {"id": job.id}
                 return self._result
             reference = self.reference(job.id)
-            if self.deferrable and self.stream_logs:
+            if options.deferrable and options.stream_logs:
                 from airflow_provider_aihub.triggers import offsets
 
                 offsets.begin(context["ti"], reference)
@@ -200,7 +222,7 @@ class JobOperator(HasLineage, BaseOperator):
 
         with task_failures():
             reference = self._running = event["job_id"]
-            record = Record(context, durable=self.durable)
+            record = Record(context, durable=self.options.durable)
             error = error_of(event)
             if event["outcome"] == Outcome.ENDED:
                 deadline, rounds = event["deadline"], event["rounds"]
@@ -229,7 +251,7 @@ class JobOperator(HasLineage, BaseOperator):
         """
         self._killed = True
         job = self._running or self._submission
-        if self.cancel_on_kill and job is not None:
+        if job is not None and self.options.cancel_on_kill:
             from airflow_provider_aihub.operators.killing import stop_in_haste
 
             stop_in_haste(self.hook, self.job_kind, job, self.log)
@@ -241,21 +263,6 @@ class JobOperator(HasLineage, BaseOperator):
                 self.on_kill()
             raise AIHubJobStopped("The task was killed while its job was being created.", kind=self.kind)
 
-    def _check(self) -> None:
-        """Check the parameters that all kinds share."""
-        if self.on_ambiguous_submit not in ("fail", "resubmit"):
-            raise AIHubParameterError(
-                f"on_ambiguous_submit is {self.on_ambiguous_submit!r}; allowed are 'fail' and 'resubmit'."
-            )
-        for name in ("poll_interval", "poll_tolerance"):
-            value = getattr(self, name)
-            if not _is_span(value):
-                raise AIHubParameterError(f"{name} is {value!r}; allowed is a number of seconds above 0.")
-        if self.job_timeout is not None and not _is_span(self.job_timeout):
-            raise AIHubParameterError(
-                f"job_timeout is {self.job_timeout!r}; allowed are a number of seconds above 0, a timedelta, and None."
-            )
-
     def _submit(self, record: Record, marker: Marker) -> Submission:
         from airflow_provider_aihub.operators.submission import Submission
 
@@ -266,8 +273,8 @@ class JobOperator(HasLineage, BaseOperator):
             marker=marker,
             name=getattr(self, "name", None),
             reference=self.reference,
-            resubmit=self.on_ambiguous_submit == "resubmit",
-            stop_cleared=self.cancel_on_kill,
+            resubmit=self.options.resubmit,
+            stop_cleared=self.options.cancel_on_kill,
             log=self.log,
         )
 
@@ -276,11 +283,11 @@ class JobOperator(HasLineage, BaseOperator):
 
         Airflow 3 does not count the time in the triggerer towards ``execution_timeout``, so the trigger does.
         """
-        deadlines = []
-        if self.job_timeout is not None:
-            deadlines.append(since + _seconds(self.job_timeout))
-        if self.execution_timeout is not None:
-            deadlines.append(time.time() + _seconds(self.execution_timeout))
+        deadlines, options = [], self.options
+        if options.job_timeout is not None:
+            deadlines.append(since + options.job_timeout)
+        if options.execution_timeout is not None:
+            deadlines.append(time.time() + options.execution_timeout)
         return min(deadlines, default=None)
 
     def _wait(
@@ -294,7 +301,8 @@ class JobOperator(HasLineage, BaseOperator):
     ) -> Any:
         """Wait in the triggerer, or here."""
         since = time.time() if since is None else since
-        if self.deferrable:
+        options = self.options
+        if options.deferrable:
             from airflow_provider_aihub.triggers.job import JobTrigger
 
             self.defer(
@@ -303,12 +311,12 @@ class JobOperator(HasLineage, BaseOperator):
                     kind=self.kind,
                     job_id=reference,
                     since=since,
-                    poll_interval=self.poll_interval,
-                    poll_tolerance=self.poll_tolerance,
+                    poll_interval=options.poll_interval,
+                    poll_tolerance=options.poll_tolerance,
                     deadline=deadline,
                     rounds=rounds,
-                    cancel_on_kill=self.cancel_on_kill,
-                    stream_logs=self.stream_logs,
+                    cancel_on_kill=options.cancel_on_kill,
+                    stream_logs=options.stream_logs,
                 ),
                 method_name="execute_complete",
             )
@@ -319,10 +327,10 @@ class JobOperator(HasLineage, BaseOperator):
             kind=self.job_kind,
             job_id=reference,
             since=since,
-            poll_interval=self.poll_interval,
-            poll_tolerance=self.poll_tolerance,
+            poll_interval=options.poll_interval,
+            poll_tolerance=options.poll_tolerance,
             deadline=deadline,
-            stream_logs=self.stream_logs,
+            stream_logs=options.stream_logs,
         )
         look = partial(self.hook.look, self.job_kind, reference)
         waited = wait(look, watch, self.log, perform=self.hook.get_conn().perform)
@@ -346,7 +354,7 @@ class JobOperator(HasLineage, BaseOperator):
             return result
         record.forget()
         # What was streamed stands in the log already.
-        raise failure(self.hook, self.job_kind, state, None if self.stream_logs else self.log)
+        raise failure(self.hook, self.job_kind, state, None if self.options.stream_logs else self.log)
 
     def _timed_out(self, reference: JobId, error: AIHubError | None, record: Record) -> AIHubError:
         """Give the error for a job that was not done at its deadline, and was asked to stop."""
@@ -389,14 +397,3 @@ class JobOperator(HasLineage, BaseOperator):
             return error
         self.log.info("Asked AIHub to stop %s", kind.called(reference))
         return None
-
-
-def _is_span(value: Any) -> bool:
-    """Whether a value is a time span above 0."""
-    if isinstance(value, bool) or not isinstance(value, int | float | timedelta):
-        return False
-    return 0 < _seconds(value) < math.inf
-
-
-def _seconds(time_span: float | timedelta) -> float:
-    return time_span.total_seconds() if isinstance(time_span, timedelta) else float(time_span)

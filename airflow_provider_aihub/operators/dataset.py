@@ -221,7 +221,7 @@ class DatasetVersionOperator(JobOperator):
             parent_version_id=self.parent_version_id or None,
         )
         self._default_key = f"airflow/{self.dag_id}/{self.task_id}/{marker.task}"
-        if self.wait_for_completion:
+        if self.options.wait_for_completion:
             self._check_name()
         return create_dataset_version(spec.model_copy(update={"dataset_id": dataset_id(self.hook, self.dataset)}))
 

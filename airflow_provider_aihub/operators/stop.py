@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from abc import abstractmethod
 from collections.abc import Sequence
+from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
     from airflow_provider_aihub.api.jobs import JobKind, JobState
+    from airflow_provider_aihub.operators.options import StopOptions
 
 
 class StopOperator(CallOperator):
@@ -35,15 +37,21 @@ class StopOperator(CallOperator):
 
     kind: ClassVar[str]
     """Key of the kind of job in :data:`~airflow_provider_aihub.api.jobs.KINDS`."""
+    template_fields: Sequence[str] = (
+        *CallOperator.template_fields,
+        "wait_for_completion",
+        "poll_interval",
+        "poll_tolerance",
+    )
     operator_extra_links = (ViewInAIHubLink(),)
     ui_color = "#fbe3e0"
 
     def __init__(
         self,
         *,
-        wait_for_completion: bool = True,
-        poll_interval: float = 30.0,
-        poll_tolerance: float = 900.0,
+        wait_for_completion: bool | str = True,
+        poll_interval: float | str | timedelta = 30.0,
+        poll_tolerance: float | str | timedelta = 900.0,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -59,11 +67,12 @@ class StopOperator(CallOperator):
     def call(self, context: Context) -> dict[str, Any]:
         """Stop the job unless it is over."""
         from airflow_provider_aihub.api.jobs import KINDS, Phase
-        from airflow_provider_aihub.api.values import check_id
+        from airflow_provider_aihub.api.values import check_id, is_nothing
+        from airflow_provider_aihub.operators.options import StopOptions
 
+        options = StopOptions.of(self)
         kind = KINDS[self.kind]
-        # A template that finds nothing renders to "None".
-        if self.job_id is None or str(self.job_id).strip() in ("", "None"):
+        if self.job_id is None or is_nothing(self.job_id):
             raise AirflowSkipException(f"There is no {kind.noun} to stop, since {self.kind}_id is empty.")
         job_id = check_id(f"{self.kind}_id", self.job_id)
         state = self._read(kind, job_id)
@@ -72,8 +81,8 @@ class StopOperator(CallOperator):
             self.log.info("%s %s already", kind.called(job_id), state.phase.verb)
         elif state.phase is not Phase.STOPPING:
             state = self._stop(kind, job_id)
-        if self.wait_for_completion and not state.phase.terminal:
-            state = self._wait(kind, job_id)
+        if options.wait_for_completion and not state.phase.terminal:
+            state = self._wait(kind, job_id, options)
         return {"id": job_id, "status": str(state.phase)}
 
     def _read(self, kind: JobKind, job_id: int) -> JobState:
@@ -94,15 +103,15 @@ class StopOperator(CallOperator):
         self.log.info("Asked AIHub to stop %s", kind.called(job_id))
         return self._read(kind, job_id)
 
-    def _wait(self, kind: JobKind, job_id: int) -> JobState:
+    def _wait(self, kind: JobKind, job_id: int, options: StopOptions) -> JobState:
         from airflow_provider_aihub.client.waiting import Watch, wait
 
         watch = Watch(
             kind=kind,
             job_id=job_id,
             since=time.time(),
-            poll_interval=self.poll_interval,
-            poll_tolerance=self.poll_tolerance,
+            poll_interval=options.poll_interval,
+            poll_tolerance=options.poll_tolerance,
         )
         waited = wait(partial(self.hook.look, kind, job_id), watch, self.log)
         if waited.state is None or not waited.state.phase.terminal:
