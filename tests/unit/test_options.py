@@ -182,13 +182,15 @@ def test_resubmitting() -> None:
     assert options(JobOptions, {**JOB, "on_ambiguous_submit": "resubmit"}).resubmit
 
 
+TIME = "must be a number of seconds or a timedelta, above 0 and at most 100 years"
+
+
 def test_every_wrong_parameter_is_named_in_one_sentence() -> None:
     wrong = {"poll_interval": "soon", "job_timeout": -1, "durable": "perhaps", "on_ambiguous_submit": "retry"}
     with pytest.raises(AIHubParameterError) as refused:
         options(JobOptions, {**JOB, **wrong})
     assert str(refused.value) == (
-        "Parameters of the task are wrong: poll_interval must be a number of seconds or a timedelta, above 0 and at "
-        "most 100 years, not 'soon'; job_timeout must be a number of seconds or a timedelta, above 0 and at most 100 years, "
-        "not -1; durable must be true or false, not 'perhaps'; on_ambiguous_submit should be 'fail' or 'resubmit', "
+        f"Parameters of the task are wrong: poll_interval {TIME}, not 'soon'; job_timeout {TIME}, not -1; "
+        "durable must be true or false, not 'perhaps'; on_ambiguous_submit should be 'fail' or 'resubmit', "
         "not 'retry'."
     )
