@@ -20,6 +20,7 @@ from airflow.providers.common.compat.sdk import (
 )
 from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS, AIRFLOW_V_3_3_PLUS
 
+from airflow_provider_aihub.api.errors import AIHubParameterError
 from airflow_provider_aihub.failures import task_failures
 from airflow_provider_aihub.links import ViewInAIHubLink, link_to_page
 
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_aihub.api.jobs import JobId, JobKind, JobState
     from airflow_provider_aihub.hooks.aihub import AIHubHook
+    from airflow_provider_aihub.operators.options import SensorOptions
     from airflow_provider_aihub.triggers.job import JobEvent
 
 
@@ -56,9 +58,16 @@ class JobSensor(BaseSensorOperator):
         field is templated, on Airflow 3.3 always but for a template that pulls an XCom without saying
         ``map_indexes``. Elsewhere, and for a mapped task, it starts in a worker. Default: false.
     :param poll_tolerance: Seconds for which polls may fail before the waiting gives up. Default: 900.
+    :param poke_interval: Pause between two looks, in seconds. Default: 60.
+    :param timeout: Time that the job may take from the first look on, in seconds. Default: Airflow's ``[sensors]
+        default_timeout``, 7 days.
+    :param exponential_backoff: Whether the pauses grow. Default: false.
+    :param max_wait: Longest of the growing pauses, in seconds. Default: none.
+    :param soft_fail: Whether the task is skipped where it would fail. Default: false.
 
-    ``poke_interval``, ``timeout``, ``soft_fail``, ``exponential_backoff`` and ``max_wait`` mean what they mean for
-    every sensor, deferred or not. AIHub is never asked about a job more often than every 2 seconds in the triggerer.
+    These mean what they mean for every sensor of Airflow, deferred or not. AIHub is never asked about a job more often
+    than every 2 seconds in the triggerer. Times may also be a ``timedelta``; numbers and booleans may also be given as
+    text, as a template renders them. All of it is checked before AIHub is asked for anything.
     """
 
     kind: ClassVar[str]
@@ -67,24 +76,50 @@ class JobSensor(BaseSensorOperator):
     """Name of the parameter that says which job."""
     may_be_missing: ClassVar[bool] = False
     """Whether a job that does not exist yet is waited for, too."""
-    template_fields: Sequence[str] = ("aihub_conn_id",)
+    template_fields: Sequence[str] = (
+        "aihub_conn_id",
+        "deferrable",
+        "poll_tolerance",
+        "poke_interval",
+        "timeout",
+        "exponential_backoff",
+        "max_wait",
+        "soft_fail",
+    )
     operator_extra_links: Collection[BaseOperatorLink] = (ViewInAIHubLink(),)
     ui_color = "#e8f0ff"
     start_trigger_args = _StartTriggerArgs()
+    # What may be a template until a task runs.
+    poke_interval: Any
+    timeout: Any
+    exponential_backoff: Any
+    max_wait: Any
+    soft_fail: Any
 
     def __init__(
         self,
         *,
         aihub_conn_id: str = "aihub_default",
-        deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
+        deferrable: bool | str = conf.getboolean("operators", "default_deferrable", fallback=False),
         start_from_trigger: bool = False,
-        poll_tolerance: float = 900.0,
+        poll_tolerance: float | str | timedelta = 900.0,
+        poke_interval: float | str | timedelta = 60.0,
+        timeout: float | str | timedelta = conf.getfloat("sensors", "default_timeout"),  # noqa: B008 - a number
+        exponential_backoff: bool | float | str = False,
+        max_wait: float | str | timedelta | None = None,
+        soft_fail: bool | str = False,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.aihub_conn_id = aihub_conn_id
         self.deferrable = deferrable
         self.poll_tolerance = poll_tolerance
+        # Airflow's own constructor takes no template for these.
+        self.poke_interval = poke_interval
+        self.timeout = timeout
+        self.exponential_backoff = exponential_backoff
+        self.max_wait = max_wait
+        self.soft_fail = soft_fail
         self.start_from_trigger = start_from_trigger
         self._failing_since: float | None = None
         self._linked = False
@@ -102,6 +137,22 @@ class JobSensor(BaseSensorOperator):
         from airflow_provider_aihub.hooks.aihub import AIHubHook
 
         return AIHubHook(self.aihub_conn_id)
+
+    @cached_property
+    def options(self) -> SensorOptions:
+        """The parameters that all sensors share, checked; those of Airflow's own are told Airflow.
+
+        :raises AIHubParameterError: One of them is wrong.
+        """
+        from airflow_provider_aihub.operators.options import SensorOptions
+
+        options = SensorOptions.of(self)
+        self.poke_interval, self.timeout = options.poke_interval, options.timeout
+        self.exponential_backoff = options.exponential_backoff > 1 and options.exponential_backoff
+        self.max_wait = None if options.max_wait is None else timedelta(seconds=options.max_wait)
+        self.soft_fail, self.never_fail = options.soft_fail, options.never_fail
+        self.silent_fail = options.silent_fail
+        return options
 
     @property
     def job_kind(self) -> JobKind:
@@ -129,7 +180,8 @@ class JobSensor(BaseSensorOperator):
                 return PokeReturnValue(is_done=False)
             now = time.monotonic()
             self._failing_since = now if self._failing_since is None else self._failing_since
-            if seen.final or isinstance(seen, AIHubNotFoundError) or now - self._failing_since >= self.poll_tolerance:
+            failing_for, tolerance = now - self._failing_since, self.options.poll_tolerance
+            if seen.final or isinstance(seen, AIHubNotFoundError) or failing_for >= tolerance:
                 raise seen
             self.log.warning("Could not read %s: %s", self.job_kind.called(reference), seen)
             return PokeReturnValue(is_done=False)
@@ -139,7 +191,9 @@ class JobSensor(BaseSensorOperator):
 
         :raises AIHubError: The job ended badly, or could not be read for too long.
         """
-        if not self.deferrable:
+        with task_failures():
+            options = self.options
+        if not options.deferrable:
             return super().execute(context)
         with self._skipping():
             done = self.poke(context)
@@ -155,10 +209,13 @@ class JobSensor(BaseSensorOperator):
         from airflow_provider_aihub.triggers.job import MOST_ROUNDS, error_of
 
         reference, deadline, rounds = event["job_id"], event["deadline"], event["rounds"]
+        with task_failures():
+            options = self.options
         with self._skipping(), task_failures():
             if event["outcome"] == Outcome.DEADLINE:
                 raise AirflowSensorTimeout(
-                    f"{self.job_kind.called(reference)} had not ended after the sensor's timeout of {self.timeout:g} s."
+                    f"{self.job_kind.called(reference)} had not ended after the sensor's timeout of "
+                    f"{options.timeout:g} s."
                 )
             error = error_of(event)
             if error:
@@ -183,24 +240,23 @@ class JobSensor(BaseSensorOperator):
 
         now = time.time()
         # A trigger that the scheduler has started has none, nor has one whose job has ended in time.
-        deadline = now + self.timeout if deadline is None else deadline
+        deadline = now + self.options.timeout if deadline is None else deadline
         trigger = JobTrigger(**self._trigger_arguments(), since=now, deadline=deadline, rounds=rounds)
         return self.defer(trigger=trigger, method_name="execute_complete")
 
     def _trigger_arguments(self) -> dict[str, Any]:
-        backoff = self.exponential_backoff
+        options = self.options
         arguments = {
             "aihub_conn_id": self.aihub_conn_id,
             "kind": self.kind,
             self.job_field: self._reference(),
-            "poll_interval": self.poke_interval,
-            # True means doubling; newer Airflow takes a factor as well.
-            "backoff": float(backoff) if not isinstance(backoff, bool) and backoff else 1.0 + bool(backoff),
-            "poll_tolerance": self.poll_tolerance,
+            "poll_interval": options.poke_interval,
+            "backoff": options.exponential_backoff,
+            "poll_tolerance": options.poll_tolerance,
             "owner": False,
         }
-        if self.max_wait is not None:
-            arguments["longest_interval"] = self.max_wait.total_seconds()
+        if options.max_wait is not None:
+            arguments["longest_interval"] = options.max_wait
         if self.may_be_missing:
             arguments["may_be_missing"] = True
         return arguments
@@ -208,7 +264,12 @@ class JobSensor(BaseSensorOperator):
     def _start_in_triggerer(self) -> StartTriggerArgs | None:
         if not getattr(self, "start_from_trigger", False) or not hasattr(self, self.job_field):
             return None
-        arguments = self._trigger_arguments()
+        try:
+            arguments = self._trigger_arguments()
+        except AIHubParameterError:
+            # A template, which a worker renders; or a mistake, which it tells of.
+            self.log.info("How the task waits is not known yet; it starts in a worker")
+            return None
         # What another task returns is a template, too.
         arguments |= {name: str(value) for name, value in arguments.items() if isinstance(value, XComArg)}
         templated = any(isinstance(value, str) and "{" in value for value in arguments.values())
@@ -228,7 +289,7 @@ class JobSensor(BaseSensorOperator):
             trigger_cls="airflow_provider_aihub.triggers.job.JobTrigger",
             trigger_kwargs=arguments,
             next_method="execute_complete",
-            timeout=timedelta(seconds=self.timeout),
+            timeout=timedelta(seconds=self.options.timeout),
         )
 
     @contextmanager

@@ -946,6 +946,11 @@ HOW: dict[str, Any] = {
     "deferrable": True,
     "start_from_trigger": True,
     "poll_tolerance": 11.0,
+    "poke_interval": 7,
+    "timeout": 13,
+    "exponential_backoff": True,
+    "max_wait": timedelta(seconds=17),
+    "soft_fail": True,
 }
 """What all sensors have."""
 
@@ -965,8 +970,7 @@ def test_a_sensor_tells_the_triggerer_its_parameters(
     sensor: type[JobSensor], parameter: str, job: str, kind: str, asks: str, everything: bool, aihub: Recorder
 ) -> None:
     aihub.statuses = [2]
-    pace = {"poke_interval": 7, "timeout": 13, "exponential_backoff": True, "max_wait": timedelta(seconds=17)}
-    given = {parameter: job, **({**HOW, **pace} if everything else {"deferrable": True})}
+    given = {parameter: job, **(HOW if everything else {"deferrable": True})}
     assert {parameter, *HOW} == set(parameters(sensor))
     task = life(sensor, **given)
     _, told = task.start().serialize()
