@@ -9,7 +9,7 @@ from pydantic import Field, computed_field, model_validator
 
 from airflow_provider_aihub.api.models import Answer, Page, Spec, new_id, page_of
 from airflow_provider_aihub.api.request import Request, Service, path
-from airflow_provider_aihub.api.values import Box, NotEmpty, Positive, Text, Whole, check_id, page_query
+from airflow_provider_aihub.api.values import Box, NotEmpty, Positive, Text, Whole, Words, check_id, page_query
 
 _SEARCHES = "/data-warehouse/api/v1/searches"
 
@@ -59,7 +59,7 @@ class SearchSpec(Spec):
     noun: ClassVar[str] = "search"
 
     name: Text
-    description: str | None = None
+    description: Words | None = None
     sql: Text | None = None
     images: Annotated[list[SearchImage], NotEmpty] | None = None
     keywords: Text | None = None

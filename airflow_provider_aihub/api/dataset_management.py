@@ -15,6 +15,7 @@ from airflow_provider_aihub.api.values import (
     Positive,
     Text,
     Whole,
+    Words,
     check_id,
     check_member,
     check_text,
@@ -78,7 +79,7 @@ class DatasetSpec(Spec):
     noun: ClassVar[str] = "dataset"
 
     name: Text
-    description: str = ""
+    description: Words = ""
     tags: list[Positive] = Field(default_factory=list)
     cover_img: Text | None = None
     create_by: Positive | None = None
@@ -101,7 +102,7 @@ class DatasetVersionSpec(Spec):
     upload_type: Annotated[UploadType, one_of(UploadType)]
     upload_path: Text
     dataset_id: Positive
-    description: str | None = None
+    description: Words | None = None
     parent_version_id: Positive | None = None
 
 

@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar
 
 from airflow_provider_aihub.api.models import Spec, new_id
 from airflow_provider_aihub.api.request import File, Form, Request, Service
-from airflow_provider_aihub.api.values import Label, Positive, Text, one_of
+from airflow_provider_aihub.api.values import Positive, Text, one_of
 
 
 class ModelType(IntEnum):
@@ -37,7 +37,7 @@ class EvaluationSpec(Spec):
 
     model_name: Text
     model_type: Annotated[ModelType, one_of(ModelType)]
-    epoch: Label
+    epoch: Text
     dataset_name: Text
     id_dataset_name: Text
     gallery_dataset_name: Text

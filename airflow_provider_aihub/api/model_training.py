@@ -25,7 +25,18 @@ from airflow_provider_aihub.api.models import (
     text_of,
 )
 from airflow_provider_aihub.api.request import Request, Service, path
-from airflow_provider_aihub.api.values import Count, Flag, Pairs, Positive, Text, Whole, check_id, one_of, page_query
+from airflow_provider_aihub.api.values import (
+    Count,
+    Flag,
+    Pairs,
+    Positive,
+    Text,
+    Whole,
+    Words,
+    check_id,
+    one_of,
+    page_query,
+)
 
 _BASE = "/model-training-platform/api/v1"
 _TRAINING = _BASE + "/trainings/{}"
@@ -103,7 +114,7 @@ class JobSpec(Spec):
 
     framework: Annotated[Framework, one_of(Framework)] = Framework.PYTORCH_JOB
     name: Text
-    description: str | None = None
+    description: Words | None = None
     command: Text = Field(repr=False)
     image: Text
     virtual_cluster_id: Positive

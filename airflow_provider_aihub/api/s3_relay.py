@@ -14,8 +14,7 @@ def upload_to_relay(bucket: str, key: str, file: File) -> Request[Upload]:
     :param key: Path of the object in the bucket.
     :raises AIHubParameterError: Where the bucket or the key is empty.
     """
-    check_text("bucket", bucket)
-    check_text("key", key)
+    bucket, key = check_text("bucket", bucket), check_text("key", key)
     return Request(
         asks=f"put {file.name!r} at s3://{bucket}/{key}",
         service=Service.S3_RELAY,

@@ -66,12 +66,6 @@ def flag(value: Any) -> bool:
     raise ValueError("must be true or false")
 
 
-def _text(value: Any) -> str:
-    if not isinstance(value, str) or not value.strip():
-        raise ValueError("must be a non-empty text")
-    return value
-
-
 def _plain(value: Any) -> str | None:
     """Turn a text, number or boolean into text, a boolean into the words of JSON; ``None`` for all else."""
     if isinstance(value, bool):
@@ -79,9 +73,18 @@ def _plain(value: Any) -> str | None:
     return str(value) if isinstance(value, str | int | float) else None
 
 
-def _label(value: Any) -> str:
+def _words(value: Any) -> str:
     text = None if isinstance(value, bool) else _plain(value)
-    return _text(text)
+    if text is None:
+        raise ValueError("must be a text")
+    return text
+
+
+def _text(value: Any) -> str:
+    text = None if isinstance(value, bool) else _plain(value)
+    if text is None or not text.strip():
+        raise ValueError("must be a non-empty text")
+    return text
 
 
 def _is_pair(item: Any) -> bool:
@@ -157,10 +160,10 @@ Positive = Annotated[int, _least(1)]
 """A whole number, 1 or more: an id."""
 Flag = Annotated[bool, BeforeValidator(flag)]
 """A boolean, or its word."""
+Words = Annotated[str, BeforeValidator(_words)]
+"""A text, which may be empty, or a number, which becomes one."""
 Text = Annotated[str, BeforeValidator(_text)]
-"""A text that is not empty."""
-Label = Annotated[str, BeforeValidator(_label)]
-"""A text that is not empty, or a number, which becomes one."""
+"""A text that is not empty, or a number, which becomes one: what a template renders to may be either."""
 Pairs = Annotated[
     dict[str, str],
     BeforeValidator(_pairs),
@@ -196,14 +199,29 @@ def check_member(parameter: str, kind: type[E], value: object) -> E:
     raise AIHubParameterError(f"{parameter} {problem}, not {shown(value)}")
 
 
-def check_text(parameter: str, value: str, pattern: str = r"(?s).*\S.*", allowed: str = "a non-empty text") -> str:
-    """Take a text that matches a pattern as a whole.
+def check_flag(parameter: str, value: object) -> bool:
+    """Return a boolean, or what its word says.
+
+    :raises AIHubParameterError: Where it is neither.
+    """
+    try:
+        return flag(value)
+    except ValueError as error:
+        problem = str(error)
+    raise AIHubParameterError(f"{parameter} {problem}, not {shown(value)}")
+
+
+def check_text(
+    parameter: str, value: str | float, pattern: str = r"(?s).*\S.*", allowed: str = "a non-empty text"
+) -> str:
+    """Return a text that matches a pattern as a whole; a number becomes one.
 
     :raises AIHubParameterError: Where it does not.
     """
-    if not isinstance(value, str) or not re.fullmatch(pattern, value):
+    text = None if isinstance(value, bool) else _plain(value)
+    if text is None or not re.fullmatch(pattern, text):
         raise AIHubParameterError(f"{parameter} must be {allowed}, not {shown(value)}")
-    return value
+    return text
 
 
 def page_query(

@@ -19,7 +19,17 @@ from airflow_provider_aihub.api.models import (
     page_of,
 )
 from airflow_provider_aihub.api.request import Request, Service, path
-from airflow_provider_aihub.api.values import Flag, Pairs, Positive, Text, Whole, check_id, check_text, page_query
+from airflow_provider_aihub.api.values import (
+    Flag,
+    Pairs,
+    Positive,
+    Text,
+    Whole,
+    Words,
+    check_id,
+    check_text,
+    page_query,
+)
 
 _RUNS = "/workflow-center/api/v1/runs"
 _RUN = _RUNS + "/{}"
@@ -73,7 +83,7 @@ class WorkflowRunSpec(Spec):
     noun: ClassVar[str] = "workflow run"
 
     name: Text
-    description: str | None = None
+    description: Words | None = None
     pipeline_id: Positive
     pipeline_version_id: Positive
     params: Pairs = Field(default={}, repr=False)

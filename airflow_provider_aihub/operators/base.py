@@ -271,7 +271,7 @@ class JobOperator(HasLineage, BaseOperator):
             kind=self.job_kind,
             record=record,
             marker=marker,
-            name=getattr(self, "name", None),
+            name=None if (name := getattr(self, "name", None)) is None else str(name),
             reference=self.reference,
             resubmit=self.options.resubmit,
             stop_cleared=self.options.cancel_on_kill,

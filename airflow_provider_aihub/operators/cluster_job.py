@@ -64,7 +64,12 @@ class ClusterJobOperator(JobOperator):
         "envs",
         "shm",
         "estimate_run_time",
+        "enable_ssh",
+        "use_ib_network",
+        "always_pull_image",
         "notify_type",
+        "enable_sys_admin",
+        "stream_logs",
     )
     template_fields_renderers: ClassVar[dict[str, str]] = {"command": "bash", "storages": "json", "envs": "json"}
 
@@ -85,12 +90,12 @@ class ClusterJobOperator(JobOperator):
         envs: Mapping[str, Any] | None = None,
         shm: int | str | None = None,
         estimate_run_time: int | str | None = None,
-        enable_ssh: bool | None = None,
-        use_ib_network: bool | None = None,
-        always_pull_image: bool | None = None,
+        enable_ssh: bool | str | None = None,
+        use_ib_network: bool | str | None = None,
+        always_pull_image: bool | str | None = None,
         notify_type: str | int | None = None,
-        enable_sys_admin: bool | None = None,
-        stream_logs: bool = False,
+        enable_sys_admin: bool | str | None = None,
+        stream_logs: bool | str = False,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -123,11 +128,11 @@ class ClusterJobOperator(JobOperator):
         :param more: Fields beyond those that all cluster jobs have.
         """
         from airflow_provider_aihub.api.model_training import Category
-        from airflow_provider_aihub.api.values import check_member
+        from airflow_provider_aihub.api.values import check_member, shown
         from airflow_provider_aihub.operators.names import known_id, project_id, storage_ids, virtual_cluster_id
 
-        if isinstance(self.storages, Mapping):
-            raise AIHubParameterError(f"storages must be a list of names or ids, not {self.storages!r}.")
+        if not isinstance(self.storages, str | int | list | tuple | set | None):
+            raise AIHubParameterError(f"storages must be a list of names or ids, not {shown(self.storages)}.")
         storages = [self.storages] if isinstance(self.storages, str | int) else list(self.storages or ())
         spec = kind.build(
             name=self.name,

@@ -56,7 +56,9 @@ class CreateDatasetOperator(CallOperator):
         "tags",
         "cover_img",
         "create_by",
+        "is_private",
         "access_user_ids",
+        "if_exists",
     )
     template_fields_renderers: ClassVar[dict[str, str]] = {"tags": "json", "access_user_ids": "json"}
     operator_extra_links = (ViewInAIHubLink(),)
@@ -69,9 +71,9 @@ class CreateDatasetOperator(CallOperator):
         tags: Sequence[int | str] | None = None,
         cover_img: str | None = None,
         create_by: int | str | None = None,
-        is_private: bool | None = None,
+        is_private: bool | str | None = None,
         access_user_ids: Sequence[int | str] | None = None,
-        if_exists: Literal["use", "fail"] = "use",
+        if_exists: Literal["use", "fail"] | str = "use",
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -92,9 +94,10 @@ class CreateDatasetOperator(CallOperator):
 
     def _dataset(self) -> dict[str, Any]:
         from airflow_provider_aihub.api.dataset_management import DatasetSpec
+        from airflow_provider_aihub.api.values import shown
 
         if self.if_exists not in ("use", "fail"):
-            raise AIHubParameterError(f"if_exists is {self.if_exists!r}; allowed are 'use' and 'fail'.")
+            raise AIHubParameterError(f"if_exists is {shown(self.if_exists)}; allowed are 'use' and 'fail'.")
         spec = DatasetSpec.build(
             name=self.name,
             description=self.description,
@@ -286,7 +289,7 @@ class DatasetVersionOperator(JobOperator):
         if self.local_path is not None:
             known.inputs = [located(str(self.local_path))]
         elif self.upload_path:
-            known.inputs = on_aihub(self.hook, self.upload_path)
+            known.inputs = on_aihub(self.hook, str(self.upload_path))
         if self.upload_type is not None:
             known.job = {"upload_type": self.upload_type}
         if state is None:
@@ -316,7 +319,8 @@ class DatasetVersionOperator(JobOperator):
         """Give the dataset's name, as far as the parameters say it."""
         from airflow_provider_aihub.operators.names import known_id
 
-        return str(self.dataset) if known_id("dataset", self.dataset) is None else self.dataset_name
+        name = self.dataset if known_id("dataset", self.dataset) is None else self.dataset_name
+        return None if name is None else str(name)
 
     def _name_of(self, dataset_id: int) -> str | None:
         """Give the dataset's name: where AIHub can be asked, its word goes before ``dataset_name``."""

@@ -57,7 +57,7 @@ def known_id(parameter: str, given: int | str) -> int | None:
     """
     if as_int(given) is not None:
         return check_id(parameter, given)
-    check_text(parameter, given, allowed="a name or an id")  # type: ignore[arg-type]
+    check_text(parameter, given, allowed="a name or an id")
     return None
 
 
@@ -83,7 +83,7 @@ def virtual_cluster_id(hook: AIHubHook, given: int | str, *modules: ModuleType) 
             # The document's API knows trainings and workflows alone.
             if not rows:
                 raise
-        if any(row.name == given for row in rows):
+        if any(row.name == str(given) for row in rows):
             break
     return _match("virtual_cluster", given, rows)
 

@@ -28,13 +28,13 @@ class QuotaTaskOperator(ClusterJobOperator):
     """
 
     kind = "quota_task"
-    template_fields: Sequence[str] = (*ClusterJobOperator.template_fields, "priority")
+    template_fields: Sequence[str] = (*ClusterJobOperator.template_fields, "priority", "enable_reschedule")
 
     def __init__(
         self,
         *,
         priority: str | int | None = None,
-        enable_reschedule: bool | None = None,
+        enable_reschedule: bool | str | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from airflow_provider_aihub.api.errors import AIHubParameterError
+from airflow_provider_aihub.api.values import shown
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
@@ -59,13 +60,13 @@ class Marker:
         found = re.search(r"\[airflow:([0-9a-f]{16})\.([0-9a-f]{8})\.([0-9]+)\.([0-9]+)\.([0-9a-f]{8})\]\s*$", text)
         return cls(found[1], found[2], int(found[3]), int(found[4]), found[5]) if found else None
 
-    def sign(self, description: str | None) -> str:
+    def sign(self, description: str | float | None) -> str:
         """Put the marker behind the user's own description.
 
         :raises AIHubParameterError: The description is no text.
         """
-        if description is not None and not isinstance(description, str):
-            raise AIHubParameterError(f"description must be a text, not {description!r}.")
+        if isinstance(description, bool) or not isinstance(description, str | int | float | None):
+            raise AIHubParameterError(f"description must be a text, not {shown(description)}.")
         return f"{description} {self}" if description else str(self)
 
 

@@ -30,7 +30,7 @@ class S3RelayUploadOperator(CallOperator):
         ``aihub_default``.
     """
 
-    template_fields: Sequence[str] = (*CallOperator.template_fields, "local_path", "bucket", "key")
+    template_fields: Sequence[str] = (*CallOperator.template_fields, "local_path", "bucket", "key", "archive")
 
     def __init__(
         self,
@@ -38,7 +38,7 @@ class S3RelayUploadOperator(CallOperator):
         local_path: str | ObjectStoragePath,
         bucket: str,
         key: str,
-        archive: bool = False,
+        archive: bool | str = False,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -49,31 +49,30 @@ class S3RelayUploadOperator(CallOperator):
 
     def call(self, context: Context) -> dict[str, Any]:  # noqa: ARG002 - nothing on AIHub to show
         """Upload what is there."""
-        from airflow_provider_aihub.api.values import check_text
+        from airflow_provider_aihub.api.values import check_flag, check_text
         from airflow_provider_aihub.lineage import tell_collector
         from airflow_provider_aihub.operators.storage import find_source
 
-        check_text("bucket", self.bucket)
-        check_text("key", self.key, r"(?s).*[^\s/].*", "a path within the bucket")
+        archive, bucket = check_flag("archive", self.archive), check_text("bucket", self.bucket)
+        key = check_text("key", self.key, r"(?s).*[^\s/].*", "a path within the bucket")
         source = find_source("local_path", self.local_path)
-        if source.is_folder and not self.archive:
-            return self._upload_folder(source)
-        file = source.as_archive() if self.archive else source.as_file()
-        key = self.key + file.name if self.key.endswith("/") else self.key
-        upload = self.hook.upload_to_relay(self.bucket, key, file)
+        if source.is_folder and not archive:
+            return self._upload_folder(source, bucket, key.rstrip("/"))
+        file = source.as_archive() if archive else source.as_file()
+        upload = self.hook.upload_to_relay(bucket, key + file.name if key.endswith("/") else key, file)
         self.log.info("Uploaded %d bytes to %s", file.size, upload.path)
         tell_collector(self.hook, inputs=[str(self.local_path)], outputs=[upload.path])
         return {"path": upload.path, "url": upload.url}
 
-    def _upload_folder(self, source: Source) -> dict[str, Any]:
+    def _upload_folder(self, source: Source, bucket: str, prefix: str) -> dict[str, Any]:
         from airflow_provider_aihub.client.progress import Progress
         from airflow_provider_aihub.lineage import tell_collector
 
-        prefix, progress = self.key.rstrip("/"), Progress(f"Sending the files of {source.name!r}", source.size)
+        progress = Progress(f"Sending the files of {source.name!r}", source.size)
         for name, file in source.files.items():
-            self.hook.upload_to_relay(self.bucket, f"{prefix}/{name}", file)
+            self.hook.upload_to_relay(bucket, f"{prefix}/{name}", file)
             progress.add(file.size)
-        path = f"s3://{self.bucket}/{prefix}"
+        path = f"s3://{bucket}/{prefix}"
         self.log.info("Uploaded %d files, %d bytes, to %s", len(source.files), source.size, path)
         tell_collector(self.hook, inputs=[str(self.local_path)], outputs=[path])
         return {"path": path, "count": len(source.files), "bytes": source.size}

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from airflow.providers.common.compat.sdk import ObjectStoragePath
 
 from airflow_provider_aihub.api.errors import AIHubParameterError
+from airflow_provider_aihub.api.values import check_text
 
 if TYPE_CHECKING:
     from airflow_provider_aihub.api.request import File
@@ -57,8 +58,7 @@ def storage_path(parameter: str, given: str | ObjectStoragePath) -> ObjectStorag
     """
     if isinstance(given, ObjectStoragePath):
         return given
-    if not isinstance(given, str) or not given.strip():
-        raise AIHubParameterError(f"{parameter} must be a path or a URI such as s3://bucket/key, not {given!r}.")
+    given = check_text(parameter, given, allowed="a path or a URI such as s3://bucket/key")
     try:
         # Airflow 2.11 does not take relative paths for what they are.
         path = ObjectStoragePath(given if "://" in given else str(Path(given).absolute()))

@@ -30,7 +30,13 @@ class TrainingOperator(ClusterJobOperator):
     """
 
     kind = "training"
-    template_fields: Sequence[str] = (*ClusterJobOperator.template_fields, "preempt_policy", "vip_node_names")
+    template_fields: Sequence[str] = (
+        *ClusterJobOperator.template_fields,
+        "is_vip",
+        "preempt_policy",
+        "vip_node_names",
+        "is_quota_schedule",
+    )
     template_fields_renderers: ClassVar[dict[str, str]] = {
         **ClusterJobOperator.template_fields_renderers,
         "vip_node_names": "json",
@@ -39,10 +45,10 @@ class TrainingOperator(ClusterJobOperator):
     def __init__(
         self,
         *,
-        is_vip: bool | None = None,
+        is_vip: bool | str | None = None,
         preempt_policy: str | int | None = None,
         vip_node_names: Sequence[str] | None = None,
-        is_quota_schedule: bool | None = None,
+        is_quota_schedule: bool | str | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, BinaryIO, ClassVar, cast
 
 from airflow_provider_aihub.api.errors import AIHubError
@@ -81,6 +81,19 @@ class WarehouseSearchOperator(JobOperator):
         self.top_k = top_k
         self.description = description
         self.output_path = output_path
+
+    def resolve_template_files(self) -> None:
+        """Read the file that ``sql`` names; Airflow would take each field whose text ends in ``.sql`` for a file."""
+        self.template_fields = ("sql",)
+        super().resolve_template_files()
+        del self.template_fields
+
+    def _do_render_template_fields(self, parent: Any, template_fields: Iterable[str], *rest: Any) -> None:
+        # This, too, is asked of the task of a mapped one, whose files nobody has read before.
+        for name in template_fields:
+            self.template_ext = type(self).template_ext if name == "sql" else ()
+            super()._do_render_template_fields(parent, [name], *rest)
+        del self.template_ext
 
     def create_request(self, marker: Marker) -> Request[int]:
         """Check the parameters."""

@@ -59,6 +59,7 @@ class WorkflowRunOperator(JobOperator):
         "user_id",
         "use_cache",
         "node_virtual_clusters",
+        "stream_logs",
     )
     template_fields_renderers: ClassVar[dict[str, str]] = {"pipeline_params": "json", "node_virtual_clusters": "json"}
 
@@ -74,7 +75,7 @@ class WorkflowRunOperator(JobOperator):
         user_id: int | str | None = None,
         use_cache: bool | str | None = None,
         node_virtual_clusters: Sequence[Mapping[str, Any]] | None = None,
-        stream_logs: bool = False,
+        stream_logs: bool | str = False,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -150,14 +151,15 @@ class WorkflowRunOperator(JobOperator):
 
 def _placement(given: Any) -> tuple[list[str | int], list[dict[str, Any]]]:
     """Take ``node_virtual_clusters`` apart: the clusters as they were given, and AIHub's form with ids known so far."""
+    from airflow_provider_aihub.api.values import shown
     from airflow_provider_aihub.operators.names import known_id
 
     clusters, placement = [], []
-    for choice in given or ():
+    for choice in [given] if not isinstance(given, list | tuple | None) else given or ():
         if not isinstance(choice, Mapping) or set(choice) != {"virtual_cluster", "nodes"}:
             raise AIHubParameterError(
                 'node_virtual_clusters must be a list of {"virtual_cluster": ..., "nodes": [...]}, '
-                f"not of {choice!r}."
+                f"not of {shown(choice)}."
             )
         clusters.append(choice["virtual_cluster"])
         known = known_id("virtual_cluster", choice["virtual_cluster"])

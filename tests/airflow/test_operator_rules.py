@@ -309,6 +309,25 @@ def test_the_rule_on_parameters() -> None:
     assert missing_parameters(LookingAtTheInherited) == {"word"}
 
 
+FIXED = {"python_callable", "op_args", "op_kwargs", "start_from_trigger"}
+"""What Airflow, or the scheduler, must know before a task runs."""
+
+
+def fixed_parameters(kind: type[BaseOperator]) -> set[str]:
+    """Find parameters that no template may give, so that no ``Param`` of a run can steer them."""
+    return set(parameters(kind)) - set(kind.template_fields) - FIXED
+
+
+@every_operator
+def test_every_parameter_is_a_templated_field(kind: type[BaseOperator]) -> None:
+    assert fixed_parameters(kind) == set()
+
+
+def test_the_rule_on_fixed_parameters() -> None:
+    assert fixed_parameters(Fine) == set()
+    assert fixed_parameters(Undocumented) == {"word"}
+
+
 @every_operator
 def test_renderers_are_of_templated_fields(kind: type[BaseOperator]) -> None:
     assert set(kind.template_fields_renderers) <= set(kind.template_fields)

@@ -20,7 +20,7 @@ from pkgutil import iter_modules
 from typing import Any
 
 import pytest
-from airflow.providers.common.compat.sdk import DAG, BaseOperator
+from airflow.providers.common.compat.sdk import DAG, AirflowFailException, BaseOperator
 from requests_toolbelt import MultipartDecoder
 from task_life import TaskLife
 
@@ -704,6 +704,7 @@ WAITING: dict[str, Any] = {
     "cancel_on_kill": False,
 }
 """What all jobs have, and the triggerer must be told."""
+UNWATCHED: dict[str, Any] = {"wait_for_completion": True, "durable": False, "on_ambiguous_submit": "resubmit"}
 KINDS = {
     TrainingOperator: "training",
     QuotaTaskOperator: "quota_task",
@@ -741,6 +742,107 @@ def test_every_parameter_is_sent(case: Case, aihub: Recorder) -> None:
             "cancel_on_kill": False,
             **({"stream_logs": True} if "stream_logs" in case.given else {}),
         }
+
+
+def rendered(kind: type[BaseOperator], given: dict[str, Any], *, native: bool) -> dict[str, Any]:
+    """Give the parameters as Airflow renders them where each is a template of a ``Param``."""
+    named = {name: f"{{{{ params.{name} }}}}" for name in given}
+    with DAG("dag", render_template_as_native_obj=native):
+        operator: Any = kind(task_id="task", **named)
+    operator.render_template_fields({"params": given})
+    return {name: getattr(operator, name) for name in given}
+
+
+@pytest.mark.parametrize("native", [False, True], ids=["as text", "natively"])
+@pytest.mark.parametrize("case", FULL, ids=str)
+def test_every_parameter_may_be_a_template(case: Case, native: bool, aihub: Recorder) -> None:
+    if issubclass(case.operator, StopOperator):
+        aihub.statuses = [*STOPPED_SLOWLY]
+    waits = issubclass(case.operator, JobOperator)
+    given = {**case.given, **(WAITING | UNWATCHED if waits else {})}
+    # What is no text, number or boolean is one only natively.
+    simple = {name: value for name, value in given.items() if native or isinstance(value, str | int | float)}
+    assert set(given) <= set(case.operator.template_fields)
+    shown = rendered(case.operator, simple, native=native)
+    assert native or {type(value) for value in shown.values()} == {str}
+    came = life(case.operator, **{**given, **shown}).start()
+    assert aihub.sent == case.sends + case.then
+    assert isinstance(came, JobTrigger) == (waits and case.operator is not EvalImportOperator)
+    if isinstance(came, JobTrigger):
+        told = came.serialize()[1]
+        assert {name: told[name] for name in ("poll_interval", "poll_tolerance", "cancel_on_kill")} == {
+            "poll_interval": 7.0,
+            "poll_tolerance": 11.0,
+            "cancel_on_kill": False,
+        }
+        assert told["deadline"] == told["since"] + 13.0
+
+
+@pytest.mark.parametrize("native", [False, True], ids=["as text", "natively"])
+@pytest.mark.parametrize(
+    ("kind", "given", "name", "path"),
+    [
+        (TrainingOperator, LEAST_ON_A_CLUSTER, "name", f"POST {TRAININGS}/trainings"),
+        (TrainingOperator, LEAST_ON_A_CLUSTER, "command", f"POST {TRAININGS}/trainings"),
+        (WarehouseSearchOperator, {"sql": "select 1"}, "name", f"POST {WAREHOUSE}/searches"),
+        (CreateDatasetOperator, {}, "name", f"POST {DATASETS}/datasets"),
+        (CreateDatasetOperator, {"name": "mnist"}, "description", f"POST {DATASETS}/datasets"),
+    ],
+)
+def test_a_text_may_look_like_a_number(
+    kind: type[BaseOperator], given: dict[str, Any], name: str, path: str, native: bool, aihub: Recorder
+) -> None:
+    shown = rendered(kind, {**given, name: "20261101"}, native=native)
+    assert isinstance(shown[name], int if native else str)
+    life(kind, **{**given, name: shown[name]}).try_once()
+    assert [body[name].partition(" ")[0] for line, body in aihub.sent if line == path] == ["20261101"]
+
+
+WRONG_SWITCHES: dict[str, Any] = {
+    "wait_for_completion": "perhaps",
+    "deferrable": "no",
+    "poll_interval": timedelta(0),
+    "poll_tolerance": "nan",
+    "job_timeout": 1e300,
+    "execution_timeout": timedelta(seconds=-1),
+    "cancel_on_kill": 1,
+    "durable": "None",
+    "on_ambiguous_submit": "retry",
+    "archive": "zip",
+    "if_exists": "ignore",
+    "is_private": "None",
+    "poke_interval": "-7",
+    "timeout": 1e300,
+    "exponential_backoff": "often",
+    "max_wait": "inf",
+    "soft_fail": "perhaps",
+    "stream_logs": "yes",
+    "enable_ssh": "on",
+    "output_path": "/",
+}
+"""Values that have no meaning."""
+
+
+def takers(name: str) -> list[tuple[type[BaseOperator], dict[str, Any]]]:
+    """The operators and sensors that have a parameter, with the least that they need."""
+    operators: dict[type[BaseOperator], dict[str, Any]] = {}
+    for case in (*LEAST, *FULL):
+        operators.setdefault(case.operator, case.given)
+    found = [*operators.items(), *((sensor, {field: job}) for sensor, field, job, *_ in SENSORS[:5])]
+    return [(kind, given) for kind, given in found if name in parameters(kind) or name == "execution_timeout"]
+
+
+@pytest.mark.parametrize("name", WRONG_SWITCHES)
+def test_nothing_is_sent_where_a_parameter_has_no_meaning(name: str, aihub: Recorder) -> None:
+    tried = takers(name)
+    if name == "execution_timeout":
+        tried = [(kind, given) for kind, given in tried if issubclass(kind, JobOperator | JobSensor)]
+    assert tried
+    for kind, given in tried:
+        with pytest.raises(AIHubParameterError, match=name) as refused:
+            life(kind, **{**given, name: WRONG_SWITCHES[name]}).try_once()
+        assert isinstance(refused.value, AirflowFailException)
+    assert (aihub.sent, aihub.logins) == ([], [])
 
 
 @pytest.mark.parametrize("case", LEAST, ids=str)
@@ -920,6 +1022,43 @@ def test_a_command_that_is_called_like_a_file_is_sent_as_it_is(
     operator.render_template_fields(task.context)
     task.try_once()
     assert aihub.sent[0][1]["command"] == name
+
+
+SEARCHED: dict[str, Any] = {
+    "name": "wide.sql",
+    "sql": "wide.sql",
+    "keywords": "wide.sql",
+    "description": "wide.sql",
+    "images": [{"url": "wide.sql", "box": [1, 2, 3, 4]}],
+    "output_path": "wide.sql",
+}
+"""Fields that are each called like a file."""
+
+
+@pytest.mark.parametrize("mapped", [False, True])
+@pytest.mark.parametrize("name", SEARCHED)
+def test_only_the_query_of_a_search_may_be_a_file(name: str, mapped: bool, files: Path) -> None:
+    (files / "wide.sql").write_text("select '{{ params.word }}'")
+    context: Any = {"params": {"word": "wide"}}
+    with DAG("dag", template_searchpath=str(files)) as dag:
+        given = {"name": "a search", name: SEARCHED[name]}
+        if mapped:
+            fixed = {key: value for key, value in given.items() if key != name}
+            WarehouseSearchOperator.partial(task_id="task", **fixed).expand(**{name: [SEARCHED[name]]})
+        else:
+            WarehouseSearchOperator(task_id="task", **given)
+    dag.resolve_template_files()
+    operator: Any = dag.get_task("task")
+    if mapped:
+        operator = operator.unmap({name: SEARCHED[name]})
+    operator.render_template_fields(context)
+    assert getattr(operator, name) == ("select 'wide'" if name == "sql" else SEARCHED[name])
+    assert (operator.template_fields, operator.template_ext) == (WarehouseSearchOperator.template_fields, (".sql",))
+
+
+def test_no_other_operator_takes_a_text_for_a_file() -> None:
+    kinds = concrete(operators, JobOperator, CallOperator) | concrete(sensors, JobSensor)
+    assert {kind for kind in kinds if kind.template_ext} == {WarehouseSearchOperator}  # type: ignore[attr-defined]
 
 
 SENSORS: list[tuple[type[JobSensor], str, Any, str, str]] = [

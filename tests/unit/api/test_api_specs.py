@@ -173,8 +173,12 @@ INT = "must be a whole number of at least"
         (SearchSpec, {}, ["The search cannot be created", "name is missing"]),
         (
             SearchSpec,
-            {"name": "", "sql": 3, "top_k": "x"},
-            ["name must be a non-empty text, not ''", "sql must be a non-empty text, not 3", f"top_k {INT} 1, not 'x'"],
+            {"name": "", "sql": True, "top_k": "x"},
+            [
+                "name must be a non-empty text, not ''",
+                "sql must be a non-empty text, not True",
+                f"top_k {INT} 1, not 'x'",
+            ],
         ),
         (SearchSpec, SEARCH, ["one of sql, images and keywords must be given, not none"]),
         (SearchSpec, {**SEARCH, "sql": "s", "keywords": "k"}, ["must be given, not sql and keywords"]),
