@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 
 from airflow.exceptions import AirflowRescheduleException
 from airflow.providers.common.compat.sdk import TaskDeferred, timezone
+from waiting import until
 
 from airflow_provider_aihub.operators.base import JobOperator
 from airflow_provider_aihub.sensors.base import JobSensor
@@ -147,14 +148,9 @@ class TaskLife:
         return events[0].payload
 
 
-def stopped(read: Callable[[], Any], within: float = 10.0) -> Any:
-    """Give a job once it is stopped: AIHub takes a request to stop one before it is over.
+def stopped(read: Callable[[], Any]) -> Any:
+    """Return a job once it is stopped: AIHub takes a request to stop one before it is over.
 
     :param read: Reads the job.
-    :param within: Seconds that this may take.
     """
-    end = time.monotonic() + within
-    while (job := read()).status != 5:
-        assert time.monotonic() < end, f"status {job.status} did not become 5, stopped, within {within:g} s"
-        time.sleep(0.05)
-    return job
+    return until("the job has the status 5, stopped", read, lambda job: job.status == 5)

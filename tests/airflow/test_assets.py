@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from airflow.providers.common.compat.sdk import Asset
+from waiting import HANG
 
 from airflow_provider_aihub import assets
 from airflow_provider_aihub.assets import dataset_asset, dataset_uri
@@ -192,7 +193,7 @@ def events(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[dict[str,
             str(home / "states.json"),
             str(file),
         ]
-        done = subprocess.run(program, env=env, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
+        done = subprocess.run(program, env=env, cwd=ROOT, capture_output=True, text=True, timeout=HANG, check=False)
         assert done.returncode == 0, done.stdout[-5000:] + done.stderr[-5000:]
         states = json.loads((home / "states.json").read_text())
         assert set(states["makes"].values()) == set(states["knows"].values()) == {"success"}, done.stdout[-5000:]

@@ -9,8 +9,10 @@ import os
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,7 @@ import pytest
 from airflow.providers.common.compat.sdk import AirflowOptionalProviderFeatureException
 from hypothesis import given
 from hypothesis import strategies as st
+from waiting import HANG, eventually, until
 
 from airflow_provider_aihub.api.dataset_management import DatasetSpec, DatasetVersion, DatasetVersionSpec
 from airflow_provider_aihub.api.errors import AIHubParameterError
@@ -32,7 +35,6 @@ from airflow_provider_aihub.triggers.poller import Poller
 LIST = "/dataset-mng/api/v2/dataset-versions"
 DATASETS = "/dataset-mng/api/v2/datasets"
 BY_NAME = "/dataset-mng/api/v2/dataset-versions-detail"
-SOON = 15.0
 on_airflow_3 = pytest.mark.airflow(">=3", lacks="asset watchers")
 on_airflow_3_3 = pytest.mark.airflow(">=3.3", lacks="a place where a watcher keeps what it has told")
 
@@ -88,9 +90,8 @@ class Dataset:
         """Create a version, and give its id when it is done."""
         version_id = await asyncio.to_thread(self.add, path)
         name = f"{self.name}/V{number}"
-        async with asyncio.timeout(SOON):
-            while (await asyncio.to_thread(self.hook.get_dataset_version_by_name, name)).status < 3:  # noqa: ASYNC110
-                await asyncio.sleep(0.05)
+        built = partial(until, f"{name} is built", lambda: self.hook.get_dataset_version_by_name(name).status)
+        await asyncio.to_thread(built, lambda status: status >= 3)
         return version_id
 
     def facts(self, version_id: int, number: int) -> dict[str, Any]:
@@ -148,24 +149,18 @@ class Triggerer:
 
     async def has(self, count: int) -> list[Any]:
         """Wait for so many events."""
-        await self.until(lambda: len(self.events) >= count)
+        await self.until(f"{count} events have fired", lambda: self.events, lambda events: len(events) >= count)
         return self.events
 
-    async def until(self, condition: Callable[[], bool]) -> None:
+    async def until(self, what: str, look: Callable[[], Any], is_so: Callable[[Any], Any] = bool) -> None:
         """Wait until something comes true while the trigger runs."""
-        waiting = asyncio.create_task(eventually(condition))
+        waiting = asyncio.create_task(eventually(what, look, is_so))
         await asyncio.wait([waiting, self.task], return_when=asyncio.FIRST_COMPLETED)
         if self.task.done():
             waiting.cancel()
             self.task.result()
             raise AssertionError("the trigger has ended")
         waiting.result()
-
-
-async def eventually(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(SOON):
-        while not condition():  # noqa: ASYNC110 - it is about other threads as well
-            await asyncio.sleep(0.02)
 
 
 async def begun(hub: Emulator, looks: int = 2) -> None:
@@ -176,7 +171,7 @@ async def begun(hub: Emulator, looks: int = 2) -> None:
 
     # By names alone, it takes some requests to find the newest version.
     enough = count() + 2 * looks + (24 if hub.settings.api == "document" else 0)
-    await eventually(lambda: count() >= enough)
+    await eventually(f"watchers have asked {enough} times", count, lambda asked: asked >= enough)
 
 
 @on_airflow_3
@@ -207,10 +202,10 @@ async def test_the_document_s_versions_are_probed(document: Emulator, new_name: 
     async with Triggerer(triggers[0]) as old, Triggerer(triggers[1]) as new:
         assert await old.has(1) == [dataset.facts(first, 1)]
         await begun(document, 3)
-        before = document.requests.count(path=BY_NAME)
+        before, began = document.requests.count(path=BY_NAME), time.monotonic()
         await asyncio.sleep(1.0)
         # A look every 0.2 s, of two requests, for both watchers.
-        assert document.requests.count(path=BY_NAME) - before <= 14
+        assert document.requests.count(path=BY_NAME) - before <= 2 * ((time.monotonic() - began) / 0.2 + 2)
         later = await dataset.built(12)
         assert await new.has(1) == [dataset.facts(later, 12)]
         assert (await old.has(2))[1:] == new.events
@@ -249,7 +244,7 @@ async def test_an_id_is_of_no_use_where_versions_have_names_alone(
     document: Emulator, logged: pytest.LogCaptureFixture
 ) -> None:
     async with Triggerer(DatasetVersionTrigger(dataset=7, poll_interval=0.1)) as triggerer:
-        await triggerer.until(lambda: "give the name" in logged.text)
+        await triggerer.until("the log says what to do", lambda: logged.text, lambda text: "give the name" in text)
 
 
 @on_airflow_3
@@ -281,10 +276,12 @@ async def test_watchers_share_a_poll(aihub: Emulator, new_name: str, folder: Pat
         await triggerer.__aenter__()
     await begun(aihub, 1)
     # None of them has seen a version, so each asks once whether there is such a dataset.
-    await eventually(lambda: aihub.requests.count("GET", DATASETS) == len(running))
-    before, total = aihub.requests.count(path=LIST), len(aihub.requests)
-    await asyncio.sleep(3.0)
-    assert 4 <= aihub.requests.count(path=LIST) - before <= 8
+    await eventually(
+        "each has asked for its dataset", lambda: aihub.requests.count("GET", DATASETS), len(running).__eq__
+    )
+    before, total, began = aihub.requests.count(path=LIST), len(aihub.requests), time.monotonic()
+    await eventually("they have looked", lambda: aihub.requests.count(path=LIST) - before, lambda looks: looks >= 4)
+    assert aihub.requests.count(path=LIST) - before <= (time.monotonic() - began) / 0.5 + 2
     assert len(aihub.requests) - total == aihub.requests.count(path=LIST) - before
     for dataset in datasets:
         await dataset.built(1)
@@ -470,7 +467,9 @@ class NewTriggerer(Triggerer):
 
     async def wrote(self, condition: Callable[[dict[str, Any]], bool]) -> None:
         """Wait for a note of the trigger."""
-        await self.until(lambda: bool(self.database.notes) and all(map(condition, self.database.notes)))
+        await self.until(
+            "each note is right", lambda: self.database.notes, lambda notes: notes and all(map(condition, notes))
+        )
 
 
 def settled(number: int) -> Callable[[dict[str, Any]], bool]:
@@ -616,5 +615,5 @@ def test_an_event_and_its_note_are_one(tmp_path: Path) -> None:
     env = {key: value for key, value in os.environ.items() if not key.startswith("AIRFLOW_")}
     env |= {"AIRFLOW_HOME": str(tmp_path), "AIRFLOW__CORE__LOAD_EXAMPLES": "False"}
     program = [sys.executable, "-c", PROGRAM]
-    done = subprocess.run(program, env=env, cwd=tmp_path, capture_output=True, text=True, timeout=300, check=False)
+    done = subprocess.run(program, env=env, cwd=tmp_path, capture_output=True, text=True, timeout=HANG, check=False)
     assert done.returncode == 0, done.stderr[-3000:]

@@ -14,6 +14,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 import pytest
+from waiting import HANG
 
 from demo.local_aihub import LocalAIHub
 
@@ -72,7 +73,7 @@ class Runs:
             str(result),
             *map(str, FILES),
         ]
-        done = subprocess.run(program, env=env, cwd=ROOT, capture_output=True, text=True, timeout=900, check=False)
+        done = subprocess.run(program, env=env, cwd=ROOT, capture_output=True, text=True, timeout=HANG, check=False)
         assert done.returncode == 0, done.stdout[-5000:] + done.stderr[-5000:]
         return json.loads(result.read_text())
 

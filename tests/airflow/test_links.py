@@ -9,7 +9,6 @@ import os
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ import pytest
 from airflow.providers.common.compat import sdk
 from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS
 from task_life import TaskInstance, TaskLife
+from waiting import HANG, until
 
 from airflow_provider_aihub.api.dataset_management import DatasetSpec
 from airflow_provider_aihub.api.errors import AIHubError, AIHubJobFailed
@@ -92,9 +92,7 @@ def test_the_link_is_there_while_a_job_is_waited_for_in_place(aihub: Emulator, t
 
     worker = threading.Thread(target=work)
     worker.start()
-    end = time.monotonic() + 20
-    while VIEW not in life.ti.xcoms and time.monotonic() < end:
-        time.sleep(0.05)
+    until("the link is pushed", lambda: life.ti.xcoms, lambda pushed: VIEW in pushed)
     job_id = life.ti.xcoms["job_id"]
     assert life.ti.xcoms[VIEW] == f"{aihub.url}/#/trainings/{job_id}"
     assert worker.is_alive()
@@ -332,12 +330,13 @@ def test_airflow_shows_the_links(aihub: Emulator, tmp_path: Path) -> None:
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
         "AIRFLOW__CORE__DAGS_FOLDER": str(tmp_path),
         "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{tmp_path / 'airflow.db'}",
-        "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "1",
+        "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "0",
+        "AIRFLOW__AIHUB__POLL_FLOOR": "0.1",
         "AIRFLOW_CONN_AIHUB_DEFAULT": aihub.connection_json(),
         "NO_PROXY": "127.0.0.1,localhost",
     }
     program = [sys.executable, str(ROOT / "tests" / "airflow" / "links_of_dags.py"), str(result), str(file)]
-    done = subprocess.run(program, env=env, cwd=ROOT, capture_output=True, text=True, timeout=600, check=False)
+    done = subprocess.run(program, env=env, cwd=ROOT, capture_output=True, text=True, timeout=HANG, check=False)
     assert done.returncode == 0, done.stdout[-5000:] + done.stderr[-5000:]
     links = json.loads(result.read_text())
     trained = [links[f"train[{index}]"] for index in range(2)]

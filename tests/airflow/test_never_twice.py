@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException, TaskDeferred
 from task_life import TaskLife, stopped
+from waiting import until
 
 from airflow_provider_aihub.api.errors import (
     AIHubAmbiguousSubmit,
@@ -62,13 +63,6 @@ def life(name: str, *, remembers: bool = True, map_index: int = -1, **given: Any
 
 def jobs(name: str) -> list[Training]:
     return [job for job in AIHubHook().list_trainings(name=name, page_size=100).data if job.name == name]
-
-
-def wait_for(happened: Callable[[], bool], within: float = 20.0) -> None:
-    end = time.monotonic() + within
-    while not happened():
-        assert time.monotonic() < end, f"waited {within:g} s in vain"
-        time.sleep(0.05)
 
 
 def killed_in(monkeypatch: pytest.MonkeyPatch, where: type, method: str, *, after: bool = False) -> None:
@@ -260,7 +254,8 @@ def test_a_job_of_another_airflow_is_left_to_it(
         mine.try_once()
     other = life(new_name, remembers=False, command=command, deferrable=True)
     other.start()
-    wait_for(lambda: {job.status for job in jobs(new_name)[-2 if command == "true" else -1 :]} == {3})
+    newest = -2 if command == "true" else -1
+    until("the newest jobs are done", lambda: {job.status for job in jobs(new_name)[newest:]}, {3}.__eq__)
     first = min(job.id for job in jobs(new_name))
     assert mine.try_once()["id"] == first != other.ti.xcoms["job_id"]
     # A second task of mine has no job yet, and does not take the other Airflow's either.
@@ -289,7 +284,7 @@ def test_what_runs_on_after_a_clear_does_not_hide_the_new_job(
     task.make = life(new_name, command="true", deferrable=True).make
     task.start()
     new = task.ti.xcoms["job_id"]
-    wait_for(lambda: AIHubHook().get_training(new).status == 3)
+    until("the new job is done", lambda: AIHubHook().get_training(new).status, (3).__eq__)
     assert task.try_once()["id"] == new
     assert AIHubHook().get_training(old).status == 2
     AIHubHook().stop_training(old)
@@ -503,7 +498,7 @@ def test_a_worker_told_to_end_while_it_creates_a_job_stops_it(
 def test_a_task_that_resumes_while_aihub_is_down_waits_on(aihub: Emulator, new_name: str) -> None:
     task = life(new_name, deferrable=True)
     trigger = task.start()
-    wait_for(lambda: [job.status for job in jobs(new_name)] == [3])
+    until("the job is done", lambda: [job.status for job in jobs(new_name)], [3].__eq__)
     # The trigger's one look, then the five attempts of the task that resumes.
     aihub.faults.add("status", method="GET", path=f"{TRAININGS}/*", status=503, after=1, count=5)
     again = task.resume(trigger)

@@ -6,12 +6,13 @@ import asyncio
 import json
 import math
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any
 
 import pytest
+from waiting import eventually
 
 from airflow_provider_aihub.api.errors import AIHubError, AIHubNotFoundError
 from airflow_provider_aihub.api.jobs import KINDS, TRAINING, WORKFLOW_RUN, JobKind, JobState, Phase
@@ -70,6 +71,11 @@ def watch(pages: Pages, count: int, max_age: float = OLD) -> list[Watched]:
 
 async def look(pages: Pages, jobs: list[Watched], max_age: float = OLD) -> list[JobState | AIHubError]:
     return list(await asyncio.gather(*(pages.look(job, max_age) for job in jobs)))
+
+
+async def asked(hub: Hub, what: str, count: int) -> None:
+    """Wait until AIHub was asked so often."""
+    await eventually(f"AIHub was asked for {count} {what}", lambda: hub.counts[what], lambda so_far: so_far >= count)
 
 
 def phases(seen: list[JobState | AIHubError]) -> list[Phase | None]:
@@ -270,7 +276,7 @@ def test_nobody_hears_of_jobs_that_stay_as_they_are(within: Callable[[Hub, Looks
 
     async def looks(pages: Pages) -> None:
         resting = rest(pages, watch(pages, 1000, BRISK), CALM)
-        await eventually(lambda: hub.counts["pages"] >= 20)
+        await asked(hub, "pages", 20)
         assert not any(task.done() for task in resting)
         assert hub.counts["singles"] == 0
         hub.end(77, 4)
@@ -291,9 +297,9 @@ def test_what_ended_a_rest_is_seen_without_asking_again(within: Callable[[Hub, L
         resting = rest(pages, jobs, CALM)
         hub.end(7, 4)
         await resting[6]
-        asked = hub.counts["requests"]
+        before = hub.counts["requests"]
         assert phases([await pages.look(jobs[6], OLD)]) == [Phase.FAILED]
-        assert hub.counts["requests"] == asked
+        assert hub.counts["requests"] == before
 
     within(hub, looks)
 
@@ -321,7 +327,7 @@ def test_a_job_that_leaves_the_pages_does_not_rest_on(within: Callable[[Hub, Loo
 
     async def looks(pages: Pages) -> None:
         resting = rest(pages, watch(pages, 20, BRISK), CALM)
-        await eventually(lambda: hub.counts["pages"] >= 2)
+        await asked(hub, "pages", 2)
         hub.hide(7)
         await resting[6]
         assert [task.done() for task in resting].count(True) == 1
@@ -336,7 +342,7 @@ def test_without_pages_nobody_rests_on(trouble: str, within: Callable[[Hub, Look
     async def looks(pages: Pages) -> None:
         jobs = watch(pages, 20, BRISK)
         resting = rest(pages, jobs, CALM)
-        await eventually(lambda: hub.counts["pages"] >= 2)
+        await asked(hub, "pages", 2)
         assert not any(task.done() for task in resting)
         if trouble == "broken lists":
             hub.broken_lists = True
@@ -345,8 +351,8 @@ def test_without_pages_nobody_rests_on(trouble: str, within: Callable[[Hub, Look
                 task.cancel()
                 pages.leave(job)
             resting = resting[:7]
-        async with asyncio.timeout(30):
-            await asyncio.gather(*resting)
+        await eventually("all are told", lambda: [task.done() for task in resting], all)
+        await asyncio.gather(*resting)
 
     within(hub, looks)
 
@@ -374,13 +380,13 @@ def test_one_list_that_fails_is_no_reason_to_read_each_by_itself(within: Callabl
 
     async def looks(pages: Pages) -> None:
         resting = rest(pages, watch(pages, 20, BRISK), CALM)
-        await eventually(lambda: hub.counts["pages"] >= 2)
+        await asked(hub, "pages", 2)
         hub.broken_lists = True
-        asked = hub.counts["requests"]
-        await eventually(lambda: hub.counts["requests"] > asked)
+        before = hub.counts["requests"]
+        await asked(hub, "requests", before + 1)
         hub.broken_lists = False
         seen = hub.counts["pages"]
-        await eventually(lambda: hub.counts["pages"] >= seen + 3)
+        await asked(hub, "pages", seen + 3)
         assert not any(task.done() for task in resting)
 
     within(hub, looks)
@@ -396,11 +402,10 @@ def test_a_clock_that_is_set_back_delays_nothing(
         nonlocal ahead
         pages._clock = lambda: time.time() + ahead
         resting = rest(pages, watch(pages, 20, BRISK), CALM)
-        await eventually(lambda: hub.counts["pages"] >= 2)
+        await asked(hub, "pages", 2)
         ahead = 0.0
         hub.end(7, 4)
-        async with asyncio.timeout(30):
-            await resting[6]
+        await eventually("it is told", resting[6].done)
 
     within(hub, looks)
 
@@ -419,7 +424,7 @@ def test_lists_that_show_nothing_do_not_make_all_be_read_at_once(within: Callabl
         resting = [asyncio.create_task(one(job)) for job in jobs]
         for number in range(1, 201):
             hub.hide(number)
-        await eventually(lambda: len(ended) >= 20)
+        await eventually("20 are told", lambda: len(ended), lambda count: count >= 20)
         await asyncio.sleep(0.5)
         # The others are read within one of their pauses.
         assert len(ended) < 100
@@ -468,13 +473,6 @@ async def fired(trigger: JobTrigger) -> dict[str, Any]:
     raise AssertionError("a trigger fired nothing")
 
 
-async def eventually(true: Callable[[], bool], pause: Callable[[float], Awaitable[None]] = asyncio.sleep) -> None:
-    deadline = time.monotonic() + 30
-    while not true():
-        assert time.monotonic() < deadline
-        await pause(0.02)
-
-
 @pytest.mark.parametrize("lists", [True, False], ids=["in pages", "one by one"])
 def test_every_trigger_tells_the_end_of_its_own_job(lists: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     hub, count = Hub(300, lists=lists), 300
@@ -486,7 +484,7 @@ def test_every_trigger_tells_the_end_of_its_own_job(lists: bool, monkeypatch: py
                 for number in range(1, count + 1)
             ]
             running = [asyncio.create_task(fired(trigger)) for trigger in triggers]
-            await eventually(lambda: hub.counts["asides"] >= count)
+            await asked(hub, "asides", count)
             assert not any(task.done() for task in running)
             for number in range(1, count + 1):
                 hub.end(number, 3 + number % 3)

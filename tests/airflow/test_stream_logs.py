@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from task_life import TaskLife
+from waiting import eventually
 
 from airflow_provider_aihub.api.errors import AIHubJobFailed
 from airflow_provider_aihub.emulator import Emulator
@@ -134,10 +134,7 @@ class Triggerer:
         trigger = JobTrigger(**json.loads(self.arguments))
         trigger.task_instance = self.life.ti
         task = asyncio.create_task(self._events(trigger))
-        end = time.monotonic() + 20
-        while not task.done() and not (until and until()):
-            assert time.monotonic() < end
-            await asyncio.sleep(0.02)
+        await eventually("the trigger has come so far", lambda: task.done() or (until and until()))
         if until:
             assert not task.done()
             task.cancel()

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from airflow.triggers.base import BaseTrigger
 from task_life import stopped
+from waiting import eventually
 
 from airflow_provider_aihub.api.model_training import TrainingSpec
 from airflow_provider_aihub.emulator import Emulator
@@ -126,11 +127,11 @@ async def test_a_trigger_that_is_cancelled_again_and_again_still_stops_its_job(
     running = asyncio.create_task(run())
     await asyncio.sleep(0.3)
     running.cancel()
-    await asyncio.wait_for(asked.wait(), 10)
+    await eventually("Airflow is asked", asked.is_set)
     for _ in range(3):
         running.cancel()
         await asyncio.sleep(0.01)
-    await asyncio.wait([running], timeout=10)
+    await eventually("the trigger has ended", running.done)
     await asyncio.to_thread(stopped, lambda: AIHubHook().get_training(training_id))
 
 

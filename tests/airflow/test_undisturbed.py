@@ -9,6 +9,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from waiting import eventually
 
 from airflow_provider_aihub.links import link_in_triggerer
 from airflow_provider_aihub.triggers import guard, offsets, poller
@@ -47,12 +48,12 @@ async def test_a_cancelled_trigger_leaves_no_answer_unread(monkeypatch: pytest.M
         monkeypatch.setattr(module, "sync_to_async", lambda method: airflow)
     monkeypatch.setattr("asgiref.sync.sync_to_async", lambda method: airflow)
     trigger = asyncio.ensure_future(CALLS[asks]())
-    await asyncio.wait_for(airflow.asked.wait(), 10)
+    await eventually("Airflow is asked", airflow.asked.is_set)
     trigger.cancel()
     with pytest.raises(asyncio.CancelledError):
         await trigger
     airflow.may_answer.set()
-    await asyncio.wait_for(airflow.answered.wait(), 10)
+    await eventually("Airflow has answered", airflow.answered.is_set)
 
 
 async def test_what_comes_of_a_call_is_told() -> None:

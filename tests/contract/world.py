@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import itertools
 import json
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+from waiting import until
 
 from airflow_provider_aihub.api.data_warehouse import SearchSpec
 from airflow_provider_aihub.api.dataset_management import DatasetSpec, DatasetVersionSpec
@@ -136,7 +137,4 @@ class World:
 
     @staticmethod
     def _until(status: Callable[[], int], wanted: int) -> None:
-        end = time.monotonic() + 20
-        while (found := status()) != wanted:
-            assert time.monotonic() < end, f"status {found} never became {wanted}"
-            time.sleep(0.02)
+        until(f"the status is {wanted}", status, wanted.__eq__, every=0.02)

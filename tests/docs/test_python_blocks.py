@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from blocks import BLOCKS, ROOT, Block, read_blocks
+from waiting import HANG
 
 from airflow_provider_aihub.emulator import Emulator
 
@@ -73,7 +74,7 @@ def states(
     ]
     # The script that polls by hand looks once a minute; its first look shall find the search done.
     aihub.faults.add("delay", method="GET", path="/data-warehouse/api/v1/searches/*", seconds=0.5)
-    done = subprocess.run(program, env=env, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
+    done = subprocess.run(program, env=env, cwd=ROOT, capture_output=True, text=True, timeout=HANG, check=False)
     aihub.faults.clear()
     assert done.returncode == 0, done.stdout[-5000:] + done.stderr[-5000:]
     found: dict[str, dict[str, str]] = json.loads(result.read_text())
@@ -134,7 +135,7 @@ def run_tests(name: str, blocks: list[Block], folder: Path) -> subprocess.Comple
     env = {name: value for name, value in os.environ.items() if not name.startswith(("AIRFLOW_", "PYTEST_"))}
     env["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{env['PATH']}"
     shell = ["bash", "-euo", "pipefail", "-c", commands]
-    return subprocess.run(shell, env=env, cwd=folder / name, capture_output=True, text=True, timeout=300, check=False)
+    return subprocess.run(shell, env=env, cwd=folder / name, capture_output=True, text=True, timeout=HANG, check=False)
 
 
 def test_python_is_never_exempt() -> None:

@@ -8,11 +8,11 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 from blocks import ROOT, read_blocks
+from waiting import HANG, until
 
 pytestmark = pytest.mark.airflow(">=3.3", lacks="what the pages show")
 
@@ -25,14 +25,9 @@ def free_port() -> int:
         return int(found.getsockname()[1])
 
 
-def wait_for(port: int, emulator: subprocess.Popen[str]) -> None:
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline and emulator.poll() is None:
-        with socket.socket() as attempt:
-            if attempt.connect_ex(("127.0.0.1", port)) == 0:
-                return
-        time.sleep(0.1)
-    raise AssertionError(f"The emulator does not answer: {emulator.communicate()}")
+def answers(port: int) -> bool:
+    with socket.socket() as attempt:
+        return attempt.connect_ex(("127.0.0.1", port)) == 0
 
 
 def test_it_leads_to_a_run_that_succeeds(tmp_path: Path) -> None:
@@ -56,14 +51,15 @@ def test_it_leads_to_a_run_that_succeeds(tmp_path: Path) -> None:
         [*shell, code[first]], env=env, cwd=tmp_path, text=True, start_new_session=True, stdout=-1, stderr=-2
     )
     try:
-        wait_for(port, emulator)
+        until("the emulator answers or has ended", lambda: answers(port) or emulator.poll() is not None)
+        assert emulator.poll() is None, emulator.communicate()
         start.joinpath(dag.file).write_text(dag.code)
         done = subprocess.run(
-            [*shell, code[second]], env=env, cwd=tmp_path, capture_output=True, text=True, timeout=300, check=False
+            [*shell, code[second]], env=env, cwd=tmp_path, capture_output=True, text=True, timeout=HANG, check=False
         )
     finally:
         os.killpg(emulator.pid, signal.SIGTERM)
-        emulator.communicate(timeout=60)
+        emulator.communicate(timeout=HANG)
     said = done.stdout + done.stderr
     assert done.returncode == 0, said[-5000:]
     assert re.search(r"state[^\n]*success", said), said[-5000:]

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import time
+from pathlib import Path
 from typing import Any
 
 import requests
+from waiting import PATIENCE, until
 
 from airflow_provider_aihub.emulator import Emulator
 
@@ -15,6 +16,14 @@ SEARCHES = "/data-warehouse/api/v1/searches"
 DATASETS = "/dataset-mng/api/v2/datasets"
 VERSIONS = "/dataset-mng/api/v2/dataset-versions"
 RUNS = "/workflow-center/api/v1/runs"
+
+
+def gone(pid: int) -> bool:
+    """Whether a process has ended, though its parent may not have heard of it yet."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except OSError:
+        return True
 
 
 class Api:
@@ -32,7 +41,7 @@ class Api:
         self.http.headers["Authorization"] = f"Bearer {token}"
 
     def call(self, method: str, path: str, **more: Any) -> requests.Response:
-        return self.http.request(method, self.aihub.url + path, timeout=20, **more)
+        return self.http.request(method, self.aihub.url + path, timeout=PATIENCE, **more)
 
     def get(self, path: str, **query: Any) -> Any:
         return self._data(self.call("GET", path, params=query))
@@ -51,13 +60,10 @@ class Api:
         assert values["code"] != 0, values
         return values["code"], values["msg"]
 
-    def until(self, path: str, *status: int, within: float = 15) -> Any:
+    def until(self, path: str, *status: int) -> Any:
         """Poll until the status is one of those."""
-        end = time.monotonic() + within
-        while (found := self.get(path))["status"] not in status:
-            assert time.monotonic() < end, found
-            time.sleep(0.02)
-        return found
+        what = f"{path} has the status {' or '.join(map(str, status))}"
+        return until(what, lambda: self.get(path), lambda found: found["status"] in status, every=0.02)
 
     def train(self, command: str, **given: Any) -> int:
         return int(self.post(TRAININGS, training(command, **given))["id"])

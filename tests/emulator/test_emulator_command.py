@@ -7,13 +7,13 @@ import signal
 import stat
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 import requests
 from plain_http import RUNS, TRAININGS, training
+from waiting import HANG, until, written
 
 from airflow_provider_aihub.emulator.__main__ import main
 
@@ -41,11 +41,7 @@ def test_it_says_where_it_is_and_ends_cleanly_with_its_jobs(tmp_path: Path) -> N
     options += ["--storage", f"extra={extra}", "--clusters", clusters, "--pipelines", pipelines, "--faults", faults]
     process = subprocess.Popen([*COMMAND, *map(str, options)], stdout=subprocess.PIPE, text=True)
     try:
-        end = time.monotonic() + 20
-        while not ready_file.exists():
-            assert process.poll() is None
-            assert time.monotonic() < end
-            time.sleep(0.02)
+        until("it is ready or has ended", lambda: ready_file.exists() or process.poll() is not None)
         ready = json.loads(ready_file.read_text())
         assert stat.S_IMODE(ready_file.stat().st_mode) == 0o600
         assert ready["pid"] == process.pid
@@ -59,15 +55,14 @@ def test_it_says_where_it_is_and_ends_cleanly_with_its_jobs(tmp_path: Path) -> N
         run = {"name": "r", "pipeline_id": 3, "pipeline_version_id": 4, "params": [], "project_id": 1}
         assert http.post(ready["url"] + RUNS, json=run, timeout=5).json()["code"] == 0
         assert http.get(ready["url"] + "/data-warehouse/api/v1/searches", timeout=5).status_code == 500
-        while not (extra / "pid").exists() or not (extra / "pid").read_text():
-            assert time.monotonic() < end
+        pid = written(extra / "pid").strip()
     finally:
         process.send_signal(signal.SIGTERM)
-        output, _ = process.communicate(timeout=10)
+        output, _ = process.communicate(timeout=HANG)
     assert process.returncode == 0
     assert ready["url"] in output
     assert "ann / pass:word" in output
-    assert not Path(f"/proc/{(extra / 'pid').read_text().strip()}").exists()
+    assert not Path(f"/proc/{pid}").exists()
 
 
 @pytest.mark.parametrize(

@@ -3,29 +3,15 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import requests
-from plain_http import TASKS, TRAININGS, Api, training
+from plain_http import TASKS, TRAININGS, Api, gone, training
+from waiting import until, written
 
 from airflow_provider_aihub.emulator import Cluster
-
-
-def gone(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
-    except OSError:
-        return True
-
-
-def wait_for(condition: Callable[[], bool], within: float = 10) -> None:
-    end = time.monotonic() + within
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.02)
 
 
 def test_a_command_runs_with_its_envs_in_a_clean_environment(
@@ -74,13 +60,12 @@ def test_a_pod_per_instance_and_one_failing_fails_all(api: Api, tmp_path: Path) 
 
 def test_stop_ends_the_whole_process_group(api: Api, tmp_path: Path) -> None:
     job = api.train(f"sleep 300 & echo $! > {tmp_path}/child; echo $$ > {tmp_path}/shell; wait")
-    wait_for(lambda: (tmp_path / "shell").exists() and (tmp_path / "shell").read_text() != "")
-    pids = [int((tmp_path / name).read_text()) for name in ("child", "shell")]
+    pids = [int(written(tmp_path / name)) for name in ("child", "shell")]
     assert not any(map(gone, pids))
     assert api.post(f"{TRAININGS}/{job}/stop") is None
     found = api.until(f"{TRAININGS}/{job}", 5)
     assert found["stop_op_user"] == {"id": 1, "name": "admin"}
-    wait_for(lambda: all(map(gone, pids)))
+    until("both processes have ended", lambda: all(map(gone, pids)))
     assert api.get(f"{TRAININGS}/{job}/pods")["data"][0]["status"] == "Deleted"
     # To stop it again changes nothing.
     api.post(f"{TRAININGS}/{job}/stop")
@@ -90,12 +75,12 @@ def test_stop_ends_the_whole_process_group(api: Api, tmp_path: Path) -> None:
 def test_what_a_command_leaves_behind_is_ended_with_it(api: Api, tmp_path: Path) -> None:
     job = api.train(f"sleep 300 & echo $! > {tmp_path}/child")
     api.until(f"{TRAININGS}/{job}", 3)
-    wait_for(lambda: gone(int((tmp_path / "child").read_text())))
+    until("the child has ended", lambda: gone(int(written(tmp_path / "child"))))
 
 
 def test_a_quota_task_that_is_slow_to_end_is_stopping(api: Api, tmp_path: Path) -> None:
     task = api.quota(f"trap 'sleep 0.5; exit 0' TERM; touch {tmp_path}/up; while true; do sleep 0.05; done")
-    wait_for((tmp_path / "up").exists)
+    until("the job runs", (tmp_path / "up").exists)
     api.post(f"{TASKS}/{task}/stop")
     found = api.get(f"{TASKS}/{task}")
     assert found["status"] == 6
@@ -110,14 +95,14 @@ def test_a_deaf_command_is_killed(own: Callable[..., Api], tmp_path: Path, monke
     monkeypatch.setattr("airflow_provider_aihub.emulator.jobs.process.GRACE", 0.3)
     api = own()
     job = api.train(f"trap '' TERM; touch {tmp_path}/up; while true; do sleep 0.05; done")
-    wait_for((tmp_path / "up").exists)
+    until("the job runs", (tmp_path / "up").exists)
     api.post(f"{TRAININGS}/{job}/stop")
-    api.until(f"{TRAININGS}/{job}", 5, within=5)
+    api.until(f"{TRAININGS}/{job}", 5)
 
 
 def test_a_log_grows_and_can_be_read_in_ranges(api: Api, tmp_path: Path) -> None:
     job = api.train(f"echo first; while [ ! -e {tmp_path}/go ]; do sleep 0.05; done; echo second >&2")
-    wait_for(lambda: api.log(f"{TRAININGS}/{job}") == "first\n")
+    until("the first line is there", lambda: api.log(f"{TRAININGS}/{job}"), "first\n".__eq__)
     (tmp_path / "go").touch()
     api.until(f"{TRAININGS}/{job}", 3)
     assert api.log(f"{TRAININGS}/{job}") == "first\nsecond\n"
@@ -207,10 +192,10 @@ def test_thousands_of_sleeps_need_no_processes(own: Callable[..., Api]) -> None:
 def test_stopping_the_emulator_ends_every_process(own: Callable[..., Api], tmp_path: Path) -> None:
     api = own()
     api.train(f"sleep 300 & echo $! > {tmp_path}/pid; wait")
-    wait_for(lambda: (tmp_path / "pid").exists() and (tmp_path / "pid").read_text() != "")
+    pid = int(written(tmp_path / "pid"))
     api.aihub.stop()
     # On a busy machine it takes a moment.
-    wait_for(lambda: gone(int((tmp_path / "pid").read_text())))
+    until("the job's process has ended", lambda: gone(pid))
 
 
 def test_the_document_takes_its_own_frameworks_alone(document: Api) -> None:

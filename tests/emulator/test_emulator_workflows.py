@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from typing import Any
 import pytest
 import requests
 from plain_http import RUNS, TRAININGS, Api
+from waiting import until, written
 
 from airflow_provider_aihub.emulator import Node, Pipeline, PipelineVersion
 
@@ -89,18 +89,15 @@ def test_stop_ends_the_nodes(start: Callable[..., tuple[Api, str]], tmp_path: Pa
         Node(name="a", command=f"echo $$ > {tmp_path}/pid; sleep 300 & wait"),
         Node(name="b", command="true", dependencies=("a",)),
     )
-    end = time.monotonic() + 5
-    while not (tmp_path / "pid").exists() or not (tmp_path / "pid").read_text():
-        assert time.monotonic() < end
+    pid = int(written(tmp_path / "pid"))
     assert api.put(f"{path}/stop")["status"] == 5
-    while nodes_of(api.get(path))["a"]["status"] == 2:
-        assert time.monotonic() < end
+    until("node a is not running", lambda: nodes_of(api.get(path))["a"], lambda node: node["status"] != 2, every=0.02)
     run = api.get(path)
     assert run["status"] == 5
     assert nodes_of(run)["a"]["message"] == "terminated by admin"
     assert nodes_of(run)["b"]["status"] == 1
     with pytest.raises(ProcessLookupError):
-        os.kill(int((tmp_path / "pid").read_text()), 0)
+        os.kill(pid, 0)
 
 
 def test_duration_is_in_seconds_of_the_emulators_clock(start: Callable[..., tuple[Api, str]]) -> None:
