@@ -41,6 +41,10 @@ class Trouble(Enum):
     """The answer is larger than what is read into memory."""
 
 
+LONGEST_RETRY_AFTER: Final = 120.0
+"""Bound on a pause that a server asks for, in seconds."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetryPolicy:
     """How long to keep trying.
@@ -54,7 +58,7 @@ class RetryPolicy:
     attempts: int = 5
     first_pause: float = 1.0
     longest_pause: float = 30.0
-    longest_retry_after: float = 120.0
+    longest_retry_after: float = LONGEST_RETRY_AFTER
 
     def __post_init__(self) -> None:
         if self.attempts < 1 or min(self.first_pause, self.longest_pause, self.longest_retry_after) < 0:
@@ -140,3 +144,12 @@ def retry_after(header: str | None, now: float) -> float | None:
         return max(0.0, parsedate_to_datetime(text).timestamp() - now)
     except (ValueError, OverflowError):
         return None
+
+
+def asked_for(error: Exception, most: float = LONGEST_RETRY_AFTER) -> float:
+    """Return the seconds for which a server wants to be left alone, as an error tells; 0 where it does not say.
+
+    :param most: Bound on them: a server that asks for a day, or for longer than there is time, is asked again sooner.
+    """
+    seconds = error.retry_after if isinstance(error, AIHubRequestError) else None
+    return min(seconds or 0.0, most)

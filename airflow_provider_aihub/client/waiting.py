@@ -20,12 +20,12 @@ from airflow_provider_aihub.api.errors import (
     AIHubError,
     AIHubNotFoundError,
     AIHubRejectedError,
-    AIHubRequestError,
     AIHubUnsupportedError,
 )
 from airflow_provider_aihub.api.jobs import JobId, JobKind, JobState
 from airflow_provider_aihub.client.errands import POLL_POLICY, Ask, Fetch
 from airflow_provider_aihub.client.part_logs import Keep, PartLogs, Recall
+from airflow_provider_aihub.client.retry import asked_for
 from airflow_provider_aihub.client.spans import span
 from airflow_provider_aihub.client.story import LIFE_LINE, Log, Story
 
@@ -240,9 +240,8 @@ def follow(
                 return Waited(Outcome.UNREADABLE, state, reply)
             if failures == 1:
                 log.warning("Could not read %s; trying again for up to %s: %s", called, span(tolerance), reply)
-            asked_for = reply.retry_after if isinstance(reply, AIHubRequestError) else None
             backoff = watch.shortest_pause * 2 ** min(failures - 1, 5)
-            pause = max(pause, backoff, asked_for or 0.0)
+            pause = max(pause, backoff, asked_for(reply))
             pause = min(pause, max(watch.shortest_pause, failing_since + tolerance - now))
         # From when the job was read on, not from now on: so its end is never seen later than the pause after it came.
         wanted = max(pause * (1 + JITTER * jitter()) - max(age, 0.0), 0.0)

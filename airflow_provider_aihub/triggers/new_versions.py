@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import random
 import sys
 import time
 from collections.abc import Iterable
@@ -20,7 +21,13 @@ from airflow_provider_aihub.api.dataset_management import (
     list_dataset_versions,
     list_datasets,
 )
-from airflow_provider_aihub.api.errors import AIHubError, AIHubParameterError, AIHubRejectedError, AIHubUnsupportedError
+from airflow_provider_aihub.api.errors import (
+    AIHubBadAnswerError,
+    AIHubError,
+    AIHubParameterError,
+    AIHubRejectedError,
+    AIHubUnsupportedError,
+)
 from airflow_provider_aihub.api.jobs import DATASET_VERSION, Phase
 from airflow_provider_aihub.api.values import as_int
 from airflow_provider_aihub.client.dataset_versions import GAP, find_version
@@ -29,6 +36,14 @@ from airflow_provider_aihub.triggers.poller import Poller
 log = logging.getLogger(__name__)
 
 PAGE_SIZE: Final = 100
+PAGES_AT_ONCE: Final = 20
+"""After so many pages there is a pause before each further one."""
+MOST_PAGES: Final = 400
+"""How far back a list is read; what it shows is held in memory."""
+MOST_OPEN: Final = 50
+"""How many versions that are still being built are read by themselves at a time."""
+MOST_PROBES: Final = 400
+"""How many versions of a dataset are asked for by name at a time."""
 LISTED: Final = ""
 """Key of the reading that shows the versions of all datasets; others are of one dataset and have its name."""
 
@@ -116,6 +131,7 @@ class Reading:
     :param floor: All versions with a higher id were read.
     :param numbers_from: All of the dataset with a higher number were read; for a reading of one dataset.
     :param gone: Ids of versions that are no more.
+    :param later: Ids of versions that are read another time.
     :param error: What came instead.
     """
 
@@ -124,6 +140,7 @@ class Reading:
     floor: int = 0
     numbers_from: int = 0
     gone: set[int] = field(default_factory=set)
+    later: set[int] = field(default_factory=set)
     error: AIHubError | None = None
 
     @property
@@ -138,7 +155,7 @@ class Reading:
         return (
             self.floor <= mark.seen
             and self.numbers_from <= mark.number
-            and all(version_id in self.versions or version_id in self.gone for version_id in mark.open)
+            and mark.open.keys() <= self.versions.keys() | self.gone | self.later
         )
 
 
@@ -237,19 +254,24 @@ class NewVersions:
         marks = [watched.mark for watched in self._watched if watched.mark]
         floor = min((mark.seen for mark in marks), default=sys.maxsize)
         reading = Reading(began, floor=floor)
-        page, rows = 0, 0
-        while True:
-            page += 1
+        rows = 0
+        for page in range(1, MOST_PAGES + 1):
+            if page > PAGES_AT_ONCE:
+                await asyncio.sleep(self._poller.floor)
             listed = await self._poller.send(list_dataset_versions(page, PAGE_SIZE))
             ids = [version.id for version in listed.data]
+            known = len(reading.versions)
             reading.versions.update(zip(ids, listed.data, strict=True))
             rows += len(ids)
             # Newest first: so it is everywhere, but nothing says so.
             passed = ids == sorted(ids, reverse=True) and ids[-1:] <= [floor]
-            if not ids or rows >= listed.total or passed:
+            # A total that was left out reads as the number of rows on the page. And one page may be given for ever.
+            if passed or len(ids) < listed.total <= rows or len(reading.versions) == known:
                 break
+        else:
+            raise _bad_answer("list dataset versions", f"its list had no end within {MOST_PAGES} pages")
         reading.floor = min(floor, reading.newest)
-        for version_id in {one for mark in marks for one in mark.open} - set(reading.versions):
+        for version_id in _some({one for mark in marks for one in mark.open} - set(reading.versions), reading):
             try:
                 version = await self._poller.send(get_dataset_version(version_id))
                 if not version.dataset_name:
@@ -269,13 +291,18 @@ class NewVersions:
 
         async def at(number: int) -> DatasetVersion | None:
             if number not in seen:
+                if len(seen) == MOST_PROBES:
+                    raise _bad_answer(f"read the versions of {dataset}", f"{MOST_PROBES} of them had no end")
                 try:
                     found = await self._poller.send(get_dataset_version_by_name(f"{dataset}/V{number}"))
                 except AIHubRejectedError:
                     # The document has no code for what does not exist.
                     seen[number] = None
                 else:
-                    seen[number] = reading.versions[found.id] = found.model_copy(update={"dataset_name": dataset})
+                    if found.version not in (0, number):
+                        raise _bad_answer(f"read {dataset}/V{number}", f"it answered with version {found.version}")
+                    found = found.model_copy(update={"dataset_name": dataset, "version": number})
+                    seen[number] = reading.versions[found.id] = found
             return seen[number]
 
         if not marks:
@@ -303,9 +330,22 @@ class NewVersions:
                     await at(deleted)
                 number = ahead
             number += 1
-        for version_id, number in {item for mark in marks for item in mark.open.items()}:
+        numbers = {version_id: number for mark in marks for version_id, number in mark.open.items()}
+        for version_id in _some(set(numbers) - set(reading.versions), reading):
+            number = numbers[version_id]
             found = await at(number)
             if found is None or found.id != version_id:
                 log.info("Dataset version %s/V%d is watched no more, since it is gone", dataset, number)
                 reading.gone.add(version_id)
         return reading
+
+
+def _some(version_ids: set[int], reading: Reading) -> set[int]:
+    """Return as many of these as are read at a time, whichever; the others are noted as read later."""
+    some = set(random.sample(sorted(version_ids), min(len(version_ids), MOST_OPEN)))
+    reading.later = version_ids - some
+    return some
+
+
+def _bad_answer(asked: str, came: str) -> AIHubBadAnswerError:
+    return AIHubBadAnswerError(f"AIHub was asked to {asked}, and {came}; it is asked again later.")

@@ -12,10 +12,11 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, Final, Protocol, TypeVar
 
-from airflow_provider_aihub.api.errors import AIHubError, AIHubRequestError, AIHubUnsupportedError
+from airflow_provider_aihub.api.errors import AIHubError, AIHubUnsupportedError
 from airflow_provider_aihub.api.jobs import JobId, JobKind, JobState
 from airflow_provider_aihub.api.request import Request
 from airflow_provider_aihub.api.values import as_int
+from airflow_provider_aihub.client.retry import asked_for
 from airflow_provider_aihub.client.waiting import FRESHNESS, Pause
 from airflow_provider_aihub.triggers.watched import Calm, Watched
 
@@ -32,6 +33,8 @@ MOST_MISSES: Final = 3
 """How often in a row a job may be missing from the pages; then it is read by itself."""
 MOST_FAILURES: Final = 2
 """How often in a row the pages may not be had; then each job is read by itself for a time."""
+MOST_PAGES: Final = 200
+"""Pages that are read at once at most, of an AIHub whose pages are small."""
 LONGEST_SWEEP: Final = 60.0
 """Seconds within which the pages are to be read; there may be dozens of them."""
 LONGEST_WAIT: Final = 10.0
@@ -202,8 +205,7 @@ class Pages:
                         return
                     for job in list(self._waiting):
                         self._tell(job, None)
-                    asked_for = error.retry_after if isinstance(error, AIHubRequestError) else None
-                    await asyncio.sleep(min(asked_for or 0.0, REFRAIN))
+                    await asyncio.sleep(asked_for(error, REFRAIN))
                 else:
                     self._failures = 0
         finally:
@@ -267,9 +269,9 @@ class Pages:
             page = await self._sender.send(self._kind.sweep(number, size, user_id))
             if number == 1:
                 # AIHub may have pages of its own size.
-                most = 2 * math.ceil(count / max(len(page.data), 1)) + 1
+                most = min(2 * math.ceil(count / max(len(page.data), 1)) + 1, MOST_PAGES)
             rows += len(page.data)
-            if rows >= page.total or not page.data:
+            if len(page.data) < page.total <= rows or not page.data:
                 most = number
             now = self._clock()
             for row in page.data:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from copy import copy
 from typing import ClassVar, TypeVar
@@ -15,7 +15,7 @@ from airflow.providers.common.compat.connection import get_async_connection, get
 
 from airflow_provider_aihub.api.errors import AIHubAuthError, AIHubUnavailable
 from airflow_provider_aihub.api.jobs import JobKind
-from airflow_provider_aihub.api.request import Request
+from airflow_provider_aihub.api.request import Request, Service
 from airflow_provider_aihub.client.aio import AsyncAIHubClient
 from airflow_provider_aihub.client.config import Config
 from airflow_provider_aihub.client.errands import POLL_POLICY
@@ -101,26 +101,29 @@ class Poller:
 
         :raises AIHubError: In one of its kinds.
         """
+        return await self._carry_out(lambda client: client.send(request, policy=policy))
+
+    async def perform(self, errand: Errand[T]) -> T:
+        """Carry out an errand, likewise.
+
+        :raises AIHubError: In one of its kinds.
+        """
+        return await self._carry_out(lambda client: client.perform(errand))
+
+    async def _carry_out(self, ask: Callable[[AsyncAIHubClient], Awaitable[T]]) -> T:
         client = self._client or await self._load(None)
         if self._refusal and time.monotonic() - self._refused_at < REFUSAL_PAUSE:
             raise copy(self._refusal)
         try:
-            return await client.send(request, policy=policy)
+            return await ask(client)
         except (AIHubAuthError, AIHubUnavailable) as error:
-            if isinstance(error, AIHubAuthError) and client is self._client:
+            # A job that may not be read with a token that was taken for others is no concern of theirs.
+            if isinstance(error, AIHubAuthError) and error.service == Service.USER_SYSTEM and client is self._client:
                 self._refusal, self._refused_at = error, time.monotonic()
             changed = await self._load(client)
             if changed is client:
                 raise
-            return await changed.send(request, policy=policy)
-
-    async def perform(self, errand: Errand[T]) -> T:
-        """Carry out an errand.
-
-        :raises AIHubError: In one of its kinds.
-        """
-        client = self._client or await self._load(None)
-        return await client.perform(errand)
+            return await ask(changed)
 
     async def _load(self, failed: AsyncAIHubClient | None) -> AsyncAIHubClient:
         """Read the connection, unless that was just done, and give a new client if it says something new."""

@@ -9,8 +9,9 @@ from contextlib import asynccontextmanager
 from logging import Logger
 from typing import Any, Final
 
-from airflow_provider_aihub.api.errors import AIHubError, AIHubRequestError
+from airflow_provider_aihub.api.errors import AIHubError
 from airflow_provider_aihub.assets import version_facts
+from airflow_provider_aihub.client.retry import asked_for
 from airflow_provider_aihub.triggers.fired import Fired, StoreTrouble
 from airflow_provider_aihub.triggers.new_versions import Mark, NewVersions, Watched
 from airflow_provider_aihub.triggers.poller import Poller
@@ -130,7 +131,6 @@ class Watching:
 
     def _wait_longer(self, trouble: AIHubError | StoreTrouble) -> None:
         pause = min(self._interval * 2 ** min(self._failures - 1, 16), max(LONGEST_PAUSE, self._interval))
-        asked_for = trouble.retry_after if isinstance(trouble, AIHubRequestError) else None
-        self.pause = max(pause * (1 + JITTER * random.random()), asked_for or 0.0)  # noqa: S311
+        self.pause = max(pause * (1 + JITTER * random.random()), asked_for(trouble))  # noqa: S311
         if self._failures == 1:
             self._log.warning("Dataset %s cannot be watched now; trying again: %s", self._watched.dataset, trouble)

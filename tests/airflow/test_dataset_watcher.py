@@ -17,7 +17,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from aiohttp import web
 from airflow.providers.common.compat.sdk import AirflowOptionalProviderFeatureException
+from hostile import Answer, hostile, said
 from hypothesis import given
 from hypothesis import strategies as st
 from waiting import HANG, eventually, until
@@ -28,9 +30,11 @@ from airflow_provider_aihub.assets import recorded_key
 from airflow_provider_aihub.emulator import Emulator
 from airflow_provider_aihub.emulator.jobs.versions import Versions
 from airflow_provider_aihub.hooks.aihub import AIHubHook
+from airflow_provider_aihub.triggers import new_versions
 from airflow_provider_aihub.triggers.dataset_version import HAS_WATCHERS, DatasetVersionTrigger
 from airflow_provider_aihub.triggers.new_versions import Mark, NewVersions, Reading, Watched
 from airflow_provider_aihub.triggers.poller import Poller
+from airflow_provider_aihub.triggers.watching import Watching
 
 LIST = "/dataset-mng/api/v2/dataset-versions"
 DATASETS = "/dataset-mng/api/v2/datasets"
@@ -302,6 +306,106 @@ async def test_trouble_passes(hub: Emulator, new_name: str, folder: Path, logged
         assert await triggerer.has(1) == [dataset.facts(version_id, 1)]
     assert "cannot be watched now" in logged.text
     assert "is watched again" in logged.text
+
+
+# Against an AIHub that is as bad as can be
+
+
+def row(number: int, **given: Any) -> dict[str, Any]:
+    return {"id": number, "version": number, "dataset_id": 1, "dataset_name": "d", "status": 3, **given}
+
+
+async def look_at(answer: Answer, monkeypatch: pytest.MonkeyPatch, **given: Any) -> tuple[Watching, list[Any], Any]:
+    """Let a watcher look once; gives it, what it tells, and how often AIHub was asked for what."""
+    arguments = {"poll_interval": 60.0, "include_existing": True, "log": logging.getLogger("watcher"), **given}
+    async with hostile(answer, monkeypatch) as asked, Watching.of("aihub_default", "d", None, **arguments) as watching:
+        return watching, await watching.look(), asked
+
+
+async def test_one_that_is_told_to_come_back_tomorrow_comes_back_sooner(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def busy(_: web.Request) -> web.StreamResponse:
+        return web.Response(status=429, headers={"Retry-After": "86400"})
+
+    watching, told, _ = await look_at(busy, monkeypatch)
+    assert told == []
+    assert watching.pause <= 120
+
+
+async def test_a_list_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(new_versions, "PAGES_AT_ONCE", new_versions.MOST_PAGES)
+
+    async def endless(request: web.Request) -> web.StreamResponse:
+        page = int(request.query["page_num"])
+        return said({"total": 10**9, "data": [row(10**9 - page * 10 - place) for place in range(10)]})
+
+    watching, told, asked = await look_at(endless, monkeypatch)
+    assert told == []
+    assert asked["GET", LIST] == new_versions.MOST_PAGES
+    assert watching.pause > 0
+
+
+@pytest.mark.parametrize("total", [None, 0, -1, 10**9])
+async def test_a_list_that_does_not_count_its_rows(monkeypatch: pytest.MonkeyPatch, total: int | None) -> None:
+    async def listed(request: web.Request) -> web.StreamResponse:
+        page = int(request.query["page_num"])
+        rows = [row(number) for number in range(250, 0, -1)][100 * (page - 1) : 100 * page]
+        return said({"data": rows} if total is None else {"total": total, "data": rows})
+
+    _, told, asked = await look_at(listed, monkeypatch)
+    assert [facts["id"] for facts in told] == [*range(1, 251)]
+    assert asked["GET", LIST] == 4
+
+
+async def test_a_list_that_gives_one_page_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def listed(_: web.Request) -> web.StreamResponse:
+        return said({"total": 10**9, "data": [row(2), row(1)]})
+
+    _, told, asked = await look_at(listed, monkeypatch)
+    assert [facts["id"] for facts in told] == [1, 2]
+    assert asked["GET", LIST] == 2
+
+
+async def test_versions_that_are_never_built_are_not_all_asked_for_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    listed = [row(number, status=2) for number in range(300, 0, -1)]
+
+    async def building(request: web.Request) -> web.StreamResponse:
+        if request.path == LIST:
+            return said({"total": len(listed), "data": listed})
+        return said(row(int(request.path.rpartition("/")[2]), status=2))
+
+    def singles() -> int:
+        return sum(count for (_, path), count in asked.items() if path.startswith(f"{LIST}/"))
+
+    async with hostile(building, monkeypatch) as asked, Poller.shared("aihub_default") as poller:
+        versions, watched = NewVersions.of(poller), Watched("d", Mark())
+        versions.watch(watched)
+        watched.mark, _ = watched.advance(await versions.look(watched, 0.0))
+        assert len(watched.mark.open) == 300
+        listed[:] = [row(301, status=3)]
+        before = singles()
+        watched.mark, done = watched.advance(await versions.look(watched, 0.0))
+        assert [version.id for version in done] == [301]
+        assert len(watched.mark.open) == 300
+        assert singles() - before == new_versions.MOST_OPEN
+
+
+@pytest.mark.parametrize("number", [None, 0, 12])
+@pytest.mark.parametrize("begun", [True, False])
+async def test_an_aihub_that_has_every_version(
+    monkeypatch: pytest.MonkeyPatch, begun: bool, number: int | None
+) -> None:
+    """By the document's API: whatever version is asked for, it is there."""
+
+    async def anything(request: web.Request) -> web.StreamResponse:
+        if request.path != BY_NAME:
+            return web.Response(status=404, text="404 page not found")
+        asked_for = int(request.query["name"].rpartition("/V")[2])
+        return said(row(asked_for, version=asked_for if number is None else number))
+
+    watching, told, asked = await look_at(anything, monkeypatch, include_existing=begun)
+    assert told == []
+    assert asked["GET", BY_NAME] <= new_versions.MOST_PROBES
+    assert watching.pause > 0
 
 
 def test_arguments_are_checked() -> None:

@@ -11,6 +11,7 @@ import pytest
 from airflow_provider_aihub.api.errors import AIHubAuthError, AIHubError, AIHubUnavailable
 from airflow_provider_aihub.api.jobs import TRAINING, JobState
 from airflow_provider_aihub.api.model_training import TrainingSpec
+from airflow_provider_aihub.client.errands import Ask
 from airflow_provider_aihub.emulator import Emulator
 from airflow_provider_aihub.hooks.aihub import AIHubHook
 from airflow_provider_aihub.triggers import poller
@@ -22,6 +23,10 @@ CONNECTION = "AIRFLOW_CONN_AIHUB_DEFAULT"
 
 @pytest.fixture
 def training_id(aihub: Emulator) -> int:
+    return new_training()
+
+
+def new_training() -> int:
     spec = TrainingSpec.build(name="t", command="true", image="i", virtual_cluster_id=1, project_id=1)
     return AIHubHook().create_training(spec)
 
@@ -169,3 +174,35 @@ def test_while_airflow_fails_too_the_connection_is_not_read_for_every_poll(
         aihub.faults.clear()
     assert reads == 1
     assert all(isinstance(one, AIHubUnavailable) and "503" in str(one) for one in seen)
+
+
+async def test_a_job_that_may_not_be_read_is_no_trouble_to_the_others(
+    aihub: Emulator, training_id: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mine = [await asyncio.to_thread(new_training) for _ in range(40)]
+    refused, healthy = mine[:3], mine[3:]
+    for number in refused:
+        aihub.faults.add("expired_token", path=f"*/trainings/{number}")
+    seen: dict[int, list[JobState | AIHubError]] = {number: [] for number in mine}
+    try:
+        async with Poller.shared("aihub_default") as shared:
+            for _ in range(5):
+                for number, one in zip(mine, await asyncio.gather(*(look(shared, n) for n in mine)), strict=True):
+                    seen[number].append(one)
+    finally:
+        aihub.faults.clear()
+    assert all(isinstance(one, AIHubAuthError) for number in refused for one in seen[number])
+    assert all(isinstance(one, JobState) for number in healthy for one in seen[number])
+
+
+async def test_a_login_that_is_refused_is_not_repeated_for_errands_either(
+    aihub: Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wrong = json.loads(aihub.connection_json()) | {"password": "not-the-password"}
+    monkeypatch.setenv(CONNECTION, json.dumps(wrong))
+    logins = aihub.requests.count("POST", LOGIN)
+    async with Poller.shared("aihub_default") as shared:
+        for _ in range(20):
+            with pytest.raises(AIHubAuthError):
+                await shared.perform(Ask(TRAINING.read(1)))
+    assert aihub.requests.count("POST", LOGIN) == logins + 1
