@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from enum import IntEnum
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from airflow_provider_aihub.api.models import (
     Answer,
@@ -93,13 +93,29 @@ class WorkflowRunSpec(Spec):
     node_virtual_clusters: list[NodeVirtualCluster] | None = None
 
 
+_Number = Annotated[int | str, Field(union_mode="left_to_right")]
+"""A number by the newer platform's own client, kept as it is where it is none."""
+
+
+def _by_name(value: Any) -> Any:
+    """Read a virtual cluster that is told by its name alone."""
+    return {"name": value} if isinstance(value, str) else value
+
+
+class PlacedNodes(Answer):
+    """Which nodes of a workflow run are on a virtual cluster."""
+
+    virtual_cluster: VirtualCluster = Field(default_factory=VirtualCluster)
+    nodes: list[str] = Field(default_factory=list)
+
+
 class TaskNode(Answer):
     """A node of a workflow run.
 
     :param status: See :class:`NodeStatus`.
     :param params: What went ``input`` and what came ``output``, as AIHub gives it.
     :param message: AIHub's words on a failure.
-    :param dependencies: The nodes it waits for, as AIHub gives them.
+    :param dependencies: The nodes it waits for, as AIHub gives them: newer platforms by ids that no node has beside it.
     :param started_at: Unix milliseconds, 0 for not yet; likewise ``finished_at``.
     """
 
@@ -112,11 +128,11 @@ class TaskNode(Answer):
     finished_at: int = 0
     dependencies: list[Any] = Field(default_factory=list)
     namespace: str = ""
-    task_id: str = ""
+    task_id: _Number = 0
     module_id: int = 0
-    module_version: str = ""
+    module_version: _Number = 0
     use_cache: bool = False
-    virtual_cluster: VirtualCluster = Field(default_factory=VirtualCluster)
+    virtual_cluster: Annotated[VirtualCluster, BeforeValidator(_by_name)] = Field(default_factory=VirtualCluster)
     avg_gpu_util: float = 0
 
 
@@ -144,7 +160,7 @@ class WorkflowRun(Answer):
     task_nodes: list[TaskNode] = Field(default_factory=list)
     username: str = ""
     project: Project = Field(default_factory=Project)
-    node_virtual_clusters: list[Any] = Field(default_factory=list)
+    node_virtual_clusters: list[PlacedNodes] = Field(default_factory=list)
     avg_gpu_util: float = 0
     total_gpu_time: float = 0
 

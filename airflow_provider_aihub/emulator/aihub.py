@@ -47,6 +47,7 @@ class AIHub:
             self.store,
             self.home,
             self.buckets,
+            self.links,
             datasets=folders[0],
             roots=[*folders, *([settings.data] if settings.data else [])],
             pool=self._pool,

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, TypeVar
 
 from aiohttp import BodyPartReader, web
 from yarl import URL
@@ -15,8 +15,10 @@ from yarl import URL
 from .aihub import AIHub
 from .answers import Refused, page
 from .auth import User
-from .fields import Fields, Query
+from .fields import REQUIRED, Fields, Missing, Query
 from .store import Row
+
+T = TypeVar("T")
 
 
 class Call:
@@ -43,6 +45,10 @@ class Call:
     def id(self, name: str = "id") -> int:
         """A number from the path."""
         return Query(self.request.match_info).integer(name)
+
+    def unless_document(self, default: T) -> T | Missing:
+        """The default of a field that the document demands and that the newer platform's own client leaves out."""
+        return default if self.hub.platform else REQUIRED
 
     async def body(self) -> Fields:
         """:raises Refused: The body is no JSON object."""

@@ -86,11 +86,17 @@ class Fields:
         value = self._list(name, default)
         return [Fields(item, f"{self._prefix}{name}[{index}]") for index, item in enumerate(value)]
 
-    def pairs(self, name: str, default: list[Any] | Missing = REQUIRED) -> list[dict[str, str]]:
+    def pairs(
+        self, name: str, default: list[Any] | Missing = REQUIRED, *, value: str | Missing = REQUIRED
+    ) -> list[dict[str, str]]:
         """A list of ``{"key", "value"}``, as environment variables and parameters come; each key becomes the name
-        of an environment variable."""
+        of an environment variable.
+
+        :param value: Stands for a value that is left out.
+        """
         pairs = [
-            {"key": item.text("key"), "value": item.text("value", empty=True)} for item in self.objects(name, default)
+            {"key": item.text("key"), "value": item.text("value", value, empty=True)}
+            for item in self.objects(name, default)
         ]
         for pair in pairs:
             if "=" in pair["key"] or "\0" in pair["key"] + pair["value"]:

@@ -59,7 +59,8 @@ class Home:
         return file
 
     def relative(self, path: Path) -> str:
-        return path.relative_to(self.path).as_posix()
+        """A path as seen from here; one of a storage that lies elsewhere stays as it is."""
+        return (path.relative_to(self.path) if path.is_relative_to(self.path) else path).as_posix()
 
 
 class Links:

@@ -51,6 +51,10 @@ class Cluster:
         if not self.nodes:
             object.__setattr__(self, "nodes", (f"{self.name}-node-1", f"{self.name}-node-2"))
 
+    def sku(self) -> dict[str, int]:
+        """One SKU, as a job or a node of a run tells of it."""
+        return {"cpu": self.cpu, "gpu": int(self.gpu_memory > 0), "memory": self.memory}
+
     def address(self, node: str) -> str:
         """An address for a node, made up."""
         return f"10.{min(self.id, 255)}.0.{self.nodes.index(node) + 1}"

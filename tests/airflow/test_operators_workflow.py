@@ -82,7 +82,8 @@ def test_what_only_newer_platforms_know(aihub: Emulator) -> None:
     ).try_once()
     found = hook.get_workflow_run(result["id"])
     assert found.project.name == "research"
-    assert found.node_virtual_clusters == [{"virtual_cluster_id": 2, "nodes": ["greet"]}]
+    placed = [(one.virtual_cluster.id, one.virtual_cluster.name, one.nodes) for one in found.node_virtual_clusters]
+    assert placed == [(2, "vc-4090", ["greet"])]
     assert found.task_nodes[0].use_cache is True
 
 

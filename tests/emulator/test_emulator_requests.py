@@ -16,17 +16,15 @@ DATASET = {"name": "d", "description": "", "tags": []}
 VERSION = {"upload_type": 1, "upload_path": "s3://bucket/key", "dataset_id": 1}
 RUN = {"name": "r", "pipeline_id": 1, "pipeline_version_id": 1, "params": [], "project_id": 1}
 VIP = training(is_vip=True)
+NEEDED = ("framework", "name", "image", "virtual_cluster_id", "sku_cnt", "instances", "category_id", "project_id")
+"""What every job needs; the document demands all that it prints, newer platforms' own client leaves the rest out."""
 
 
 @pytest.mark.parametrize(
     ("path", "body", "field", "value", "code"),
     [
-        *(
-            (TRAININGS, training(), name, MISSING, 1)
-            for name in training()
-            if name not in ("preempt_policy", "vip_node_names")
-        ),
-        *((TASKS, quota_task(), name, MISSING, 1) for name in quota_task()),
+        *((TRAININGS, training(), name, MISSING, 1) for name in NEEDED),
+        *((TASKS, quota_task(), name, MISSING, 1) for name in (*NEEDED, "priority")),
         (TRAININGS, VIP, "preempt_policy", MISSING, 1),
         (TRAININGS, VIP, "vip_node_names", MISSING, 1),
         (TRAININGS, VIP, "preempt_policy", 3, 1),
@@ -60,7 +58,7 @@ VIP = training(is_vip=True)
         *((f"{VERSIONS}-upload", VERSION, name, MISSING, 1) for name in VERSION),
         (f"{VERSIONS}-upload", VERSION, "upload_type", 6, 1),
         (f"{VERSIONS}-upload", VERSION, "dataset_id", 99999, 2),
-        *((RUNS, RUN, name, MISSING, 1) for name in RUN),
+        *((RUNS, RUN, name, MISSING, 1) for name in RUN if name != "params"),
         (RUNS, RUN, "pipeline_id", 99, 2),
         (RUNS, RUN, "pipeline_version_id", 2, 2),
         (RUNS, RUN, "project_id", 99, 2),
@@ -80,6 +78,24 @@ def test_a_wrong_field_is_named_and_nothing_is_made(
     named = words.get(field, field.removesuffix("_ids").removesuffix("_id").replace("_", " ")) if code == 2 else field
     assert named in message
     assert api.get(lists)["total"] == before
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "field"),
+    [
+        *((TRAININGS, training(), name) for name in training() if name not in ("preempt_policy", "vip_node_names")),
+        *((TASKS, quota_task(), name) for name in quota_task()),
+        *((RUNS, RUN, name) for name in RUN if name != "project_id"),
+        (RUNS, {**RUN, "params": [{"key": "x", "value": "y"}]}, "params[0].value"),
+    ],
+)
+def test_the_document_demands_all_that_it_prints(document: Api, path: str, body: dict[str, Any], field: str) -> None:
+    first = document.post(path, body)["id"]
+    wrong = {name: item for name, item in body.items() if name != field}
+    if field == "params[0].value":
+        wrong["params"] = [{"key": "x"}]
+    assert document.refused(path, wrong) == (1, f"{field} is required")
+    assert document.post(path, body)["id"] == first + 1
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"[]", b'"text"', b"null"])
@@ -177,7 +193,7 @@ def test_envelopes_leave_out_what_the_document_leaves_out(api: Api) -> None:
     assert set(api.call("GET", f"{TRAININGS}/{job}/pods").json()) == {"code", "data"}
 
 
-def test_clusters_and_projects(api: Api) -> None:
+def test_clusters_and_projects(api: Api, document: Api) -> None:
     path = "/tag-resource-management/api/v1"
     clusters = api.get(f"{path}/select-clusters", user_id=1, module_type=1)["data"]
     assert [cluster["name"] for cluster in clusters] == ["vc-cpu", "vc-4090", "vc-a800"]
@@ -191,3 +207,6 @@ def test_clusters_and_projects(api: Api) -> None:
         ({"user_id": 9, "module_type": 1}, 2),
     ):
         assert api.call("GET", f"{path}/select-clusters", params=query).json()["code"] == code
+    assert api.get(f"{path}/select-clusters", user_id=1)["data"] == clusters
+    answer = document.call("GET", f"{path}/select-clusters", params={"user_id": 1}).json()
+    assert (answer["code"], answer["msg"]) == (1, "module_type is required")

@@ -42,8 +42,8 @@ def test_parquet_files_are_tables_too(own: Callable[..., Api], tmp_path: Path) -
     (tmp_path / "source" / "a.txt").write_text("12345")
     tables = tmp_path / "tables"
     tables.mkdir()
-    write_index(tmp_path / "source", tables / "files.parquet")
-    assert rows(sql(own(data=tables), "select * from files")) == [["path", "size"], ["a.txt", "5"]]
+    write_index(tmp_path / "source", tables / "files.parquet", "s3://bucket/{}".format)
+    assert rows(sql(own(data=tables), "select path, size from files")) == [["path", "size"], ["a.txt", "5"]]
 
 
 def test_an_error_ends_with_duckdbs_message(api: Api) -> None:

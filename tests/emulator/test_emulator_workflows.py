@@ -123,8 +123,10 @@ def test_runs_are_listed_and_placed(api: Api) -> None:
     body = {"name": "placed", "pipeline_id": 2, "pipeline_version_id": 2, "params": [], "project_id": 1}
     number = api.post(RUNS, {**body, "node_virtual_clusters": placed})["id"]
     (found,) = api.get(RUNS, name="place")["data"]
-    assert (found["id"], found["node_virtual_clusters"]) == (number, placed)
-    assert nodes_of(found)["train"]["virtual_cluster"] == "vc-4090"
+    cluster = {"id": 2, "name": "vc-4090", "sku": {"cpu": 8, "gpu": 1, "memory": 64}}
+    assert (found["id"], found["node_virtual_clusters"]) == (number, [{"virtual_cluster": cluster, "nodes": ["train"]}])
+    assert nodes_of(found)["train"]["virtual_cluster"] == cluster
+    assert nodes_of(found)["report"]["virtual_cluster"]["name"] == "vc-cpu"
     wrong = {**body, "node_virtual_clusters": [{"virtual_cluster_id": 2, "nodes": ["nobody"]}]}
     assert api.refused(RUNS, wrong) == (2, "node nobody not found")
     api.put(f"{RUNS}/{number}/stop")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import stat
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
 
 
@@ -44,8 +44,11 @@ def copy_folder(source: Path, target: Path) -> None:
         shutil.copyfile(path, place)
 
 
-def write_index(folder: Path, index: Path) -> tuple[int, int]:
-    """Write ``path`` and ``size`` of all files below a folder to a Parquet file.
+def write_index(folder: Path, index: Path, address: Callable[[str], str]) -> tuple[int, int]:
+    """Write a Parquet file with a row for each file below a folder: ``parent_dir``, ``name``, ``s3path`` and ``type``,
+    as AIHub's own client reads them, and ``path`` and ``size``.
+
+    :param address: Gives the S3 path of a file by its path within the folder.
 
     :return: Number of files, bytes of all.
     """
@@ -56,7 +59,15 @@ def write_index(folder: Path, index: Path) -> tuple[int, int]:
     sizes = [path.stat().st_size for path in paths]
     with duckdb.connect(":memory:") as con:
         con.execute(
-            "CREATE TABLE files AS SELECT unnest(?::VARCHAR[]) AS path, unnest(?::BIGINT[]) AS size", [names, sizes]
+            "CREATE TABLE files AS SELECT unnest(?::VARCHAR[]) AS parent_dir, unnest(?::VARCHAR[]) AS name, "
+            "unnest(?::VARCHAR[]) AS s3path, 0 AS type, unnest(?::VARCHAR[]) AS path, unnest(?::BIGINT[]) AS size",
+            [
+                [name.rpartition("/")[0] for name in names],
+                [path.name for path in paths],
+                [address(name) for name in names],
+                names,
+                sizes,
+            ],
         )
         con.table("files").write_parquet(str(index))
     return len(paths), sum(sizes)

@@ -9,7 +9,7 @@ from concurrent.futures import Executor
 from pathlib import Path
 
 from ..answers import Refused
-from ..files import Buckets, Home
+from ..files import Buckets, Home, Links
 from ..store import Row, Store
 from .unpack import UnpackError, copy_folder, unpack_zip, write_index
 
@@ -34,6 +34,7 @@ class Versions:
         store: Store,
         home: Home,
         buckets: Buckets,
+        links: Links,
         datasets: Path,
         roots: list[Path],
         pool: Executor,
@@ -42,6 +43,7 @@ class Versions:
         self._store = store
         self._home = home
         self._buckets = buckets
+        self._links = links
         self._datasets = datasets
         self._roots = [root.resolve() for root in (datasets, *roots)]
         self._pool = pool
@@ -101,7 +103,7 @@ class Versions:
         part.mkdir(parents=True)
         try:
             self._fetch(row["upload_type"], row["upload_path"], part)
-            counted = write_index(part, index)
+            counted = write_index(part, index, lambda name: f"s3:/{self._links.to(folder / name)}")
             part.rename(folder)
         finally:
             shutil.rmtree(part, ignore_errors=True)

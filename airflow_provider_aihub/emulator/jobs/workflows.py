@@ -154,7 +154,6 @@ def new_nodes(version: PipelineVersion) -> list[Row]:
             "started_at": 0,
             "finished_at": 0,
             "dependencies": list(node.dependencies),
-            "task_id": f"{node.name}-{secrets.token_hex(4)}",
             "_command": node.command,
             "_pid": 0,
             "_born": "",

@@ -20,22 +20,22 @@ def read(call: Call, body: Fields, frameworks: Collection[str]) -> Row:
     """
     hub = call.hub
     cluster_id = body.integer("virtual_cluster_id")
-    storage_ids = body.integers("storage_ids")
+    storage_ids = body.integers("storage_ids", call.unless_document([]))
     category = body.integer("category_id")
     project = body.integer("project_id")
     row = {
         "framework": body.text("framework", allowed=frameworks),
         "name": body.text("name"),
         "description": body.text("description", ""),
-        "command": body.text("command"),
+        "command": body.text("command", call.unless_document("")),
         "image": body.text("image"),
         "sku_cnt": body.integer("sku_cnt", minimum=0),
-        "enable_ssh": body.boolean("enable_ssh"),
-        "envs": body.pairs("envs") or None,
+        "enable_ssh": body.boolean("enable_ssh", call.unless_document(False)),
+        "envs": body.pairs("envs", call.unless_document([])) or None,
         "instances": body.integer("instances", minimum=1),
-        "use_ib_network": body.boolean("use_ib_network"),
-        "always_pull_image": body.boolean("always_pull_image"),
-        "shm": body.integer("shm", minimum=0),
+        "use_ib_network": body.boolean("use_ib_network", call.unless_document(False)),
+        "always_pull_image": body.boolean("always_pull_image", call.unless_document(False)),
+        "shm": body.integer("shm", call.unless_document(0), minimum=0),
         "notify_type": body.integer("notify_type", 1, allowed=(1, 2, 3)),
         "enable_sys_admin": body.boolean("enable_sys_admin", False),
         "created_at": hub.clock.ms(),
@@ -91,5 +91,5 @@ def _show_cluster(cluster: Cluster) -> Row:
         "name": cluster.name,
         "gpu_type": GPU_TYPES[cluster.gpu_type],
         "label": cluster.name,
-        "sku": {"cpu": cluster.cpu, "gpu": int(cluster.gpu_memory > 0), "memory": cluster.memory},
+        "sku": cluster.sku(),
     }

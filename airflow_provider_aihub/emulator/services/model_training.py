@@ -16,8 +16,8 @@ FRAMEWORKS = ("PyTorchJob", "MpiJob", "MpiJobMpiRun", "MpiJobDeepspeed")
 async def create(call: Call) -> Any:
     body = await call.body()
     row = job_requests.read(call, body, FRAMEWORKS if call.hub.platform else FRAMEWORKS[:2])
-    row["estimate_run_time"] = body.integer("estimate_run_time", minimum=0)
-    row["is_vip"] = body.boolean("is_vip")
+    row["estimate_run_time"] = body.integer("estimate_run_time", call.unless_document(0), minimum=0)
+    row["is_vip"] = body.boolean("is_vip", call.unless_document(False))
     # Of use to VIP trainings alone, so nobody else needs to send them. 0 stands for none.
     if row["is_vip"]:
         row["preempt_policy"] = body.integer("preempt_policy", allowed=(1, 2))

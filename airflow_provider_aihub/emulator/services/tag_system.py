@@ -12,7 +12,8 @@ from ..settings import PROJECTS, Cluster
 async def clusters(call: Call) -> Any:
     query = call.query
     user = query.integer("user_id")
-    query.integer("module_type", allowed=(0, 1, 2, 3) if call.hub.platform else (1, 2))
+    if query.given("module_type") or not call.hub.platform:
+        query.integer("module_type", allowed=(0, 1, 2, 3) if call.hub.platform else (1, 2))
     if user not in call.hub.credentials.users:
         raise not_found(f"user {user}")
     return {"data": [_show(cluster) for cluster in call.hub.settings.clusters]}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import uuid
 from typing import Any
 
 from ..answers import Refused, not_found
@@ -32,7 +33,7 @@ async def create(call: Call) -> Any:
         "pipeline_version_name": version.name,
         "finished_at": 0,
         "created_at": call.hub.clock.ms(),
-        "params": body.pairs("params"),
+        "params": body.pairs("params", call.unless_document([]), value=call.unless_document("")),
         "user_id": owner.id,
         "username": owner.name,
         "project": {"id": project, "name": PROJECTS[project]},
@@ -115,6 +116,11 @@ def _show(call: Call, row: Row) -> Row:
     end = row["finished_at"] if row["status"] in ENDED else hub.clock.ms()
     shown = public(row, () if hub.platform else (*PLATFORM_FIELDS, "user_id"))
     first = next(node["name"] for node in row["task_nodes"] if not node["dependencies"])
+    if hub.platform:
+        shown["node_virtual_clusters"] = [
+            {"virtual_cluster": _show_cluster(call, item["virtual_cluster_id"]), "nodes": item["nodes"]}
+            for item in row["node_virtual_clusters"]
+        ]
     return {
         **shown,
         "duration": max(0, end - row["started_at"]) // 1000,
@@ -124,24 +130,34 @@ def _show(call: Call, row: Row) -> Row:
 
 def _show_node(call: Call, row: Row, node: Row, first: bool) -> Row:
     # Input and output are text in AIHub, the text "null" where there is nothing.
-    shown = public(node, () if call.hub.platform else ("task_id",))
+    shown = public(node)
     shown["params"] = {"input": _as_text(row["params"]) if first else "null", "output": "null"}
     if call.hub.platform:
-        clusters = {cluster.id: cluster.name for cluster in call.hub.settings.clusters}
-        placed = (
-            clusters.get(item["virtual_cluster_id"], "")
-            for item in row["node_virtual_clusters"]
-            if node["name"] in item["nodes"]
-        )
+        # A node that was placed nowhere runs on the first cluster: there it always is on one.
+        placed = [item["virtual_cluster_id"] for item in row["node_virtual_clusters"] if node["name"] in item["nodes"]]
+        first_cluster = call.hub.settings.clusters[0].id if call.hub.settings.clusters else 0
         shown.update(
             namespace="workflow",
+            task_id=row["id"] * 1000 + [item["name"] for item in row["task_nodes"]].index(node["name"]) + 1,
             module_id=0,
-            module_version="",
+            module_version=0,
             use_cache=row["use_cache"],
-            virtual_cluster=next(placed, ""),
+            virtual_cluster=_show_cluster(call, (placed or [first_cluster])[0]),
             avg_gpu_util=0,
+            dependencies=[_uuid(row, name) for name in node["dependencies"]],
         )
     return shown
+
+
+def _show_cluster(call: Call, number: int) -> dict[str, Any]:
+    cluster = next((item for item in call.hub.settings.clusters if item.id == number), None)
+    sku = cluster.sku() if cluster else {"cpu": 0, "gpu": 0, "memory": 0}
+    return {"id": number, "name": cluster.name if cluster else "", "sku": sku}
+
+
+def _uuid(row: Row, node: str) -> str:
+    """The id by which a version of a pipeline knows its node."""
+    return str(uuid.uuid5(uuid.NAMESPACE_OID, f"{row['pipeline_version_id']}/{node}"))
 
 
 def _as_text(params: list[dict[str, str]]) -> str:

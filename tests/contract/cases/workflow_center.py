@@ -34,15 +34,15 @@ RUN: dict[str, Any] = {
     "task_nodes": [NODE],
     "params": [],
 }
-# Of what type a node's virtual_cluster is, nobody says.
+CLUSTER = {"id": 3, "name": "vc-a800", "sku": {"cpu": 16, "gpu": 1, "memory": 128}}
 PLATFORM_NODE = {
     **NODE,
     "namespace": "workflow",
-    "task_id": "greet-1",
+    "task_id": 7,
     "module_id": 4,
-    "module_version": "V2",
+    "module_version": 2,
     "use_cache": True,
-    "virtual_cluster": None,
+    "virtual_cluster": CLUSTER,
     "avg_gpu_util": 12.5,
 }
 PLATFORM_RUN = {
@@ -51,7 +51,7 @@ PLATFORM_RUN = {
     "params": [{"key": "x", "value": "y"}],
     "username": "admin",
     "project": {"id": 2, "name": "research"},
-    "node_virtual_clusters": [{"virtual_cluster_id": 1, "nodes": ["greet"]}],
+    "node_virtual_clusters": [{"virtual_cluster": {"id": 4, "name": "vc-4090"}, "nodes": ["greet"]}],
     "avg_gpu_util": 0,
     "total_gpu_time": 3,
 }
@@ -71,8 +71,10 @@ PLATFORM_READS = {
     "params.0.value": "y",
     "project.name": "research",
     "total_gpu_time": 3.0,
-    "node_virtual_clusters.0": {"virtual_cluster_id": 1, "nodes": ["greet"]},
-    "task_nodes.0.task_id": "greet-1",
+    "node_virtual_clusters.0.virtual_cluster.id": 4,
+    "node_virtual_clusters.0.nodes": ["greet"],
+    "task_nodes.0.task_id": 7,
+    "task_nodes.0.virtual_cluster.sku.gpu": 1,
     "task_nodes.0.module_id": 4,
     "task_nodes.0.use_cache": True,
     "task_nodes.0.avg_gpu_util": 12.5,
@@ -199,7 +201,7 @@ CASES = (
         kwargs={"name": "r", "status": 2, "user_id": 1},
         query="page_size=20&page_num=1&status=2&user_id=1&name=r",
         answer=page(PLATFORM_RUN),
-        reads={"total": 1, "data.0.id": 1, "data.0.task_nodes.0.module_version": "V2"},
+        reads={"total": 1, "data.0.id": 1, "data.0.task_nodes.0.module_version": 2},
         vital=("data.0.id", "data.0.status"),
         list_key="data",
         real=lambda world: (1, 20, "done", 3, world.user_id),

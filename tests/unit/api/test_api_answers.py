@@ -382,6 +382,30 @@ def test_what_cannot_be_read(read: Callable[[Any], Any], data: Any, problem: str
     assert "\n" not in str(raised.value)
 
 
+@pytest.mark.parametrize(
+    ("node", "placed", "read"),
+    [
+        (
+            {"task_id": 7, "module_version": 2, "virtual_cluster": {"id": 3, "name": "vc", "sku": {"gpu": 1}}},
+            {"virtual_cluster": {"id": 3, "name": "vc", "sku": {"gpu": 1}}, "nodes": ["a"]},
+            (7, 2, 3, "vc", 1, 3),
+        ),
+        (
+            {"task_id": "a-1", "module_version": "v2", "virtual_cluster": "vc"},
+            {"virtual_cluster_id": 3, "nodes": ["a"]},
+            ("a-1", "v2", 0, "vc", 0, 0),
+        ),
+    ],
+)
+def test_a_node_of_a_run_in_the_forms_that_are_known(node: Any, placed: Any, read: tuple[Any, ...]) -> None:
+    run = read_run({"id": 1, "status": 2, "task_nodes": [{"name": "a", **node}], "node_virtual_clusters": [placed]})
+    (found,), (where,) = run.task_nodes, run.node_virtual_clusters
+    cluster = found.virtual_cluster
+    numbers = (cluster.id, cluster.name, cluster.sku.gpu, where.virtual_cluster.id)
+    assert (found.name, found.task_id, found.module_version, *numbers) == ("a", *read)
+    assert where.nodes == ["a"]
+
+
 def test_new_id_as_text() -> None:
     assert read_new_id({"id": "12"}) == 12
 

@@ -1,0 +1,368 @@
+"""The vendor's own client against the emulator: what it sends is taken, what it reads is there.
+
+A platform takes what its client sends, also where that leaves out what the document demands; and the client refuses an
+answer that lacks a field. Each method is given no more than it must be given.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import zipfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aihub.client import Client
+from aihub.exceptions import APIError
+from aihub.models import data_warehouse as dw
+from aihub.models import dataset_management as dm
+from aihub.models import model_training_platform as mt
+from aihub.models import quota_schedule_management as qs
+from aihub.models import tag_resource_management as tr
+from aihub.models import user_system as us
+from aihub.models import workflow_center as wc
+from plain_http import RUNS, TASKS, TRAININGS, VERSIONS, Api
+
+from airflow_provider_aihub.emulator import Emulator, Node, Pipeline, PipelineVersion
+
+JOB: dict[str, Any] = {
+    "framework": "PyTorchJob",
+    "name": "vendor",
+    "command": "echo hello",
+    "image": "any",
+    "virtual_cluster_id": 2,
+    "sku_cnt": 1,
+    "instances": 1,
+    "category_id": 1,
+    "project_id": 1,
+}
+TEXTS: dict[str, Any] = {"type": 3, "feature_lib_id": 7, "keywords": "car", "top_k": 2}
+IMAGES: dict[str, Any] = {"type": 2, "feature_lib_id": 7, "images": [{"url": "http://x/red/car"}], "top_k": 2}
+PLACED = [{"virtual_cluster_id": 2, "nodes": ["report"]}]
+COMMANDS = {
+    1: {"greet": 'echo "hello [$name]"'},
+    2: {"train": "sleep 600", "report": "true"},
+    3: {"fail": "exit 3"},
+}
+
+
+def pipeline(number: int) -> Pipeline:
+    """A pipeline whose nodes run one after the other."""
+    names = [None, *COMMANDS[number]]
+    nodes = tuple(
+        Node(name=name, command=command, dependencies=(before,) if before else ())
+        for before, (name, command) in zip(names, COMMANDS[number].items(), strict=False)
+    )
+    return Pipeline(id=number, name=f"p{number}", versions=(PipelineVersion(id=number, name="V1", nodes=nodes),))
+
+
+class Vendor:
+    """The vendor's client, logged in, and things to ask it for."""
+
+    def __init__(self, aihub: Emulator, folder: Path) -> None:
+        self.aihub, self.folder = aihub, folder
+        self.api = Api(aihub)
+        token = str(self.api.http.headers["Authorization"]).removeprefix("Bearer ")
+        client = self.client = Client(base_url=aihub.url, token=token, log_level="CRITICAL")
+        self.warehouse, self.data = client.data_warehouse, client.dataset_management
+        self.trainings, self.quota = client.model_training_platform, client.quota_schedule_management
+        self.runs, self.tags, self.users = client.workflow_center, client.tag_resource_management, client.user_system
+        self.searched = self.search(**IMAGES)
+        self.trained, self.scheduled = self.train(), self.schedule()
+        self.ran, self.failed = self.run(1), self.run(3)
+        self.dataset = self.create_dataset("mnist")
+        self.version = self.upload_version()
+        self.api.until(f"{TRAININGS}/{self.trained}", 3)
+        self.api.until(f"{TASKS}/{self.scheduled}", 3)
+        self.api.until(f"{RUNS}/{self.ran}", 3)
+        self.api.until(f"{RUNS}/{self.failed}", 4)
+        self.api.until(f"{VERSIONS}/{self.version}", 3)
+        self.training_pod, self.quota_pod = (
+            self.api.get(f"{path}/pods")["data"][0]["id"]
+            for path in (f"{TRAININGS}/{self.trained}", f"{TASKS}/{self.scheduled}")
+        )
+        self.run_pod = self.api.get(f"{RUNS}/{self.ran}")["task_nodes"][0]["pod_name"]
+
+    def search(self, **given: Any) -> int:
+        return self.warehouse.create_search(dw.CreateSearchRequest(name="vendor", **given))
+
+    def train(self, **given: Any) -> int:
+        return self.trainings.create_training(mt.CreateTrainingRequest(**{**JOB, **given}))
+
+    def schedule(self, **given: Any) -> int:
+        return self.quota.create_task(qs.CreateTaskRequest(**{**JOB, "priority": 2, **given}))
+
+    def run(self, pipeline_id: int, **given: Any) -> int:
+        body = {"name": "vendor", "pipeline_id": pipeline_id, "pipeline_version_id": pipeline_id, "project_id": 1}
+        return self.runs.create_run(wc.CreateRunRequest(**body, **given))
+
+    def create_dataset(self, name: str) -> int:
+        return self.data.create_dataset(dm.CreateDatasetRequest(name=name, description="", tags=[]))
+
+    def upload(self) -> Any:
+        path = self.folder / "files.zip"
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr("a b.txt", "12345")
+            archive.writestr("deep/ü%41.txt", "123")
+        return self.data.upload_file(str(path))
+
+    def upload_version(self) -> int:
+        request = dm.UploadDatasetVersionRequest(upload_path=self.upload().path, upload_type=1, dataset_id=self.dataset)
+        return self.data.upload_dataset_version(request)
+
+    def download(self) -> dict[str, str]:
+        target = self.folder / "downloaded"
+        # It draws a progress bar.
+        with contextlib.redirect_stderr(io.StringIO()):
+            self.data.run_download("mnist/V1", str(target), worker=1)
+        return {path.relative_to(target).as_posix(): path.read_text() for path in target.rglob("*.txt")}
+
+    def create_from_server(self) -> str:
+        source = self.aihub.home / "storage" / "shared" / "files"
+        source.mkdir(exist_ok=True)
+        (source / "a.txt").write_text("1")
+        return self.data.create_dataset_and_version(
+            dataset_name="from-server", is_local_upload=False, server_file_path=str(source)
+        )[2]
+
+    def stopped(self) -> Any:
+        return self.runs.stop_run(self.run(2, node_virtual_clusters=PLACED))
+
+
+@pytest.fixture(scope="module")
+def vendor(tmp_path_factory: pytest.TempPathFactory, data: Path) -> Iterator[Vendor]:
+    with pytest.MonkeyPatch.context() as patch, contextlib.ExitStack() as running:
+        # It prefers a token from there.
+        patch.delenv("AI_HUB_TOKEN", raising=False)
+        patch.setenv("NO_PROXY", "127.0.0.1")
+        # It looks at a new version at once, and then every ten seconds.
+        patch.setattr("aihub.services.dataset_management.time.sleep", lambda _seconds: os.sched_yield())
+        pipelines = tuple(map(pipeline, COMMANDS))
+        home = tmp_path_factory.mktemp("vendor")
+        aihub = running.enter_context(Emulator(home, data=data, pipelines=pipelines))
+        yield Vendor(aihub, tmp_path_factory.mktemp("files"))
+
+
+def is_id(found: Any) -> bool:
+    return isinstance(found, int) and found > 0
+
+
+CALLS: dict[str, list[tuple[Callable[[Vendor], Any], Callable[[Any], bool]]]] = {
+    "user_system.login": [
+        (
+            lambda v: v.users.login(us.LoginRequest(username=v.aihub.username, password=v.aihub.password)),
+            lambda found: found.id == 1 and found.token.count(".") == 2,
+        )
+    ],
+    "data_warehouse.create_search": [
+        (lambda v: v.search(type=1, sql="select object_name from meta where width > 1000"), is_id),
+        (lambda v: v.search(**TEXTS), is_id),
+        (lambda v: v.search(**IMAGES), is_id),
+    ],
+    "data_warehouse.get_search": [
+        (lambda v: v.warehouse.get_search(v.searched), lambda found: found.name == "vendor" and found.type == 2)
+    ],
+    "data_warehouse.list_searches": [
+        (lambda v: v.warehouse.list_searches(dw.ListSearchRequest(name="vend")), lambda found: found.total >= 1)
+    ],
+    "dataset_management.create_dataset": [(lambda v: v.create_dataset("other"), is_id)],
+    "dataset_management.get_dataset": [
+        (
+            lambda v: v.data.get_dataset(v.dataset),
+            lambda found: (found.name, found.versions[0].version, found.versions[0].data_count) == ("mnist", 1, 2),
+        )
+    ],
+    "dataset_management.list_datasets": [
+        (lambda v: v.data.list_datasets(name="mnist"), lambda found: found.data[0].username == "admin")
+    ],
+    "dataset_management.upload_file": [
+        (lambda v: v.upload(), lambda found: found.path.startswith("s3://") and found.url.startswith("http://"))
+    ],
+    "dataset_management.upload_dataset_version": [(lambda v: v.upload_version(), is_id)],
+    "dataset_management.get_dataset_version": [
+        (lambda v: v.data.get_dataset_version(v.version), lambda found: (found.status, found.data_size) == (3, 8))
+    ],
+    "dataset_management.get_dataset_version_by_name": [
+        (lambda v: v.data.get_dataset_version_by_name("mnist/V1"), lambda found: found.data_count == 2)
+    ],
+    "dataset_management.list_dataset_versions": [
+        (
+            lambda v: v.data.list_dataset_versions(dataset_id=v.dataset),
+            lambda found: found.data[-1].dataset_name == "mnist",
+        )
+    ],
+    "dataset_management.create_dataset_and_version": [
+        (lambda v: v.create_from_server(), lambda found: found == "from-server/V1")
+    ],
+    "dataset_management.run_download": [
+        (lambda v: v.download(), lambda found: found == {"a b.txt": "12345", "deep/ü%41.txt": "123"})
+    ],
+    "workflow_center.create_run": [
+        (lambda v: v.run(1), is_id),
+        (lambda v: v.run(1, params=[{"key": "name"}]), is_id),
+        (lambda v: v.run(2, node_virtual_clusters=PLACED, use_cache=True, user_id=1), is_id),
+    ],
+    "workflow_center.get_run": [
+        (
+            lambda v: v.runs.get_run(v.ran),
+            lambda found: (found.status, found.task_nodes[0].virtual_cluster.name) == (3, "vc-cpu"),
+        ),
+        (lambda v: v.runs.get_run(v.failed), lambda found: found.task_nodes[0].message == "exited with code 3"),
+    ],
+    "workflow_center.list_runs": [
+        (lambda v: v.runs.list_runs(wc.ListRunsRequest(status=3)), lambda found: found.total >= 1)
+    ],
+    "workflow_center.stop_run": [
+        (
+            lambda v: v.stopped(),
+            lambda found: (
+                found.status == 5
+                and found.node_virtual_clusters[0].virtual_cluster.sku.gpu == 1
+                and [node.virtual_cluster.name for node in found.task_nodes] == ["vc-cpu", "vc-4090"]
+                and len({node.task_id for node in found.task_nodes}) == 2
+                and found.task_nodes[0].dependencies == []
+                and len(found.task_nodes[1].dependencies) == 1
+            ),
+        )
+    ],
+    "workflow_center.retry_run": [(lambda v: v.runs.retry_run(v.failed), lambda found: found.pipeline_name == "p3")],
+    "workflow_center.resubmit_run": [(lambda v: v.runs.resubmit_run(v.ran), lambda found: found.pipeline_name == "p1")],
+    "workflow_center.get_run_task_logs": [
+        (
+            lambda v: v.runs.get_run_task_logs(v.ran, v.run_pod),
+            lambda found: found.log == "hello []\n" and found.log_s3_url.startswith("http://"),
+        )
+    ],
+    "model_training_platform.create_training": [
+        (lambda v: v.train(), is_id),
+        (lambda v: v.train(command=None, enable_ssh=None, envs=None, storage_ids=None), is_id),
+        (lambda v: v.train(use_ib_network=None, always_pull_image=None, enable_sys_admin=None), is_id),
+        (lambda v: v.train(shm=1, estimate_run_time=60, notify_type=3, description="d"), is_id),
+    ],
+    "model_training_platform.get_training": [
+        (
+            lambda v: v.trainings.get_training(v.trained),
+            lambda found: (found.status, found.shm, found.estimate_run_time, found.preempt_policy) == (3, 0, 0, 0),
+        )
+    ],
+    "model_training_platform.list_trainings": [
+        (lambda v: v.trainings.list_trainings(mt.ListTrainingsRequest()), lambda found: found.total >= 1)
+    ],
+    "model_training_platform.stop_training": [
+        (lambda v: v.trainings.stop_training(v.train(command="sleep 600")), lambda found: found is None)
+    ],
+    "model_training_platform.list_storages": [
+        (lambda v: v.trainings.list_storages(), lambda found: [one.id for one in found.data] == [1, 2])
+    ],
+    "model_training_platform.list_training_pods": [
+        (
+            lambda v: v.trainings.list_training_pods(v.trained, mt.ListTrainingPodsRequest()),
+            lambda found: found.data[0].status == "Succeeded",
+        )
+    ],
+    "model_training_platform.get_pod_logs_new": [
+        (lambda v: v.trainings.get_pod_logs_new(v.trained, v.training_pod), lambda found: len(found.logs) == 1)
+    ],
+    "model_training_platform.get_pod_spec": [
+        (lambda v: v.trainings.get_pod_spec(v.trained, v.training_pod), lambda found: "echo hello" in found.spec)
+    ],
+    "model_training_platform.get_pod_events": [
+        (lambda v: v.trainings.get_pod_events(v.trained, v.training_pod), lambda found: "exited" in found.events)
+    ],
+    "quota_schedule_management.create_task": [
+        (lambda v: v.schedule(), is_id),
+        (lambda v: v.schedule(command=None, enable_ssh=None, envs=None, storage_ids=None), is_id),
+        (lambda v: v.schedule(use_ib_network=None, always_pull_image=None, enable_reschedule=None), is_id),
+    ],
+    "quota_schedule_management.get_task": [
+        (
+            lambda v: v.quota.get_task(v.scheduled),
+            lambda found: (found.status, found.shm, found.estimate_run_time, found.priority) == (3, 0, 0, 2),
+        )
+    ],
+    "quota_schedule_management.list_tasks": [
+        (lambda v: v.quota.list_tasks(qs.ListTasksRequest(priority=2)), lambda found: found.total >= 1)
+    ],
+    "quota_schedule_management.stop_task": [
+        (lambda v: v.quota.stop_task(v.schedule(command="sleep 600")), lambda found: found is None)
+    ],
+    "quota_schedule_management.list_task_pods": [
+        (
+            lambda v: v.quota.list_task_pods(v.scheduled, qs.ListTaskPodsRequest()),
+            lambda found: found.data[0].status == "Succeeded",
+        )
+    ],
+    "quota_schedule_management.get_pod_logs_new": [
+        (lambda v: v.quota.get_pod_logs_new(v.scheduled, v.quota_pod), lambda found: len(found) == 1)
+    ],
+    "quota_schedule_management.get_pod_spec": [
+        (lambda v: v.quota.get_pod_spec(v.scheduled, v.quota_pod), lambda found: "echo hello" in found)
+    ],
+    "quota_schedule_management.get_pod_events": [
+        (lambda v: v.quota.get_pod_events(v.scheduled, v.quota_pod), lambda found: "exited" in found)
+    ],
+    "tag_resource_management.select_projects": [
+        (lambda v: v.tags.select_projects(), lambda found: [one.name for one in found] == ["default", "research"])
+    ],
+    "tag_resource_management.select_virtual_clusters": [
+        (
+            lambda v: v.tags.select_virtual_clusters(tr.SelectVirtualClustersRequest(user_id=1)),
+            lambda found: [one.name for one in found] == ["vc-cpu", "vc-4090", "vc-a800"],
+        ),
+        (
+            lambda v: v.tags.select_virtual_clusters(tr.SelectVirtualClustersRequest(user_id=1, module_type=3)),
+            lambda found: found[1].sku.gpu_memory == 24,
+        ),
+    ],
+}
+
+NO_COUNTERPART = {
+    "data_warehouse": "",
+    "dataset_management": "create_dataset_version upload_by_data_ingest upload_data",
+    "model_training_platform": "get_training_pod list_training_users list_training_containers",
+    "quota_schedule_management": "get_task_pod list_task_users get_metrics_overview",
+    "tag_resource_management": "select_model_tags",
+    "workflow_center": """list_pipelines get_pipeline create_pipeline delete_pipeline select_pipelines
+        select_pipeline_users list_pipeline_versions get_pipeline_version create_pipeline_version
+        delete_pipeline_version select_pipeline_versions get_pipeline_version_input_params migrate_pipeline_versions
+        get_run_task_pod get_run_task_events select_run_users list_modules create_module select_module_users
+        get_module_version create_module_version edit_module_version delete_module_version release_module_version
+        rebuild_module_version list_templates get_template create_template release_template create_template_run
+        search_templates get_template_input_params""",
+    "user_system": """signup list_menus get_menu create_menu update_menu delete_menu get_menu_roles set_menu_roles
+        list_roles get_role create_role update_role delete_role get_role_menus set_role_menus search_roles list_users
+        get_user create_user update_user delete_user set_user_roles get_user_menus search_users search_one""",
+}
+"""The methods for which the emulator has nothing, by service."""
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_each_of_its_methods_is_answered(vendor: Vendor, name: str) -> None:
+    for call, expected in CALLS[name]:
+        found = call(vendor)
+        assert expected(found), found
+
+
+def test_every_method_of_the_services_is_accounted_for(vendor: Vendor) -> None:
+    for service, without in NO_COUNTERPART.items():
+        kind = type(getattr(vendor.client, service))
+        methods = {name for name, what in vars(kind).items() if name[0] != "_" and callable(what)}
+        called = {name.partition(".")[2] for name in CALLS if name.startswith(f"{service}.")}
+        assert called | set(without.split()) == methods
+        assert not called & set(without.split())
+
+
+def test_it_is_told_why_it_is_refused(vendor: Vendor) -> None:
+    with pytest.raises(APIError, match="backend code 2: virtual cluster 99 not found"):
+        vendor.train(virtual_cluster_id=99)
+    with pytest.raises(APIError, match="backend code 8: dataset mnist exists already"):
+        vendor.create_dataset("mnist")
+    with pytest.raises(APIError, match="backend code 1: sql is required"):
+        vendor.search(type=1)
+    nobody = Client(base_url=vendor.aihub.url, token="nonsense", log_level="CRITICAL")
+    with pytest.raises(APIError) as error:
+        nobody.workflow_center.get_run(1)
+    assert error.value.status == 401
