@@ -87,7 +87,15 @@ class AIHubUnavailable(AIHubRequestError):
 
 
 class AIHubAmbiguousSubmit(AIHubRequestError):
-    """A create call was sent and its answer was lost: the job may or may not exist on AIHub."""
+    """A create call was sent, and no answer says for certain what came of it: the job may or may not exist on AIHub."""
+
+    @property
+    def refused(self) -> bool:
+        """Whether AIHub itself said no, but not that nothing was done: ``code`` 1, 3 or one that is not documented.
+
+        An HTTP 5xx is no such no, whatever its ``code``.
+        """
+        return bool(self.code) and (self.status or 0) < 500
 
 
 class AIHubJobError(AIHubError):

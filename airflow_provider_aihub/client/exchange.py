@@ -133,6 +133,8 @@ def carry(call: Call, state: State, policy: RetryPolicy) -> Steps[Heard]:
         if isinstance(outcome, Failure):
             trouble, what = outcome.trouble, answers.failed(outcome)
         else:
+            if call.service is not None:
+                state.hear_time(outcome.headers.get("Date"))
             heard = answers.hear(outcome, call, state.redact)
             found = answers.trouble(heard, call)
             if found is None:

@@ -8,7 +8,9 @@ import ssl
 import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
+from email.utils import parsedate_to_datetime
 from typing import Any, Final, Protocol, TypeAlias, TypeVar
 
 from airflow_provider_aihub.api.errors import AIHubError
@@ -147,6 +149,7 @@ class State:
     :param logins: How many logins have ended, well or not.
     :param login_error: How the last login went wrong.
     :param missing: The endpoints that this AIHub was found not to have.
+    :param ahead: By how many seconds AIHub's clock is ahead of ours, where an answer has told it.
     """
 
     config: Config
@@ -158,10 +161,21 @@ class State:
     logins: int = 0
     login_error: AIHubError | None = None
     missing: set[str] = field(default_factory=set)
+    ahead: float | None = None
 
     def __post_init__(self) -> None:
         if self.config.token and not self.config.can_log_in:
             self.token = Token.given(self.config.token)
+
+    def hear_time(self, date: str | None) -> None:
+        """Learn from the ``Date`` of an answer what time it is at AIHub."""
+        with suppress(ValueError, OverflowError):
+            self.ahead = parsedate_to_datetime(date or "").timestamp() - self.clock()
+
+    @property
+    def server_time(self) -> float | None:
+        """What time it is by AIHub's own clock, in Unix seconds; ``None`` where it has not told it."""
+        return None if self.ahead is None else self.clock() + self.ahead
 
     def redact(self, text: str) -> str:
         """Replace the secrets that this client knows by ``***``."""

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
+from dataclasses import replace
 from http.cookiejar import DefaultCookiePolicy
 from typing import TYPE_CHECKING, Any, BinaryIO, Self, TypeVar
 
@@ -68,6 +69,22 @@ class AIHubClient(Endpoints):
     def user_id(self) -> int | None:
         """Id of the user, once a login (or the token's ``uid``) has told it; see :meth:`authenticate`."""
         return self._state.user_id
+
+    @property
+    def server_time(self) -> float | None:
+        """What time it is by AIHub's own clock, in Unix seconds; ``None`` where it has not told it."""
+        return self._state.server_time
+
+    def in_haste(self, timeout: float, policy: RetryPolicy) -> Self:
+        """Return another client of the same connection that waits ``timeout`` seconds at most for an answer.
+
+        It has the token of this one and none of its locks, so it works while this one is interrupted.
+        """
+        config = replace(self.config, timeout=min(self.config.timeout, timeout))
+        client = type(self)(config, policy=policy, sleep=self._sleep, clock=self._state.clock)
+        client._state.token = self._state.token
+        client._state.missing |= self._state.missing
+        return client
 
     def authenticate(self) -> int | None:
         """Log in unless there is a token already, and return the user's id where it is known.

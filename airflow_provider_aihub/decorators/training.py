@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context, TaskDecorator
 
     from airflow_provider_aihub.api.jobs import JobState
-    from airflow_provider_aihub.operators.record import Record
 
 
 class TrainingDecoratedOperator(DecoratedOperator, TrainingOperator):
@@ -92,10 +91,10 @@ class TrainingDecoratedOperator(DecoratedOperator, TrainingOperator):
         rendered: str = self.render_template(command, context)
         return rendered
 
-    def _end(self, context: Context, state: JobState, record: Record) -> Any:
-        # A task that resumes is a new instance, and Airflow shows its fields as those of the task.
+    def ended(self, state: JobState) -> None:
+        """Let Airflow show the command: a task that resumes is a new instance, whose fields are shown as the task's."""
         self.command = state.answer.command
-        return super()._end(context, state, record)
+        super().ended(state)
 
 
 def training_task(python_callable: Callable[..., Any] | None = None, **kwargs: Any) -> TaskDecorator:

@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
+import random
 import time
 from abc import abstractmethod
 from collections.abc import Callable, Collection, Sequence
 from datetime import timedelta
-from functools import cached_property, partial
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar
 
-from airflow.providers.common.compat.sdk import BaseOperator, conf
+from airflow.providers.common.compat.sdk import AirflowTaskTimeout, BaseOperator, conf
 
-from airflow_provider_aihub.api.errors import (
-    AIHubAuthError,
-    AIHubBadAnswerError,
-    AIHubError,
-    AIHubJobStopped,
-    AIHubJobTimeout,
-    AIHubUnavailable,
-)
+from airflow_provider_aihub.api.errors import AIHubBadAnswerError, AIHubError, AIHubUnavailable
 from airflow_provider_aihub.failures import task_failures
 from airflow_provider_aihub.lineage import HasLineage
 from airflow_provider_aihub.links import ViewInAIHubLink, link_to_page
@@ -29,9 +23,10 @@ if TYPE_CHECKING:
     from airflow_provider_aihub.api.jobs import JobId, JobKind, JobState
     from airflow_provider_aihub.api.request import Request
     from airflow_provider_aihub.hooks.aihub import AIHubHook
+    from airflow_provider_aihub.operators.life import Deferral, Life
     from airflow_provider_aihub.operators.options import JobOptions
-    from airflow_provider_aihub.operators.record import Marker, Record
-    from airflow_provider_aihub.operators.submission import Submission
+    from airflow_provider_aihub.operators.record import Marker
+    from airflow_provider_aihub.operators.steps import Steps
     from airflow_provider_aihub.triggers.job import JobEvent
 
 
@@ -106,9 +101,8 @@ class JobOperator(HasLineage, BaseOperator):
         self.cancel_on_kill = cancel_on_kill
         self.durable = durable
         self.on_ambiguous_submit = on_ambiguous_submit
-        self._running: JobId | None = None
-        self._submission: Submission | None = None
-        self._killed = False
+        self._life: Life | None = None
+        self._context: Any = None
 
     # What a kind of job says of itself
 
@@ -136,15 +130,18 @@ class JobOperator(HasLineage, BaseOperator):
             time.sleep(PATIENCE)
 
     def prepare_submission(self, request: Request[int]) -> Request[int]:
-        """Do what must be done only if a job is really created, such as an upload; gives the request to send."""
+        """Do what must be done only if a job is really created, such as an upload; return the request to send."""
         return request
 
-    def reference(self, job_id: int) -> JobId:
-        """Give what the job is read by, from the id that its creation gave."""
+    def reference(self, job_id: JobId) -> JobId:
+        """Return what the job is read by, from the id that its creation gave.
+
+        :raises AIHubNotFoundError: AIHub does not know the job, perhaps not yet.
+        """
         return job_id
 
     def result(self, state: JobState) -> dict[str, Any]:
-        """Give the task's return value for a job that succeeded: small, and JSON."""
+        """Return the task's return value for a job that succeeded: small, and JSON."""
         return {"id": state.answer.id, "status": str(state.phase)}
 
     def succeeded(self, context: Context, state: JobState) -> None:
@@ -176,224 +173,130 @@ class JobOperator(HasLineage, BaseOperator):
 
         return KINDS[self.kind]
 
+    @property
+    def job_name(self) -> str | None:
+        """The job's name on AIHub, where it has one."""
+        name = getattr(self, "name", None)
+        return None if name is None else str(name)
+
     def execute(self, context: Context) -> Any:
         """Submit the job, or take up the one an earlier try left behind, and see it to its end.
 
         :raises AIHubError: In one of its kinds, see :mod:`airflow_provider_aihub.api.errors`.
         """
-        from airflow_provider_aihub.operators.record import Marker, Record
-
-        with task_failures():
-            options = self.options
-            marker = Marker.of(context)
-            request = self.create_request(marker)
-            record = Record(context, durable=self.options.durable)
-            submission = self._submit(record, marker)
-            job = submission.take_up()
-            if job is None:
-                request = self.prepare_submission(request)
-                self._end_if_killed()
-                self._submission = submission
-                job = submission.create(request)
-            self._running, self._submission = job.id, None
-            self._end_if_killed()
-            context["ti"].xcom_push(key="job_id", value=job.id)
-            link_to_page(context, self.hook, self.kind, job.id, self.log)
-            if not options.wait_for_completion or not self.job_kind.statuses:
-                self._running = None
-                record.move("done")
-                self._result = {"id": job.id}
-                return self._result
-            reference = self.reference(job.id)
-            if options.deferrable and options.stream_logs:
-                from airflow_provider_aihub.triggers import offsets
-
-                offsets.begin(context["ti"], reference)
-            return self._wait(context, reference, record, job.since, self._deadline(job.since))
+        return self._live(context, lambda life: life.begin())
 
     def execute_complete(self, context: Context, event: JobEvent) -> Any:
         """Go on where the trigger saw the waiting end.
 
         :param event: What :class:`~airflow_provider_aihub.triggers.job.JobTrigger` told.
         """
-        from airflow_provider_aihub.client.waiting import Outcome
-        from airflow_provider_aihub.operators.record import Record
-        from airflow_provider_aihub.triggers.job import MOST_ROUNDS, error_of
-
-        with task_failures():
-            reference = self._running = event["job_id"]
-            record = Record(context, durable=self.options.durable)
-            error = error_of(event)
-            if event["outcome"] == Outcome.ENDED:
-                deadline, rounds = event["deadline"], event["rounds"]
-                try:
-                    state = self.job_kind.state(reference, self.hook.send(self.job_kind.read(reference)))
-                except (AIHubUnavailable, AIHubBadAnswerError, AIHubAuthError) as trouble:
-                    if rounds >= MOST_ROUNDS:
-                        raise self._given_up(reference, trouble, record) from None
-                    self.log.warning("Waiting until AIHub can be asked how it ended: %s", trouble)
-                    # It has ended in time, as the trigger saw.
-                    deadline, rounds = None, rounds + 1
-                else:
-                    if state.phase.terminal:
-                        return self._end(context, state, record)
-                    self.log.warning("%s %s again", self.job_kind.called(reference), state.phase.verb)
-                return self._wait(context, reference, record, event["since"], deadline, rounds)
-            if event["outcome"] == Outcome.DEADLINE:
-                raise self._timed_out(reference, error, record)
-            raise self._given_up(reference, error, record)
+        return self._live(context, lambda life: life.resume(event))
 
     def on_kill(self) -> None:
         """Stop the job, because the task is being ended in the worker.
 
         Airflow calls this in the middle of whatever the task does, lets that go on, and kills the worker's process a
-        few seconds later.
+        few seconds later. So what is interrupted may hold the locks of the hook's own client, and there is another.
         """
-        self._killed = True
-        job = self._running or self._submission
-        if job is not None and self.options.cancel_on_kill:
-            from airflow_provider_aihub.operators.killing import stop_in_haste
+        if self._life is None:
+            return
+        self._life.held.killed = True
+        if self._life.may_have_a_job:
+            from airflow_provider_aihub.operators.worker import POLICY, TIMEOUT, Worker
 
-            stop_in_haste(self.hook, self.job_kind, job, self.log)
+            with self.hook.get_conn().in_haste(TIMEOUT, POLICY) as client:
+                Worker(lambda: client, self._context, self.log).run(self._life.kill())
 
-    def _end_if_killed(self) -> None:
-        """Do not go on with a job for a task that is being killed."""
-        if self._killed:
-            if self._running is not None:
-                self.on_kill()
-            raise AIHubJobStopped("The task was killed while its job was being created.", kind=self.kind)
+    def life(
+        self, context: Context, *, clock: Callable[[], float] = time.time, jitter: Callable[[], float] = random.random
+    ) -> Life:
+        """Return the life of one try, to be driven by a worker.
 
-    def _submit(self, record: Record, marker: Marker) -> Submission:
-        from airflow_provider_aihub.operators.submission import Submission
-
-        return Submission(
-            hook=self.hook,
-            kind=self.job_kind,
-            record=record,
-            marker=marker,
-            name=None if (name := getattr(self, "name", None)) is None else str(name),
-            reference=self.reference,
-            resubmit=self.options.resubmit,
-            stop_cleared=self.options.cancel_on_kill,
-            log=self.log,
-        )
-
-    def _deadline(self, since: float) -> float | None:
-        """Give the moment, in Unix seconds, at which the job is stopped: of ``job_timeout`` or ``execution_timeout``.
-
-        Airflow 3 does not count the time in the triggerer towards ``execution_timeout``, so the trigger does.
+        :param clock: Gives Unix time in seconds.
+        :param jitter: Gives a number from 0 to 1.
         """
-        deadlines, options = [], self.options
-        if options.job_timeout is not None:
-            deadlines.append(since + options.job_timeout)
-        if options.execution_timeout is not None:
-            deadlines.append(time.time() + options.execution_timeout)
-        return min(deadlines, default=None)
+        from airflow_provider_aihub.operators.held import Held
+        from airflow_provider_aihub.operators.life import Life
+        from airflow_provider_aihub.operators.record import Tries
 
-    def _wait(
-        self,
-        context: Context,
-        reference: JobId,
-        record: Record,
-        since: float | None,
-        deadline: float | None,
-        rounds: int = 0,
-    ) -> Any:
-        """Wait in the triggerer, or here."""
-        since = time.time() if since is None else since
+        self._context = context
+        kept = context.get("task_state_store") is not None
+        return Life(Held(self, Tries.of(context), kept=kept, clock=clock), jitter=jitter)
+
+    def _live(self, context: Context, part: Callable[[Life], Steps[Any]]) -> Any:
+        from airflow_provider_aihub.operators.life import Deferral
+        from airflow_provider_aihub.operators.worker import Worker
+
+        life = self._life = self.life(context)
+        worker = Worker(self.hook.get_conn, context, self.log)
+        with task_failures():
+            try:
+                came = worker.run(part(life))
+            except AirflowTaskTimeout:
+                # Nobody ends this process now, so there is time to find a job that is just being created.
+                worker.run(life.kill(patience=life.held.patience.settled))
+                raise
+            except AIHubError:
+                raise
+            except Exception:
+                if life.held.tries.last:
+                    # Airflow gives up on the task, and nobody else would stop its job.
+                    worker.run(life.kill())
+                raise
+        if isinstance(came, Deferral):
+            self._defer(came)
+        self._result = came
+        return came
+
+    def _defer(self, deferral: Deferral) -> None:
+        from airflow_provider_aihub.triggers.job import JobTrigger
+
         options = self.options
-        if options.deferrable:
-            from airflow_provider_aihub.triggers.job import JobTrigger
+        if options.stream_logs and not deferral.rounds:
+            from airflow_provider_aihub.triggers import offsets
 
-            self.defer(
-                trigger=JobTrigger(
-                    aihub_conn_id=self.aihub_conn_id,
-                    kind=self.kind,
-                    job_id=reference,
-                    since=since,
-                    poll_interval=options.poll_interval,
-                    poll_tolerance=options.poll_tolerance,
-                    deadline=deadline,
-                    rounds=rounds,
-                    cancel_on_kill=options.cancel_on_kill,
-                    stream_logs=options.stream_logs,
-                ),
-                method_name="execute_complete",
-            )
-        from airflow_provider_aihub.client.waiting import Outcome, Watch, wait
-
-        self._running = reference
-        watch = Watch(
-            kind=self.job_kind,
-            job_id=reference,
-            since=since,
-            poll_interval=options.poll_interval,
-            poll_tolerance=options.poll_tolerance,
-            deadline=deadline,
-            stream_logs=options.stream_logs,
+            offsets.begin(self._context["ti"], deferral.reference)
+        self.defer(
+            trigger=JobTrigger(
+                aihub_conn_id=self.aihub_conn_id,
+                kind=self.kind,
+                job_id=deferral.reference,
+                since=deferral.since,
+                poll_interval=options.poll_interval,
+                poll_tolerance=options.poll_tolerance,
+                deadline=deferral.deadline,
+                rounds=deferral.rounds,
+                cancel_on_kill=options.cancel_on_kill,
+                stream_logs=options.stream_logs,
+            ),
+            method_name="execute_complete",
         )
-        look = partial(self.hook.look, self.job_kind, reference)
-        waited = wait(look, watch, self.log, perform=self.hook.get_conn().perform)
-        if waited.outcome is Outcome.DEADLINE:
-            raise self._timed_out(reference, self._stop(reference), record)
-        if waited.outcome is Outcome.UNREADABLE or waited.state is None:
-            raise self._given_up(reference, waited.error, record)
-        return self._end(context, waited.state, record)
 
-    def _end(self, context: Context, state: JobState, record: Record) -> Any:
-        """Return the result of a job that succeeded, or raise what became of it."""
-        from airflow_provider_aihub.api.jobs import Phase
-        from airflow_provider_aihub.operators.diagnosis import failure, summary
+    # What a life does with its operator
 
-        self._running, self._ended = None, state
+    def link(self, job_id: JobId) -> None:
+        """Let the task's *View in AIHub* lead to the job."""
+        link_to_page(self._context, self.hook, self.kind, job_id, self.log)
+
+    def ended(self, state: JobState) -> None:
+        """Tell how the job ended."""
+        from airflow_provider_aihub.operators.diagnosis import summary
+
+        self._ended = state
         self.log.info(summary(self.job_kind, state))
-        if state.phase is Phase.SUCCEEDED:
-            result = self._result = self.result(state)
-            self.succeeded(context, state)
-            record.move("done")
-            return result
-        record.forget()
+
+    def success(self, state: JobState) -> dict[str, Any]:
+        """Tell of a job that succeeded; return the task's return value."""
+        self.ended(state)
+        result = self._result = self.result(state)
+        self.succeeded(self._context, state)
+        return result
+
+    def failure(self, state: JobState) -> AIHubError:
+        """Tell of a job that did not end well; return the error to raise."""
+        from airflow_provider_aihub.operators.diagnosis import failure
+
+        self.ended(state)
         # What was streamed stands in the log already.
-        raise failure(self.hook, self.job_kind, state, None if self.options.stream_logs else self.log)
-
-    def _timed_out(self, reference: JobId, error: AIHubError | None, record: Record) -> AIHubError:
-        """Give the error for a job that was not done at its deadline, and was asked to stop."""
-        self._running = None
-        if not error:
-            record.forget()
-        called, kind = self.job_kind.called(reference), self.job_kind
-        if error:
-            stopped = f"and stopping it failed, so it may still be running: {error}"
-        elif kind.stop is None:
-            stopped = f"and AIHub cannot stop a {kind.noun}, so it may still be running"
-        else:
-            stopped = "and AIHub was asked to stop it"
-        return AIHubJobTimeout(
-            f"{called} was not done at its deadline (job_timeout or execution_timeout), {stopped}.",
-            kind=kind.name,
-            job_id=reference,
-        )
-
-    def _given_up(self, reference: JobId, error: AIHubError | None, record: Record) -> AIHubError:
-        """Give the error for a job that could not be read for too long; it goes on, and the next try takes it up."""
-        self._running = None
-        record.move("left")
-        called = self.job_kind.called(reference)
-        self.log.error("Gave up waiting for %s, which was left as it is; the next try takes it up again", called)
-        error = error or AIHubError(f"The waiting for {called} ended without a word on why.")
-        # Whatever is wrong now, such as the login, may be mended by the time of the next try.
-        error.final = False
-        return error
-
-    def _stop(self, reference: JobId) -> AIHubError | None:
-        """Ask AIHub to stop the job; give the error where that failed."""
-        kind = self.job_kind
-        if kind.stop is None:
-            self.log.warning("AIHub cannot stop a %s; %s runs on", kind.noun, kind.called(reference))
-            return None
-        try:
-            self.hook.send(kind.stop(reference))
-        except AIHubError as error:
-            return error
-        self.log.info("Asked AIHub to stop %s", kind.called(reference))
-        return None
+        return failure(self.hook, self.job_kind, state, None if self.options.stream_logs else self.log)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
@@ -27,9 +26,6 @@ if TYPE_CHECKING:
     from airflow_provider_aihub.api.request import Request
     from airflow_provider_aihub.lineage import Lineage
     from airflow_provider_aihub.operators.record import Marker
-
-LOOKS = (0.0, 1.0, 2.0, 4.0)
-"""Seconds before each look for a version that was just created."""
 
 
 class CreateDatasetOperator(CallOperator):
@@ -251,12 +247,12 @@ class DatasetVersionOperator(JobOperator):
         tell_collector(self.hook, inputs=[str(self.local_path)], outputs=[upload.path] if is_uri(upload.path) else ())
         return replace(request, json={**(request.json or {}), "upload_path": upload.path})
 
-    def reference(self, job_id: int) -> JobId:
-        """Give the version's id, or its name on an AIHub that reads it by name alone."""
+    def reference(self, job_id: JobId) -> JobId:
+        """Return the version's id, or its name on an AIHub that reads it by name alone."""
         try:
-            self.patiently(lambda: self.hook.get_dataset_version(job_id))
+            self.hook.get_dataset_version(job_id)
         except AIHubUnsupportedError:
-            return self._found_by_name(job_id)
+            return self._found_by_name(int(job_id))
         return job_id
 
     def result(self, state: JobState) -> dict[str, Any]:
@@ -354,11 +350,9 @@ class DatasetVersionOperator(JobOperator):
             except AIHubRejectedError:
                 return None
 
-        for pause in LOOKS:
-            time.sleep(pause)
-            found = self.patiently(lambda: find_version(read, version_id))
-            if found:
-                return f"{name}/V{found.version}"
+        found = find_version(read, version_id)
+        if found:
+            return f"{name}/V{found.version}"
         raise AIHubNotFoundError(
             f"AIHub created version {version_id} of dataset {self.dataset!r}, but has none of that id among the "
             f"versions {name}/V<n>; check that the dataset's name is {name!r}."

@@ -89,7 +89,7 @@ def test_no_address(aihub: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
     error = failure_of()
     assert isinstance(error, AIHubConfigError)
     assert isinstance(error, AirflowFailException)
-    assert "model_training_url" in str(error)
+    assert "user_system_url" in str(error)
 
 
 def test_html_instead_of_json(aihub: Emulator) -> None:

@@ -7,15 +7,17 @@ import json
 import logging
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException, TaskDeferred
-from task_life import TaskLife, stopped
+from task_life import Store, TaskInstance, TaskLife, stopped
 from waiting import until
 
+from airflow_provider_aihub.api import jobs as jobs_of_aihub
 from airflow_provider_aihub.api.errors import (
     AIHubAmbiguousSubmit,
     AIHubAuthError,
@@ -24,10 +26,10 @@ from airflow_provider_aihub.api.errors import (
     AIHubUnavailable,
 )
 from airflow_provider_aihub.api.model_training import Training
+from airflow_provider_aihub.client.sync import AIHubClient
 from airflow_provider_aihub.emulator import Emulator, Node, Pipeline, PipelineVersion
 from airflow_provider_aihub.hooks.aihub import AIHubHook
-from airflow_provider_aihub.operators import submission
-from airflow_provider_aihub.operators.record import Record
+from airflow_provider_aihub.operators import held
 from airflow_provider_aihub.operators.training import TrainingOperator
 from airflow_provider_aihub.operators.warehouse import WarehouseSearchOperator
 from airflow_provider_aihub.operators.workflow import WorkflowRunOperator
@@ -44,8 +46,9 @@ class WorkerKilled(BaseException):
 
 
 @pytest.fixture(autouse=True)
-def _quick_looks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(submission, "LOOKS_AFTER_LOSS", (0.0, 0.1))
+def _little_patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(held, "PATIENCE", held.Patience(settled=0.3, shown=0.2, first_pause=0.05, longest_pause=0.1))
+    monkeypatch.setattr(held, "HIDDEN", 0.1)
 
 
 def life(name: str, *, remembers: bool = True, map_index: int = -1, **given: Any) -> TaskLife:
@@ -65,11 +68,20 @@ def jobs(name: str) -> list[Training]:
     return [job for job in AIHubHook().list_trainings(name=name, page_size=100).data if job.name == name]
 
 
-def killed_in(monkeypatch: pytest.MonkeyPatch, where: type, method: str, *, after: bool = False) -> None:
-    """Kill the worker once, when it comes to a method, or leaves it."""
+def killed_in(
+    monkeypatch: pytest.MonkeyPatch,
+    where: type,
+    method: str,
+    when: Callable[..., bool] = lambda *_: True,
+    *,
+    after: bool = False,
+) -> None:
+    """Kill the worker once, when it comes to a call of that kind, or leaves it."""
     real: Callable[..., Any] = getattr(where, method)
 
     def kill(*args: Any, **kwargs: Any) -> Any:
+        if not when(*args):
+            return real(*args, **kwargs)
         monkeypatch.setattr(where, method, real)
         if after:
             real(*args, **kwargs)
@@ -78,24 +90,48 @@ def killed_in(monkeypatch: pytest.MonkeyPatch, where: type, method: str, *, afte
     monkeypatch.setattr(where, method, kill)
 
 
-MOMENTS: dict[str, tuple[type, str, bool]] = {
-    "before the intent is written": (Record, "submitting", False),
-    "before the create call": (Record, "submitting", True),
-    "after the create call": (Record, "holds", False),
-    "after the id is written": (Record, "holds", True),
-    "before the end is written": (Record, "move", False),
-    "after the end is written": (Record, "move", True),
+def creates(_client: AIHubClient, request: Any) -> bool:
+    return bool(request.creates)
+
+
+def writes(state: str) -> Callable[..., bool]:
+    return lambda _store, _key, entry: bool(entry["state"] == state)
+
+
+def pushes(_ti: TaskInstance, key: str = "job_id", _value: Any = None) -> bool:
+    return key == "job_id"
+
+
+MOMENTS: dict[str, tuple[type, str, Callable[..., bool], bool]] = {
+    "before the intent is written": (Store, "set", writes("submitting"), False),
+    "after the intent is written": (Store, "set", writes("submitting"), True),
+    "before the create call": (AIHubClient, "send", creates, False),
+    "after the create call": (AIHubClient, "send", creates, True),
+    "before the id is written": (Store, "set", writes("submitted"), False),
+    "after the id is written": (Store, "set", writes("submitted"), True),
+    "before the id is pushed": (TaskInstance, "xcom_push", pushes, False),
+    "after the id is pushed": (TaskInstance, "xcom_push", pushes, True),
+    "before the end is written": (Store, "set", writes("done"), False),
+    "after the end is written": (Store, "set", writes("done"), True),
+    "before the end": (TrainingOperator, "success", lambda *_: True, False),
+    "at the end": (TrainingOperator, "success", lambda *_: True, True),
 }
 
 
 @deferred_or_not
-@old_and_new
-@pytest.mark.parametrize("moment", MOMENTS)
+@pytest.mark.parametrize(
+    ("remembers", "moment"),
+    [
+        *((True, moment) for moment in MOMENTS),
+        *((False, moment) for moment, (where, *_) in MOMENTS.items() if where is not Store),
+    ],
+)
 def test_a_killed_worker_leaves_one_job(
     aihub: Emulator, monkeypatch: pytest.MonkeyPatch, new_name: str, moment: str, deferrable: bool, remembers: bool
 ) -> None:
     task = life(new_name, deferrable=deferrable, remembers=remembers)
-    killed_in(monkeypatch, *MOMENTS[moment][:2], after=MOMENTS[moment][2])
+    *call, after = MOMENTS[moment]
+    killed_in(monkeypatch, *call, after=after)
     with pytest.raises(WorkerKilled):
         task.try_once()
     result = task.try_once()
@@ -148,7 +184,7 @@ def test_without_a_list_a_worker_killed_in_the_create_call_fails_for_good(
 ) -> None:
     created = document.requests.count("POST", TRAININGS)
     task = life(new_name)
-    killed_in(monkeypatch, Record, "holds")
+    killed_in(monkeypatch, AIHubClient, "send", creates, after=True)
     with pytest.raises(WorkerKilled):
         task.try_once()
     with pytest.raises(AIHubAmbiguousSubmit, match="ended while it created a training"):
@@ -237,7 +273,7 @@ def test_a_run_that_was_deleted_and_made_anew_gets_no_old_result(
 ) -> None:
     old = life(new_name, remembers=remembers).try_once()
     task = life(new_name, remembers=remembers)
-    killed_in(monkeypatch, Record, "submitting")
+    killed_in(monkeypatch, AIHubClient, "send", creates)
     with pytest.raises(WorkerKilled):
         task.try_once()
     assert task.try_once()["id"] != old["id"]
@@ -249,7 +285,7 @@ def test_a_job_of_another_airflow_is_left_to_it(
 ) -> None:
     """Its DAG, run and task have the same ids, and it uses the same AIHub; neither Airflow remembers anything."""
     mine = life(new_name, remembers=False)
-    killed_in(monkeypatch, Record, "holds")
+    killed_in(monkeypatch, AIHubClient, "send", creates, after=True)
     with pytest.raises(WorkerKilled):
         mine.try_once()
     other = life(new_name, remembers=False, command=command, deferrable=True)
@@ -260,7 +296,7 @@ def test_a_job_of_another_airflow_is_left_to_it(
     assert mine.try_once()["id"] == first != other.ti.xcoms["job_id"]
     # A second task of mine has no job yet, and does not take the other Airflow's either.
     later = life(new_name, remembers=False, map_index=1)
-    killed_in(monkeypatch, Record, "submitting")
+    killed_in(monkeypatch, AIHubClient, "send", creates)
     with pytest.raises(WorkerKilled):
         later.try_once()
     theirs = life(new_name, remembers=False, map_index=1, command=command, deferrable=True)
@@ -276,7 +312,7 @@ def test_what_runs_on_after_a_clear_does_not_hide_the_new_job(
     aihub: Emulator, monkeypatch: pytest.MonkeyPatch, new_name: str, remembers: bool
 ) -> None:
     """As a search does, which AIHub cannot stop."""
-    monkeypatch.setattr(submission.Submission, "_stop", lambda self, job: None)
+    monkeypatch.setitem(jobs_of_aihub.KINDS, "training", replace(jobs_of_aihub.TRAINING, stop=None))
     task = life(new_name, remembers=remembers, command="sleep 60", deferrable=True)
     task.start()
     old = task.ti.xcoms["job_id"]
@@ -348,7 +384,7 @@ def test_a_job_is_found_although_each_try_names_it_otherwise(
     aihub: Emulator, monkeypatch: pytest.MonkeyPatch, new_name: str
 ) -> None:
     task = life(new_name)
-    killed_in(monkeypatch, Record, "holds")
+    killed_in(monkeypatch, AIHubClient, "send", creates, after=True)
     with pytest.raises(WorkerKilled):
         task.try_once()
     other = life(f"{new_name}-2").make()
@@ -375,7 +411,7 @@ def test_a_retry_of_a_cleared_task_does_not_return_the_old_result(
     task = life(new_name, remembers=remembers)
     first = task.try_once()
     task.clear()
-    killed_in(monkeypatch, Record, "submitting")
+    killed_in(monkeypatch, AIHubClient, "send", creates)
     with pytest.raises(WorkerKilled):
         task.try_once()
     second = task.try_once()
@@ -431,7 +467,7 @@ def test_an_airflow_that_remembers_nothing_finds_the_active_job_by_its_marker(
     other = life(new_name, remembers=False, map_index=7, deferrable=True, command="sleep 60")
     other.start()
     task = life(new_name, remembers=False, deferrable=True, command="sleep 1")
-    killed_in(monkeypatch, Record, "holds")
+    killed_in(monkeypatch, AIHubClient, "send", creates, after=True)
     with pytest.raises(WorkerKilled):
         task.try_once()
     result = task.try_once()
@@ -465,7 +501,7 @@ def test_a_worker_ended_while_it_creates_a_job_stops_it(
     task = life(new_name, command="sleep 60")
     operator = task.make()
     task.make = lambda: operator
-    killed_in(monkeypatch, Record, "holds")
+    killed_in(monkeypatch, AIHubClient, "send", creates, after=True)
     with pytest.raises(WorkerKilled):
         task.start()
     operator.on_kill()
@@ -480,14 +516,14 @@ def test_a_worker_told_to_end_while_it_creates_a_job_stops_it(
     task = life(new_name, command="sleep 60")
     operator = task.make()
     task.make = lambda: operator
-    real = AIHubHook.send
+    real = AIHubClient.send
 
-    def told_to_end(hook: AIHubHook, request: Any, **given: Any) -> Any:
+    def told_to_end(client: AIHubClient, request: Any, **given: Any) -> Any:
         if request.creates:
             operator.on_kill()
-        return real(hook, request, **given)
+        return real(client, request, **given)
 
-    monkeypatch.setattr(AIHubHook, "send", told_to_end)
+    monkeypatch.setattr(AIHubClient, "send", told_to_end)
     with pytest.raises(AIHubJobStopped):
         task.start()
     (job,) = jobs(new_name)

@@ -10,6 +10,7 @@ import pytest
 from task_life import TaskLife
 
 from airflow_provider_aihub.api.errors import AIHubJobFailed
+from airflow_provider_aihub.client.sync import AIHubClient
 from airflow_provider_aihub.emulator import Emulator
 from airflow_provider_aihub.hooks.aihub import AIHubHook
 from airflow_provider_aihub.operators.training import TrainingOperator
@@ -41,18 +42,18 @@ def test_a_job_that_comes_after_the_next_try_has_begun_is_taken_up(
         with pytest.raises(AIHubJobFailed):
             task.try_once()
     task.make = good
-    real = AIHubHook.send
+    real = AIHubClient.send
     sent: list[threading.Timer] = []
 
-    def killed(hook: AIHubHook, request: Any, **given: Any) -> Any:
+    def killed(client: AIHubClient, request: Any, **given: Any) -> Any:
         if request.creates and not sent:
             # What the dead worker has sent, AIHub handles two seconds later.
-            sent.append(threading.Timer(2, real, (AIHubHook(), request)))
+            sent.append(threading.Timer(2, real, (AIHubHook().get_conn(), request)))
             sent[0].start()
             raise WorkerKilled
-        return real(hook, request, **given)
+        return real(client, request, **given)
 
-    monkeypatch.setattr(AIHubHook, "send", killed)
+    monkeypatch.setattr(AIHubClient, "send", killed)
     with pytest.raises(WorkerKilled):
         task.try_once()
     result = task.try_once()

@@ -184,7 +184,7 @@ class Signed:
         self.text = text
 
     def __eq__(self, other: object) -> bool:
-        pattern = re.escape(self.text) + rf"\[airflow:{TASK_MARK}\.[0-9a-f]{{8}}\.0\.0\.[0-9a-f]{{8}}\]"
+        pattern = re.escape(self.text) + rf"\[airflow:{TASK_MARK}\.[0-9a-f]{{8}}\.0\.0\.1\.[0-9a-f]{{8}}\]"
         return isinstance(other, str) and re.fullmatch(pattern, other) is not None
 
     __hash__ = None  # type: ignore[assignment]

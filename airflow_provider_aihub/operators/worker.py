@@ -1,0 +1,117 @@
+"""How a worker does what the life of a job wants done."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from airflow_provider_aihub.api.errors import AIHubError
+from airflow_provider_aihub.client.retry import RetryPolicy
+from airflow_provider_aihub.client.waiting import Ask, Fetch, Pause
+from airflow_provider_aihub.operators.record import KEY
+from airflow_provider_aihub.operators.steps import (
+    AIHubTime,
+    Call,
+    Do,
+    Forget,
+    Load,
+    LogIn,
+    Push,
+    Refused,
+    Save,
+    Sleep,
+    Steps,
+)
+
+if TYPE_CHECKING:
+    from airflow.providers.common.compat.sdk import Context
+
+    from airflow_provider_aihub.client.sync import AIHubClient
+
+T = TypeVar("T")
+
+TIMEOUT = 3.0
+"""Seconds to wait for an answer while the task is killed: Airflow grants a worker 5 seconds."""
+POLICY = RetryPolicy(attempts=2, first_pause=0.5)
+GONE = {404, 409, 410}
+"""HTTP statuses by which Airflow's API says that a try is not the task's any more."""
+
+
+class Worker:
+    """Drives a life in a worker of Airflow.
+
+    :param client: Makes the client of the task's connection, or gives the one that there is.
+    :param context: Airflow's.
+    """
+
+    def __init__(
+        self,
+        client: Callable[[], AIHubClient],
+        context: Context,
+        log: Any,
+        *,
+        sleep: Callable[[float], object] = time.sleep,
+    ) -> None:
+        self._client = client
+        self._store: Any = context.get("task_state_store")
+        self._ti: Any = context["ti"]
+        self._log = log
+        self._sleep = sleep
+
+    def run(self, steps: Steps[T]) -> T:
+        """Drive it to its end."""
+        reply: Any = None
+        error: AIHubError | None = None
+        while True:
+            try:
+                step = steps.send(reply) if error is None else steps.throw(error)
+            except StopIteration as end:
+                result: T = end.value
+                return result
+            reply = error = None
+            try:
+                reply = self._done(step)
+            except AIHubError as came:
+                if isinstance(step, Ask | Fetch):
+                    reply = came
+                else:
+                    error = came
+
+    def _done(self, step: Any) -> Any:
+        match step:
+            case Call():
+                return self._client().send(step.request)
+            case Ask() | Fetch():
+                return self._client().perform(step)
+            case Pause() | Sleep():
+                return self._sleep(step.seconds)
+            case LogIn():
+                return self._client().authenticate()
+            case AIHubTime():
+                return self._client().server_time
+            case Load():
+                return self._store.get(KEY)
+            case Save():
+                return _taken(lambda: self._store.set(KEY, step.entry.plain()))
+            case Forget():
+                refused = _taken(lambda: self._store.delete(KEY))
+                if refused:
+                    self._log.warning("Airflow did not delete what it keeps of an earlier job: %s", refused.why)
+            case Push():
+                return _taken(lambda: self._ti.xcom_push(key=step.key, value=step.value))
+            case Do():
+                return step.work()
+        return None
+
+
+def _taken(tell: Callable[[], Any]) -> Refused | None:
+    """Tell Airflow something; return its refusal, where it refuses."""
+    try:
+        tell()
+    except Exception as error:
+        response = getattr(error, "error", None)
+        detail = getattr(response, "detail", None)
+        status = detail.get("status_code") if isinstance(detail, dict) else None
+        return Refused(error, superseded=status in GONE)
+    return None
