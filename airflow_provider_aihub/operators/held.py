@@ -15,7 +15,6 @@ from airflow_provider_aihub.api.errors import (
     AIHubNotFoundError,
     AIHubParameterError,
     AIHubUnavailable,
-    AIHubUnsupportedError,
 )
 from airflow_provider_aihub.api.jobs import JobId, JobKind, JobState
 from airflow_provider_aihub.api.request import Request

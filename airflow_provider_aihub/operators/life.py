@@ -9,7 +9,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from airflow_provider_aihub.api.errors import (
     AIHubAuthError,
@@ -214,7 +214,7 @@ class Life:
         """Return the job that the task has deferred for."""
         entry = yield from self.held.load()
         reference = event["job_id"]
-        identity = Identity.from_plain(event.get("identity") or {})
+        identity = Identity.from_plain(cast("dict[str, Any]", event.get("identity") or {}))
         if entry is None or (identity.marker and entry.marker != identity.marker):
             entry = Entry(
                 state=record.SUBMITTED,
