@@ -34,4 +34,22 @@ def case(name: str) -> Case:
     return found
 
 
-__all__ = ["CASES", "Case", "case"]
+def shape(one: Case) -> tuple[object, ...]:
+    """What decides how an answer is taken, before it comes to what is read from it."""
+    sent = one.request()
+    decoded = sent.decode is not None, bool(one.list_key), bool(one.vital)
+    return (
+        sent.method,
+        sent.auth,
+        sent.creates,
+        sent.form is not None,
+        sent.optional,
+        sent.fallback is not None,
+        decoded,
+    )
+
+
+SHAPES: tuple[Case, ...] = tuple({shape(one): one for one in reversed(CASES)}.values())
+"""One case of each shape, for what is the same for all of them."""
+
+__all__ = ["CASES", "SHAPES", "Case", "case"]
