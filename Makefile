@@ -12,9 +12,11 @@ VENV := .venv-airflow-$(AIRFLOW)-python-$(PYTHON_VERSION)
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 PEERS := .venv-peers-python-$(PYTHON_VERSION)
+# Before a command: it gets an empty Airflow home, and the programs of the environment.
+IN_AIRFLOW_HOME = home=$$(mktemp -d) && trap 'rm -rf "$$home"' EXIT && AIRFLOW_HOME="$$home" PATH="$(CURDIR)/$(BIN):$$PATH"
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-matrix soak screenshots docs lint format constraints clean venv
+.PHONY: help demo test test-all test-system test-matrix soak screenshots docs lint format constraints clean venv
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 22
@@ -23,29 +25,34 @@ help: ## Show this list
 demo: $(READY) ## Run the flagship DAG in a real Airflow against an emulated AIHub; KEEP=1 leaves both up
 	@$(BIN)/python -m demo $(if $(KEEP),--keep)
 
-test: $(READY) ## Run all tests; ARGS="-k training" passes arguments to pytest
-	@home=$$(mktemp -d) && trap 'rm -rf "$$home"' EXIT && \
-	AIRFLOW_HOME="$$home" PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest $(ARGS)
+# Several files at a time: many tests wait more than they work.
+test: $(READY) ## Test all behaviour, with one run in a real Airflow: 5 minutes; ARGS="-k training" is for pytest
+	@$(IN_AIRFLOW_HOME) $(BIN)/python -m pytest -n 4 --dist loadscope --no-loadscope-reorder $(ARGS)
 
-test-matrix: ## Run all tests on every Airflow and Python, and put the table into the README; CELLS="2.11/3.12 3.0/3.11"
+# What starts and kills the parts of an Airflow gets the machine for itself.
+test-system: $(READY) ## Test with killed workers and triggerers, in a browser, and with a soak of 45 seconds
+	@$(IN_AIRFLOW_HOME) $(BIN)/python -m pytest tests/system tests/browser --ignore=tests/system/test_flagship.py $(ARGS)
+
+test-all: ## Run both, one after the other: 20 minutes
+	@$(MAKE) --no-print-directory test
+	@$(MAKE) --no-print-directory test-system
+
+test-matrix: ## Run make test-all on every Airflow and Python, and put the table into the README; CELLS="2.11/3.12 3.0/3.11"
 	@$(PYTHON) .ci/matrix.py --readme README.md $(CELLS)
 
 soak: export SOAK_SECONDS ?= 900
 soak: $(READY) ## Keep jobs under way while workers and triggerers die, for SOAK_SECONDS=900; SOAK_SEED=n repeats the dice
-	@home=$$(mktemp -d) && trap 'rm -rf "$$home"' EXIT && \
-	AIRFLOW_HOME="$$home" PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest tests/system/test_soak.py $(ARGS)
+	@$(IN_AIRFLOW_HOME) $(BIN)/python -m pytest tests/system/test_soak.py $(ARGS)
 
 bench: $(READY) $(PEERS)/.ready ## Measure polling, imports and uploads beside other providers; writes docs/performance.md
 	@$(BIN)/python -m benchmarks --peers $(PEERS)/bin/python
 
 screenshots: export SCREENSHOTS = 1
 screenshots: $(READY) ## Take the pictures in docs/images anew, while the tests in a browser run; needs chromium
-	@home=$$(mktemp -d) && trap 'rm -rf "$$home"' EXIT && \
-	AIRFLOW_HOME="$$home" PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest tests/browser $(ARGS)
+	@$(IN_AIRFLOW_HOME) $(BIN)/python -m pytest tests/browser $(ARGS)
 
 docs: $(READY) ## Build the documentation as a site, in build/docs/html
-	@home=$$(mktemp -d) && trap 'rm -rf "$$home"' EXIT && \
-	AIRFLOW_HOME="$$home" $(BIN)/python -m sphinx -W --keep-going -q -E -d build/docs/read docs build/docs/html
+	@$(IN_AIRFLOW_HOME) $(BIN)/python -m sphinx -W --keep-going -q -E -d build/docs/read docs build/docs/html
 	@echo "Open build/docs/html/index.html"
 
 lint: $(READY) ## Check style, format and types
@@ -66,7 +73,7 @@ $(BIN)/uv:
 # uv is quick; where it cannot reach the package index, pip may, by a configuration that uv does not read.
 $(READY): $(CONSTRAINTS) pyproject.toml | $(BIN)/uv
 	@echo "Setting up $(VENV) ..."
-	@VIRTUAL_ENV="$(CURDIR)/$(VENV)" $(BIN)/uv pip install --quiet --system-certs -c $(CONSTRAINTS) -e '.[emulator,dev]' || \
+	@VIRTUAL_ENV="$(CURDIR)/$(VENV)" $(BIN)/uv pip install --quiet --compile-bytecode --system-certs -c $(CONSTRAINTS) -e '.[emulator,dev]' || \
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c $(CONSTRAINTS) -e '.[emulator,dev]'
 	@touch $@
 

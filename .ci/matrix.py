@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
-"""Run all tests on several Airflows and Pythons, one after the other, and print a table of what came of it.
+"""Run the tests on several Airflows and Pythons, one after the other, and print a table of what came of it.
 
-A cell is an Airflow and a Python, such as ``2.11/3.12``; see ``constraints/``. The newest Airflow may skip no test.
+A cell is an Airflow and a Python, such as ``2.11/3.12``; see ``constraints/``. Each runs all
+tests that its Airflow has something to do for: the newest alone those of ``make test-system``, and it may skip none.
 """
 
 from __future__ import annotations
@@ -19,12 +20,6 @@ from xml.etree import ElementTree
 
 ROOT = Path(__file__).resolve().parents[1]
 HEAD = "| Airflow | Python | passed | failed | skipped | minutes | on |\n|---|---|--:|--:|--:|--:|---|\n"
-PARTS = (
-    "-n 4 --dist loadscope --no-loadscope-reorder --ignore=tests/system --ignore=tests/browser",
-    # What starts an Airflow of its own needs the machine for itself.
-    "tests/system tests/browser",
-)
-"""All tests, as arguments for pytest: most of them four at a time, since many wait more than they work."""
 TABLE = re.compile(r"(?<=<!-- tested -->\n).*?(?=<!-- /tested -->)", re.DOTALL)
 
 
@@ -53,14 +48,20 @@ class Cell:
             return f"{of_pyenv}/bin/{name}"
         raise SystemExit(f"There is no {name} on this machine, which the cell {self.airflow}/{self.python} needs.")
 
+    @property
+    def is_newest(self) -> bool:
+        """Whether it is of the newest Airflow, which has all that the tests are about."""
+        airflows = (path.name.split("-")[1] for path in (ROOT / "constraints").glob("*.txt"))
+        return self.airflow == max(airflows, key=lambda airflow: [int(number) for number in airflow.split(".")])
+
     def run(self, reports: Path, arguments: str) -> Row:
-        """Run all tests; the output goes where ours goes."""
+        """Run the tests; the output goes where ours goes."""
         began = time.monotonic()
-        test = ["make", "--no-print-directory", "test", f"AIRFLOW={self.airflow}", f"PYTHON={self.interpreter()}"]
+        make = ["make", "--no-print-directory", f"AIRFLOW={self.airflow}", f"PYTHON={self.interpreter()}"]
         passed = failed = skipped = 0
-        for number, part in enumerate(PARTS):
-            report = reports / f"{self.airflow}-{self.python}-{number}.xml"
-            done = subprocess.run([*test, f"ARGS=-q --junit-xml={report} {part} {arguments}"], cwd=ROOT, check=False)
+        for part in ("test", "test-system") if self.is_newest else ("test",):
+            report = reports / f"{self.airflow}-{self.python}-{part}.xml"
+            done = subprocess.run([*make, part, f"ARGS=-q --junit-xml={report} {arguments}"], cwd=ROOT, check=False)
             counts = counted(report, done.returncode)
             passed, failed, skipped = passed + counts[0], failed + counts[1], skipped + counts[2]
         return Row(self, passed, failed, skipped, (time.monotonic() - began) / 60)
@@ -127,8 +128,6 @@ def main() -> None:
     parser.add_argument("--args", default="", help="more arguments for pytest")
     options = parser.parse_args()
     cells = [Cell(*cell.split("/")) for cell in options.cells]
-    airflows = (path.name.split("-")[1] for path in (ROOT / "constraints").glob("*.txt"))
-    newest = max(airflows, key=lambda airflow: [int(number) for number in airflow.split(".")])
     with tempfile.TemporaryDirectory() as reports:
         rows = []
         for cell in cells:
@@ -137,7 +136,7 @@ def main() -> None:
     print("\n" + HEAD + "".join(map(str, rows)), end="")
     if options.readme:
         put_into(options.readme, rows)
-    sys.exit(any(row.failed or (row.skipped and row.cell.airflow == newest) for row in rows))
+    sys.exit(any(row.failed or (row.skipped and row.cell.is_newest) for row in rows))
 
 
 if __name__ == "__main__":
