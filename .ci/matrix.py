@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Run the tests on several Airflows and Pythons, one after the other, and print a table of what came of it.
 
-A cell is an Airflow and a Python, such as ``2.11/3.12``; see ``constraints/``. Each runs all
-tests that its Airflow has something to do for: the newest alone those of ``make test-system``, and it may skip none.
+A cell is an Airflow and a Python, such as ``2.11/3.12``; see ``constraints/``. Each runs ``make test``; those of the
+newest Airflow also ``make test-system``, which is about that one alone, and they may skip no test.
 """
 
 from __future__ import annotations

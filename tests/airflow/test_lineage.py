@@ -325,7 +325,8 @@ print(*[name for name, module in sys.modules.items() if name.partition(".")[0] =
 def test_nothing_of_openlineage_is_needed(data: Path, tmp_path: Path) -> None:
     """A task runs where it is not installed, and imports nothing of it where it is."""
     program = [sys.executable, "-c", SCRIPT, str(data), str(tmp_path / "x.csv")]
-    folders = os.pathsep.join([str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")])
+    here = Path(__file__).parent
+    folders = os.pathsep.join([str(here), str(here.parent), os.environ.get("PYTHONPATH", "")])
     env = {**os.environ, "PYTHONPATH": folders}
     done = subprocess.run(program, env=env, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
