@@ -69,7 +69,7 @@ def follow(airflow: RealAirflow, aihub: LocalAIHub, run_id: str) -> bool:
     """Show a run until it has ended, then its results; tell whether every task succeeded."""
     progress = Progress(airflow, aihub, run_id)
     tasks: list[dict[str, Any]] = []
-    for tasks in airflow.watch(DAG_ID, run_id, timeout=120):
+    for tasks in airflow.watch(DAG_ID, run_id):
         for task in sorted(tasks, key=lambda task: task["start_date"] or "~"):
             progress.show(task)
     unhappy = [task for task in tasks if task["state"] != "success"]

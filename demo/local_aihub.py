@@ -52,7 +52,7 @@ class LocalAIHub:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
         self.stop()
 
-    def start(self, timeout: float = 60) -> None:
+    def start(self, timeout: float = 600) -> None:
         """Write the data, start the emulator, and wait until it says that it is ready.
 
         :param timeout: Seconds to wait for it.
@@ -72,7 +72,7 @@ class LocalAIHub:
             time.sleep(0.1)
         self.address = json.loads(ready.read_text())
         login = {"username": self.address["username"], "password": self.address["password"]}
-        answer = self._http.post(f"{self.url}/api/v1/auth/login", json=login, timeout=10)
+        answer = self._http.post(f"{self.url}/api/v1/auth/login", json=login, timeout=60)
         answer.raise_for_status()
         self._http.headers["Authorization"] = f"Bearer {answer.json()['data']['token']}"
 

@@ -97,10 +97,10 @@ class RealAirflow:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
         self.stop()
 
-    def start(self, timeout: float = 120) -> None:
+    def start(self, timeout: float = 600) -> None:
         """Make the database, start the components and wait until each reports that it is healthy.
 
-        :param timeout: Seconds to wait for them.
+        :param timeout: Seconds to wait for them; generous, for a machine that has other things to do.
         :raises AirflowError: if one of them ends or does not come up in time.
         """
         self.home.mkdir(parents=True, exist_ok=True)
@@ -120,7 +120,7 @@ class RealAirflow:
 
     def log_in(self) -> None:
         """Be an administrator from here on."""
-        answer = self._http.get(f"{self.url}/auth/token", timeout=10)
+        answer = self._http.get(f"{self.url}/auth/token", timeout=60)
         answer.raise_for_status()
         self._http.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
 
@@ -137,7 +137,7 @@ class RealAirflow:
     def healthy(self) -> bool:
         """Tell whether the REST API answers and all others have sent a heartbeat."""
         try:
-            health = self._http.get(self.url + self.health_path, timeout=5).json()
+            health = self._http.get(self.url + self.health_path, timeout=30).json()
         except (requests.RequestException, ValueError):
             return False
         return all(health[part]["status"] == "healthy" for part in self.with_heartbeat)
@@ -162,13 +162,13 @@ class RealAirflow:
 
         :raises AirflowError: if the answer is an error.
         """
-        answer = self._http.request(method, self.url + self.api_path + path, json=json, params=query, timeout=30)
+        answer = self._http.request(method, self.url + self.api_path + path, json=json, params=query, timeout=300)
         if not answer.ok:
             raise AirflowError(f"{method} {path} was answered with HTTP {answer.status_code}: {answer.text[:500]}")
         return answer.json()
 
     def trigger(
-        self, dag_id: str, timeout: float = 90, conf: Mapping[str, Any] | None = None, run_id: str | None = None
+        self, dag_id: str, timeout: float = 600, conf: Mapping[str, Any] | None = None, run_id: str | None = None
     ) -> str:
         """Start a run of a DAG as soon as its file is parsed, and return the run's id.
 
@@ -200,7 +200,7 @@ class RealAirflow:
         return list(answer["task_instances"])
 
     def watch(
-        self, dag_id: str, run_id: str, timeout: float = 300, every: float = 0.25
+        self, dag_id: str, run_id: str, timeout: float = 1800, every: float = 0.25
     ) -> Iterator[list[dict[str, Any]]]:
         """Yield the task instances of a run again and again, the last time when the run has ended.
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 import re
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from airflow_ui import PATIENCE, WEB_UI, Connections, TaskPage
+from airflow_ui import WEB_UI, Connections, TaskPage
 from playwright.sync_api import BrowserContext, Page, expect
+from waiting import until
 
 from airflow_provider_aihub.api.model_training import TrainingSpec
 from airflow_provider_aihub.client.sync import AIHubClient
@@ -259,20 +259,16 @@ def test_links_of_mapped_tasks_and_of_a_second_try(
         "second-try": TaskPage(page, run, "second_try"),
     }
 
-    def running() -> dict[str, list[int]]:
-        """Give the ids of the trainings of this run by name, once each is in its last try and runs."""
-        end = time.monotonic() + PATIENCE / 1000
-        jobs: list[dict[str, Any]] = []
-        while time.monotonic() < end:
-            jobs = [job for job in local_aihub.jobs("TrainingOperator") if job["name"] in tasks]
-            alive = {job["name"] for job in jobs if job["status"] == RUNNING}
-            if alive == set(tasks) and len(jobs) == len(tasks) + 1:
-                return {name: sorted(job["id"] for job in jobs if job["name"] == name) for name in tasks}
-            airflow.check_components()
-            page.wait_for_timeout(500)
-        pytest.fail(f"Not every task has come to its last try; on AIHub there are {jobs}")
+    def trainings() -> list[dict[str, Any]]:
+        airflow.check_components()
+        return [job for job in local_aihub.jobs("TrainingOperator") if job["name"] in tasks]
 
-    jobs = running()
+    def in_last_try(jobs: list[dict[str, Any]]) -> bool:
+        alive = {job["name"] for job in jobs if job["status"] == RUNNING}
+        return alive == set(tasks) and len(jobs) == len(tasks) + 1
+
+    found = until("each task is in its last try and its training runs", trainings, in_last_try, every=0.5)
+    jobs = {name: sorted(job["id"] for job in found if job["name"] == name) for name in tasks}
     addresses = {name: f"{WEB_UI}/#/trainings/{ids[-1]}" for name, ids in jobs.items()}
 
     def look(*names: str) -> None:
@@ -283,7 +279,7 @@ def test_links_of_mapped_tasks_and_of_a_second_try(
 
     look(*tasks)
     go.touch()
-    for _ in airflow.watch("patient", run_id, timeout=120):
+    for _ in airflow.watch("patient", run_id):
         pass
     assert airflow.run_state("patient", run_id) == "success"
     look("second", "second-try")
