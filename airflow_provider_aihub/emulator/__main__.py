@@ -101,7 +101,7 @@ def _check_extra() -> None:
 def _settings(options: argparse.Namespace) -> Settings:
     home = Path(options.home or tempfile.mkdtemp(prefix="aihub-emulator-"))
     try:
-        home.mkdir(parents=True, exist_ok=True)
+        home.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
         raise SettingsError(f"The home {str(home)!r} cannot be made: {error.strerror}.") from None
     return Settings(
@@ -114,6 +114,7 @@ def _settings(options: argparse.Namespace) -> Settings:
         relay_port=options.relay_port,
         port_per_service=options.port_per_service,
         allow_remote=options.allow_remote,
+        host_names=tuple(options.host_name),
         token_lifetime=options.token_lifetime,
         storages={name: Path(path) for name, path in _named(options.storage, "=", "--storage NAME=DIR").items()},
         clusters=read_clusters(options.clusters) if options.clusters else CLUSTERS,
@@ -144,6 +145,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--relay-port", type=int, default=0, help="port for the S3 relay (HTTPS), default: a free one")
     add("--port-per-service", action="store_true", help="give each service a port of its own too")
     add("--allow-remote", action="store_true", help="listen where other machines can reach it: they can run commands")
+    add("--host-name", action="append", default=[], metavar="NAME", help="one more name of its host; repeatable")
     add("--home", type=Path, help="folder for everything it keeps, default: a temporary one, removed at the end")
     add("--data", type=Path, help="folder with the warehouse's tables: CSV and Parquet files")
     add("--api", choices=("platform", "document"), default="platform", help="all endpoints, or the document's alone")

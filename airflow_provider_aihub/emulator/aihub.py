@@ -11,6 +11,7 @@ from .auth import Credentials, Tokens
 from .clock import Clock
 from .faults import Faults
 from .files import Buckets, Home, Links
+from .guard import Guesses
 from .jobs.searches import Searches
 from .jobs.trainings import Trainings
 from .jobs.versions import Versions
@@ -34,6 +35,7 @@ class AIHub:
         self._lock = self.home.lock()
         self.credentials = Credentials(self.home.credentials, settings.users)
         self.tokens = Tokens(self.credentials, clock, settings.token_lifetime)
+        self.guesses = Guesses()
         self.links = Links(self.home, self.credentials.secret)
         self.buckets = Buckets(self.home.folder("relay"))
         self.store = Store(self.home.database)

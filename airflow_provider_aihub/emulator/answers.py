@@ -18,10 +18,11 @@ UNAUTHORIZED = 401
 class Refused(Exception):
     """A request that AIHub understands and refuses: HTTP 200 with a ``code`` other than 0, unless told otherwise."""
 
-    def __init__(self, message: str, code: int = UNKNOWN, status: int = 200) -> None:
+    def __init__(self, message: str, code: int = UNKNOWN, status: int = 200, *, retry_after: int | None = None) -> None:
         super().__init__(message)
         self.code = code
         self.status = status
+        self.retry_after = retry_after
 
 
 def not_found(what: str) -> Refused:
@@ -46,7 +47,10 @@ def envelope(data: Any, *, message: bool = True) -> web.Response:
 
 
 def refusal(refused: Refused) -> web.Response:
-    return _json({"code": refused.code, "msg": str(refused), "data": None}, refused.status)
+    answer = _json({"code": refused.code, "msg": str(refused), "data": None}, refused.status)
+    if refused.retry_after is not None:
+        answer.headers["Retry-After"] = str(refused.retry_after)
+    return answer
 
 
 def _json(body: Mapping[str, Any], status: int) -> web.Response:

@@ -13,6 +13,7 @@ from .answers import Refused, envelope, refusal
 from .call import Call, Route
 from .faults import WHOLE, misbehave
 from .files import FILES
+from .guard import check_site
 from .journal import Entry
 from .services import (
     data_warehouse,
@@ -46,8 +47,9 @@ SERVICES = {
 }
 """All services but the relay, which has a port of its own, by their names in a connection."""
 
-LARGEST_BODY = 16 << 20
-"""Bytes of a JSON body; files are streamed and have no limit."""
+
+INERT = {"Content-Security-Policy": "sandbox", "X-Content-Type-Options": "nosniff"}
+"""A file is no page of the emulator, whatever somebody has uploaded."""
 
 
 def main_app(hub: AIHub) -> web.Application:
@@ -64,7 +66,7 @@ def relay_app(hub: AIHub) -> web.Application:
 
 
 def _app(hub: AIHub, routes: Iterable[Route]) -> web.Application:
-    app = web.Application(middlewares=[_on_the_way(hub)], client_max_size=LARGEST_BODY)
+    app = web.Application(middlewares=[_on_the_way(hub)])
     for route in routes:
         # Left out, not refused: the document's AIHub has no such endpoint and its router says so.
         if route.source == "D" or hub.platform:
@@ -82,7 +84,7 @@ def _handler(hub: AIHub, route: Route) -> Handler:
             return refusal(refused)
         except web.HTTPException:
             raise
-        except (ConnectionError, ValueError) as error:
+        except (ConnectionError, ValueError, web.RequestPayloadError) as error:
             # A body that is cut off or is no multipart after all.
             log.debug("Request could not be read", exc_info=True)
             return refusal(Refused(f"the request cannot be read: {error}"))
@@ -109,13 +111,17 @@ def _on_the_way(hub: AIHub) -> Middleware:
         else:
             return response
         finally:
-            endpoint = resource.canonical if resource else request.path
+            endpoint = resource.canonical if resource else None
             hub.journal.note(Entry(request.method, request.path, status, port), endpoint)
 
     return middleware
 
 
 async def _pass_on(hub: AIHub, request: web.Request, handler: Handler) -> web.StreamResponse:
+    try:
+        check_site(request, hub.settings)
+    except Refused as refused:
+        return refusal(refused)
     if hub.service_ports and request.transport:
         prefix = hub.service_ports.get(request.transport.get_extra_info("sockname")[1], "/")
         if not request.path.startswith(prefix):
@@ -133,7 +139,7 @@ def _file_handler(hub: AIHub) -> Handler:
         if path is None or not path.is_file():
             raise web.HTTPNotFound
         if WHOLE.get():
-            return web.Response(body=path.read_bytes())
-        return web.FileResponse(path)
+            return web.Response(body=path.read_bytes(), headers=INERT)
+        return web.FileResponse(path, headers=INERT)
 
     return handle

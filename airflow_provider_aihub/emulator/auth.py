@@ -9,6 +9,7 @@ import os
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import jwt
@@ -66,7 +67,8 @@ class Tokens:
         self._lifetime = lifetime
         self._generation = 0
         self._count = itertools.count()
-        self._known: dict[str, tuple[User, float, int]] = {}
+        # The signature of a token is checked once; polls come in their hundreds a second.
+        self._known = lru_cache(maxsize=4096)(self._read)
 
     def issue(self, user: User) -> str:
         expires = self._clock.now() + self._lifetime
@@ -92,11 +94,7 @@ class Tokens:
         scheme, _, token = (header or "").partition(" ")
         if scheme.lower() != "bearer" or not token:
             raise Refused("token is missing", UNAUTHORIZED, 401)
-        # The signature of a token is checked once; polls come in their hundreds a second.
-        known = self._known.get(token)
-        if known is None:
-            known = self._known[token] = self._read(token.strip())
-        user, expires, generation = known
+        user, expires, generation = self._known(token.strip())
         if self._clock.now() >= expires:
             raise Refused("token is expired", UNAUTHORIZED, 401)
         if generation != self._generation:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import re
 from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from functools import cached_property
@@ -19,6 +21,11 @@ from .fields import REQUIRED, Fields, Missing, Query
 from .store import Row
 
 T = TypeVar("T")
+
+LARGEST_BODY, LARGEST_OPEN_BODY = 16 << 20, 64 << 10
+"""Bytes of a JSON body, and of one from whoever has yet to say who that is; files are streamed and have no limit."""
+PATIENCE = 60.0
+"""Seconds for a request to come, but for the files that it holds; likewise between two on one connection."""
 
 
 class Call:
@@ -51,12 +58,40 @@ class Call:
         return default if self.hub.platform else REQUIRED
 
     async def body(self) -> Fields:
-        """:raises Refused: The body is no JSON object."""
+        """:raises Refused: The body is no JSON object, too large or too slow."""
+        return Fields(await self.json())
+
+    async def json(self) -> Any:
+        """:raises Refused: The body is no JSON, too large or too slow."""
         try:
-            values = json.loads(await self.request.read())
-        except ValueError:
+            return json.loads(await self._read(LARGEST_OPEN_BODY if self._user is None else LARGEST_BODY))
+        except (ValueError, RecursionError):
             raise Refused("the body is no JSON") from None
-        return Fields(values)
+
+    async def _read(self, largest: int) -> bytes:
+        body = bytearray()
+        try:
+            async with asyncio.timeout(PATIENCE):
+                async for chunk in self.request.content.iter_any():
+                    body += chunk
+                    if len(body) > largest:
+                        raise Refused(f"the body is larger than {largest} bytes", status=413)
+        except TimeoutError:
+            raise Refused(f"the body has not come within {PATIENCE:g} seconds", status=408) from None
+        return bytes(body)
+
+    def login(self, name: str, password: str) -> User | None:
+        """The user, if that is the password.
+
+        :raises Refused: Somebody has guessed too often from where the request comes.
+        """
+        credentials, guesses = self.hub.credentials, self.hub.guesses
+        who = (self.request.remote or "", name if name in credentials.passwords else "")
+        guesses.check(who)
+        user = credentials.user(name, password)
+        if user is None:
+            guesses.note(who)
+        return user
 
     def page(self, rows: Iterable[Row], show: Callable[[Row], Any]) -> dict[str, Any]:
         """The page of rows that the query asks for, each shown as an answer."""
@@ -108,6 +143,25 @@ class Route(NamedTuple):
 def public(row: Row, leave_out: Collection[str] = ()) -> Row:
     """A row without the emulator's own fields."""
     return {name: value for name, value in row.items() if name[0] != "_" and name not in leave_out}
+
+
+async def read_part(part: BodyPartReader) -> str:
+    """The text of one part of a multipart body.
+
+    :raises Refused: It is too large.
+    """
+    text = bytearray()
+    while chunk := await part.read_chunk(1 << 16):
+        text += chunk
+        if len(text) > LARGEST_OPEN_BODY:
+            raise Refused(f"{part.name} is larger than {LARGEST_OPEN_BODY} bytes", status=413)
+    return text.decode()
+
+
+def file_name(part: BodyPartReader) -> str:
+    """The name of an uploaded file, made safe to use here."""
+    name = re.sub(r"[^\w.-]", "_", part.filename or "")
+    return name.encode()[-200:].decode(errors="ignore").lstrip(".") or "file"
 
 
 async def save_part(part: BodyPartReader, path: Path) -> int:

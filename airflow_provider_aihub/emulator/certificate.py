@@ -5,8 +5,8 @@ from __future__ import annotations
 import datetime
 import ipaddress
 import os
-import socket
 import ssl
+from collections.abc import Iterable
 from pathlib import Path
 
 from cryptography import x509
@@ -15,13 +15,13 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 
-def server_context(certificate: Path, key: Path, host: str) -> ssl.SSLContext:
-    """TLS for a server that listens on ``host``, with the certificate in the file ``certificate``.
+def server_context(certificate: Path, key: Path, hosts: Iterable[str]) -> ssl.SSLContext:
+    """TLS for a server with these names, with the certificate in the file ``certificate``.
 
-    Where the file is missing, close to its end or not for this host, a new certificate is made; people who were given
+    Where the file is missing, close to its end or not for all of them, a new certificate is made; people who were given
     the old file as their CA file then need the new one.
     """
-    names = _names(host)
+    names = _names(hosts)
     if not (key.exists() and _serves(certificate, names)):
         _make(certificate, key, names)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -29,10 +29,9 @@ def server_context(certificate: Path, key: Path, host: str) -> ssl.SSLContext:
     return context
 
 
-def _names(host: str) -> list[x509.GeneralName]:
-    found = ["127.0.0.1", "::1", "localhost", socket.gethostname() if host in ("0.0.0.0", "::") else host]  # noqa: S104
+def _names(hosts: Iterable[str]) -> list[x509.GeneralName]:
     names: list[x509.GeneralName] = []
-    for name in dict.fromkeys(found):
+    for name in dict.fromkeys(["127.0.0.1", "::1", *sorted(hosts)]):
         try:
             names.append(x509.IPAddress(ipaddress.ip_address(name)))
         except ValueError:

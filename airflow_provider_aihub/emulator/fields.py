@@ -61,6 +61,7 @@ class Fields:
             raise Refused(f"{self._prefix}{name} must be a string")
         if not value.strip() and not empty and default is REQUIRED:
             raise Refused(f"{self._prefix}{name} must not be empty")
+        self._check_text(name, value)
         self._within(name, value, allowed)
         return value
 
@@ -80,6 +81,7 @@ class Fields:
         value = self._list(name, default)
         if not all(isinstance(item, str) for item in value):
             raise Refused(f"{self._prefix}{name} must be a list of strings")
+        self._check_text(name, *value)
         return value
 
     def objects(self, name: str, default: list[Any] | Missing = REQUIRED) -> list[Fields]:
@@ -128,6 +130,13 @@ class Fields:
         if not isinstance(value, list):
             raise Refused(f"{self._prefix}{name} must be a list")
         return value
+
+    def _check_text(self, name: str, *values: str) -> None:
+        # JSON can spell half a character, which no answer could repeat.
+        try:
+            "".join(values).encode()
+        except UnicodeEncodeError:
+            raise Refused(f"{self._prefix}{name} must be text in Unicode") from None
 
     def _within(self, name: str, value: T, allowed: Collection[T] | None) -> None:
         if allowed is not None and value not in allowed:

@@ -6,6 +6,7 @@ import fcntl
 import hashlib
 import hmac
 import re
+import stat
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -15,6 +16,8 @@ from .answers import Refused
 from .settings import SettingsError
 
 FILES = "/files"
+PRIVATE = 0o700
+"""Mode of a folder."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,10 +40,18 @@ class Home:
 
     @property
     def database(self) -> Path:
-        return self.path / "aihub.sqlite"
+        """The file for all that it knows, made when it is missing. SQLite keeps those beside it just as private."""
+        path = self.path / "aihub.sqlite"
+        path.touch(mode=0o600)
+        path.chmod(0o600)
+        return path
 
     def folder(self, *parts: str) -> Path:
-        """A folder in here, made when it is missing."""
+        """A folder in here, made when it is missing. Nobody else on this machine can look into it."""
+        top = self.path / parts[0]
+        top.mkdir(mode=PRIVATE, exist_ok=True)
+        if stat.S_IMODE(top.stat().st_mode) & 0o077:
+            top.chmod(PRIVATE)
         folder = self.path.joinpath(*parts)
         folder.mkdir(parents=True, exist_ok=True)
         return folder

@@ -17,6 +17,13 @@ class Entry(NamedTuple):
     port: int
 
 
+NO_ENDPOINT = "(no such endpoint)"
+"""What requests count for together that no endpoint serves: anybody can think up any number of those."""
+
+LONGEST = 256
+"""Characters of a path that are kept."""
+
+
 class Journal:
     """The latest 100,000 requests, the number of all by endpoint, and the TCP connections accepted."""
 
@@ -25,9 +32,13 @@ class Journal:
         self.counts: Counter[str] = Counter()
         self.connections = 0
 
-    def note(self, entry: Entry, endpoint: str) -> None:
-        self.entries.append(entry)
-        self.counts[f"{entry.method} {endpoint}"] += 1
+    def note(self, entry: Entry, endpoint: str | None) -> None:
+        """Keep a request.
+
+        :param endpoint: The path with names for its ids; ``None`` where nothing serves it.
+        """
+        self.entries.append(entry._replace(method=entry.method[:16], path=entry.path[:LONGEST]))
+        self.counts[NO_ENDPOINT if endpoint is None else f"{entry.method} {endpoint}"] += 1
 
     def count(self, method: str = "*", path: str = "*", status: int | None = None) -> int:
         """How many of the entries match.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+import logging
 import socket
 import ssl
 import tempfile
@@ -16,8 +17,11 @@ from types import TracebackType
 from typing import Any, Literal
 
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
+from aiohttp.web import RequestPayloadError
 from yarl import URL
 
+from . import call
 from .aihub import AIHub
 from .app import SERVICES, main_app, relay_app
 from .certificate import server_context
@@ -25,6 +29,17 @@ from .clock import Clock
 from .faults import Faults
 from .journal import Journal
 from .settings import CLUSTERS, DAY, PIPELINES, Cluster, Pipeline, Settings, SettingsError
+
+_http_log = logging.getLogger(f"{__name__}.http")
+
+
+def _no_noise(record: logging.LogRecord) -> bool:
+    """Whether something is amiss here, and not with what somebody has sent: of that there is no end."""
+    error = record.exc_info[1] if record.exc_info else None
+    return not isinstance(error, HttpProcessingError | RequestPayloadError)
+
+
+_http_log.addFilter(_no_noise)
 
 
 class Server:
@@ -45,7 +60,7 @@ class Server:
     async def start(self) -> None:
         """:raises SettingsError: A port is taken, or the host is none of this machine."""
         settings, hub = self._settings, self.hub
-        context = server_context(hub.home.certificate, hub.home.certificate_key, settings.host)
+        context = server_context(hub.home.certificate, hub.home.certificate_key, settings.names)
         self._clock.bind(asyncio.get_running_loop())
         main = await self._runner(main_app(hub))
         relay = await self._runner(relay_app(hub))
@@ -90,7 +105,14 @@ class Server:
         }
 
     async def _runner(self, app: web.Application) -> web.AppRunner:
-        runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.5)
+        runner = web.AppRunner(
+            app,
+            access_log=None,
+            shutdown_timeout=0.5,
+            keepalive_timeout=call.PATIENCE,
+            auto_decompress=False,
+            logger=_http_log,
+        )
         await runner.setup()
         self._runners.append(runner)
         return runner
@@ -165,7 +187,7 @@ class Emulator:
     ) -> None:
         self._temporary = tempfile.TemporaryDirectory(prefix="aihub-emulator-") if home is None else None
         folder = Path(self._temporary.name if self._temporary else str(home))
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.settings = Settings(
             home=folder,
             data=None if data is None else Path(data),

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import ipaddress
 import json
+import socket
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
@@ -102,7 +104,7 @@ PIPELINES = (
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Settings:
     """
     :param home: The folder in which everything is kept; the same folder again continues where the last start ended.
@@ -114,6 +116,7 @@ class Settings:
     :param relay_port: Port for the S3 relay (HTTPS), 0 for a free one.
     :param port_per_service: Whether each service also gets a port of its own.
     :param allow_remote: Must be true for an address that other machines can reach: the emulator runs commands.
+    :param host_names: More names under which clients may ask for it, such as that of a container.
     :param token_lifetime: Seconds until a token expires.
     :param storages: Folders by name, besides ``datasets`` and ``shared``.
     :param speed: How much faster than ours the emulator's time runs.
@@ -128,6 +131,7 @@ class Settings:
     relay_port: int = 0
     port_per_service: bool = False
     allow_remote: bool = False
+    host_names: tuple[str, ...] = ()
     token_lifetime: float = 7 * DAY
     storages: Mapping[str, Path] = field(default_factory=dict)
     clusters: tuple[Cluster, ...] = CLUSTERS
@@ -147,6 +151,17 @@ class Settings:
                 raise SettingsError(f"The folder {folder} ({name}) does not exist.")
         if not self.speed > 0 or not self.token_lifetime > 0:
             raise SettingsError("The speed and the lifetime of tokens must be above 0.")
+
+    @property
+    def listens_everywhere(self) -> bool:
+        """Whether it listens at every address of this machine."""
+        return self.host in ("0.0.0.0", "::")  # noqa: S104
+
+    @cached_property
+    def names(self) -> frozenset[str]:
+        """The names under which clients may ask for it, besides addresses."""
+        host = socket.gethostname() if self.listens_everywhere else self.host
+        return frozenset(name.lower() for name in ("localhost", host, *self.host_names))
 
 
 def _loopback(host: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +55,11 @@ class Api:
 
     def refused(self, path: str, body: Any) -> tuple[int, str]:
         """The code and message of a POST that is refused with HTTP 200."""
-        answer = self.call("POST", path, json=body)
+        return self.refused_text(path, json.dumps(body).encode())
+
+    def refused_text(self, path: str, body: bytes) -> tuple[int, str]:
+        """The same for a body as it goes over the wire."""
+        answer = self.call("POST", path, data=body)
         assert answer.status_code == 200, answer.text
         values = answer.json()
         assert values["code"] != 0, values

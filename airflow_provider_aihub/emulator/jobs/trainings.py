@@ -202,12 +202,12 @@ class Trainings:
 
     def _launch(self, live: _Live, pod: Row, now: int, since: float | None) -> None:
         row = live.row
-        folder = self._home.path / "jobs" / str(row["id"]) / pod["name"]
+        folder = self._home.folder("jobs") / str(row["id"]) / pod["name"]
         launched = launch(
             row["command"],
             env=partial(_environment, row, pod, folder),
             folder=folder,
-            log=self._home.path / "logs" / "trainings" / str(row["id"]) / f"{pod['name']}.log",
+            log=self._home.folder("logs") / "trainings" / str(row["id"]) / f"{pod['name']}.log",
             clock=self._clock,
             on_exit=partial(self._exited, live, pod),
             since=since,

@@ -8,6 +8,9 @@ import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
 
+GROWTH, NO_BOMB = 200, 1 << 30
+"""A zip file may become so many times its size, and so many bytes more."""
+
 
 class UnpackError(Exception):
     """The files cannot be had; the message says why."""
@@ -16,10 +19,16 @@ class UnpackError(Exception):
 def unpack_zip(archive: Path, target: Path) -> None:
     """Unpack a zip file into an empty folder.
 
-    :raises UnpackError: It is no zip file, or holds a name that leads out of the folder, or a link.
+    :raises UnpackError: It is no zip file, or holds a name that leads out of the folder, or a link, or so much more
+        than its own size that it must be meant to fill the disk.
     """
     try:
         with zipfile.ZipFile(archive) as zipped:
+            # Of no file is more unpacked than is said here.
+            size = sum(entry.file_size for entry in zipped.infolist())
+            largest = min(GROWTH * archive.stat().st_size + NO_BOMB, shutil.disk_usage(target).free)
+            if size > largest:
+                raise UnpackError(f"The zip file would become {size} bytes; at most {largest} are unpacked of it.")
             for entry in zipped.infolist():
                 name = PurePosixPath(entry.filename)
                 if name.is_absolute() or ".." in name.parts or "\\" in entry.filename:

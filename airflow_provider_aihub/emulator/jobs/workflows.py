@@ -91,12 +91,12 @@ class Workflows:
         self._store.runs.save(row)
 
     def _launch(self, row: Row, node: Row, since: float | None = None) -> None:
-        folder = self._home.path / "jobs" / f"run-{row['id']}" / node["pod_name"]
+        folder = self._home.folder("jobs") / f"run-{row['id']}" / node["pod_name"]
         launched = launch(
             node["_command"],
             env=partial(self._environment, row, node, folder),
             folder=folder,
-            log=self._home.path / "logs" / "runs" / str(row["id"]) / f"{node['pod_name']}.log",
+            log=self._home.folder("logs") / "runs" / str(row["id"]) / f"{node['pod_name']}.log",
             clock=self._clock,
             on_exit=partial(self._exited, row, node),
             since=since,

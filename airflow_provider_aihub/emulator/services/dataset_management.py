@@ -9,7 +9,7 @@ from typing import Any
 from aiohttp import BodyPartReader
 
 from ..answers import EXISTS, Refused, not_found
-from ..call import Call, Route, public, save_part
+from ..call import Call, Route, file_name, public, save_part
 from ..jobs.versions import OUTSIDE, SUCCEEDED, WAITING
 from ..store import Row
 
@@ -135,8 +135,7 @@ async def upload(call: Call) -> Any:
     found = None
     async for part in await call.request.multipart():
         if isinstance(part, BodyPartReader) and part.name == "file" and found is None:
-            name = re.sub(r"[^\w.-]", "_", part.filename or "file").lstrip(".") or "file"
-            key = f"{secrets.token_hex(8)}/{name}"
+            key = f"{secrets.token_hex(8)}/{file_name(part)}"
             found = key, call.hub.buckets.place(UPLOADS, key)
             await save_part(part, found[1])
     if found is None:

@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import json
-import re
 import secrets
 import shutil
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from aiohttp import BodyPartReader
 
 from ..answers import Refused, not_found
-from ..call import Call, Route, save_part
+from ..call import Call, Route, file_name, read_part, save_part
 
 TEXTS = ("model_name", "model_type", "epoch", "dataset_name", "id_dataset_name", "gallery_dataset_name", "user_id")
 FILES = ("model_file", "pred_file")
 MODEL_TYPES = ("3", "4", "5")
+LONGEST_LINE = 16 << 20
+"""Bytes of a line of a ``pred_file``; a longer one is no JSON."""
 
 
 async def import_result(call: Call) -> Any:
@@ -48,10 +50,10 @@ async def _receive(call: Call, folder: Path) -> tuple[dict[str, str], dict[str, 
         if not isinstance(part, BodyPartReader):
             continue
         if part.name in FILES and part.filename:
-            name = f"{part.name}-{re.sub(r'[^A-Za-z0-9._-]', '_', part.filename)[-100:]}"
+            name = f"{part.name}-{file_name(part)}"
             files[part.name] = {"name": name, "size": await save_part(part, folder / name)}
         elif part.name in TEXTS:
-            texts[part.name] = await part.text()
+            texts[part.name] = await read_part(part)
     return texts, files
 
 
@@ -68,12 +70,12 @@ def _check(call: Call, texts: Mapping[str, str], files: Mapping[str, object]) ->
 def _count_lines(path: Path) -> int:
     count = 0
     with path.open("rb") as file:
-        for number, line in enumerate(file, start=1):
+        for number, line in enumerate(iter(partial(file.readline, LONGEST_LINE), b""), start=1):
             if not line.strip():
                 continue
             try:
                 json.loads(line)
-            except ValueError:
+            except (ValueError, RecursionError):
                 raise Refused(f"pred_file is no JSON Lines file: line {number} is no JSON") from None
             count += 1
     if not count:

@@ -28,6 +28,8 @@ def _admitted(answer: Callable[[Call], Awaitable[Any]]) -> Callable[[Call], Awai
             return web.json_response(await answer(call))
         except Refused as refused:
             status = {UNAUTHORIZED: 401, NOT_FOUND: 404}.get(refused.code, 400)
+            if refused.status != 200:
+                status = refused.status
             return web.json_response({"error": str(refused)}, status=status)
 
     return handle
@@ -39,7 +41,7 @@ async def list_faults(call: Call) -> Any:
 
 async def add_faults(call: Call) -> Any:
     try:
-        added = call.hub.faults.add_all(await call.request.json())
+        added = call.hub.faults.add_all(await call.json())
     except ValueError as error:
         raise Refused(str(error)) from None
     return [fault.describe() for fault in added]
@@ -94,7 +96,7 @@ def _admit(call: Call) -> None:
             given = BasicAuth.decode(header, "utf-8")
         except ValueError:
             raise Refused("the credentials cannot be read", UNAUTHORIZED) from None
-        user = call.hub.credentials.user(given.login, given.password)
+        user = call.login(given.login, given.password)
     else:
         user = call.hub.tokens.user(header)
     if user is None or user.id != ADMIN:

@@ -10,7 +10,7 @@ from ..call import Call, Route
 
 async def login(call: Call) -> Any:
     body = await call.body()
-    user = call.hub.credentials.user(body.text("username"), body.text("password"))
+    user = call.login(body.text("username"), body.text("password"))
     if user is None:
         raise Refused("wrong username or password")
     return {"id": user.id, "token": call.hub.tokens.issue(user)}
