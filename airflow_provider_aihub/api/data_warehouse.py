@@ -9,7 +9,7 @@ from pydantic import Field, computed_field, model_validator
 
 from airflow_provider_aihub.api.models import Answer, Page, Spec, new_id, page_of
 from airflow_provider_aihub.api.request import Request, Service, path
-from airflow_provider_aihub.api.values import Box, NotEmpty, Positive, Text, Whole, Words, check_id, page_query
+from airflow_provider_aihub.api.values import Box, NotEmpty, Number, Positive, Text, Whole, Words, check_id, page_query
 
 _SEARCHES = "/data-warehouse/api/v1/searches"
 
@@ -112,19 +112,19 @@ class Search(Answer):
 
     id: Whole
     status: Whole
-    type: int = 0
+    type: Number = 0
     name: str = ""
     description: str = ""
     sql: str = ""
-    feature_lib_id: int = 0
+    feature_lib_id: Number = 0
     feature_lib_name: str = ""
     images: list[dict[str, Any]] = Field(default_factory=list)
     keywords: str = ""
-    top_k: int = 0
+    top_k: Number = 0
     message: str = ""
     result_url: str = ""
     results: list[SearchResult] = Field(default_factory=list)
-    created_at: int = 0
+    created_at: Number = 0
     username: str = ""
 
 
@@ -153,6 +153,7 @@ def get_search(search_id: int | str) -> Request[Search]:
         method="GET",
         path=path(_SEARCHES + "/{}", number),
         read=Search.read,
+        about={"id": number},
     )
 
 

@@ -12,6 +12,7 @@ from airflow_provider_aihub.api.models import Answer, Page, Spec, Upload, new_id
 from airflow_provider_aihub.api.request import File, Form, Request, Service, path
 from airflow_provider_aihub.api.values import (
     Flag,
+    Number,
     Positive,
     Text,
     Whole,
@@ -25,7 +26,7 @@ from airflow_provider_aihub.api.values import (
 
 _V1 = "/dataset-mng/api/v1"
 _V2 = "/dataset-mng/api/v2"
-_VERSION_NAME = r"\S(.*\S)?/V[1-9][0-9]*"
+_VERSION_NAME = r"\S(.*\S)?/V[1-9][0-9]{0,17}"
 
 
 class UploadType(IntEnum):
@@ -125,17 +126,17 @@ class DatasetVersion(Answer):
 
     id: Whole
     status: Whole
-    version: int = 0
-    dataset_id: int = 0
+    version: Number = 0
+    dataset_id: Number = 0
     upload_path: str = ""
-    upload_type: int = 0
-    parent_version_id: int = 0
+    upload_type: Number = 0
+    parent_version_id: Number = 0
     description: str = ""
     message: str = ""
-    created_at: int = 0
-    user_id: int = 0
-    data_size: int = 0
-    data_count: int = 0
+    created_at: Number = 0
+    user_id: Number = 0
+    data_size: Number = 0
+    data_count: Number = 0
     parquet_index_path: str = ""
     username: str = ""
     dataset_name: str = ""
@@ -154,12 +155,12 @@ class Dataset(Answer):
     name: str = ""
     description: str = ""
     cover_img: str = ""
-    created_at: int = 0
-    update_at: int = 0
-    user_id: int = 0
+    created_at: Number = 0
+    update_at: Number = 0
+    user_id: Number = 0
     username: str = ""
     tags: list[Any] = Field(default_factory=list)
-    access_user_ids: list[int] = Field(default_factory=list)
+    access_user_ids: list[Whole] = Field(default_factory=list)
     is_private: bool = False
     versions: list[DatasetVersion] = Field(default_factory=list)
 
@@ -202,6 +203,7 @@ def get_dataset_version_by_name(name: str) -> Request[DatasetVersion]:
         method="GET",
         path=f"{_V2}/dataset-versions-detail",
         read=DatasetVersion.read,
+        about={"version": int(name.rpartition("/V")[2])},
         query={"name": name},
     )
 
@@ -218,6 +220,7 @@ def get_dataset_version(version_id: int | str) -> Request[DatasetVersion]:
         method="GET",
         path=path(_V2 + "/dataset-versions/{}", number),
         read=DatasetVersion.read,
+        about={"id": number},
         optional=True,
     )
 
@@ -258,6 +261,7 @@ def get_dataset(dataset_id: int | str) -> Request[Dataset]:
         method="GET",
         path=path(_V2 + "/datasets/{}", number),
         read=Dataset.read,
+        about={"id": number},
         optional=True,
     )
 

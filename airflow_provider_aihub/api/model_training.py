@@ -28,6 +28,7 @@ from airflow_provider_aihub.api.request import Request, Service, path
 from airflow_provider_aihub.api.values import (
     Count,
     Flag,
+    Number,
     Pairs,
     Positive,
     Text,
@@ -180,33 +181,33 @@ class Training(Answer):
     command: str = Field(default="", repr=False)
     image: str = ""
     virtual_cluster: VirtualCluster = Field(default_factory=VirtualCluster)
-    sku_cnt: int = 0
+    sku_cnt: Number = 0
     enable_ssh: bool = False
     envs: list[KeyValue] = Field(default_factory=list, repr=False)
     storages: list[Storage] = Field(default_factory=list)
-    instances: int = 0
-    created_at: int = 0
+    instances: Number = 0
+    created_at: Number = 0
     username: str = ""
-    user_id: int = 0
+    user_id: Number = 0
     namespace: str = ""
     res_name: str = ""
     use_ib_network: bool = False
     always_pull_image: bool = False
-    shm: int = 0
+    shm: Number = 0
     category: Named = Field(default_factory=Named)
     project: Project = Field(default_factory=Project)
     avg_gpu_util: float = 0
-    finished_at: int = 0
-    started_at: int = 0
-    estimate_run_time: int = 0
+    finished_at: Number = 0
+    started_at: Number = 0
+    estimate_run_time: Number = 0
     is_vip: bool = False
     cluster_partition: str = ""
-    preempt_policy: int = 0
+    preempt_policy: Number = 0
     vip_node_names: list[str] = Field(default_factory=list)
     stop_op_user: Named = Field(default_factory=Named)
     use_new_log: bool = False
     is_quota_schedule: bool = False
-    notify_type: int = 0
+    notify_type: Number = 0
     enable_sys_admin: bool = False
 
 
@@ -235,6 +236,7 @@ def get_training(training_id: int | str) -> Request[Training]:
         method="GET",
         path=path(_TRAINING, number),
         read=Training.read,
+        about={"id": number},
     )
 
 

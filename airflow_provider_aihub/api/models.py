@@ -6,7 +6,7 @@ Timestamps are Unix milliseconds, 0 for "not yet".
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ModelWrapValidatorHandler, Va
 from pydantic_core import ErrorDetails, SchemaValidator, core_schema
 
 from airflow_provider_aihub.api.errors import AIHubParameterError
-from airflow_provider_aihub.api.values import Text, as_int, shown
+from airflow_provider_aihub.api.values import EXACT, Number, Text, as_int, shown
 
 T = TypeVar("T")
 
@@ -107,7 +107,12 @@ class Answer(BaseModel):
     def _forgive(cls, data: Any, read: ModelWrapValidatorHandler[Self]) -> Self:
         if not isinstance(data, dict):
             return read(data)
-        given = {name: value for name, value in data.items() if value is not None}
+        # A float that great may stand for another number than the one that was written, and for another id.
+        given = {
+            name: value
+            for name, value in data.items()
+            if value is not None and not (type(value) is float and abs(value) >= EXACT)
+        }
         try:
             return read(given)
         except ValidationError as error:
@@ -179,6 +184,7 @@ def page_of(model: type[A]) -> Callable[[Any], Page[A]]:
 
     def read(data: Any) -> Page[A]:
         found = read_rows(data)
+        _check_different(as_int(getattr(row, "id", None)) for row in found)
         total, size, number = (as_int(data.get(name)) for name in ("total", "page_size", "page_num"))
         return Page(found, len(found) if total is None else total, len(found) if size is None else size, number or 1)
 
@@ -192,7 +198,22 @@ def raw_page(data: Any) -> Page[dict[str, Any]]:
         raise ValueError("the answer has no list 'data'")  # noqa: TRY004 - readers raise ValueError
     total, size, number = (as_int(data.get(name)) for name in ("total", "page_size", "page_num"))
     total, size = (len(items) if value is None else value for value in (total, size))
-    return Page([item for item in items if isinstance(item, dict)], total, size, number or 1)
+    objects = [item for item in items if isinstance(item, dict)]
+    _check_different(as_int(item.get("id")) for item in objects)
+    return Page(objects, total, size, number or 1)
+
+
+def _check_different(ids: Iterable[int | None]) -> None:
+    """Check that no two rows of a page are of the same id.
+
+    :raises ValueError: There are.
+    """
+    seen: set[int] = set()
+    for number in ids:
+        if number in seen:
+            raise ValueError(f"the list has two rows of id {number}")
+        if number:
+            seen.add(number)
 
 
 @cache
@@ -247,7 +268,7 @@ class KeyValue(Answer):
 class Named(Answer):
     """Something with an id and a name: a user, a category."""
 
-    id: int = 0
+    id: Number = 0
     name: str = ""
 
 
@@ -282,15 +303,15 @@ class Sku(Answer):
     :param network: 0 other, 1 RoCE, 2 InfiniBand.
     """
 
-    id: int = 0
+    id: Number = 0
     description: str = ""
-    cpu: int = 0
-    gpu: int = 0
-    memory: int = 0
-    gpu_type: int = 0
-    gpu_memory: int = 0
-    network: int = 0
-    created_at: int = 0
+    cpu: Number = 0
+    gpu: Number = 0
+    memory: Number = 0
+    gpu_type: Number = 0
+    gpu_memory: Number = 0
+    network: Number = 0
+    created_at: Number = 0
 
 
 class RunningTask(Answer):
@@ -298,11 +319,11 @@ class RunningTask(Answer):
 
     id: str = ""
     name: str = ""
-    sku_cnt: int = 0
+    sku_cnt: Number = 0
     category_name: str = ""
     project_name: str = ""
-    estimate_run_time: int = 0
-    actual_run_time: int = 0
+    estimate_run_time: Number = 0
+    actual_run_time: Number = 0
     username: str = ""
 
 
@@ -322,7 +343,7 @@ class VirtualCluster(Named):
     label: str = ""
     sku: Sku = Field(default_factory=Sku)
     node_tasks: list[NodeTasks] = Field(default_factory=list)
-    created_at: int = 0
+    created_at: Number = 0
 
 
 class Pod(Named):
@@ -334,15 +355,15 @@ class Pod(Named):
 
     namespace: str = ""
     status: str = ""
-    created_at: int = 0
-    started_at: int = 0
-    finished_at: int = 0
+    created_at: Number = 0
+    started_at: Number = 0
+    finished_at: Number = 0
     host_ip: str = ""
     node_name: str = ""
-    ssh_port: int = 0
+    ssh_port: Number = 0
     ssh_info: str = ""
     use_new_log: bool = False
-    duration: int = 0
+    duration: Number = 0
 
 
 class LogFile(Answer):

@@ -10,7 +10,7 @@ from pydantic import Field
 from airflow_provider_aihub.api.model_training import JobSpec, Training
 from airflow_provider_aihub.api.models import LogFile, Named, Page, Pod, new_id, nothing, page_of, rows, text_of
 from airflow_provider_aihub.api.request import Request, Service, path
-from airflow_provider_aihub.api.values import Flag, check_id, check_member, one_of, page_query
+from airflow_provider_aihub.api.values import Flag, Number, check_id, check_member, one_of, page_query
 
 _TASKS = "/quota-schedule-management/api/v1/tasks"
 _TASK = _TASKS + "/{}"
@@ -59,10 +59,10 @@ class QuotaTask(Training):
     :param source_task: The task that it is a new round of.
     """
 
-    priority: int = 0
-    mtp_id: int = 0
+    priority: Number = 0
+    mtp_id: Number = 0
     enable_reschedule: bool = False
-    remain_schedule_cnt: int = 0
+    remain_schedule_cnt: Number = 0
     source_task: Named = Field(default_factory=Named)
 
 
@@ -91,6 +91,7 @@ def get_quota_task(quota_task_id: int | str) -> Request[QuotaTask]:
         method="GET",
         path=path(_TASK, number),
         read=QuotaTask.read,
+        about={"id": number},
     )
 
 

@@ -5,10 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum, StrEnum
-from typing import Any, BinaryIO, Generic, Literal, TypeVar
+from typing import Any, BinaryIO, Final, Generic, Literal, TypeVar
 from urllib.parse import quote
 
+from airflow_provider_aihub.api.values import as_int
+
 T = TypeVar("T")
+
+PAGE: Final = "page_num"
+"""What AIHub calls the number of a page, from 1, asked for and answered."""
 
 
 class Service(StrEnum):
@@ -66,6 +71,8 @@ class Request(Generic[T]):
     :param path: Path and nothing else, every part of it quoted; see :func:`path`.
     :param read: Turns the ``data`` of the answer's envelope into the result. It raises :class:`ValueError`
         (pydantic's ``ValidationError`` is one) where the answer lacks what it must have.
+    :param about: What the answer must be about, where it says it: the id of the thing that is read, by the name that
+        it has in ``data``. For a page, that is its number in ``query`` as well; see :meth:`check`.
     :param decode: Decodes the body of the answer, where not all of it is wanted. It raises :class:`ValueError` where it
         cannot; then all is decoded.
     :param query: Query parameters; ``None`` leaves one out.
@@ -82,6 +89,7 @@ class Request(Generic[T]):
     method: Literal["GET", "POST", "PUT"]
     path: str
     read: Callable[[Any], T] = field(repr=False)
+    about: Mapping[str, int] = field(default_factory=dict)
     decode: Callable[[bytes], Any] | None = field(default=None, repr=False)
     query: Mapping[str, str | int | None] = field(default_factory=dict)
     json: Mapping[str, Any] | None = field(default=None, repr=False)
@@ -90,6 +98,22 @@ class Request(Generic[T]):
     creates: bool = False
     optional: bool = False
     fallback: Request[T] | None = None
+
+    def check(self, data: Any) -> None:
+        """Check that an answer is about what was asked for.
+
+        :param data: The ``data`` of its envelope.
+        :raises ValueError: It is about something else.
+        """
+        if not isinstance(data, dict):
+            return
+        page, said = as_int(self.query.get(PAGE)), as_int(data.get(PAGE))
+        # Some servers count no pages; they say 0.
+        asked = dict(self.about) if page is None or said is None or said < 1 else {**self.about, PAGE: page}
+        for name, number in asked.items():
+            found = as_int(data.get(name))
+            if found is not None and found != number:
+                raise ValueError(f"{name} is {found}, but {number} was asked for")
 
 
 def path(template: str, *parts: int | str) -> str:

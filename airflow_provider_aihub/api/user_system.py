@@ -6,7 +6,7 @@ from pydantic import Field
 
 from airflow_provider_aihub.api.models import Answer
 from airflow_provider_aihub.api.request import Auth, Request, Service
-from airflow_provider_aihub.api.values import check_text
+from airflow_provider_aihub.api.values import Number, check_text
 
 
 class Login(Answer):
@@ -16,7 +16,7 @@ class Login(Answer):
     :param token: The JWT for all services but the S3 relay.
     """
 
-    id: int = 0
+    id: Number = 0
     token: str = Field(min_length=1, repr=False)
 
 

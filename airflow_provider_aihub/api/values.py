@@ -7,12 +7,14 @@ import re
 from collections.abc import Mapping
 from enum import Enum
 from functools import partial
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Final, TypeVar
 
-from pydantic import AfterValidator, BeforeValidator, PlainSerializer
+from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer
 
 from airflow_provider_aihub.api.errors import AIHubParameterError
 
+EXACT: Final = 2**53
+"""Below this, every whole number has a float of its own."""
 _SHOWN = 60
 _WHOLE = re.compile(r"\s*[+-]?[0-9]{1,18}\s*")
 
@@ -28,13 +30,17 @@ def shown(value: object) -> str:
 
 
 def as_int(value: object) -> int | None:
-    """Read ``12``, ``12.0`` or ``"12"`` as a whole number; ``None`` for all else, booleans included."""
+    """Read ``12``, ``12.0`` or ``"12"`` as a whole number; ``None`` for all else, booleans included.
+
+    ``None`` as well for what no integer of 64 bits can hold, and for a float from 2^53 on: it may stand for another
+    number than the one that was written.
+    """
     if isinstance(value, bool):
         return None
     if isinstance(value, int):
-        return int(value)
-    if isinstance(value, float) and value.is_integer():
-        return int(value)
+        return int(value) if -(2**63) <= value < 2**63 else None
+    if isinstance(value, float):
+        return int(value) if abs(value) < EXACT and value.is_integer() else None
     return int(value) if isinstance(value, str) and _WHOLE.fullmatch(value) else None
 
 
@@ -152,6 +158,8 @@ def one_of(kind: type[Enum]) -> BeforeValidator:
     return BeforeValidator(partial(_member, kind))
 
 
+Number = Annotated[int, Field(ge=-(2**63), lt=2**63)]
+"""A number in an answer: one that 64 bits can hold, so that it can be reckoned with."""
 Whole = Annotated[int, _least(None)]
 """A whole number, of whatever sign: a status."""
 Count = Annotated[int, _least(0)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from enum import IntEnum
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -21,6 +22,7 @@ from airflow_provider_aihub.api.models import (
 from airflow_provider_aihub.api.request import Request, Service, path
 from airflow_provider_aihub.api.values import (
     Flag,
+    Number,
     Pairs,
     Positive,
     Text,
@@ -93,7 +95,7 @@ class WorkflowRunSpec(Spec):
     node_virtual_clusters: list[NodeVirtualCluster] | None = None
 
 
-_Number = Annotated[int | str, Field(union_mode="left_to_right")]
+_Number = Annotated[Number | str, Field(union_mode="left_to_right")]
 """A number by the newer platform's own client, kept as it is where it is none."""
 
 
@@ -122,14 +124,14 @@ class TaskNode(Answer):
     name: str = ""
     params: dict[str, Any] = Field(default_factory=dict, repr=False)
     message: str = ""
-    status: int = 0
+    status: Number = 0
     pod_name: str = ""
-    started_at: int = 0
-    finished_at: int = 0
+    started_at: Number = 0
+    finished_at: Number = 0
     dependencies: list[Any] = Field(default_factory=list)
     namespace: str = ""
     task_id: _Number = 0
-    module_id: int = 0
+    module_id: Number = 0
     module_version: _Number = 0
     use_cache: bool = False
     virtual_cluster: Annotated[VirtualCluster, BeforeValidator(_by_name)] = Field(default_factory=VirtualCluster)
@@ -148,14 +150,14 @@ class WorkflowRun(Answer):
     status: Whole
     name: str = ""
     description: str = ""
-    duration: int = 0
-    pipeline_id: int = 0
+    duration: Number = 0
+    pipeline_id: Number = 0
     pipeline_name: str = ""
-    pipeline_version_id: int = 0
+    pipeline_version_id: Number = 0
     pipeline_version_name: str = ""
-    started_at: int = 0
-    finished_at: int = 0
-    created_at: int = 0
+    started_at: Number = 0
+    finished_at: Number = 0
+    created_at: Number = 0
     params: list[KeyValue] = Field(default_factory=list, repr=False)
     task_nodes: list[TaskNode] = Field(default_factory=list)
     username: str = ""
@@ -203,6 +205,7 @@ def get_workflow_run(run_id: int | str) -> Request[WorkflowRun]:
             method=method,
             path=path(_RUN, number),
             read=WorkflowRun.read,
+            about={"id": number},
             optional=fallback is not None,
             fallback=fallback,
         )
@@ -259,7 +262,8 @@ def retry_workflow_run(run_id: int | str) -> Request[WorkflowRun]:
 
     :raises AIHubParameterError: Where the id is none.
     """
-    return _start_again("retry", run_id)
+    request = _start_again("retry", run_id)
+    return replace(request, about={"id": check_id("run_id", run_id)})
 
 
 def resubmit_workflow_run(run_id: int | str) -> Request[WorkflowRun]:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+import sys
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import cache
 from typing import TYPE_CHECKING, Any, BinaryIO, Self, TypeVar
@@ -139,6 +140,7 @@ class AsyncAIHubClient(Endpoints):
                     await self._run(authenticate(self._state, step))
 
     async def _send(self, step: Send) -> Outcome:
+        handled = sys.exception()
         session = self._session or await self._shared()
         import aiohttp
 
@@ -147,7 +149,7 @@ class AsyncAIHubClient(Endpoints):
                 return await self._send_apart(step, session)
             return await _sent(session, step, step.headers, step.body)
         except (aiohttp.ClientError, OSError) as error:
-            return _failure(error, self.config.timeout)
+            return _failure(error, causes(error, handled), self.config.timeout)
 
     async def _send_apart(self, step: Send, session: aiohttp.ClientSession) -> Outcome:
         """Send what needs a connection of its own, or has files."""
@@ -250,6 +252,10 @@ async def _sent(session: aiohttp.ClientSession, step: Send, headers: Mapping[str
 
 
 async def _receive(response: aiohttp.ClientResponse, sink: Sink | None) -> Outcome:
+    if response.status < 200:
+        # Whatever comes after HTTP 101 is no HTTP.
+        response.close()
+        return Answer(response.status, response.headers, b"")
     if sink is not None and response.ok:
         sink.begin()
         async for piece in response.content.iter_chunked(CHUNK):
@@ -267,19 +273,19 @@ async def _receive(response: aiohttp.ClientResponse, sink: Sink | None) -> Outco
     return Answer(response.status, response.headers, bytes(body))
 
 
-def _failure(error: Exception, timeout: float) -> Failure:
+def _failure(error: Exception, chain: Sequence[BaseException], timeout: float) -> Failure:
     """Tell whether a request that failed in ``aiohttp`` was sent."""
     import aiohttp
 
-    for cause in causes(error):
+    for cause in chain:
         if isinstance(cause, AIHubError):
             raise cause from None
-    if failure := tls_failure(error):
+    if failure := tls_failure(chain):
         return failure
     if isinstance(error, aiohttp.ConnectionTimeoutError):
         return Failure(Trouble.UNREACHED, f"no connection within {timeout:g} s")
     if isinstance(error, aiohttp.ClientConnectorError):
-        return Failure(Trouble.UNREACHED, why(error))
+        return Failure(Trouble.UNREACHED, why(chain))
     if isinstance(error, TimeoutError):
         return Failure(Trouble.LOST, f"nothing came within {timeout:g} s")
-    return Failure(Trouble.LOST, why(error))
+    return Failure(Trouble.LOST, why(chain))

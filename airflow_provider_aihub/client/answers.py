@@ -34,6 +34,12 @@ Redact: TypeAlias = Callable[[str], str]
 """Takes the secrets out of a text."""
 
 LONGEST_QUOTE: Final = 300
+STATUSES: Final[Mapping[int, Trouble]] = {
+    401: Trouble.UNAUTHORIZED,
+    408: Trouble.SERVER_ERROR,
+    429: Trouble.BUSY,
+}
+"""What an HTTP status means whatever the envelope says."""
 JWT: Final = re.compile(r"eyJ[\w-]{8,}(?:\.[\w-]*)*")
 """A token that this client does not know, or a part of one."""
 
@@ -58,6 +64,7 @@ ADVICE: Final[Mapping[Trouble, str]] = {
     Trouble.LOST: "ask again later, and see whether AIHub and the network are well",
     Trouble.SERVER_ERROR: "ask again later, and see whether AIHub is well",
     Trouble.BUSY: "ask again later, or less often",
+    Trouble.REDIRECTED: CHECK_ADDRESS,
     Trouble.GARBLED: f"{CHECK_ADDRESS}, it may not be that of this service",
     Trouble.TOO_LARGE: "ask for less at once",
 }
@@ -147,6 +154,9 @@ def hear(answer: Answer, call: Call, redact: Redact) -> Heard:
     success = 200 <= answer.status < 300
     if success and call.sink is not None:
         return Heard(answer, None)
+    if 300 <= answer.status < 400:
+        host = _host(answer.headers.get("Location", ""))
+        return Heard(answer, None, f"answered with a redirect (HTTP {answer.status}) to {host}, which is not followed")
     envelope = _envelope(answer.body, call.decode)
     if success and envelope is not None and envelope["code"] == 0:
         return Heard(answer, envelope)
@@ -163,15 +173,21 @@ def hear(answer: Answer, call: Call, redact: Redact) -> Heard:
 
 def trouble(heard: Heard, call: Call) -> Trouble | None:
     """Tell whether an answer leaves the request undone without saying yes or no to it."""
-    status = heard.answer.status
-    if status == 401:
-        return Trouble.UNAUTHORIZED
-    if status == 429:
-        return Trouble.BUSY
-    if (status == 408 or status >= 500) and heard.code not in REFUSALS:
+    status, code = heard.answer.status, heard.code
+    success = 200 <= status < 300
+    if status in STATUSES:
+        return STATUSES[status]
+    if code in REFUSALS:
+        return None
+    if 500 <= status < 600:
         return Trouble.SERVER_ERROR
-    if 200 <= status < 300 and heard.envelope is None and call.sink is None:
+    if 300 <= status < 400:
+        # What is read from outside AIHub may lie elsewhere, see transfer.fetch.
+        return Trouble.REDIRECTED if call.sink is None else None
+    if not 200 <= status < 500 or (success and heard.envelope is None and call.sink is None):
         return Trouble.GARBLED
+    if call.creates and heard.said and code is not None and (success or code in (0, UNKNOWN_ERROR, DATABASE_ERROR)):
+        return Trouble.DOUBTFUL
     return None
 
 
@@ -195,9 +211,7 @@ def refusal(call: Call, heard: Heard, *, optional: bool = False) -> AIHubRequest
     """Make the error for an answer that says no."""
     status, code = heard.answer.status, heard.code or None
     if 300 <= status < 400:
-        host = _host(heard.answer.headers.get("Location", ""))
-        what = f"answered with a redirect (HTTP {status}) to {host}, which is not followed"
-        return call.error(AIHubBadAnswerError, what, CHECK_ADDRESS, status=status)
+        return call.error(AIHubBadAnswerError, heard.said, CHECK_ADDRESS, status=status)
     unknown_path = status == 405 or (status == 404 and heard.envelope is None)
     # A router may well speak JSON, but with a code of its own.
     if optional and (unknown_path or (status == 404 and code not in KNOWN_CODES)):

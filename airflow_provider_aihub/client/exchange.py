@@ -129,7 +129,7 @@ def carry(call: Call, state: State, policy: RetryPolicy) -> Steps[Heard]:
             sink=call.sink,
             alone=call.creates,
         )
-        status, wait = None, None
+        status, code, wait = None, None, None
         if isinstance(outcome, Failure):
             trouble, what = outcome.trouble, answers.failed(outcome)
         else:
@@ -139,7 +139,7 @@ def carry(call: Call, state: State, policy: RetryPolicy) -> Steps[Heard]:
             found = answers.trouble(heard, call)
             if found is None:
                 return heard
-            trouble, what, status = found, heard.said, outcome.status
+            trouble, what, status, code = found, heard.said, outcome.status, heard.code
             wait = retry_after(outcome.headers.get("Retry-After"), state.clock())
         verdict = decide(
             trouble,
@@ -158,12 +158,11 @@ def carry(call: Call, state: State, policy: RetryPolicy) -> Steps[Heard]:
             yield Sleep(verdict.seconds)
             attempt += 1
         else:
-            advice = answers.advice(trouble, call, config)
-            if verdict.error is AIHubAmbiguousSubmit:
-                advice = answers.LOOK_FIRST
-            elif attempt > 1:
+            ambiguous = verdict.error is AIHubAmbiguousSubmit
+            if attempt > 1 and not ambiguous:
                 what += f" (attempt {attempt})"
-            raise call.error(verdict.error, what, advice, status=status, retry_after=wait)
+            advice = answers.LOOK_FIRST if ambiguous else answers.advice(trouble, call, config)
+            raise call.error(verdict.error, what, advice, status=status, code=code, retry_after=wait)
 
 
 def endpoint(request: Request[Any]) -> str:
@@ -177,8 +176,10 @@ def _ask(request: Request[T], state: State, policy: RetryPolicy) -> Steps[T]:
     heard = yield from carry(call, state, policy)
     if heard.said or heard.envelope is None:
         raise answers.refusal(call, heard, optional=request.optional)
+    data = heard.envelope.get("data")
     try:
-        return request.read(heard.envelope.get("data"))
+        request.check(data)
+        return request.read(data)
     except ValueError as error:
         problem = error
     raise answers.unreadable(call, problem, heard.answer.status, state.redact)

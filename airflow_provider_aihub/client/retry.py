@@ -13,6 +13,7 @@ from airflow_provider_aihub.api.errors import (
     AIHubAuthError,
     AIHubBadAnswerError,
     AIHubConfigError,
+    AIHubRejectedError,
     AIHubRequestError,
     AIHubUnavailable,
 )
@@ -35,8 +36,12 @@ class Trouble(Enum):
     """HTTP 429: refused unseen."""
     UNAUTHORIZED = "unauthorized"
     """HTTP 401: the credential was refused, and with it the request."""
+    REDIRECTED = "redirected"
+    """HTTP 3xx, which is not followed."""
     GARBLED = "garbled"
-    """A success by its HTTP status whose body is no envelope: HTML, nothing, cut off."""
+    """A success by its HTTP status whose body is no envelope (HTML, nothing, cut off), or a status that is none."""
+    DOUBTFUL = "doubtful"
+    """A refusal of a call that creates, in words that do not say that nothing was done."""
     TOO_LARGE = "too large"
     """The answer is larger than what is read into memory."""
 
@@ -92,14 +97,25 @@ ERRORS: Final[dict[Trouble, type[AIHubRequestError]]] = {
     Trouble.SERVER_ERROR: AIHubUnavailable,
     Trouble.BUSY: AIHubUnavailable,
     Trouble.UNAUTHORIZED: AIHubAuthError,
+    Trouble.REDIRECTED: AIHubBadAnswerError,
     Trouble.GARBLED: AIHubBadAnswerError,
+    Trouble.DOUBTFUL: AIHubRejectedError,
     Trouble.TOO_LARGE: AIHubBadAnswerError,
 }
 
 NOT_TAKEN: Final = frozenset({Trouble.UNREACHED, Trouble.UNTRUSTED, Trouble.NO_TLS, Trouble.BUSY, Trouble.UNAUTHORIZED})
 """Troubles after which the server certainly did nothing."""
 
-HOPELESS: Final = frozenset({Trouble.UNTRUSTED, Trouble.NO_TLS, Trouble.UNAUTHORIZED, Trouble.TOO_LARGE})
+HOPELESS: Final = frozenset(
+    {
+        Trouble.UNTRUSTED,
+        Trouble.NO_TLS,
+        Trouble.UNAUTHORIZED,
+        Trouble.REDIRECTED,
+        Trouble.DOUBTFUL,
+        Trouble.TOO_LARGE,
+    }
+)
 """Troubles that will not pass by waiting."""
 
 

@@ -7,7 +7,7 @@ import socket
 import ssl
 import time
 from collections import deque
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
@@ -93,18 +93,29 @@ class Failure:
     why: str
 
 
-def causes(error: BaseException) -> Iterator[BaseException]:
-    """Give an error and those behind it, as the HTTP libraries nest them."""
-    found: list[BaseException] = [error]
+def causes(error: BaseException, handled: BaseException | None) -> list[BaseException]:
+    """Return an error and those behind it, as the HTTP libraries nest them.
+
+    :param handled: What was being handled when the call began, if anything. Python makes it the context of whatever
+        goes wrong meanwhile, but neither it nor what lies behind it says anything of this call.
+    """
+    found = [error]
     for cause in found:
-        yield cause
         behind = (cause.__cause__, cause.__context__, getattr(cause, "reason", None), *cause.args)
-        found += [other for other in behind if isinstance(other, BaseException) and other not in found]
+        found += [
+            other
+            for other in behind
+            if isinstance(other, BaseException) and other is not handled and not any(other is one for one in found)
+        ]
+    return found
 
 
-def tls_failure(error: BaseException) -> Failure | None:
-    """Recognise TLS that failed before anything was sent, and that will fail again."""
-    for cause in causes(error):
+def tls_failure(chain: Sequence[BaseException]) -> Failure | None:
+    """Recognise TLS that failed before anything was sent, and that will fail again.
+
+    :param chain: What :func:`causes` gives, as for :func:`why`.
+    """
+    for cause in chain:
         # aiohttp's errors of these types lack the attributes; those that they stand for have them.
         if isinstance(cause, ssl.SSLCertVerificationError) and hasattr(cause, "verify_message"):
             return Failure(Trouble.UNTRUSTED, f"its certificate was not accepted, {cause.verify_message}")
@@ -113,9 +124,8 @@ def tls_failure(error: BaseException) -> Failure | None:
     return None
 
 
-def why(error: BaseException) -> str:
+def why(chain: Sequence[BaseException]) -> str:
     """Say in a few words what went wrong. Messages of the HTTP libraries are not repeated: they hold whole URLs."""
-    chain = list(causes(error))
     for kinds, words in (
         (socket.gaierror, "the host name could not be resolved"),
         (ConnectionRefusedError, "connection refused"),

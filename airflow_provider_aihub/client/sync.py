@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from http.cookiejar import DefaultCookiePolicy
@@ -151,6 +152,7 @@ class AIHubClient(Endpoints):
         import requests
         import urllib3
 
+        handled = sys.exception()
         headers, timeout = dict(step.headers), self.config.timeout
         with ExitStack() as stack:
             session = stack.enter_context(self._open()) if step.alone else self._shared()
@@ -173,7 +175,7 @@ class AIHubClient(Endpoints):
                 )
                 return _receive(response, step.sink)
             except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
-                return _failure(error, timeout)
+                return _failure(causes(error, handled), timeout)
 
     def _shared(self) -> requests.Session:
         with self._opening:
@@ -182,10 +184,9 @@ class AIHubClient(Endpoints):
             return self._session
 
     def _open(self) -> requests.Session:
-        import requests
+        from airflow_provider_aihub.client.connections import Session
 
-        session = requests.Session()
-        session.trust_env = False
+        session = Session()
         session.verify = (self.config.ca_file or True) if self.config.verify else False
         session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
         return session
@@ -207,17 +208,17 @@ def _receive(response: requests.Response, sink: Sink | None) -> Outcome:
     return Answer(response.status_code, response.headers, bytes(body))
 
 
-def _failure(error: Exception, timeout: float) -> Failure:
+def _failure(chain: Sequence[BaseException], timeout: float) -> Failure:
     """Tell whether a request that failed in ``requests`` was sent."""
     from urllib3.exceptions import ConnectTimeoutError, NewConnectionError, ReadTimeoutError
 
-    if failure := tls_failure(error):
+    if failure := tls_failure(chain):
         return failure
-    for cause in causes(error):
+    for cause in chain:
         if isinstance(cause, NewConnectionError):
-            return Failure(Trouble.UNREACHED, why(error))
+            return Failure(Trouble.UNREACHED, why(chain))
         if isinstance(cause, ConnectTimeoutError):
             return Failure(Trouble.UNREACHED, f"no connection within {timeout:g} s")
         if isinstance(cause, ReadTimeoutError):
             return Failure(Trouble.LOST, f"nothing came within {timeout:g} s")
-    return Failure(Trouble.LOST, why(error))
+    return Failure(Trouble.LOST, why(chain))

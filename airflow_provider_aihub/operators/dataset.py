@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from airflow_provider_aihub.api.errors import (
+    AIHubAmbiguousSubmit,
     AIHubError,
     AIHubNotFoundError,
     AIHubParameterError,
@@ -105,7 +106,9 @@ class CreateDatasetOperator(CallOperator):
         )
         try:
             return {"id": self.hook.create_dataset(spec), "name": spec.name, "created": True}
-        except AIHubRejectedError as refusal:
+        except (AIHubRejectedError, AIHubAmbiguousSubmit) as refusal:
+            if isinstance(refusal, AIHubAmbiguousSubmit) and not refusal.refused:
+                raise
             # The document gives no code for a name that is taken, so any refusal may mean it.
             dataset_id = None if self.if_exists == "fail" else self._existing(spec.name)
             if dataset_id is None:

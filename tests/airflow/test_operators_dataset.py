@@ -13,6 +13,7 @@ from task_life import TaskInstance, TaskLife
 
 from airflow_provider_aihub.api.dataset_management import DatasetSpec
 from airflow_provider_aihub.api.errors import (
+    AIHubAmbiguousSubmit,
     AIHubError,
     AIHubExistsError,
     AIHubParameterError,
@@ -51,8 +52,9 @@ def test_a_dataset_may_be_called_by_a_number(aihub: Emulator) -> None:
 
 
 def test_another_refusal_stays_what_it_is(aihub: Emulator) -> None:
-    with pytest.raises(AIHubRejectedError, match="must not begin with"):
+    with pytest.raises(AIHubAmbiguousSubmit, match="must not begin with") as caught:
         create(name=".hidden")
+    assert caught.value.refused
 
 
 @pytest.mark.parametrize("given", [{"name": ""}, {"name": "d", "tags": ["a"]}, {"name": "d", "if_exists": "maybe"}])

@@ -117,9 +117,9 @@ def ok(data: Any) -> dict[str, Any]:
     return {"code": 0, "msg": "", "data": data}
 
 
-def page(*rows: Any) -> dict[str, Any]:
+def page(*rows: Any, number: int = 1) -> dict[str, Any]:
     """The envelope with one page of rows."""
-    return ok({"total": len(rows), "page_size": 20, "page_num": 1, "data": list(rows)})
+    return ok({"total": len(rows), "page_size": 20, "page_num": number, "data": list(rows)})
 
 
 def file(name: str, content: bytes) -> File:

@@ -173,8 +173,8 @@ CASES = (
         "D",
         "GET",
         "/trainings/{id}",
-        args=("12",),
-        path=f"{TRAININGS}/12",
+        args=("1",),
+        path=f"{TRAININGS}/1",
         answer=ok(TRAINING),
         reads={
             "id": 1,

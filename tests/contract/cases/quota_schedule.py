@@ -151,9 +151,9 @@ CASES = (
         "/{id}",
         args=(12,),
         path=f"{TASKS}/12",
-        answer={"code": 0, "msg": "string", "data": TASK},
+        answer={"code": 0, "msg": "string", "data": {**TASK, "id": 12}},
         reads={
-            "id": 0,
+            "id": 12,
             "status": 1,
             "priority": 1,
             "mtp_id": 0,
@@ -210,7 +210,7 @@ CASES = (
         },
         query="page_size=5&page_num=3&status=6&user_id=1&virtual_cluster_id=4&category_id=1&project_id=5&priority=2"
         "&name=t&is_quota_schedule=true",
-        answer=page(PLATFORM_TASK),
+        answer=page(PLATFORM_TASK, number=3),
         reads={
             "total": 1,
             "data.0.mtp_id": 31,

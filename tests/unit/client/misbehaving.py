@@ -50,6 +50,22 @@ def ok(data: Any = 7) -> Act:
     return answer(code=0, msg="", data=data)
 
 
+def raw(head: str, body: bytes, headers: str = "") -> Act:
+    """Answer with just these bytes, and close.
+
+    :param headers: Lines to send instead of one that tells the length of the body.
+    """
+    fields = headers or f"Content-Length: {len(body)}\r\n"
+
+    async def act(request: web.Request) -> web.StreamResponse:
+        assert request.transport is not None
+        request.transport.write(f"{head}\r\nConnection: close\r\n{fields}\r\n".encode() + body)
+        request.transport.close()
+        return web.Response()
+
+    return act
+
+
 async def reset(request: web.Request) -> web.StreamResponse:
     assert request.transport is not None
     request.transport.abort()

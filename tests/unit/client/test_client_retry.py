@@ -23,11 +23,13 @@ from misbehaving import (
     hang,
     jwt,
     ok,
+    raw,
     refusing_port,
     reset,
     text,
     thing,
 )
+from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
 
 from airflow_provider_aihub.api.errors import (
     AIHubAmbiguousSubmit,
@@ -35,10 +37,12 @@ from airflow_provider_aihub.api.errors import (
     AIHubBadAnswerError,
     AIHubExistsError,
     AIHubNotFoundError,
+    AIHubParameterError,
     AIHubRejectedError,
     AIHubRequestError,
     AIHubUnavailable,
 )
+from airflow_provider_aihub.api.models import new_id
 from airflow_provider_aihub.client.retry import (
     Again,
     GiveUp,
@@ -49,6 +53,7 @@ from airflow_provider_aihub.client.retry import (
     retry_after,
 )
 
+INTERIM = "HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\nHTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 102 Processing\r\n\r\n"
 UNAUTHORIZED = answer(401, code=5, msg="token expired")
 HTML = text("<html><style>p{}</style><h1>Welcome</h1> to\x07 the gateway</html>")
 
@@ -90,7 +95,19 @@ CASES = [
     Case("code is true", [text('{"code": true}')], (AIHubBadAnswerError, ""), LOST, (3, 1), (2, 0)),
     Case("code as text", [answer(code="0", data=7)], 7, 7, (1, 1), (0, 0)),
     Case("no msg, no data", [answer(code=0)], None, None, (1, 1), (0, 0)),
-    Case("code 1", [answer(code=1, msg="no")], (AIHubRejectedError, "no"), (AIHubRejectedError, "no"), (1, 1), (0, 0)),
+    Case("code 1", [answer(code=1, msg="no")], (AIHubRejectedError, "no"), LOST, (1, 1), (0, 0)),
+    Case("code 3", [answer(code=3)], (AIHubRejectedError, "code 3"), LOST, (1, 1), (0, 0)),
+    Case("an unknown code", [answer(code=504)], (AIHubRejectedError, "code 504"), LOST, (1, 1), (0, 0)),
+    Case("400, code 1", [answer(400, code=1)], (AIHubRejectedError, "HTTP 400"), LOST, (1, 1), (0, 0)),
+    Case("400, code 3", [answer(400, code=3)], (AIHubRejectedError, "HTTP 400"), LOST, (1, 1), (0, 0)),
+    Case("400, code 0", [answer(400, code=0, data=7)], (AIHubRejectedError, "400"), LOST, (1, 1), (0, 0)),
+    Case("422, code 7", [answer(422, code=7)], (AIHubRejectedError, "7"), (AIHubRejectedError, "7"), (1, 1), (0, 0)),
+    Case("409 page", [text("no", 409)], (AIHubRejectedError, "409"), (AIHubRejectedError, "409"), (1, 1), (0, 0)),
+    Case("303", [text("", 303, {"Location": "/x"})], (AIHubBadAnswerError, "a redirect"), LOST, (1, 1), (0, 0)),
+    Case("304 always", [text("", 304)], (AIHubBadAnswerError, "a redirect"), LOST, (1, 1), (0, 0)),
+    Case("700 always", [raw("HTTP/1.1 700 OK", b"{}")], (AIHubBadAnswerError, "HTTP 700"), LOST, (3, 1), (2, 0)),
+    Case("101 always", [raw("HTTP/1.1 101 OK", b"")], (AIHubBadAnswerError, "HTTP 101"), LOST, (3, 1), (2, 0)),
+    Case("interim, then well", [raw(f"{INTERIM}HTTP/1.1 200 OK", b'{"code": 0, "data": 7}')], 7, 7, (1, 1), (0, 0)),
     Case("code 2", [answer(code=2)], (AIHubNotFoundError, "ids"), (AIHubNotFoundError, "ids"), (1, 1), (0, 0)),
     Case("code 8", [answer(code=8)], (AIHubExistsError, ""), (AIHubExistsError, "another name"), (1, 1), (0, 0)),
     Case("403 page", [text("no", 403)], (AIHubRejectedError, "403"), (AIHubRejectedError, "403"), (1, 1), (0, 0)),
@@ -285,3 +302,36 @@ def test_an_answer_without_end_is_not_read_into_memory(
     with pytest.raises(AIHubBadAnswerError, match="longer than 10000 bytes"):
         side.send(config(server.url), thing())
     assert len(server.asked("/things/7")) == 1
+
+
+@pytest.mark.parametrize("foreign", [ConnectionRefusedError(), ConnectTimeoutError(), AIHubParameterError("not this")])
+def test_what_was_wrong_before_says_nothing_of_a_call(server: Server, side: Side, foreign: Exception) -> None:
+    """A create call whose answer is lost is sent once, also where another failure is being handled."""
+    server.script["/things"] = [reset]
+    foreign.__context__ = NewConnectionError("", "")  # type: ignore[arg-type]
+    try:
+        raise foreign
+    except type(foreign):
+        with pytest.raises(AIHubAmbiguousSubmit, match="the connection"):
+            side.send(config(server.url), thing(creates=True), RetryPolicy(attempts=4))
+    assert len(server.asked("/things")) == 1
+    assert side.slept == []
+
+
+@pytest.mark.parametrize(
+    ("act", "refused"),
+    [
+        (answer(code=1), True),
+        (answer(400, code=3), True),
+        (answer(code=77), True),
+        (answer(500, code=1), False),
+        (text("", 303), False),
+        (reset, False),
+        (ok({}), False),
+    ],
+)
+def test_a_doubtful_refusal_is_told_from_a_lost_answer(server: Server, side: Side, act: Act, refused: bool) -> None:
+    server.script["/things"] = [act]
+    with pytest.raises(AIHubAmbiguousSubmit) as caught:
+        side.send(config(server.url), thing(creates=True, read=new_id))
+    assert caught.value.refused is refused
