@@ -1,7 +1,9 @@
 """AIHub's datasets as assets of Airflow: ``aihub://<host>/datasets/<name>``.
 
 The host is where the connection reaches AIHub's dataset management, with the port where it is none of HTTP's own: one
-machine may have several AIHubs. A name is quoted as in any URI, so ``/`` in it becomes ``%2F``.
+machine may have several AIHubs. A name is quoted as in any URI, so ``/`` in it becomes ``%2F``, and each character
+beyond ASCII several ``%xx``. Airflow takes no URI of more than 1500 characters: where a name makes a longer one, it is
+cut and ends in ``~`` and 32 hexadecimal digits, the beginning of the SHA-256 of the whole name in UTF-8.
 """
 
 from __future__ import annotations
@@ -9,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterable, Mapping
+from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 from urllib.parse import SplitResult, quote, unquote, urlsplit
 
@@ -27,6 +30,8 @@ VERSIONS_ALIAS = "aihub_dataset_versions"
 Each task of a :class:`~airflow_provider_aihub.operators.dataset.DatasetVersionOperator` has it as an outlet, so that
 the asset of its dataset gets an event without having been declared; a DAG may be scheduled on it.
 """
+LONGEST_URI = 1500
+"""Characters that Airflow takes."""
 FACTS = {"id", "version", "dataset", "size", "count"}
 """What is told of a version along with an event."""
 _EXAMPLE = f"{SCHEME}://10.0.0.1:30061/{FOLDER}/mnist"
@@ -35,13 +40,25 @@ _EXAMPLE = f"{SCHEME}://10.0.0.1:30061/{FOLDER}/mnist"
 def dataset_uri(name: str, *, host: str) -> str:
     """Give the URI of a dataset.
 
-    :param name: Name of the dataset, not quoted.
+    :param name: Name of the dataset, not quoted. Any name has a URI.
     :param host: Host of AIHub's dataset management, with its port, such as ``10.0.0.1:30061``.
-    :raises ValueError: One of them is empty or cannot be.
+    :raises ValueError: One of them is empty, or there is no such host.
     """
     if "/" in host:
         raise ValueError(f"host is {host!r}; it is a name or an address and its port, as in {_EXAMPLE}")
     return sanitize_uri(urlsplit(f"{SCHEME}://{host}/{FOLDER}/{quote(name, safe='')}")).geturl()
+
+
+def _fitting(name: str, room: int) -> str:
+    """Return a name quoted, in so many characters at most."""
+    quoted = quote(name, safe="")
+    if len(quoted) <= room:
+        return quoted
+    end = f"~{hashlib.sha256(name.encode()).hexdigest()[:32]}"
+    # Nothing is cut within a character.
+    sizes = accumulate(len(quote(char, safe="")) for char in name)
+    kept = sum(size <= room - len(end) for size in sizes)
+    return quote(name[:kept], safe="") + end
 
 
 def dataset_asset(name: str, *, host: str | None = None, aihub_conn_id: str = "aihub_default", **given: Any) -> Asset:
@@ -204,13 +221,14 @@ def sanitize_uri(uri: SplitResult) -> SplitResult:
     root, _, path = uri.path.partition("/")
     folder, _, quoted = path.partition("/")
     name = unquote(quoted)
-    if root or folder != FOLDER or not name.strip() or not name.isprintable() or "/" in quoted:
+    if root or folder != FOLDER or not name or "/" in quoted:
         raise ValueError(
             f"The path of an asset on AIHub is /{FOLDER}/ and the quoted name of a dataset, as in {_EXAMPLE}"
         )
     host = f"[{uri.hostname}]" if ":" in uri.hostname else uri.hostname
     netloc = host if uri.port is None else f"{host}:{uri.port}"
-    return uri._replace(netloc=netloc, path=f"/{FOLDER}/{quote(name, safe='')}")
+    room = LONGEST_URI - len(f"{SCHEME}://{netloc}/{FOLDER}/")
+    return uri._replace(netloc=netloc, path=f"/{FOLDER}/{_fitting(name, room)}")
 
 
 def create_asset(*, host: str, name: str, extra: dict[str, Any] | None = None) -> Asset:

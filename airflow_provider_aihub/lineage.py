@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from airflow_provider_aihub.api.errors import AIHubConfigError
+from airflow_provider_aihub.beside import beside
 
 if TYPE_CHECKING:
     from airflow.providers.openlineage.extractors import OperatorLineage
@@ -75,13 +76,18 @@ class HasLineage:
         """
         return Lineage()
 
+    def _known(self, state: JobState | None, result: dict[str, Any] | None) -> Lineage:
+        with beside(log, "its lineage"):
+            return self.lineage(state, result)
+        return Lineage()
+
     def get_openlineage_facets_on_start(self) -> OperatorLineage[Any, Any]:
         """Give what is known at the start."""
-        return to_openlineage(self.lineage(None, None))
+        return to_openlineage(self._known(None, None))
 
     def get_openlineage_facets_on_complete(self, task_instance: Any) -> OperatorLineage[Any, Any]:  # noqa: ARG002
         """Give what is known of a task that has succeeded, in the process that has ended it."""
-        known = self.lineage(self._ended, self._result)
+        known = self._known(self._ended, self._result)
         if not known.run and self._result and "id" in self._result:
             # Nobody has waited for the job.
             known.run = {"id": self._result["id"]}
@@ -158,11 +164,9 @@ def tell_collector(hook: AIHubHook, *, inputs: Iterable[str] = (), outputs: Iter
     collector: Any = get_hook_lineage_collector()  # type: ignore[no-untyped-call]
     for add, places in ((collector.add_input_asset, inputs), (collector.add_output_asset, outputs)):
         for place in places:
-            try:
+            # An address may be none that Airflow takes for an asset.
+            with beside(log, "the lineage of a file"):
                 add(hook, uri=address(place))
-            except ValueError as error:
-                # An address may be none that Airflow takes for an asset; the work is done all the same.
-                log.debug("No lineage of a file: %s", error)
 
 
 def to_openlineage(lineage: Lineage) -> OperatorLineage[Any, Any]:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 from airflow.providers.common.compat.sdk import BaseOperatorLink
 from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS
 
+from airflow_provider_aihub.beside import beside
+
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import BaseOperator, Context, TaskInstanceKey
 
@@ -67,15 +69,16 @@ def link_to_page(
     :param resumed: Whether the task was deferred before in the same try, and so may have the link already. To ask for
         an XCom that is not there would put an error into the task's log.
     """
-    address = hook.get_conn().config.page(kind, thing)
     ti: Any = context["ti"]
-    key = ViewInAIHubLink.xcom_key
-    if address is None or (resumed and ti.xcom_pull(task_ids=ti.task_id, key=key, map_indexes=ti.map_index) == address):
-        return
-    ti.xcom_push(key=key, value=address)
-    # A sensor in mode reschedule begins anew for every look, within one log.
-    if not context.get("task_reschedule_count"):
-        log.info("View it at %s", address)
+    key, place = ViewInAIHubLink.xcom_key, {"task_ids": ti.task_id, "map_indexes": ti.map_index}
+    with beside(log, "its link to AIHub"):
+        address = hook.get_conn().config.page(kind, thing)
+        if address is None or (resumed and ti.xcom_pull(key=key, **place) == address):
+            return
+        ti.xcom_push(key=key, value=address)
+        # A sensor in mode reschedule begins anew for every look, within one log.
+        if not context.get("task_reschedule_count"):
+            log.info("View it at %s", address)
 
 
 async def link_in_triggerer(task_instance: Any, config: Config | None, kind: str, thing: int | str, log: Log) -> None:
@@ -90,11 +93,11 @@ async def link_in_triggerer(task_instance: Any, config: Config | None, kind: str
 
     from airflow_provider_aihub.triggers.undisturbed import undisturbed
 
-    address = config.page(kind, thing) if config else None
-    if address is None:
-        return
-    log.info("View it at %s", address)
-    try:
+    with beside(log, "its link to AIHub until a worker ends it"):
+        address = config.page(kind, thing) if config else None
+        if address is None:
+            return
+        log.info("View it at %s", address)
         # Airflow has asynchronous calls for this in its latest versions only.
         call = sync_to_async(XCom.set)(
             key=ViewInAIHubLink.xcom_key,
@@ -105,8 +108,6 @@ async def link_in_triggerer(task_instance: Any, config: Config | None, kind: str
             map_index=task_instance.map_index,
         )
         await undisturbed(call)
-    except Exception as error:
-        log.info("Airflow did not take the link (%s); the task has it at its end", type(error).__name__)
 
 
 def link_to_result(context: Context, operator: Any, result_url: str) -> None:
@@ -117,4 +118,5 @@ def link_to_result(context: Context, operator: Any, result_url: str) -> None:
     """
     if result_url.startswith(("http://", "https://")):
         operator._result_link = result_url
-        context["ti"].xcom_push(key=ResultCsvLink.xcom_key, value=result_url)
+        with beside(operator.log, "its link to the result"):
+            context["ti"].xcom_push(key=ResultCsvLink.xcom_key, value=result_url)

@@ -64,7 +64,8 @@ class PartLogs:
         if self._unsupported:
             return
         if self._offsets is None:
-            self._offsets = dict((yield Recall()) or {})
+            recalled = yield Recall()
+            self._offsets = dict(recalled) if isinstance(recalled, Mapping) else {}
         kept = dict(self._offsets)
         for part in parts:
             if part.logs is None or part.key in self._done or (part.state == PENDING and not last):

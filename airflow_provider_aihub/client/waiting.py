@@ -23,6 +23,7 @@ from airflow_provider_aihub.api.errors import (
     AIHubUnsupportedError,
 )
 from airflow_provider_aihub.api.jobs import JobId, JobKind, JobState
+from airflow_provider_aihub.beside import beside
 from airflow_provider_aihub.client.errands import POLL_POLICY, Ask, Fetch
 from airflow_provider_aihub.client.part_logs import Keep, PartLogs, Recall
 from airflow_provider_aihub.client.retry import asked_for
@@ -42,6 +43,7 @@ __all__ = [
     "Recall",
     "Waited",
     "Watch",
+    "courtesy",
     "follow",
     "not_there",
     "span",
@@ -201,6 +203,7 @@ def follow(
     story = Story(watch.kind, watch.job_id, watch.since, log)
     logs = PartLogs(called, log) if watch.stream_logs else None
     state: JobState | None = None
+    untold: set[str] = set()
     failing_since = 0.0
     failures = 0
     max_age = watch.max_age(1, clock())
@@ -220,11 +223,14 @@ def follow(
             state = reply
             if state.read_at is not None:
                 age = now - state.read_at
-            mentioned = yield from story.tell(state, now)
+            mentioned = False
+            with beside(log, f"news of {called}", untold):
+                mentioned = yield from story.tell(state, now)
             if logs:
-                if state.phase.terminal:
-                    yield from story.look_at_parts(state)
-                yield from logs.follow(story.parts, again=mentioned, last=state.phase.terminal)
+                with beside(log, f"the logs of {called}", untold):
+                    if state.phase.terminal:
+                        yield from story.look_at_parts(state)
+                    yield from logs.follow(story.parts, again=mentioned, last=state.phase.terminal)
             if state.phase.terminal:
                 return Waited(Outcome.ENDED, state)
             state.forget()
@@ -288,8 +294,8 @@ def wait(
         elif isinstance(step, Ask | Fetch):
             try:
                 reply = perform(step) if perform else _UNASKED
-            except AIHubError as error:
-                reply = error
+            except Exception as error:
+                reply = courtesy(error)
         # A waiting that blocks ends with its process: it has nothing to keep.
 
 
@@ -323,10 +329,15 @@ async def wait_async(
         elif perform:
             try:
                 reply = await perform(step)
-            except AIHubError as error:
-                reply = error
+            except Exception as error:
+                reply = courtesy(error)
         elif isinstance(step, Ask | Fetch):
             reply = _UNASKED
+
+
+def courtesy(error: Exception) -> AIHubError:
+    """Return what is said of an errand that failed: nothing but the log is poorer for it, whatever it was."""
+    return error if isinstance(error, AIHubError) else AIHubError(f"The errand failed with {type(error).__name__}.")
 
 
 _UNASKED = AIHubError("Nobody is there to ask.")

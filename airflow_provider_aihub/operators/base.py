@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar
 from airflow.providers.common.compat.sdk import AirflowTaskTimeout, BaseOperator, conf
 
 from airflow_provider_aihub.api.errors import AIHubBadAnswerError, AIHubError, AIHubUnavailable
+from airflow_provider_aihub.beside import beside
 from airflow_provider_aihub.failures import task_failures
 from airflow_provider_aihub.lineage import HasLineage
 from airflow_provider_aihub.links import ViewInAIHubLink, link_to_page
@@ -256,7 +257,7 @@ class JobOperator(HasLineage, BaseOperator):
         if options.stream_logs and not deferral.rounds:
             from airflow_provider_aihub.triggers import offsets
 
-            offsets.begin(self._context["ti"], deferral.reference)
+            offsets.begin(self._context["ti"], deferral.reference, self.log)
         self.defer(
             trigger=JobTrigger(
                 aihub_conn_id=self.aihub_conn_id,
@@ -284,13 +285,15 @@ class JobOperator(HasLineage, BaseOperator):
         from airflow_provider_aihub.operators.diagnosis import summary
 
         self._ended = state
-        self.log.info(summary(self.job_kind, state))
+        with beside(self.log, "a summary of its job"):
+            self.log.info(summary(self.job_kind, state))
 
     def success(self, state: JobState) -> dict[str, Any]:
         """Tell of a job that succeeded; return the task's return value."""
         self.ended(state)
         result = self._result = self.result(state)
-        self.succeeded(self._context, state)
+        with beside(self.log, "telling Airflow what came of it"):
+            self.succeeded(self._context, state)
         return result
 
     def failure(self, state: JobState) -> AIHubError:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from airflow_provider_aihub.api.errors import AIHubError
 from airflow_provider_aihub.client.retry import RetryPolicy
-from airflow_provider_aihub.client.waiting import Ask, Fetch, Pause
+from airflow_provider_aihub.client.waiting import Ask, Fetch, Pause, courtesy
 from airflow_provider_aihub.operators.record import KEY
 from airflow_provider_aihub.operators.steps import (
     AIHubTime,
@@ -77,6 +77,10 @@ class Worker:
                     reply = came
                 else:
                     error = came
+            except Exception as came:
+                if not isinstance(step, Ask | Fetch):
+                    raise
+                reply = courtesy(came)
 
     def _done(self, step: Any) -> Any:
         match step:

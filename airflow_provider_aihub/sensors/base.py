@@ -21,6 +21,7 @@ from airflow.providers.common.compat.sdk import (
 from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS, AIRFLOW_V_3_3_PLUS
 
 from airflow_provider_aihub.api.errors import AIHubParameterError
+from airflow_provider_aihub.beside import beside
 from airflow_provider_aihub.failures import task_failures
 from airflow_provider_aihub.links import ViewInAIHubLink, link_to_page
 
@@ -313,10 +314,12 @@ class JobSensor(BaseSensorOperator):
         if not state.phase.terminal:
             self.log.info("%s %s", self.job_kind.called(state.job_id), state.phase.verb)
             return PokeReturnValue(is_done=False)
-        self.log.info(summary(self.job_kind, state))
+        with beside(self.log, "a summary of its job"):
+            self.log.info(summary(self.job_kind, state))
         if state.phase is Phase.SUCCEEDED:
             result = self.result(state)
-            self.succeeded(context, state)
+            with beside(self.log, "telling Airflow what came of it"):
+                self.succeeded(context, state)
             return PokeReturnValue(is_done=True, xcom_value=result)
         error = failure(self.hook, self.job_kind, state)
         # The sensor cannot start the job again, so another try would find it as it is.

@@ -8,6 +8,7 @@ from airflow.providers.common.compat.sdk import XCom
 from asgiref.sync import sync_to_async
 
 from airflow_provider_aihub.api.jobs import JobId
+from airflow_provider_aihub.beside import beside
 from airflow_provider_aihub.client.part_logs import Offsets
 from airflow_provider_aihub.client.waiting import Log
 from airflow_provider_aihub.triggers.undisturbed import undisturbed
@@ -16,9 +17,10 @@ KEY = "aihub_log_offsets"
 """Key of the XCom. Airflow clears it before the next try, whose log begins anew."""
 
 
-def begin(task_instance: Any, job_id: JobId) -> None:
+def begin(task_instance: Any, job_id: JobId, log: Log) -> None:
     """Keep, in the worker, that nothing was told: asked for an XCom that is not there, Airflow logs an error."""
-    task_instance.xcom_push(key=KEY, value={"job_id": job_id, "offsets": {}})
+    with beside(log, "keeping how far the logs were read"):
+        task_instance.xcom_push(key=KEY, value={"job_id": job_id, "offsets": {}})
 
 
 class KeptOffsets:

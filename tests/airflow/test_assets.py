@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import sqlite3
@@ -10,7 +11,7 @@ import sys
 import warnings
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 import pytest
 from airflow.providers.common.compat.sdk import Asset
@@ -56,7 +57,6 @@ def test_a_uri_has_one_form(given: str, uri: str) -> None:
         "aihub://h:99999/datasets/mnist",
         "aihub://h:0/datasets/mnist",
         "aihub://h b/datasets/mnist",
-        "aihub://h/datasets/mnist%00",
     ],
 )
 def test_what_is_no_dataset_is_no_asset(uri: str) -> None:
@@ -71,11 +71,55 @@ def test_what_is_no_dataset_is_no_asset(uri: str) -> None:
 
 def test_a_name_is_quoted() -> None:
     assert dataset_uri("图/a b", host="H:1") == "aihub://h:1/datasets/%E5%9B%BE%2Fa%20b"
-    for name in ("", " "):
-        with pytest.raises(ValueError, match="name of a dataset"):
-            dataset_uri(name, host="h")
+    with pytest.raises(ValueError, match="name of a dataset"):
+        dataset_uri("", host="h")
     with pytest.raises(ValueError, match="host is 'http://h:1'; it is a name or an address"):
         dataset_uri("d", host="http://h:1")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "car\u3000pictures",
+        "\u3000",
+        " ",
+        "the \U0001f468\u200d\U0001f469\u200d\U0001f467 family",
+        "right \u202e to left",
+        "bell\a and\ttab\nand line",
+        "\x00",
+        "..",
+        "%2F",
+        "a?b#c&d=e",
+        "~",
+        "self",
+        "数" * 164,
+        "数" * 170,
+        "数" * 5000,
+        "x" * 1482,
+        "x" * 1483,
+        "a" + "数" * 170,
+        "\U0001f468" * 200,
+    ],
+    ids=lambda name: ascii(name)[:24],
+)
+def test_every_name_has_a_uri(name: str) -> None:
+    uri = dataset_uri(name, host="h")
+    assert uri.isascii()
+    assert len(uri) <= 1500
+    asset = dataset_asset(name, host="h")
+    assert asset.uri == getattr(asset, "name", uri) == uri
+    # Airflow, too, brings a URI into its one form, whoever has written it.
+    assert Asset(uri=uri).uri == uri
+    quoted, whole = uri.removeprefix("aihub://h/datasets/"), quote(name, safe="")
+    assert assets.sanitize_uri(urlsplit(f"aihub://h/datasets/{whole}")).geturl() == uri
+    if len(whole) <= 1500 - len("aihub://h/datasets/"):
+        assert unquote(quoted) == name
+    else:
+        beginning, _, digest = quoted.rpartition("~")
+        assert digest == hashlib.sha256(name.encode()).hexdigest()[:32]
+        assert name.startswith(unquote(beginning, errors="strict"))
+        assert len(uri) > 1480
+    assert dataset_uri(f"{name}2", host="h") != uri
 
 
 @pytest.mark.parametrize(
