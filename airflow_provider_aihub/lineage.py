@@ -161,12 +161,14 @@ def tell_collector(hook: AIHubHook, *, inputs: Iterable[str] = (), outputs: Iter
     """
     from airflow.providers.common.compat.lineage.hook import get_hook_lineage_collector
 
-    # An address may be none that Airflow takes for an asset.
-    with beside(log, "the lineage of its files"):
+    what = "the lineage of its files"
+    with beside(log, what):
         collector: Any = get_hook_lineage_collector()  # type: ignore[no-untyped-call]
         for add, places in ((collector.add_input_asset, inputs), (collector.add_output_asset, outputs)):
             for place in places:
-                add(hook, uri=address(place))
+                # An address may be none that Airflow takes for an asset.
+                with beside(log, what):
+                    add(hook, uri=address(place))
 
 
 def to_openlineage(lineage: Lineage) -> OperatorLineage[Any, Any]:
