@@ -198,13 +198,19 @@ class Odd(Recorder):
 
     value: Any = None
 
+    @property
+    def description(self) -> str:
+        """The newest job's, by which its task knows it."""
+        return next((body["description"] for line, body in reversed(self.sent) if line.startswith("POST")), "")
+
     def data(self, method: str, path: str, query: str) -> Any:
         if method == "GET" and path.endswith(("/98", "/99")):
             names = ("created_at", "started_at", "finished_at", "update_at", "duration", "avg_gpu_util", "sku_cnt")
             names += ("virtual_cluster", "stop_op_user", "storages", "mtp_id", "task_nodes")
             names += ("instances", "message", "version", "data_size", "data_count", "total_gpu_time")
             status = self.statuses.pop(0) if len(self.statuses) > 1 else self.statuses[0]
-            return {**dict.fromkeys(names, self.value), "id": int(path[-2:]), "name": "a job", "status": status}
+            known = {"id": int(path[-2:]), "name": "a job", "description": self.description, "status": status}
+            return {**dict.fromkeys(names, self.value), **known}
         return super().data(method, path, query)
 
 
