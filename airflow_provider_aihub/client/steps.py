@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 import socket
 import ssl
@@ -25,6 +26,9 @@ T_co = TypeVar("T_co", covariant=True)
 
 LARGEST_ANSWER: Final = 64 * 2**20
 """Bytes of an answer that are read into memory."""
+
+CLOCK_KNOWN: Final = 60.0
+"""Seconds after which AIHub's clock is looked at again."""
 
 NOT_TLS: Final = frozenset({"WRONG_VERSION_NUMBER", "UNSUPPORTED_PROTOCOL", "HTTP_REQUEST"})
 """What OpenSSL says of a server that does not speak TLS, or none that is spoken here."""
@@ -172,15 +176,19 @@ class State:
     login_error: AIHubError | None = None
     missing: set[str] = field(default_factory=set)
     ahead: float | None = None
+    ahead_at: float = -math.inf
 
     def __post_init__(self) -> None:
         if self.config.token and not self.config.can_log_in:
             self.token = Token.given(self.config.token)
 
     def hear_time(self, date: str | None) -> None:
-        """Learn from the ``Date`` of an answer what time it is at AIHub."""
-        with suppress(ValueError, OverflowError):
-            self.ahead = parsedate_to_datetime(date or "").timestamp() - self.clock()
+        """Learn from the ``Date`` of an answer what time it is at AIHub, once in a while."""
+        now = self.clock()
+        if not 0 <= now - self.ahead_at < CLOCK_KNOWN:
+            with suppress(ValueError, OverflowError):
+                self.ahead = parsedate_to_datetime(date or "").timestamp() - now
+                self.ahead_at = now
 
     @property
     def server_time(self) -> float | None:

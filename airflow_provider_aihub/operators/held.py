@@ -228,8 +228,12 @@ class Held:
         server_time = yield AIHubTime()
         return 0.0 if server_time is None else server_time - self.clock()
 
-    def stop(self, job: Job) -> Steps[AIHubError | None]:
-        """Ask AIHub to stop a job, if it is this task's; return the error where that failed."""
+    def stop(self, job: Job, patience: float | None = None) -> Steps[AIHubError | None]:
+        """Ask AIHub to stop a job, if it is this task's; return the error where that failed.
+
+        :param patience: Seconds for which AIHub may not know a job yet that it has just created. Default: as long as
+            that may take.
+        """
         called = self.kind.called(job.id)
         if self.kind.stop is None:
             self.log.warning("AIHub cannot stop a %s; %s runs on", self.kind.noun, called)
@@ -242,7 +246,7 @@ class Held:
                     return None
                 if state.phase.terminal:
                     return None
-            yield Call(self.kind.stop(job.id if job.reference is None else job.reference))
+            yield from self._stop_known(job, self.patience.shown if patience is None else patience)
         except AIHubNotFoundError:
             self.log.info("%s is gone, so there is nothing to stop", called)
             return None
@@ -251,13 +255,29 @@ class Held:
         self.log.info("Asked AIHub to stop %s", called)
         return None
 
-    def stop_for_good(self) -> Steps[None]:
-        """Stop the job of a task that no try follows; what goes wrong is logged."""
+    def stop_for_good(self, patience: float | None = None) -> Steps[None]:
+        """Stop the job of a task that no try follows; what goes wrong is logged.
+
+        :param patience: See :meth:`stop`.
+        """
         if self.cancels and not self.stopped and self.job is not None:
-            error = yield from self.stop(self.job)
+            error = yield from self.stop(self.job, patience)
             self.stopped = error is None
             if error:
                 self.may_be_running(error)
+
+    def _stop_known(self, job: Job, patience: float) -> Steps[None]:
+        assert self.kind.stop is not None, "asked for what can be stopped"  # noqa: S101
+        end = self.clock() + patience
+        while True:
+            try:
+                yield Call(self.kind.stop(job.id if job.reference is None else job.reference))
+            except AIHubNotFoundError:
+                if self.clock() >= end:
+                    raise
+                yield Sleep(self.patience.first_pause)
+            else:
+                return
 
     def may_be_running(self, error: AIHubError) -> None:
         self.log.error("A %s may still be running on AIHub: %s", self.kind.noun, error)

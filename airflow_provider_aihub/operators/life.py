@@ -32,6 +32,10 @@ if TYPE_CHECKING:
     from airflow_provider_aihub.triggers.job import JobEvent
 
 
+IN_HASTE = 2.0
+"""Seconds for which a killed task waits until AIHub knows a job that it has just created."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deferral:
     """The waiting is the triggerer's."""
@@ -162,7 +166,7 @@ class Life:
             if self.held.job is None:
                 self.held.log.warning("The task is killed while AIHub creates its %s", self.held.kind.noun)
         if self.held.job is not None:
-            yield from self.held.stop_for_good()
+            yield from self.held.stop_for_good(max(patience, IN_HASTE))
 
     def _wait(self, job: Job, since: float, deadline: float | None, rounds: int = 0) -> Steps[Any]:
         """Wait in the triggerer, or here."""
