@@ -119,7 +119,8 @@ SETTINGS: dict[str, Any] = {
     "pool_size": _setting(
         "integer",
         "10",
-        "Connections to AIHub that a triggerer has open at a time at most, for each Airflow connection.",
+        "Connections to AIHub that a triggerer has open at a time at most, for each Airflow connection; up to four "
+        "times as many while answers take longer than 2 s.",
     ),
 }
 

@@ -111,6 +111,7 @@ def quick_aihub_polls(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(waiting, "POLL_FLOOR", POLL_FLOOR)
     monkeypatch.setenv("AIRFLOW__AIHUB__POLL_FLOOR", str(POLL_FLOOR))
     monkeypatch.setattr(job, "HANDOVER", 0.0)
+    monkeypatch.setattr(job, "DRAIN", 0.0)
 
 
 def _emulator_class() -> type[Emulator]:

@@ -94,6 +94,11 @@ class JobState:
         self._answer = None
 
     @property
+    def shown(self) -> Any:
+        """What was shown, as it came: a model or data; ``None`` where it was forgotten."""
+        return self._answer
+
+    @property
     def answer(self) -> Any:
         """The whole answer, unless it was forgotten."""
         if isinstance(self._answer, dict):
@@ -174,7 +179,7 @@ class JobKind:
         """
         if self.page is None:
             raise AIHubUnsupportedError(f"AIHub does not list its jobs of kind {self.name}.")
-        decode = rows_with("id", "status", *self.told)
+        decode = rows_with("id", "status", "description", *self.told)
         return _reading(self.page(page, page_size, None, user_id), raw_page, decode)
 
     def called(self, job_id: JobId) -> str:

@@ -23,13 +23,29 @@ LARGEST_SKIP: Final = 4 * 2**20
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """Carry out a request, once. It gives the request's own result."""
+    """Carry out a request, once. It gives the request's own result.
+
+    :param longest: Seconds that it may take; ``None`` for as long as it takes.
+    """
 
     request: Request[Any]
+    longest: float | None = None
 
     def steps(self, state: State) -> Steps[Any]:
         """Give the steps that it takes."""
         return exchange(self.request, state, POLL_POLICY)
+
+
+@dataclass(frozen=True, slots=True)
+class Redact:
+    """Replace the secrets that the client knows in a text. It gives the text."""
+
+    text: str = field(repr=False)
+
+    def steps(self, state: State) -> Steps[str]:
+        """Give the steps that it takes: none."""
+        yield from ()
+        return state.redact(self.text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +68,13 @@ class Fetch:
 
     :param start: First byte, from 0.
     :param most: Bytes at most.
+    :param longest: Seconds that it may take; ``None`` for as long as it takes.
     """
 
     url: str = field(repr=False)
     start: int
     most: int
+    longest: float | None = None
 
     def steps(self, state: State) -> Steps[Piece]:
         """Give the steps that it takes.

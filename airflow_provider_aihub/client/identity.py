@@ -75,7 +75,7 @@ class Identity:
         return self._by_marker(_text(read("description"))) or self._by_facts(read)
 
     def _by_marker(self, description: str) -> Verdict | None:
-        if self.marker is None:
+        if not self.marker:
             return None
         if self.marker in description:
             return Verdict.OWN
@@ -100,7 +100,7 @@ class Identity:
         if same_time and (same_name or same_user):
             return Verdict.OWN
         description = _text(read("description"))
-        unsigned = self.marker is not None and 0 < len(description) < CUT and "[" not in description
+        unsigned = self.marker and 0 < len(description) < CUT and "[" not in description
         return Verdict.OTHER if unsigned else Verdict.UNKNOWN
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias, TypeVar
@@ -9,8 +10,8 @@ from typing import Any, TypeAlias, TypeVar
 from airflow_provider_aihub.api.errors import AIHubError, AIHubUnsupportedError
 from airflow_provider_aihub.api.parts import PENDING, Part, PartLog
 from airflow_provider_aihub.client.answers import JWT
-from airflow_provider_aihub.client.errands import Ask, Fetch, Piece
-from airflow_provider_aihub.client.story import Log, plain
+from airflow_provider_aihub.client.errands import Ask, Fetch, Piece, Redact
+from airflow_provider_aihub.client.story import Log, plain, without_folds
 
 T = TypeVar("T")
 
@@ -18,8 +19,22 @@ LARGEST_PIECE = 32 * 1024
 """Bytes that are read and told at once: more would hold up an event loop for too long."""
 PIECES_PER_POLL = 32
 """How many of them are read at a poll, of all files together."""
+MOST_LINES = 2000
+"""How many lines are told at a poll, of all files together: each takes Airflow about a millisecond."""
+LAST_LINES = 200
+"""So many of them are the last ones of a file, where it has more lines than are told."""
 MOST_FILES = 32
 """How many log files of a job are followed."""
+
+_STRINGS = r"[^\x07\x1b\x9c\n]*(?:\x07|\x1b\\|\x9c)?"
+_SEQUENCES = re.compile(
+    # Colours and movements, titles and links, all else that begins with an escape; also as single characters.
+    rf"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]?|(?:\x1b[\]PX^_]|[\x90\x98\x9d-\x9f]){_STRINGS}|\x1b[ -/]*[0-~]?"
+)
+_BREAKS = re.compile(r"[\x0b\x0c\x1c-\x1e\x85\u2028\u2029]")
+"""Characters other than the usual ones at which some programs end a line."""
+_CONTROLS = re.compile(r"[\x00-\x08\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+"""Characters that are not shown, or that turn round how others are."""
 
 Offsets: TypeAlias = Mapping[str, int]
 """Up to which byte each log file has been told."""
@@ -36,7 +51,14 @@ class Keep:
     offsets: Offsets
 
 
-LogSteps: TypeAlias = Generator[Ask | Fetch | Recall | Keep, Any, T]
+@dataclass(frozen=True, slots=True)
+class Tell:
+    """Step: write these lines into the log. The reply is how many were written, ``None`` for all."""
+
+    lines: Sequence[str]
+
+
+LogSteps: TypeAlias = Generator[Ask | Fetch | Redact | Recall | Keep | Tell, Any, T]
 
 
 class PartLogs:
@@ -110,10 +132,20 @@ class PartLogs:
             return True
         if len(self._files.get(part.key, ())) > 1:
             prefix = f"[{plain(part.name)} {plain(file.name)}] "
-        turns = max(3, PIECES_PER_POLL // max(len(offsets), 1))
+        offsets.setdefault(key, 0)
+        budget = max(MOST_LINES // len(offsets), 1)
+        telling = _Telling(self._called, self._log, prefix, named=f"[{plain(part.name)}] ", budget=budget)
+        read = yield from self._read_on(part, file, key, telling, last=last)
+        yield from telling.finish()
+        return read
+
+    def _read_on(self, part: Part, file: PartLog, key: str, telling: _Telling, *, last: bool) -> LogSteps[bool]:
+        offsets = self._offsets
+        assert offsets is not None, "recalled before"  # noqa: S101
+        turns = max(3, PIECES_PER_POLL // len(offsets))
         cut = False
         for turn in range(turns):
-            offset = offsets.setdefault(key, 0)
+            offset = offsets[key]
             piece = yield from self._piece(part, file, offset)
             if piece is None:
                 return False
@@ -122,20 +154,16 @@ class PartLogs:
                 offsets[key] = 0
                 continue
             whole = len(piece.data) < LARGEST_PIECE if piece.size is None else offset + len(piece.data) >= piece.size
-            told = self._tell(piece.data, prefix, cut=cut, rest=last and whole)
-            offsets[key] = offset + told
-            if whole or not told:
+            begin, end = _whole_lines(piece.data, cut=cut, rest=last and whole)
+            yield from telling.take(piece.data[begin:end])
+            offsets[key] = offset + end
+            if whole or not end:
                 return True
             cut = False
             left = (piece.size or 0) - offsets[key]
             if turn == turns - 2 and left > LARGEST_PIECE:
-                skipped = left - LARGEST_PIECE
-                self._log.info(
-                    "%s%d KiB of the log are left out here: it grows faster than it is read; AIHub has it all",
-                    prefix,
-                    skipped // 1024,
-                )
-                offsets[key] += skipped
+                telling.skipped = left - LARGEST_PIECE
+                offsets[key] += telling.skipped
                 cut = True
         return True
 
@@ -156,23 +184,93 @@ class PartLogs:
         text = file.text.encode()
         return Piece(text[offset : offset + LARGEST_PIECE], len(text))
 
-    def _tell(self, data: bytes, prefix: str, *, cut: bool, rest: bool) -> int:
-        """Tell the whole lines, and give how many bytes they were.
 
-        :param cut: Whether the first line lacks its beginning, and is left out.
-        :param rest: Whether what comes after the last whole line is told, too.
-        """
-        end = len(data) if rest else data.rfind(b"\n") + 1
-        if not end and len(data) == LARGEST_PIECE:
-            # One line longer than that is told in several.
-            end = len(data)
-        begin = data.find(b"\n") + 1 if cut else 0
-        for line in lines(data[begin:end]):
-            self._log.info("%s%s", prefix, line)
-        return end
+class _Telling:
+    """Tells what is new in one file at one poll: the first lines, and the last ones if there are too many.
+
+    :param called: What the job is called.
+    :param prefix: Begins each line.
+    :param named: Begins a line that could be taken for one of Airflow's or this provider's own.
+    :param budget: How many lines are told.
+    """
+
+    def __init__(self, called: str, log: Log, prefix: str, *, named: str, budget: int) -> None:
+        self._log = log
+        self._prefix, self._named = prefix, named
+        self._suspect = re.compile(rf"\s*(?:[\[{{]|\d{{4}}-\d\d-\d\d)|.*(?:{re.escape(called)}\b|AIHub|Airflow)")
+        self._kept = min(LAST_LINES, budget)
+        self._budget = budget - self._kept
+        self._last: list[str] = []
+        self._untold = 0
+        self._busy = False
+        self.skipped = 0
+        """Bytes that were not read."""
+
+    def take(self, data: bytes) -> LogSteps[None]:
+        """Tell these lines, or keep the last of them for later."""
+        if not data:
+            return
+        text = yield Redact(data.decode(errors="replace"))
+        if not isinstance(text, str):
+            self.skipped += len(data)
+            return
+        new = [self._named_if_suspect(line) for line in _lines(text)]
+        now, later = new[: self._budget], new[self._budget :]
+        self._budget -= len(now)
+        yield from self._tell(now)
+        last = self._last + later
+        self._last = last[-self._kept :]
+        self._untold += len(last) - len(self._last)
+
+    def finish(self) -> LogSteps[None]:
+        """Say how much is left out, and tell the last lines."""
+        self._say_what_is_left_out()
+        yield from self._tell(self._last)
+        self._say_what_is_left_out()
+
+    def _named_if_suspect(self, line: str) -> str:
+        return f"{self._prefix or (self._named if self._suspect.match(line) else '')}{line}"
+
+    def _tell(self, new: list[str]) -> LogSteps[None]:
+        told = 0
+        if new and not self._busy:
+            reply = yield Tell(new)
+            told = reply if isinstance(reply, int) else len(new) if reply is None else 0
+        self._busy |= told < len(new)
+        self._untold += len(new) - told
+
+    def _say_what_is_left_out(self) -> None:
+        parts = [f"{self._untold} lines"] if self._untold else []
+        parts += [f"{-(-self.skipped // 1024)} KiB"] if self.skipped else []
+        if parts:
+            said = "%s%s of the log are left out here: it grows faster than it is told; AIHub has it all"
+            self._log.info(said, self._prefix, " and ".join(parts))
+        self._untold = self.skipped = 0
 
 
 def lines(data: bytes) -> list[str]:
-    """Give the lines of a log as one sees them: what was overwritten (progress bars) and tokens are left out."""
-    text = JWT.sub("***", data.decode(errors="replace"))
-    return [line.rstrip("\r").rpartition("\r")[2] for line in text.removesuffix("\n").split("\n")] if text else []
+    """Give the lines of a log as one sees them: what was overwritten (progress bars) and tokens are left out.
+
+    So is what would change how a log is shown: sequences that steer a terminal, marks that Airflow folds lines by.
+    """
+    return _lines(data.decode(errors="replace"))
+
+
+def _lines(text: str) -> list[str]:
+    if not text:
+        return []
+    text = _CONTROLS.sub("", _BREAKS.sub(" ", _SEQUENCES.sub("", JWT.sub("***", text))))
+    return [line.rstrip("\r").rpartition("\r")[2] for line in without_folds(text).removesuffix("\n").split("\n")]
+
+
+def _whole_lines(data: bytes, *, cut: bool, rest: bool) -> tuple[int, int]:
+    """Give where what is to be told begins and ends.
+
+    :param cut: Whether the first line lacks its beginning, and is left out.
+    :param rest: Whether what comes after the last whole line is told, too.
+    """
+    end = len(data) if rest else data.rfind(b"\n") + 1
+    if not end and len(data) == LARGEST_PIECE:
+        # One line longer than that is told in several.
+        end = len(data)
+    return (data.find(b"\n") + 1 if cut else 0), end

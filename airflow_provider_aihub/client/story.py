@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Generator, Iterable, Sequence
 from typing import Any, Protocol
 
@@ -21,6 +22,8 @@ factor since: for thousands of jobs that run for days, each line in the log woul
 MOST_NAMES = 8
 """How many machines, nodes or jobs are named; the others are counted."""
 LONGEST_NAME = 80
+
+_FOLD = re.compile(r"::(?=(?:end)?group::)")
 
 
 class Log(Protocol):
@@ -228,5 +231,10 @@ def named(names: Iterable[str]) -> str:
 
 def plain(name: str) -> str:
     """Write a name that somebody has chosen so that it keeps to its place in a line."""
-    said = "".join(char for char in name if char.isprintable())
+    said = without_folds("".join(char for char in name if char.isprintable()))
     return said if len(said) <= LONGEST_NAME else f"{said[:LONGEST_NAME]}..."
+
+
+def without_folds(text: str) -> str:
+    """Take the marks apart by which Airflow's UI folds the lines of a log, wherever they stand."""
+    return _FOLD.sub(": :", text)

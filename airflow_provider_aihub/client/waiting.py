@@ -13,6 +13,7 @@ import time
 from collections.abc import Awaitable, Callable, Generator
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 from itertools import count
 from typing import Any, TypeAlias, cast
 
@@ -24,8 +25,10 @@ from airflow_provider_aihub.api.errors import (
 )
 from airflow_provider_aihub.api.jobs import JobId, JobKind, JobState
 from airflow_provider_aihub.beside import beside
-from airflow_provider_aihub.client.errands import POLL_POLICY, Ask, Fetch
-from airflow_provider_aihub.client.part_logs import Keep, PartLogs, Recall
+from airflow_provider_aihub.client.errands import POLL_POLICY, Ask, Fetch, Redact
+from airflow_provider_aihub.client.identity import Identity, Verdict, other_job
+from airflow_provider_aihub.client.in_time import in_time, too_late
+from airflow_provider_aihub.client.part_logs import Keep, PartLogs, Recall, Tell
 from airflow_provider_aihub.client.retry import asked_for
 from airflow_provider_aihub.client.spans import span
 from airflow_provider_aihub.client.story import LIFE_LINE, Log, Story
@@ -41,6 +44,8 @@ __all__ = [
     "Outcome",
     "Pause",
     "Recall",
+    "Redact",
+    "Tell",
     "Waited",
     "Watch",
     "courtesy",
@@ -62,6 +67,10 @@ FRESHNESS = 0.5
 """What was read of a job for somebody else will do if it is not older than this fraction of the pause."""
 LONGEST_HEAD_START = 10.0
 """Seconds over which the first polls are spread when many jobs are taken up at once."""
+LAST_ANSWERS = 0.75
+"""Seconds after the deadline for which what was asked may still be answered."""
+LAST_LOOK = 0.5
+"""Seconds that the last look may take at least."""
 GONE_TOLERANCE = 60.0
 """Seconds for which a job that AIHub says does not exist is asked for again before that is believed."""
 
@@ -81,6 +90,8 @@ class Watch:
     :param may_be_missing: Whether a job that does not exist is waited for, too.
     :param stream_logs: Whether the logs of its pods or nodes are told as well, where AIHub gives them out.
     :param floor: Shortest pause between two polls, in seconds; ``None`` for :data:`POLL_FLOOR`.
+    :param identity: What is known of the job besides its id; another job under that id is not waited for.
+    :param doubts_lists: Whether an end that a list shows is believed only when the job itself is read to have ended.
     """
 
     kind: JobKind
@@ -94,6 +105,8 @@ class Watch:
     may_be_missing: bool = False
     stream_logs: bool = False
     floor: float | None = None
+    identity: Identity | None = None
+    doubts_lists: bool = False
 
     @property
     def shortest_pause(self) -> float:
@@ -122,6 +135,12 @@ class Watch:
         """
         seconds = jitter() * min(self.pause(1, now), LONGEST_HEAD_START)
         return seconds if self.deadline is None else min(seconds, max(self.deadline - now, 0.0))
+
+    def left(self, step: Step, now: float) -> float | None:
+        """Return the seconds that a step may take, whatever AIHub does; ``None`` for as long as it takes."""
+        if self.deadline is None:
+            return None
+        return max(self.deadline + LAST_ANSWERS - now, LAST_LOOK if isinstance(step, Look) else 0.0)
 
 
 def not_there(error: AIHubError) -> bool:
@@ -178,9 +197,9 @@ class Waited:
     error: AIHubError | None = None
 
 
-Step: TypeAlias = Look | Pause | Ask | Fetch | Recall | Keep
-"""What :func:`follow` wants done; the reply to an :class:`Ask` or a :class:`Fetch` is its result or an
-:class:`AIHubError`, too."""
+Step: TypeAlias = Look | Pause | Ask | Fetch | Redact | Recall | Keep | Tell
+"""What :func:`follow` wants done; the reply to an :class:`Ask`, a :class:`Fetch` or a :class:`Redact` is its result or
+an :class:`AIHubError`, too."""
 Waiting: TypeAlias = Generator[Step, Any, Waited]
 
 
@@ -206,12 +225,23 @@ def follow(
     untold: set[str] = set()
     failing_since = 0.0
     failures = 0
+
+    def is_other(state: JobState) -> bool:
+        return watch.identity is not None and watch.identity.judge(state.shown) is Verdict.OTHER
+
     max_age = watch.max_age(1, clock())
     for looks in count(1):
         reply = yield Look(max_age)
+        if isinstance(reply, JobState) and reply.read_at is not None:
+            doubtful = watch.doubts_lists and reply.phase.terminal
+            if doubtful or is_other(reply):
+                # A list may be wrong; what is read singly is believed.
+                reply = yield Look(0.0)
         now = clock()
         pause, age, max_age = watch.pause(looks, now), 0.0, watch.max_age(looks, now)
         calm_until, left = -math.inf, None
+        if isinstance(reply, JobState) and is_other(reply):
+            return Waited(Outcome.UNREADABLE, None, other_job(watch.kind, watch.job_id))
         if isinstance(reply, AIHubError) and watch.may_be_missing and not_there(reply):
             failures = 0
             if looks == 1:
@@ -270,7 +300,7 @@ def wait(
     watch: Watch,
     log: Log,
     *,
-    perform: Callable[[Ask | Fetch], Any] | None = None,
+    perform: Callable[[Ask | Fetch | Redact], Any] | None = None,
     sleep: Callable[[float], None] = time.sleep,
     clock: Callable[[], float] = time.time,
 ) -> Waited:
@@ -287,13 +317,23 @@ def wait(
         except StopIteration as end:
             return cast(Waited, end.value)
         reply = None
+        left = watch.left(step, clock())
         if isinstance(step, Look):
-            reply = look()
+            try:
+                reply = in_time(look, left)
+            except AIHubError as error:
+                reply = error
         elif isinstance(step, Pause):
             sleep(step.seconds)
-        elif isinstance(step, Ask | Fetch):
+        elif isinstance(step, Tell):
+            for line in step.lines:
+                log.info("%s", line)
+        elif isinstance(step, Ask | Fetch | Redact):
+            if perform is None:
+                reply = _UNASKED
+                continue
             try:
-                reply = perform(step) if perform else _UNASKED
+                reply = in_time(partial(perform, step), left)
             except Exception as error:
                 reply = courtesy(error)
         # A waiting that blocks ends with its process: it has nothing to keep.
@@ -304,7 +344,7 @@ async def wait_async(
     watch: Watch,
     log: Log,
     *,
-    perform: Callable[[Ask | Fetch | Recall | Keep], Awaitable[Any]] | None = None,
+    perform: Callable[[Ask | Fetch | Redact | Recall | Keep | Tell], Awaitable[Any]] | None = None,
     rest: Callable[[Pause], Awaitable[None]] | None = None,
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     clock: Callable[[], float] = time.time,
@@ -322,22 +362,29 @@ async def wait_async(
         except StopIteration as end:
             return cast(Waited, end.value)
         reply = None
-        if isinstance(step, Look):
-            reply = await look(step.max_age)
-        elif isinstance(step, Pause):
+        if isinstance(step, Pause):
             await (rest(step) if rest else sleep(step.seconds))
-        elif perform:
-            try:
-                reply = await perform(step)
-            except Exception as error:
-                reply = courtesy(error)
-        elif isinstance(step, Ask | Fetch):
-            reply = _UNASKED
+            continue
+        try:
+            # Whatever AIHub does meanwhile, the deadline stands.
+            async with asyncio.timeout(watch.left(step, clock())):
+                if isinstance(step, Look):
+                    reply = await look(step.max_age)
+                elif perform:
+                    reply = await perform(step)
+                elif isinstance(step, Ask | Fetch | Redact):
+                    reply = _UNASKED
+        except Exception as error:
+            reply = courtesy(error)
 
 
 def courtesy(error: Exception) -> AIHubError:
-    """Return what is said of an errand that failed: nothing but the log is poorer for it, whatever it was."""
-    return error if isinstance(error, AIHubError) else AIHubError(f"The errand failed with {type(error).__name__}.")
+    """Return what is said of an errand that failed, whatever it was: no waiting ends because of it."""
+    if isinstance(error, AIHubError):
+        return error
+    if isinstance(error, TimeoutError):
+        return too_late()
+    return AIHubError(f"The errand failed with {type(error).__name__}.")
 
 
 _UNASKED = AIHubError("Nobody is there to ask.")

@@ -268,6 +268,7 @@ class JobOperator(HasLineage, BaseOperator):
                 poll_tolerance=options.poll_tolerance,
                 deadline=deferral.deadline,
                 rounds=deferral.rounds,
+                identity=deferral.identity.plain() if deferral.identity.marker else None,
                 cancel_on_kill=options.cancel_on_kill,
                 stream_logs=options.stream_logs,
             ),

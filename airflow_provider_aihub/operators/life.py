@@ -9,7 +9,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from airflow_provider_aihub.api.errors import (
     AIHubAuthError,
@@ -21,7 +21,7 @@ from airflow_provider_aihub.api.errors import (
 )
 from airflow_provider_aihub.api.jobs import JobId, JobState, Phase
 from airflow_provider_aihub.client.identity import Identity, Verdict, other_job
-from airflow_provider_aihub.client.waiting import Ask, Look, Outcome, Waited, Watch, follow
+from airflow_provider_aihub.client.waiting import Ask, Fetch, Look, Outcome, Waited, Watch, follow
 from airflow_provider_aihub.operators import record
 from airflow_provider_aihub.operators.held import Held, Job
 from airflow_provider_aihub.operators.record import Entry
@@ -181,6 +181,8 @@ class Life:
             poll_tolerance=options.poll_tolerance,
             deadline=deadline,
             stream_logs=options.stream_logs,
+            identity=job.identity if job.entry.marker else None,
+            doubts_lists=rounds > 0,
         )
         waited = yield from self._follow(watch)
         if waited.outcome is Outcome.DEADLINE:
@@ -200,7 +202,10 @@ class Life:
             except StopIteration as end:
                 waited: Waited = end.value
                 return waited
-            reply = yield Ask(self.held.kind.look(watch.job_id)) if isinstance(step, Look) else step
+            left = watch.left(step, self.held.clock())
+            if isinstance(step, Look):
+                step = Ask(self.held.kind.look(watch.job_id))
+            reply = yield replace(step, longest=left) if isinstance(step, Ask | Fetch) else step
 
     def _deadline(self, since: float) -> float | None:
         """Return when the job is stopped, in Unix seconds: by ``job_timeout`` or ``execution_timeout``.
@@ -218,7 +223,7 @@ class Life:
         """Return the job that the task has deferred for."""
         entry = yield from self.held.load()
         reference = event["job_id"]
-        identity = Identity.from_plain(cast("dict[str, Any]", event.get("identity") or {}))
+        identity = Identity.from_plain(event.get("identity") or {})
         if entry is None or (identity.marker and entry.marker != identity.marker):
             entry = Entry(
                 state=record.SUBMITTED,

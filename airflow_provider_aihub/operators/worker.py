@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from airflow_provider_aihub.api.errors import AIHubError
+from airflow_provider_aihub.client.in_time import in_time
 from airflow_provider_aihub.client.retry import RetryPolicy
-from airflow_provider_aihub.client.waiting import Ask, Fetch, Pause, courtesy
+from airflow_provider_aihub.client.waiting import Ask, Fetch, Pause, Redact, Tell, courtesy
 from airflow_provider_aihub.operators.record import KEY
 from airflow_provider_aihub.operators.steps import (
     AIHubTime,
@@ -73,12 +75,12 @@ class Worker:
             try:
                 reply = self._done(step)
             except AIHubError as came:
-                if isinstance(step, Ask | Fetch):
+                if isinstance(step, Ask | Fetch | Redact):
                     reply = came
                 else:
                     error = came
             except Exception as came:
-                if not isinstance(step, Ask | Fetch):
+                if not isinstance(step, Ask | Fetch | Redact):
                     raise
                 reply = courtesy(came)
 
@@ -87,7 +89,12 @@ class Worker:
             case Call():
                 return self._client().send(step.request)
             case Ask() | Fetch():
+                return in_time(partial(self._client().perform, step), step.longest)
+            case Redact():
                 return self._client().perform(step)
+            case Tell():
+                for line in step.lines:
+                    self._log.info("%s", line)
             case Pause() | Sleep():
                 return self._sleep(step.seconds)
             case LogIn():

@@ -6,7 +6,7 @@ import time
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.providers.common.compat.sdk import (
@@ -122,6 +122,7 @@ class JobSensor(BaseSensorOperator):
         self.max_wait = max_wait
         self.soft_fail = soft_fail
         self.start_from_trigger = start_from_trigger
+        self._until: float | None = None
         self._failing_since: float | None = None
         self._linked = False
 
@@ -168,11 +169,16 @@ class JobSensor(BaseSensorOperator):
         :raises AIHubError: The job ended badly, or AIHub will never answer.
         """
         from airflow_provider_aihub.api.errors import AIHubError, AIHubNotFoundError
-        from airflow_provider_aihub.client.waiting import not_there
+        from airflow_provider_aihub.client.in_time import in_time
+        from airflow_provider_aihub.client.waiting import LAST_ANSWERS, LAST_LOOK, not_there
 
         with task_failures():
             reference = self._reference()
-            seen = self.hook.look(self.job_kind, reference)
+            left = None if self._until is None else max(self._until + LAST_ANSWERS - time.monotonic(), LAST_LOOK)
+            try:
+                seen = in_time(partial(self.hook.look, self.job_kind, reference), left)
+            except AIHubError as late:
+                seen = late
             if not isinstance(seen, AIHubError):
                 self._failing_since = None
                 return self._judge(context, seen)
@@ -194,6 +200,7 @@ class JobSensor(BaseSensorOperator):
         """
         with task_failures():
             options = self.options
+        self._until = time.monotonic() + options.timeout
         if not options.deferrable:
             return super().execute(context)
         with self._skipping():

@@ -13,14 +13,16 @@ from airflow.providers.common.compat.sdk import conf
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from airflow_provider_aihub.api import errors
-from airflow_provider_aihub.api.errors import AIHubError
+from airflow_provider_aihub.api.errors import AIHubError, AIHubOtherJob
 from airflow_provider_aihub.api.jobs import KINDS, JobId, JobState
-from airflow_provider_aihub.client.retry import RetryPolicy
-from airflow_provider_aihub.client.waiting import Ask, Fetch, Keep, Outcome, Recall, Watch, wait_async
-from airflow_provider_aihub.links import link_in_triggerer
-from airflow_provider_aihub.triggers.guard import still_deferred
+from airflow_provider_aihub.api.values import as_int
+from airflow_provider_aihub.client.identity import Identity, Verdict, other_job
+from airflow_provider_aihub.client.waiting import Ask, Fetch, Keep, Outcome, Recall, Redact, Tell, Watch, wait_async
+from airflow_provider_aihub.links import ViewInAIHubLink, link_in_triggerer
+from airflow_provider_aihub.triggers.guard import of_newer_try, still_deferred
 from airflow_provider_aihub.triggers.offsets import KeptOffsets
 from airflow_provider_aihub.triggers.poller import Poller
+from airflow_provider_aihub.triggers.telling import tell
 from airflow_provider_aihub.triggers.undisturbed import to_the_end
 
 Look = Callable[[float], Awaitable[JobState | AIHubError]]
@@ -35,9 +37,17 @@ HANDOVER = _NOTICE + 3.0 if _NOTICE else 0.0
 """Seconds for which a trigger fires nothing after it has begun.
 
 A worker of Airflow 3 may notice only after ``[workers] min_heartbeat_interval`` that its task has deferred. Should the
-task be queued again by then, the scheduler takes the news for the end of the new run and fails the task. A scheduler
-that has much to do takes the news some seconds late itself.
+task be queued again by then, the scheduler takes the news for the end of the new run and fails the task
+(apache/airflow#72716). A scheduler that has much to do takes the news some seconds late itself.
+
+There is nothing that a trigger could look at instead. The news passes from the worker to the scheduler's executor in
+the memory of processes, and a scheduler that has heard it of a deferred task changes nothing in the database; a task
+whose state is scheduled is spared, one that is queued or running again is not, and which of them it is when the news
+comes, the scheduler alone decides. Of tasks Airflow shows a trigger nothing but their states and numbers.
 """
+DRAIN = 0.5 if _NOTICE else 0.0
+"""Seconds between the last line of a trigger's log and its event. Airflow 3 closes the log of a trigger that has fired
+whether all lines have come through or not; those that come later are lost (apache/airflow#66158)."""
 _USER_ACTION = "__airflow_user_action__"
 
 
@@ -46,8 +56,8 @@ class JobEvent(TypedDict):
 
     ``outcome``, one of :class:`~airflow_provider_aihub.client.waiting.Outcome`, says why the waiting ended; ``phase``
     and ``status`` where the job was last seen to be; ``error`` and ``error_type`` why it could not be read or stopped;
-    ``since`` and ``deadline`` what the trigger was given, and ``rounds`` how often the task had resumed before and
-    deferred again, for a task that does so once more.
+    ``since``, ``deadline`` and ``identity`` what the trigger was given, and ``rounds`` how often the task had resumed
+    before and deferred again, for a task that does so once more.
     """
 
     outcome: str
@@ -59,6 +69,7 @@ class JobEvent(TypedDict):
     since: float | None
     deadline: float | None
     rounds: int
+    identity: dict[str, Any] | None
 
 
 MOST_ROUNDS = 5
@@ -89,6 +100,9 @@ class JobTrigger(BaseTrigger):
         clears the task. Default: true.
     :param cancel_on_kill: Whether marking or clearing the task stops a job that belongs to it. Default: true.
     :param rounds: How often the task has resumed and deferred again. Default: 0.
+    :param identity: What the task knows of its job besides the id, as
+        :meth:`~airflow_provider_aihub.client.identity.Identity.plain` gives it. Whatever else stands under the id is
+        neither waited for nor stopped. Default: nothing, and whatever stands there will do.
     :param job: One more argument, the job's id (or its name, where AIHub reads it by name) under the name that a
         sensor has for it, such as ``training_id=12``: Airflow renders a trigger's templates by those names.
     """
@@ -109,6 +123,7 @@ class JobTrigger(BaseTrigger):
         cancel_on_kill: bool = True,
         stream_logs: bool = False,
         rounds: int = 0,
+        identity: dict[str, Any] | None = None,
         **job: JobId,
     ) -> None:
         super().__init__()
@@ -127,6 +142,8 @@ class JobTrigger(BaseTrigger):
         self.cancel_on_kill = cancel_on_kill
         self.stream_logs = stream_logs
         self.rounds = rounds
+        self.identity = identity
+        self._poller: Poller | None = None
         self._fired = False
         self._linked = False
 
@@ -143,6 +160,10 @@ class JobTrigger(BaseTrigger):
         return job_id
 
     @property
+    def _identity(self) -> Identity | None:
+        return Identity.from_plain(self.identity) if self.identity else None
+
+    @property
     def _called(self) -> str:
         return KINDS[self.kind].called(self._job_id)
 
@@ -151,7 +172,7 @@ class JobTrigger(BaseTrigger):
         began = time.monotonic()
         try:
             event = await self._wait()
-            await asyncio.sleep(max(0.0, began + HANDOVER - time.monotonic()))
+            await asyncio.sleep(max(DRAIN, began + HANDOVER - time.monotonic()))
         except asyncio.CancelledError as cancelled:
             # Airflow before 3.3 has no on_kill and does not say why it cancels.
             if not hasattr(BaseTrigger, "on_kill") and cancelled.args[:1] != (_USER_ACTION,):
@@ -177,10 +198,14 @@ class JobTrigger(BaseTrigger):
             may_be_missing=self.may_be_missing,
             stream_logs=self.stream_logs,
             floor=floor,
+            identity=self._identity,
+            # A task that came back found its job not to have ended, or could not read it.
+            doubts_lists=self.rounds > 0,
         )
 
     async def _wait(self) -> JobEvent:
         async with Poller.shared(self.aihub_conn_id) as poller:
+            self._poller = poller
             watch = self.watch(poller.floor)
             pages = poller.pages(watch.kind)
             job = pages.watch(watch.job_id, partial(watch.pause, 1))
@@ -206,6 +231,7 @@ class JobTrigger(BaseTrigger):
             "since": self.since,
             "deadline": self.deadline,
             "rounds": self.rounds,
+            "identity": self.identity,
         }
 
     async def _look_and_link(self, poller: Poller, look: Look, max_age: float) -> JobState | AIHubError:
@@ -216,10 +242,12 @@ class JobTrigger(BaseTrigger):
             await link_in_triggerer(self.task_instance, poller.config, self.kind, self._job_id, self.log)
         return seen
 
-    def _performer(self, poller: Poller) -> Callable[[Ask | Fetch | Recall | Keep], Awaitable[Any]]:
+    def _performer(self, poller: Poller) -> Callable[[Ask | Fetch | Redact | Recall | Keep | Tell], Awaitable[Any]]:
         kept = KeptOffsets(self.task_instance, self._job_id, self.log)
 
-        async def perform(step: Ask | Fetch | Recall | Keep) -> Any:
+        async def perform(step: Ask | Fetch | Redact | Recall | Keep | Tell) -> Any:
+            if isinstance(step, Tell):
+                return await tell(step.lines, self.log)
             if isinstance(step, Recall):
                 return await kept.recall()
             if isinstance(step, Keep):
@@ -234,13 +262,28 @@ class JobTrigger(BaseTrigger):
         if kind.stop is None:
             return None
         try:
-            await asyncio.wait_for(poller.send(kind.stop(self._job_id), RetryPolicy()), STOP_TIMEOUT)
+            async with asyncio.timeout(STOP_TIMEOUT):
+                if await self._is_other(poller):
+                    return other_job(kind, self._job_id)
+                await poller.insist(kind.stop(self._job_id))
         except AIHubError as error:
             return error
         except TimeoutError:
             return AIHubError(f"AIHub did not take the request to stop {self._called} in time.")
         self.log.info("Asked AIHub to stop %s", self._called)
         return None
+
+    async def _is_other(self, poller: Poller) -> bool:
+        """Whether another job stands under the id now; not, where AIHub does not say."""
+        identity = self._identity
+        if identity is None:
+            return False
+        try:
+            async with asyncio.timeout(STOP_TIMEOUT / 2):
+                seen = await poller.insist(KINDS[self.kind].look(self._job_id))
+        except (AIHubError, TimeoutError):
+            return False
+        return identity.judge(seen.shown) is Verdict.OTHER
 
     async def on_kill(self) -> None:
         """Stop the job because somebody acted on the task; never because the trigger is handed to another triggerer."""
@@ -251,11 +294,28 @@ class JobTrigger(BaseTrigger):
     async def _stop_unless_handed_over(self) -> None:
         try:
             async with asyncio.timeout(KILL_TIMEOUT):
-                if await still_deferred(self.task_instance):
+                if await still_deferred(self.task_instance) and not await self._has_newer_try():
                     return
-                async with Poller.shared(self.aihub_conn_id) as poller:
+                async with self._poller.held() if self._poller else Poller.shared(self.aihub_conn_id) as poller:
                     problem: Exception | None = await self._stop(poller)
         except Exception as error:
             problem = error
-        if problem:
+        if isinstance(problem, AIHubOtherJob):
+            self.log.warning("%s", problem)
+        elif problem:
             self.log.error("%s may still be running on AIHub: %s", self._called, str(problem) or type(problem).__name__)
+
+    async def _has_newer_try(self) -> bool:
+        """Whether the task was cleared or tried again, and is deferred because of that."""
+        number = as_int(self._job_id)
+        about: dict[str, Any] = {}
+        if number is not None:
+            about["job_id"] = number
+            config = self._poller.config if self._poller else None
+            if config and (page := config.page(self.kind, number)):
+                about[ViewInAIHubLink.xcom_key] = page
+        try:
+            return await of_newer_try(self.task_instance, self.trigger_id, about)
+        except Exception as error:
+            self.log.info("Airflow does not say whether the task has a newer try (%s)", type(error).__name__)
+            return False

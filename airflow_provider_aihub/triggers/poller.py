@@ -8,21 +8,21 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from copy import copy
-from typing import ClassVar, TypeVar
+from typing import Any, ClassVar, Self, TypeVar
 from weakref import WeakKeyDictionary
 
 from airflow.providers.common.compat.connection import get_async_connection, get_async_extra_dejson
 
-from airflow_provider_aihub.api.errors import AIHubAuthError, AIHubUnavailable
+from airflow_provider_aihub.api.errors import AIHubAuthError, AIHubError, AIHubUnavailable
 from airflow_provider_aihub.api.jobs import JobKind
 from airflow_provider_aihub.api.request import Request, Service
 from airflow_provider_aihub.client.aio import AsyncAIHubClient
 from airflow_provider_aihub.client.config import Config
-from airflow_provider_aihub.client.errands import POLL_POLICY
+from airflow_provider_aihub.client.errands import POLL_POLICY, Ask, Fetch, Redact
 from airflow_provider_aihub.client.retry import RetryPolicy
-from airflow_provider_aihub.client.steps import Errand
 from airflow_provider_aihub.hooks.aihub import config_from
 from airflow_provider_aihub.triggers import settings
+from airflow_provider_aihub.triggers.lanes import Lanes
 from airflow_provider_aihub.triggers.pages import Pages
 from airflow_provider_aihub.triggers.undisturbed import undisturbed
 
@@ -30,6 +30,8 @@ T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
+NEWS = 1.0
+"""Seconds for which what the connection said will do for a trigger that begins: many begin at once."""
 RELOAD_PAUSE = 30.0
 """Seconds between two looks whether the connection was changed in Airflow, while AIHub is not there or refuses it."""
 REFUSAL_PAUSE = 30.0
@@ -56,22 +58,35 @@ class Poller:
         self._refused_at = 0.0
         self._retired: list[AsyncAIHubClient] = []
         self._loading = asyncio.Lock()
+        self._lanes = Lanes(settings.pool_size())
         self._users = 0
         self._pages: dict[str, Pages] = {}
 
     @classmethod
     @asynccontextmanager
     async def shared(cls, conn_id: str) -> AsyncIterator[Poller]:
-        """Give the poller of a connection on the running event loop."""
+        """Give the poller of a connection, as it stands in Airflow now, on the running event loop.
+
+        Where it has come to point to another AIHub, those that began before go on with the poller that they have.
+        """
         pollers = cls._of_loop.setdefault(asyncio.get_running_loop(), {})
-        poller = pollers.get(conn_id) or pollers.setdefault(conn_id, cls(conn_id))
-        poller._users += 1
-        try:
+        known = pollers.get(conn_id) or pollers.setdefault(conn_id, cls(conn_id))
+        current = await known._now()
+        if pollers[conn_id] is known:
+            pollers[conn_id] = current
+        async with pollers[conn_id].held() as poller:
             yield poller
+
+    @asynccontextmanager
+    async def held(self) -> AsyncIterator[Self]:
+        """Keep the connections open for a while."""
+        self._users += 1
+        try:
+            yield self
         finally:
-            poller._users -= 1
-            if not poller._users:
-                await poller._rest()
+            self._users -= 1
+            if not self._users:
+                await self._rest()
 
     async def _rest(self) -> None:
         for pages in self._pages.values():
@@ -96,19 +111,30 @@ class Poller:
             self._pages[kind.name] = Pages(kind, self, threshold=settings.page_threshold(), spacing=self.floor)
         return self._pages[kind.name]
 
-    async def send(self, request: Request[T], policy: RetryPolicy = POLL_POLICY) -> T:
+    async def send(self, request: Request[T]) -> T:
         """Carry out one request; where the login is refused, with the connection as it stands in Airflow now.
 
         :raises AIHubError: In one of its kinds.
         """
-        return await self._carry_out(lambda client: client.send(request, policy=policy))
+        async with self._lanes.place(request.path):
+            return await self._carry_out(lambda client: client.send(request, policy=POLL_POLICY))
 
-    async def perform(self, errand: Errand[T]) -> T:
+    async def perform(self, errand: Ask | Fetch | Redact) -> Any:
         """Carry out an errand, likewise.
 
         :raises AIHubError: In one of its kinds.
         """
-        return await self._carry_out(lambda client: client.perform(errand))
+        if isinstance(errand, Redact):
+            return await self._carry_out(lambda client: client.perform(errand))
+        async with self._lanes.place(errand.request.path if isinstance(errand, Ask) else errand.url):
+            return await self._carry_out(lambda client: client.perform(errand))
+
+    async def insist(self, request: Request[T]) -> T:
+        """Carry out a request that must not wait for others, and try again as a client does.
+
+        :raises AIHubError: In one of its kinds.
+        """
+        return await self._carry_out(lambda client: client.send(request, policy=RetryPolicy()))
 
     async def _carry_out(self, ask: Callable[[AsyncAIHubClient], Awaitable[T]]) -> T:
         client = self._client or await self._load(None)
@@ -130,26 +156,59 @@ class Poller:
         async with self._loading:
             if self._client and (self._client is not failed or time.monotonic() - self._loaded_at < RELOAD_PAUSE):
                 return self._client
-            self._loaded_at = time.monotonic()
             try:
-                connection = await undisturbed(get_async_connection(self.conn_id))
-                extra = await undisturbed(get_async_extra_dejson(connection))
-            except Exception as error:
-                # What Airflow says may quote the connection, and so its secrets.
-                if self._client:
-                    log.info("Airflow did not give the connection %s (%s)", self.conn_id, type(error).__name__)
-                    return self._client
-                raise AIHubUnavailable(
-                    f"Airflow did not give the connection {self.conn_id!r} ({type(error).__name__}); see that it "
-                    "exists and that Airflow's API server is well."
-                ) from None
-            config = config_from(connection, extra)
-            if self._client and config == self._config:
+                config = await self._read()
+            except AIHubUnavailable as trouble:
+                if self._client is None:
+                    raise
+                log.info("%s", trouble)
                 return self._client
-            if self._client:
-                log.info("The connection %s was changed; using what it says now", self.conn_id)
-                # Requests of other triggers may be under way on it.
-                self._retired.append(self._client)
-            self._config, self._refusal = config, None
-            self._client = AsyncAIHubClient(config, limit=settings.pool_size())
+            return self._use(config)
+
+    async def _now(self) -> Poller:
+        """Give the poller of the connection as it stands in Airflow: another one, where it points to another AIHub."""
+        async with self._loading:
+            if self._config is None or time.monotonic() - self._loaded_at < NEWS:
+                return self
+            try:
+                config = await self._read()
+            except AIHubError as trouble:
+                log.info("%s", trouble)
+                return self
+            if config.addresses == self._config.addresses:
+                self._use(config)
+                return self
+            log.info("The connection %s points to another AIHub; what has begun goes on at the old one", self.conn_id)
+            other = type(self)(self.conn_id)
+            other._use(config)
+            return other
+
+    async def _read(self) -> Config:
+        """Read the connection.
+
+        :raises AIHubUnavailable: Airflow does not give it.
+        :raises AIHubConfigError: It cannot be used.
+        """
+        self._loaded_at = time.monotonic()
+        try:
+            connection = await undisturbed(get_async_connection(self.conn_id))
+            extra = await undisturbed(get_async_extra_dejson(connection))
+        except Exception as error:
+            # What Airflow says may quote the connection, and so its secrets.
+            raise AIHubUnavailable(
+                f"Airflow did not give the connection {self.conn_id!r} ({type(error).__name__}); see that it exists "
+                "and that Airflow's API server is well."
+            ) from None
+        return config_from(connection, extra)
+
+    def _use(self, config: Config) -> AsyncAIHubClient:
+        """Have a client for what the connection says."""
+        if self._client and config == self._config:
             return self._client
+        if self._client:
+            log.info("The connection %s was changed; using what it says now", self.conn_id)
+            # Requests of other triggers may be under way on it.
+            self._retired.append(self._client)
+        self._config, self._refusal, self._loaded_at = config, None, time.monotonic()
+        self._client = AsyncAIHubClient(config, limit=self._lanes.most)
+        return self._client

@@ -23,7 +23,7 @@ def said(data: Any, **given: Any) -> web.Response:
 
 @asynccontextmanager
 async def hostile(
-    answer: Answer, monkeypatch: pytest.MonkeyPatch, **extra: Any
+    answer: Answer, monkeypatch: pytest.MonkeyPatch, *, login: Answer | None = None, **extra: Any
 ) -> AsyncIterator[Counter[tuple[str, str]]]:
     """Serve it on the running event loop, behind the connection ``aihub_default``; gives what was asked how often."""
     asked: Counter[tuple[str, str]] = Counter()
@@ -31,7 +31,7 @@ async def hostile(
     async def handle(request: web.Request) -> web.StreamResponse:
         asked[request.method, request.path] += 1
         if request.path.endswith(LOGIN):
-            return said({"id": 7, "token": "token"})
+            return await login(request) if login else said({"id": 7, "token": "token"})
         return await answer(request)
 
     runner = web.AppRunner(_app(handle), shutdown_timeout=0.1, access_log=None)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -19,8 +21,9 @@ from airflow_provider_aihub.operators.base import JobOperator
 from airflow_provider_aihub.operators.quota_task import QuotaTaskOperator
 from airflow_provider_aihub.operators.training import TrainingOperator
 from airflow_provider_aihub.operators.workflow import WorkflowRunOperator
-from airflow_provider_aihub.triggers import offsets
+from airflow_provider_aihub.triggers import offsets, telling
 from airflow_provider_aihub.triggers.job import JobTrigger
+from airflow_provider_aihub.triggers.telling import tell
 
 deferred_or_not = pytest.mark.parametrize("deferrable", [True, False], ids=["deferred", "in place"])
 SLOW = "for i in 1 2 3 4 5; do echo line $i of rank $RANK; sleep 0.15; done; printf 'the end'"
@@ -212,3 +215,77 @@ async def test_an_airflow_that_keeps_nothing(
 
 async def _yes(_: Any) -> bool:
     return True
+
+
+@deferred_or_not
+def test_the_connection_s_password_is_not_told(
+    aihub: Emulator, told: Callable[[], list[str]], deferrable: bool
+) -> None:
+    password = json.loads(aihub.connection_json())["password"]
+    TaskLife(make(command=f"echo the password is {password}.", deferrable=deferrable)).try_once()
+    assert told().count("the password is ***.") == 1
+    assert not any(password in line for line in told())
+
+
+@deferred_or_not
+def test_a_flood_of_lines_is_told_in_part(aihub: Emulator, told: Callable[[], list[str]], deferrable: bool) -> None:
+    result = TaskLife(make(command="seq 1 30000", deferrable=deferrable)).try_once()
+    assert result["status"] == "succeeded"
+    numbers = [line for line in told() if line.isdigit()]
+    left_out = [int(line.split()[0]) for line in told() if "are left out here" in line]
+    assert len(numbers) + sum(left_out) == 30_000
+    assert numbers[0] == "1"
+    assert numbers[-1] == "30000"
+
+
+async def test_lines_of_many_triggers_leave_the_event_loop_free() -> None:
+    """A line takes Airflow's logger a millisecond."""
+    turn, told_in = 0, Counter[int]()
+
+    class Log(logging.Logger):
+        def info(self, *_: Any) -> None:  # type: ignore[override]
+            time.sleep(0.001)
+            told_in[turn] += 1
+
+    async def count_turns() -> None:
+        nonlocal turn
+        while True:
+            turn += 1
+            await asyncio.sleep(0)
+
+    turns = asyncio.create_task(count_turns())
+    told = await asyncio.gather(*(tell(["line"] * 100, Log("l")) for _ in range(10)))
+    turns.cancel()
+    assert told == [100] * 10
+    # Twenty milliseconds at once, of all triggers together.
+    assert max(told_in.values()) <= 21
+
+
+async def test_lines_for_which_there_is_no_time_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(telling, "LONGEST_WAIT", 0.2)
+    written: list[Any] = []
+
+    class Log(logging.Logger):
+        def info(self, _: object, *line: object) -> None:  # type: ignore[override]
+            time.sleep(0.01)
+            written.extend(line)
+
+    lines = [str(number) for number in range(1000)]
+    told = await tell(lines, Log("l"))
+    assert written == lines[:told]
+    assert 0 < told < 1000
+
+
+async def test_what_was_told_comes_through_before_the_event(
+    aihub: Emulator,
+    told: Callable[[], list[str]],
+    caplog: pytest.LogCaptureFixture,
+    xcoms: Xcoms,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("airflow_provider_aihub.triggers.job.DRAIN", 0.4)
+    life = TaskLife(make(command="echo hello", deferrable=True))
+    await Triggerer(life, await asyncio.to_thread(life.start)).run()
+    fired = time.time()
+    (last,) = [record for record in caplog.records if record.getMessage() == "hello"]
+    assert fired - last.created >= 0.4

@@ -21,8 +21,18 @@ from airflow_provider_aihub.api.errors import (
 from airflow_provider_aihub.api.parts import Part, PartLog
 from airflow_provider_aihub.api.request import Request, Service
 from airflow_provider_aihub.client import part_logs
-from airflow_provider_aihub.client.errands import Ask, Fetch, Piece
-from airflow_provider_aihub.client.part_logs import LARGEST_PIECE, MOST_FILES, PIECES_PER_POLL, Keep, PartLogs, Recall
+from airflow_provider_aihub.client.errands import Ask, Fetch, Piece, Redact
+from airflow_provider_aihub.client.part_logs import (
+    LARGEST_PIECE,
+    LAST_LINES,
+    MOST_FILES,
+    MOST_LINES,
+    PIECES_PER_POLL,
+    Keep,
+    PartLogs,
+    Recall,
+    Tell,
+)
 
 SECRET = "http://files/secret-signature/"
 
@@ -56,6 +66,7 @@ class Aihub:
         self.broken: AIHubError | None = None
         self.sizes = True
         self.text = False
+        self.room: int | None = None
 
     @property
     def parts(self) -> list[Part]:
@@ -74,9 +85,16 @@ class Aihub:
                 step = steps.send(reply)
             except StopIteration:
                 return
-            reply = self._reply(step)
+            if isinstance(step, Tell):
+                reply = len(step.lines) if self.room is None else min(self.room, len(step.lines))
+                for line in step.lines[:reply]:
+                    follower._log.info("%s", line)
+            else:
+                reply = self._reply(step)
 
     def _reply(self, step: Any) -> Any:
+        if isinstance(step, Redact):
+            return step.text.replace("open sesame", "***")
         if isinstance(step, Recall):
             return self.kept
         if isinstance(step, Keep):
@@ -198,6 +216,82 @@ def test_a_flood_is_left_out_and_said_so() -> None:
     aihub.asked.clear()
     aihub.poll(logs)
     assert aihub.asked == ["a"]
+
+
+@pytest.mark.parametrize(("lines", "pods"), [(100_000, 1), (100_000, 7), (3_000, 1)])
+def test_lines_beyond_the_budget_are_counted(lines: int, pods: int) -> None:
+    aihub = Aihub(**{f"p{pod}": b"first\n" for pod in range(pods)})
+    logs, told = follower()
+    aihub.poll(logs)
+    told.lines.clear()
+    for content in aihub.files.values():
+        content += "".join(f"{number}\n" for number in range(1, lines + 1)).encode()[:100_000]
+    aihub.poll(logs)
+    notes = [line for line in told.lines if "left out" in line]
+    assert len(notes) == pods
+    assert len(told.lines) - len(notes) <= MOST_LINES
+    for pod in range(pods):
+        prefix = f"[p{pod}] " if pods > 1 else ""
+        mine = [line.removeprefix(prefix) for line in told.lines if line.startswith(prefix)]
+        (note,) = [line for line in mine if "left out" in line]
+        data = bytes(aihub.files[f"p{pod}"]).decode()
+        mine.remove(note)
+        assert len(mine) + int(note.split()[0]) == data.count("\n") - 1
+        assert mine[0] == "1"
+        assert mine[-1] == data.splitlines()[-1 if data.endswith("\n") else -2]
+
+
+def test_blank_lines_are_lines() -> None:
+    aihub = Aihub(a=b"\n" * 70 * 1024)
+    logs, told = follower()
+    aihub.poll(logs)
+    assert len(told.lines) == MOST_LINES + 1
+    assert f"{70 * 1024 - MOST_LINES} lines of the log are left out" in told.lines[MOST_LINES - LAST_LINES]
+
+
+def test_what_an_event_loop_has_no_time_for_is_counted() -> None:
+    aihub = Aihub(a=b"line\n" * 100)
+    aihub.room = 30
+    logs, told = follower()
+    aihub.poll(logs)
+    assert told.lines[:30] == ["line"] * 30
+    assert "70 lines of the log are left out" in told.lines[-1]
+
+
+@pytest.mark.parametrize(
+    ("written", "told_as"),
+    [
+        ("\x1b[31mred\x1b[0m", "red"),
+        ("\x1b]0;title\x07text \x1b]8;;http://x\x1b\\link\x1b]8;;\x1b\\", "text link"),
+        ("\x1b[2J\x1b[1;1Hcleared\x1bc", "cleared"),
+        ("\x9b31mred \x1b(Bset \x1bP1$r\x1b\\end", "red set end"),
+        ("\x1b[", ""),
+        ("\x1b]unended", ""),
+        ("a\x00b\x07c\x7fd", "abcd"),
+        ("one\u2028two\x0bthree\x85four", "one two three four"),
+        ("\u202egnirts\u202c", "gnirts"),
+        ("::group::hidden", ": :group::hidden"),
+        ("x ::endgroup::", "x : :endgroup::"),
+        (":\x1b[0m:group::x", ": :group::x"),
+        (
+            "std::vector, 你好\u3000世界, \U0001f469\u200d\U0001f52c",
+            "std::vector, 你好\u3000世界, \U0001f469\u200d\U0001f52c",
+        ),
+        ("the password is open sesame", "the password is ***"),
+        ("training 12 has succeeded", "[a] training 12 has succeeded"),
+        ("Asked AIHub to stop it", "[a] Asked AIHub to stop it"),
+        (
+            "[2026-11-01T00:00:00+0000] {job.py:1} ERROR - boom",
+            "[a] [2026-11-01T00:00:00+0000] {job.py:1} ERROR - boom",
+        ),
+        ('{"level": "error", "event": "boom"}', '[a] {"level": "error", "event": "boom"}'),
+    ],
+)
+def test_a_line_cannot_pass_for_what_it_is_not(written: str, told_as: str) -> None:
+    aihub = Aihub(a=f"{written}\n".encode())
+    logs, told = follower()
+    aihub.poll(logs)
+    assert told.lines == [told_as]
 
 
 def test_one_endless_line_is_told_in_pieces() -> None:

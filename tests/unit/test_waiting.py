@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable, Iterable, Iterator
 from copy import copy
 from itertools import cycle, pairwise
@@ -20,6 +21,8 @@ from airflow_provider_aihub.api.errors import (
 from airflow_provider_aihub.api.jobs import TRAINING, JobState
 from airflow_provider_aihub.api.model_training import Training
 from airflow_provider_aihub.api.parts import Part
+from airflow_provider_aihub.client.part_logs import PartLogs
+from airflow_provider_aihub.client.retry import LONGEST_RETRY_AFTER
 from airflow_provider_aihub.client.waiting import (
     GONE_TOLERANCE,
     LIFE_LINE,
@@ -326,3 +329,52 @@ def test_where_each_look_may_show_something_new_no_pause_is_longer(
     parts: list[Part], watch: dict[str, float | bool]
 ) -> None:
     assert {pause.status for pause in calm(parts, **watch)} == {None}
+
+
+def test_what_goes_wrong_with_the_telling_does_not_end_the_waiting(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> Iterator[None]:
+        raise RuntimeError("http://files/secret-signature")
+        yield
+
+    monkeypatch.setattr(PartLogs, "follow", fail)
+    waited, _, looked = run([state(2), state(2), state(3)], stream_logs=True)
+    assert waited.outcome is Outcome.ENDED
+    assert len(looked) == 3
+    assert len([record for record in caplog.records if record.levelname == "WARNING"]) == 1
+    assert "secret" not in caplog.text
+
+
+@pytest.mark.parametrize("asked_for", [86_400.0, float("inf")])
+def test_a_server_that_asks_for_a_day_is_asked_again_sooner(asked_for: float) -> None:
+    _, clock, _ = run([unavailable(asked_for), state(3)])
+    assert clock.pauses[0] <= LONGEST_RETRY_AFTER * 1.1
+
+
+async def test_a_look_that_hangs_does_not_move_the_deadline() -> None:
+    async def hang(_: float) -> JobState:
+        await asyncio.sleep(3600)
+        raise AssertionError("waited for an hour")
+
+    began = time.time()
+    watch = Watch(kind=TRAINING, job_id=12, since=began, deadline=began + 0.2)
+    waited = await asyncio.wait_for(wait_async(hang, watch, LOG), 60)
+    assert waited.outcome is Outcome.DEADLINE
+
+
+async def test_whatever_a_look_raises_is_a_failed_poll() -> None:
+    async def fail(_: float) -> JobState:
+        raise ValueError("Invalid IPv6 URL")
+
+    now = 1000.0
+
+    async def sleep(seconds: float) -> None:
+        nonlocal now
+        now += seconds
+
+    watch = Watch(kind=TRAINING, job_id=12, since=now)
+    waited = await wait_async(fail, watch, LOG, sleep=sleep, clock=lambda: now)
+    assert waited.outcome is Outcome.UNREADABLE
+    assert "ValueError" in str(waited.error)
+    assert "IPv6" not in str(waited.error)
