@@ -147,9 +147,9 @@ class AsyncAIHubClient(Endpoints):
         try:
             if step.alone or step.form is not None:
                 return await self._send_apart(step, session)
-            return await _sent(session, step, step.headers, step.body)
+            return await self._sent(session, step, step.headers, step.body)
         except (aiohttp.ClientError, OSError) as error:
-            return _failure(error, causes(error, handled), self.config.timeout)
+            return _failure(error, causes(error, handled), self.config.timeout, step)
 
     async def _send_apart(self, step: Send, session: aiohttp.ClientSession) -> Outcome:
         """Send what needs a connection of its own, or has files."""
@@ -162,7 +162,18 @@ class AsyncAIHubClient(Endpoints):
                 body = await stack.enter_async_context(_multipart(step.form))
                 headers |= {"Content-Type": body.content_type, "Content-Length": str(body.len)}
                 data = _pieces(body)
-            return await _sent(session, step, headers, data)
+            return await self._sent(session, step, headers, data)
+
+    async def _sent(self, session: aiohttp.ClientSession, step: Send, headers: Mapping[str, str], data: Any) -> Outcome:
+        import aiohttp
+        from yarl import URL
+
+        url, timeout = URL(step.url, encoded=True), self.config.timeout
+        limits = aiohttp.ClientTimeout(total=None, sock_connect=timeout, sock_read=step.patience(timeout))
+        async with session.request(
+            step.method, url, headers=headers, data=data, timeout=limits, allow_redirects=False
+        ) as response:
+            return await _receive(response, step.sink)
 
     async def _shared(self) -> aiohttp.ClientSession:
         async with self._opening:
@@ -176,11 +187,9 @@ class AsyncAIHubClient(Endpoints):
         import aiohttp
 
         assert self._tls is not None, "made before the first session"  # noqa: S101
-        timeout = self.config.timeout
         session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=limit, ssl=self._tls),
             cookie_jar=aiohttp.DummyCookieJar(),
-            timeout=aiohttp.ClientTimeout(total=None, sock_connect=timeout, sock_read=timeout),
             trace_configs=list(traces),
         )
         # aiohttp would send a GET or PUT again by itself when a connection breaks, unseen by the rules of retrying.
@@ -243,14 +252,6 @@ async def _pieces(body: Body) -> AsyncIterator[bytes]:
         yield piece
 
 
-async def _sent(session: aiohttp.ClientSession, step: Send, headers: Mapping[str, str], data: Any) -> Outcome:
-    from yarl import URL
-
-    url = URL(step.url, encoded=True)
-    async with session.request(step.method, url, headers=headers, data=data, allow_redirects=False) as response:
-        return await _receive(response, step.sink)
-
-
 async def _receive(response: aiohttp.ClientResponse, sink: Sink | None) -> Outcome:
     if response.status < 200:
         # Whatever comes after HTTP 101 is no HTTP.
@@ -273,7 +274,7 @@ async def _receive(response: aiohttp.ClientResponse, sink: Sink | None) -> Outco
     return Answer(response.status, response.headers, bytes(body))
 
 
-def _failure(error: Exception, chain: Sequence[BaseException], timeout: float) -> Failure:
+def _failure(error: Exception, chain: Sequence[BaseException], timeout: float, step: Send) -> Failure:
     """Tell whether a request that failed in ``aiohttp`` was sent."""
     import aiohttp
 
@@ -287,5 +288,5 @@ def _failure(error: Exception, chain: Sequence[BaseException], timeout: float) -
     if isinstance(error, aiohttp.ClientConnectorError):
         return Failure(Trouble.UNREACHED, why(chain))
     if isinstance(error, TimeoutError):
-        return Failure(Trouble.LOST, f"nothing came within {timeout:g} s")
+        return Failure(Trouble.LATE, f"nothing came within {round(step.patience(timeout), 1):g} s")
     return Failure(Trouble.LOST, why(chain))

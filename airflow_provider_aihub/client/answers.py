@@ -26,7 +26,7 @@ from airflow_provider_aihub.api.errors import (
 )
 from airflow_provider_aihub.api.request import Auth, Form, Service
 from airflow_provider_aihub.api.values import as_int
-from airflow_provider_aihub.client.config import S3_RELAY_TOKEN, TOKEN, Config
+from airflow_provider_aihub.client.config import S3_RELAY_TOKEN, TIMEOUT, TOKEN, Config
 from airflow_provider_aihub.client.retry import Trouble
 from airflow_provider_aihub.client.steps import Answer, Failure, Sink
 
@@ -55,6 +55,7 @@ KNOWN_CODES: Final = frozenset({UNKNOWN_ERROR, DATABASE_ERROR, *REFUSALS})
 
 CHECK_ADDRESS: Final = "check the address in the connection"
 CHECK_LOGIN: Final = "check login and password of the connection"
+LONGER: Final = f"if it needs longer, raise '{TIMEOUT}' of the connection"
 UNSUPPORTED: Final = "this AIHub does not offer it"
 LOOK_FIRST: Final = "it may or may not have been done, so look on AIHub before asking again"
 ADVICE: Final[Mapping[Trouble, str]] = {
@@ -62,6 +63,7 @@ ADVICE: Final[Mapping[Trouble, str]] = {
     Trouble.UNTRUSTED: "give its authority's certificate as 'ca_file' of the connection, or switch 'verify_tls' off",
     Trouble.NO_TLS: "check whether the address in the connection begins with http:// or https:// as it should",
     Trouble.LOST: "ask again later, and see whether AIHub and the network are well",
+    Trouble.LATE: f"see whether AIHub and the network are well, and {LONGER}",
     Trouble.SERVER_ERROR: "ask again later, and see whether AIHub is well",
     Trouble.BUSY: "ask again later, or less often",
     Trouble.REDIRECTED: CHECK_ADDRESS,
@@ -73,6 +75,7 @@ FAILURES: Final[Mapping[Trouble, str]] = {
     Trouble.UNTRUSTED: "could not be trusted",
     Trouble.NO_TLS: "could not be talked to",
     Trouble.LOST: "gave no whole answer",
+    Trouble.LATE: "gave no answer in time",
     Trouble.TOO_LARGE: "gave no answer of a usable size",
 }
 

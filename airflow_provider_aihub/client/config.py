@@ -62,7 +62,8 @@ class Config:
     :param relay_token: Token of the S3 relay, given out by its administrator.
     :param ca_file: File of certificate authorities (PEM) to trust, instead of the usual ones.
     :param verify: Whether TLS certificates are verified.
-    :param timeout: Seconds to wait for a connection, and for each piece of an answer.
+    :param timeout: Seconds to wait for a connection, and for each piece of an answer; after an upload longer, see
+        :meth:`~airflow_provider_aihub.client.steps.Send.patience`.
     :param web_url: Address of AIHub's web UI, for links.
     :param pages: Where it has the page of each kind of thing, as in :data:`~airflow_provider_aihub.client.web.PAGES`.
     :raises AIHubConfigError: for a value that cannot be used.

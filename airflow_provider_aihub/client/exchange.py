@@ -30,7 +30,7 @@ from airflow_provider_aihub.client import answers
 from airflow_provider_aihub.client.answers import Call, Heard
 from airflow_provider_aihub.client.auth import Token
 from airflow_provider_aihub.client.config import S3_RELAY_TOKEN, TOKEN, is_header_value
-from airflow_provider_aihub.client.retry import Again, LogIn, RetryPolicy, decide, retry_after
+from airflow_provider_aihub.client.retry import Again, LogIn, RetryPolicy, Trouble, decide, retry_after
 from airflow_provider_aihub.client.steps import Authenticate, Failure, Outcome, Send, Sleep, State, Steps
 
 T = TypeVar("T")
@@ -161,7 +161,10 @@ def carry(call: Call, state: State, policy: RetryPolicy) -> Steps[Heard]:
             ambiguous = verdict.error is AIHubAmbiguousSubmit
             if attempt > 1 and not ambiguous:
                 what += f" (attempt {attempt})"
-            advice = answers.LOOK_FIRST if ambiguous else answers.advice(trouble, call, config)
+            if ambiguous:
+                advice = answers.LOOK_FIRST + (f"; {answers.LONGER}" if trouble is Trouble.LATE else "")
+            else:
+                advice = answers.advice(trouble, call, config)
             raise call.error(verdict.error, what, advice, status=status, code=code, retry_after=wait)
 
 

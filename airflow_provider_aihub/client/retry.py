@@ -29,7 +29,9 @@ class Trouble(Enum):
     NO_TLS = "no TLS"
     """Nothing was sent: the server speaks no TLS, or another kind."""
     LOST = "lost"
-    """It was sent, wholly or in part, and no whole answer came: reset, no answer in time, cut off."""
+    """It was sent, wholly or in part, and no whole answer came: reset, cut off."""
+    LATE = "late"
+    """It was sent, wholly or in part, and no answer came in time."""
     SERVER_ERROR = "server error"
     """HTTP 5xx, or 408."""
     BUSY = "busy"
@@ -94,6 +96,7 @@ ERRORS: Final[dict[Trouble, type[AIHubRequestError]]] = {
     Trouble.UNTRUSTED: AIHubUnavailable,
     Trouble.NO_TLS: AIHubUnavailable,
     Trouble.LOST: AIHubUnavailable,
+    Trouble.LATE: AIHubUnavailable,
     Trouble.SERVER_ERROR: AIHubUnavailable,
     Trouble.BUSY: AIHubUnavailable,
     Trouble.UNAUTHORIZED: AIHubAuthError,

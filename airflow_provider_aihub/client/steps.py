@@ -30,6 +30,9 @@ LARGEST_ANSWER: Final = 64 * 2**20
 CLOCK_KNOWN: Final = 60.0
 """Seconds after which AIHub's clock is looked at again."""
 
+SLOWEST_STORE: Final = 2**20
+"""Bytes of an upload that a server may take a second to store before it answers."""
+
 NOT_TLS: Final = frozenset({"WRONG_VERSION_NUMBER", "UNSUPPORTED_PROTOCOL", "HTTP_REQUEST"})
 """What OpenSSL says of a server that does not speak TLS, or none that is spoken here."""
 
@@ -60,6 +63,14 @@ class Send:
     form: Form | None = None
     sink: Sink | None = None
     alone: bool = False
+
+    def patience(self, timeout: float) -> float:
+        """Return for how many seconds to wait for the answer once all is sent: more, the larger an upload is.
+
+        :param timeout: Seconds to wait for any other answer.
+        """
+        files = self.form.files.values() if self.form else ()
+        return timeout + sum(file.size for file in files) / SLOWEST_STORE
 
 
 @dataclass(frozen=True, slots=True)

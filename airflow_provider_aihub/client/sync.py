@@ -154,6 +154,7 @@ class AIHubClient(Endpoints):
 
         handled = sys.exception()
         headers, timeout = dict(step.headers), self.config.timeout
+        patience = step.patience(timeout)
         with ExitStack() as stack:
             session = stack.enter_context(self._open()) if step.alone else self._shared()
             data: Any = step.body
@@ -168,14 +169,14 @@ class AIHubClient(Endpoints):
                         step.url,
                         headers=headers,
                         data=data,
-                        timeout=timeout,
+                        timeout=(timeout, patience),
                         allow_redirects=False,
                         stream=True,
                     )
                 )
                 return _receive(response, step.sink)
             except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
-                return _failure(causes(error, handled), timeout)
+                return _failure(causes(error, handled), timeout, patience)
 
     def _shared(self) -> requests.Session:
         with self._opening:
@@ -208,7 +209,7 @@ def _receive(response: requests.Response, sink: Sink | None) -> Outcome:
     return Answer(response.status_code, response.headers, bytes(body))
 
 
-def _failure(chain: Sequence[BaseException], timeout: float) -> Failure:
+def _failure(chain: Sequence[BaseException], timeout: float, patience: float) -> Failure:
     """Tell whether a request that failed in ``requests`` was sent."""
     from urllib3.exceptions import ConnectTimeoutError, NewConnectionError, ReadTimeoutError
 
@@ -220,5 +221,5 @@ def _failure(chain: Sequence[BaseException], timeout: float) -> Failure:
         if isinstance(cause, ConnectTimeoutError):
             return Failure(Trouble.UNREACHED, f"no connection within {timeout:g} s")
         if isinstance(cause, ReadTimeoutError):
-            return Failure(Trouble.LOST, f"nothing came within {timeout:g} s")
+            return Failure(Trouble.LATE, f"nothing came within {round(patience, 1):g} s")
     return Failure(Trouble.LOST, why(chain))

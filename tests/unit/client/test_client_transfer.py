@@ -29,6 +29,7 @@ from misbehaving import (
     answer,
     break_off,
     config,
+    hang,
     ok,
     serving,
     text,
@@ -164,6 +165,38 @@ def test_a_broken_upload_of_an_evaluation_is_ambiguous(server: Server, side: Sid
     with pytest.raises(AIHubAmbiguousSubmit):
         side.send(config(server.url), uploading(two_files(tmp_path), creates=True))
     assert len(server.asked("/upload")) == 1
+
+
+def slow(seconds: float) -> Any:
+    """Answer so long after the whole request has come."""
+
+    async def act(request: web.Request) -> web.StreamResponse:
+        await asyncio.sleep(seconds)
+        return await ok()(request)
+
+    return act
+
+
+@pytest.mark.parametrize("creates", [False, True])
+def test_a_server_has_time_to_store_what_it_got(server: Server, side: Side, creates: bool) -> None:
+    server.script["/upload"] = [slow(1.5)]
+    size = 32 * 2**20
+    file = File(name="big.bin", open=lambda: io.BytesIO(bytes(size)), size=size)
+    request = uploading(Form(fields={}, files={"file": file}), creates=creates)
+    assert side.send(config(server.url, timeout=1), request) == 7
+    assert len(server.asked("/upload")) == 1
+
+
+@pytest.mark.parametrize("creates", [False, True])
+def test_an_answer_that_comes_too_late_names_the_time_limit(server: Server, side: Side, creates: bool) -> None:
+    server.script["/upload"] = [hang]
+    file = File(name="small.bin", open=lambda: io.BytesIO(b"x"), size=1)
+    request = uploading(Form(fields={}, files={"file": file}), creates=creates)
+    policy = RetryPolicy(attempts=2)
+    with pytest.raises(AIHubAmbiguousSubmit if creates else AIHubUnavailable, match=r"within 0\.3 s") as caught:
+        side.send(config(server.url, timeout=0.3), request, policy)
+    assert "if it needs longer, raise 'timeout' of the connection." in str(caught.value)
+    assert len(server.asked("/upload")) == (1 if creates else 2)
 
 
 CSV = ("object_name\n" + "a.png\n" * 200_000).encode()
