@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, BinaryIO, Final, cast
 
 from airflow_provider_aihub.api.errors import AIHubParameterError
 from airflow_provider_aihub.api.request import File
-from airflow_provider_aihub.client.transfer import CHUNK, Content, opened
+from airflow_provider_aihub.client.transfer import CHUNK, Content, check_name, opened
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
@@ -55,9 +55,11 @@ def zipped(name: str, files: Mapping[str, File]) -> File:
 
     :param name: Name of the archive.
     :param files: The files by their paths within the archive, parted by ``/``.
-    :raises AIHubParameterError: A path is too long for a zip archive.
+    :raises AIHubParameterError: A path is too long for a zip archive, or no UTF-8.
     """
+    check_name(name)
     for path in files:
+        check_name(path)
         if len(path.encode()) > LONGEST_PATH:
             raise AIHubParameterError(f"The path {path[:60]!r}... is too long for a zip archive.")
 

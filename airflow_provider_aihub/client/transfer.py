@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import re
+import stat
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
@@ -33,14 +37,56 @@ def file_from_path(path: str | Path) -> File:
     :raises AIHubParameterError: where there is no such file, it is a folder, or it may not be read.
     """
     path = Path(path)
+    check_name(path.name)
     try:
-        with path.open("rb"):
-            size = path.stat().st_size
+        with open_file(path) as file:
+            size = os.fstat(file.fileno()).st_size
     except OSError as error:
         problem = error.strerror
+    except ValueError as error:
+        problem = str(error)
     else:
-        return File(name=path.name, open=lambda: path.open("rb"), size=size)
+        return File(name=path.name, open=lambda: open_file(path), size=size)
     raise AIHubParameterError(f"The file {str(path)!r} cannot be sent: {problem}.")
+
+
+def open_file(path: str | Path, *, follow_link: bool = True) -> BinaryIO:
+    """Open a local file for reading; a pipe is refused, and not waited for until somebody writes into it.
+
+    :param follow_link: Whether the path itself may be a link.
+    :raises OSError: It cannot be opened, or it is no regular file.
+    """
+
+    def opener(place: str, flags: int) -> int:
+        # Windows has neither of them.
+        flags |= getattr(os, "O_NONBLOCK", 0) | (0 if follow_link else getattr(os, "O_NOFOLLOW", 0))
+        try:
+            descriptor = os.open(place, flags)
+        except OSError as error:
+            if not follow_link and error.errno == errno.ELOOP:
+                raise OSError(error.errno, "it has become a link") from None
+            raise
+        # Python itself refuses a folder.
+        if not (stat.S_ISREG(mode := os.fstat(descriptor).st_mode) or stat.S_ISDIR(mode)):
+            os.close(descriptor)
+            raise OSError(errno.EINVAL, "it is no regular file")
+        return descriptor
+
+    return open(path, "rb", opener=opener)
+
+
+def check_name(name: str) -> None:
+    """Refuse the name of a file that is no UTF-8: neither a form nor a zip archive can tell it to AIHub.
+
+    :raises AIHubParameterError: It is none. The bytes that are no UTF-8 are shown as ``\\xe9``.
+    """
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        shown = re.sub(r"\\udc([89a-f][0-9a-f])", r"\\x\1", repr(name))
+    else:
+        return
+    raise AIHubParameterError(f"The file {shown} cannot be sent: its name is no UTF-8; rename it.")
 
 
 class Body:
@@ -83,7 +129,7 @@ class Body:
 def multipart(form: Form) -> Iterator[Body]:
     """Open the files of a form.
 
-    :raises AIHubParameterError: where a file cannot be opened, or turns out shorter than it was said to be.
+    :raises AIHubError: where a file cannot be opened, or turns out shorter than it was said to be.
     """
     with ExitStack() as stack:
         parts: list[tuple[str, str | Content]] = list(form.fields.items())
@@ -96,11 +142,12 @@ def multipart(form: Form) -> Iterator[Body]:
 def opened(file: File) -> BinaryIO:
     """Open a file.
 
-    :raises AIHubParameterError: It is not there any more, or may not be read.
+    :raises AIHubParameterError: It may not be read.
+    :raises AIHubError: It is not there any more, or is none any more: a retry looks anew at what there is.
     """
     try:
         return file.open()
-    except (FileNotFoundError, PermissionError, IsADirectoryError, NotADirectoryError) as error:
+    except PermissionError as error:
         final, problem = True, error.strerror or str(error)
     except OSError as error:
         final, problem = False, error.strerror or str(error)
@@ -123,7 +170,7 @@ class Content:
             problem = error.strerror or str(error)
             raise AIHubError(f"The file {self.name!r} could not be read while it was sent: {problem}.") from None
         if not data and self.len:
-            raise AIHubParameterError(f"The file {self.name!r} became shorter while it was sent.")
+            raise AIHubError(f"The file {self.name!r} became shorter while it was sent.")
         self.len -= len(data)
         if self._progress:
             self._progress.add(len(data))

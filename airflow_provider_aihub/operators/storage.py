@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -77,16 +78,29 @@ def storage_path(parameter: str, given: str | ObjectStoragePath) -> ObjectStorag
 def find_source(parameter: str, given: str | ObjectStoragePath) -> Source:
     """Look at what is to be sent. A folder is listed once, with the sizes of its files; none is opened.
 
-    :raises AIHubParameterError: There is no such thing, it is empty, or holds what is no file.
+    Links in a folder are followed to files within it.
+
+    :raises AIHubParameterError: There is no such thing, it is empty, or holds what is no file, a link that leads
+        out of it, or a name that is no UTF-8.
     """
+    from fsspec.implementations.local import LocalFileSystem  # type: ignore[import-untyped]
+
+    from airflow_provider_aihub.api.request import File
+    from airflow_provider_aihub.client.transfer import check_name, open_file
+
     path = storage_path(parameter, given)
     storage, root = path.fs, _place(path)
     name = root.rpartition("/")[2]
+    local = isinstance(storage, LocalFileSystem)
     problem = "there is no such file or folder"
     try:
-        found: dict[str, dict[str, Any]] = (
-            storage.find(root, detail=True) if storage.isdir(root) else {root: storage.info(root)}
-        )
+        found: dict[str, dict[str, Any]]
+        if not storage.isdir(root):
+            found = {root: storage.info(root)}
+        elif local:
+            found = dict(sorted(_below(storage, root)))
+        else:
+            found = storage.find(root, detail=True)
     except FileNotFoundError:
         found = {}
     except PermissionError:
@@ -99,9 +113,21 @@ def find_source(parameter: str, given: str | ObjectStoragePath) -> Source:
         # Object storages know folders only as parts of names, and some as objects that hold nothing.
         if info["type"] == "directory" or place.endswith("/"):
             continue
+        below = place[len(root) :].lstrip("/") or name
+        check_name(below)
         if info["type"] != "file" and not storage.isfile(place):
             raise AIHubParameterError(f"{parameter}: {place} cannot be sent, since it is no file, or a link to none.")
-        files[place[len(root) :].lstrip("/") or name] = _file(storage, place, info["size"])
+        if not local:
+            opened = partial(storage.open, place, "rb")
+        elif is_folder and not _within(root, place):
+            raise AIHubParameterError(
+                f"{parameter}: {place} cannot be sent, since it is a link that leads out of the folder; put the file "
+                "itself there, or take the link away."
+            )
+        else:
+            # What becomes a link from here on is not followed.
+            opened = partial(open_file, os.path.realpath(place), follow_link=False)
+        files[below] = File(name=place.rpartition("/")[2], open=opened, size=info["size"])
     if not files:
         raise AIHubParameterError(f"{parameter} is '{given}', but {problem}.")
     return Source(name, is_folder, files)
@@ -121,7 +147,7 @@ def check_output(parameter: str, given: str | ObjectStoragePath) -> ObjectStorag
 @contextmanager
 def written(path: ObjectStoragePath) -> Iterator[BinaryIO]:
     """Open a file for writing. It gets its name only when it is whole, so that no half one is ever taken for it."""
-    from fsspec.implementations.local import LocalFileSystem  # type: ignore[import-untyped]
+    from fsspec.implementations.local import LocalFileSystem
 
     storage, place = path.fs, _place(path)
     folder, _, name = place.rpartition("/")
@@ -144,7 +170,16 @@ def _place(path: ObjectStoragePath) -> str:
     return place.rstrip("/")
 
 
-def _file(storage: Any, place: str, size: int) -> File:
-    from airflow_provider_aihub.api.request import File
+def _below(storage: Any, folder: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """List what is below a local folder. ``fsspec`` itself leaves out folders that may not be read, in silence."""
+    for info in storage.ls(folder, detail=True):
+        if info["type"] == "directory":
+            yield from _below(storage, info["name"])
+        else:
+            yield info["name"], info
 
-    return File(name=place.rpartition("/")[2], open=partial(storage.open, place, "rb"), size=size)
+
+def _within(folder: str, place: str) -> bool:
+    """Whether a local file lies below a folder, wherever links lead."""
+    folder = os.path.realpath(folder)
+    return os.path.commonpath([folder, os.path.realpath(place)]) == folder

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import os
 import re
 import zipfile
 from collections.abc import Iterator
@@ -12,7 +13,7 @@ from typing import Any, BinaryIO, cast
 
 import fsspec  # type: ignore[import-untyped]
 import pytest
-from airflow.providers.common.compat.sdk import ObjectStoragePath
+from airflow.providers.common.compat.sdk import AirflowFailException, ObjectStoragePath
 from task_life import TaskInstance, TaskLife
 
 from airflow_provider_aihub.api.data_warehouse import SearchSpec
@@ -27,6 +28,7 @@ from airflow_provider_aihub.api.errors import (
 from airflow_provider_aihub.emulator import Emulator
 from airflow_provider_aihub.hooks.aihub import AIHubHook
 from airflow_provider_aihub.links import ResultCsvLink, ViewInAIHubLink
+from airflow_provider_aihub.operators import storage
 from airflow_provider_aihub.operators.s3_relay import S3RelayUploadOperator
 from airflow_provider_aihub.operators.storage import find_source
 from airflow_provider_aihub.operators.warehouse import (
@@ -144,6 +146,111 @@ def test_a_source_says_what_it_is(folder: Path, monkeypatch: pytest.MonkeyPatch)
         8,
     )
     assert find_source("local_path", "pictures/a.txt").as_file().name == "a.txt"
+
+
+def test_links_within_a_folder_are_followed(aihub: Emulator, folder: Path, new_name: str) -> None:
+    (folder / "b" / "link.txt").symlink_to("../a.txt")
+    (folder.parent / "other").symlink_to(folder)
+    for place in (folder, folder.parent / "other"):
+        assert upload(local_path=str(place), key=new_name)["count"] == 3
+        assert kept(aihub, f"{new_name}/b/link.txt") == b"12345"
+    assert upload(local_path=str(folder / "b" / "link.txt"), key=f"{new_name}/one")["path"].endswith("/one")
+    assert kept(aihub, f"{new_name}/one") == b"12345"
+
+
+@pytest.mark.parametrize("archive", [True, False])
+@pytest.mark.parametrize("target", ["../secret.txt", "../pictures-too/x.txt", "../pictures-too", "/dev/null", "gone"])
+def test_a_link_that_leads_elsewhere_is_refused(
+    aihub: Emulator, folder: Path, new_name: str, target: str, archive: bool
+) -> None:
+    (folder.parent / "secret.txt").write_text("secret")
+    (folder.parent / "pictures-too").mkdir()
+    (folder.parent / "pictures-too" / "x.txt").write_text("secret")
+    (folder / "b" / "link.txt").symlink_to(folder / target)
+    before = len(aihub.requests)
+    with pytest.raises(AIHubParameterError, match=r"b/link\.txt cannot be sent, since it is .*link"):
+        upload(local_path=str(folder), key=new_name, archive=archive)
+    assert len(aihub.requests) == before
+
+
+@pytest.mark.parametrize("archive", [True, False])
+def test_a_file_that_becomes_something_else_while_others_are_sent(
+    folder: Path, aihub: Emulator, new_name: str, archive: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder.parent / "secret.txt").write_text("123")
+    last, find = folder / "b" / "图 1.txt", storage.find_source
+
+    def pipe() -> None:
+        os.mkfifo(last)
+
+    def link() -> None:
+        last.symlink_to(folder.parent / "secret.txt")
+
+    def shorter() -> None:
+        last.write_text("1")
+
+    def nothing() -> None:
+        pass
+
+    for become in (pipe, link, shorter, nothing):
+
+        def found(*given: Any, become: Any = become) -> Any:
+            source = find(*given)
+            last.unlink()
+            become()
+            return source
+
+        last.unlink(missing_ok=True)
+        last.write_text("123")
+        monkeypatch.setattr(storage, "find_source", found)
+        with pytest.raises(AIHubError, match=r"The file '图 1\.txt' (cannot be sent|became shorter)") as caught:
+            upload(local_path=str(folder), key=new_name, archive=archive)
+        assert not isinstance(caught.value, AirflowFailException), become.__name__
+        last.unlink(missing_ok=True)
+        last.write_text("123")
+        monkeypatch.setattr(storage, "find_source", find)
+        upload(local_path=str(folder), key=new_name, archive=archive)
+
+
+@pytest.mark.parametrize("archive", [True, False])
+@pytest.mark.parametrize("name", [b"caf\xe9.txt", b"caf\xe9/a.txt"])
+def test_a_name_that_is_no_utf_8_is_shown(
+    aihub: Emulator, folder: Path, new_name: str, archive: bool, name: bytes
+) -> None:
+    path = folder / os.fsdecode(name)
+    path.parent.mkdir(exist_ok=True)
+    path.write_text("1")
+    before = len(aihub.requests)
+    with pytest.raises(AIHubParameterError, match=re.escape(rf"'{name.decode(errors='backslashreplace')}'")):
+        upload(local_path=str(folder), key=new_name, archive=archive)
+    assert len(aihub.requests) == before
+
+
+@pytest.mark.parametrize("what", ["file", "folder"])
+def test_what_is_sent_under_a_name_that_is_no_utf_8(aihub: Emulator, folder: Path, new_name: str, what: str) -> None:
+    path = folder.rename(folder.parent / os.fsdecode(b"caf\xe9"))
+    if what == "file":
+        path = (path / "a.txt").rename(path / os.fsdecode(b"caf\xe9"))
+    before = len(aihub.requests)
+    for archive in (True, False) if what == "file" else (True,):
+        with pytest.raises(AIHubParameterError, match=r"The file 'caf\\xe9.* cannot be sent: its name is no UTF-8"):
+            upload(local_path=str(path), key=f"{new_name}/", archive=archive)
+    assert len(aihub.requests) == before
+
+
+def test_a_folder_below_that_may_not_be_read_is_not_left_out(
+    aihub: Emulator, folder: Path, new_name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scandir = os.scandir
+
+    def refuse(path: Any = ".") -> Any:
+        if str(path) == str(folder / "b"):
+            raise PermissionError(13, "Permission denied")
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    with pytest.raises(AIHubParameterError, match="it may not be read"):
+        upload(local_path=str(folder), key=new_name)
 
 
 # Down

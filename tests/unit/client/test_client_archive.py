@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import io
+import os
 import zipfile
 from functools import partial
 from pathlib import Path
 
 import pytest
 
-from airflow_provider_aihub.api.errors import AIHubParameterError
+from airflow_provider_aihub.api.errors import AIHubError, AIHubParameterError
 from airflow_provider_aihub.api.request import File
 from airflow_provider_aihub.client import archive
 from airflow_provider_aihub.client.archive import zipped
@@ -72,7 +73,7 @@ def test_an_archive_is_read_in_pieces() -> None:
 
 def test_a_file_that_shrinks_spoils_the_archive() -> None:
     sent = zipped("x.zip", {"f": File(name="shrinking.bin", open=lambda: io.BytesIO(b"12"), size=3)})
-    with sent.open() as opened, pytest.raises(AIHubParameterError, match=r"'shrinking\.bin' became shorter"):
+    with sent.open() as opened, pytest.raises(AIHubError, match=r"'shrinking\.bin' became shorter"):
         opened.read()
 
 
@@ -92,8 +93,14 @@ def test_a_file_that_is_gone_is_named(tmp_path: Path) -> None:
     path.write_bytes(b"123")
     sent = zipped("x.zip", {"f": file_from_path(path)})
     path.unlink()
-    with sent.open() as opened, pytest.raises(AIHubParameterError, match=r"'gone\.bin' cannot be sent: No such file"):
+    with sent.open() as opened, pytest.raises(AIHubError, match=r"'gone\.bin' cannot be sent: No such file") as caught:
         opened.read()
+    assert not caught.value.final
+
+
+def test_a_path_that_is_no_utf_8() -> None:
+    with pytest.raises(AIHubParameterError, match=r"The file 'b/caf\\xe9\.bin' cannot be sent: its name is no UTF-8"):
+        zipped("x.zip", {"a": file(b"1"), os.fsdecode(b"b/caf\xe9.bin"): file(b"2")})
 
 
 def test_a_path_that_no_archive_can_hold() -> None:

@@ -7,6 +7,7 @@ import datetime
 import hashlib
 import inspect
 import io
+import os
 import ssl
 from collections.abc import Iterator
 from pathlib import Path
@@ -139,8 +140,10 @@ def test_a_disk_that_fails_is_no_doubt_whether_aihub_took_it(server: Server, sid
 def test_a_file_that_shrinks_while_it_is_sent(server: Server, side: Side, creates: bool) -> None:
     server.script["/upload"] = [ok()]
     file = File(name="shrinking.bin", open=lambda: io.BytesIO(b"x" * 10), size=1000)
-    with pytest.raises(AIHubParameterError, match=r"'shrinking\.bin' became shorter"):
+    with pytest.raises(AIHubError, match=r"'shrinking\.bin' became shorter") as caught:
         side.send(config(server.url), uploading(Form(fields={}, files={"file": file}), creates=creates))
+    assert type(caught.value) is AIHubError
+    assert not caught.value.final
     assert side.slept == []
 
 
@@ -149,13 +152,36 @@ def test_a_file_that_is_gone_when_it_is_sent(server: Server, side: Side, tmp_pat
     path.write_bytes(b"x")
     form = Form(fields={}, files={"file": file_from_path(path)})
     path.unlink()
-    with pytest.raises(AIHubParameterError, match=r"'model\.bin' cannot be sent: No such file"):
+    with pytest.raises(AIHubError, match=r"'model\.bin' cannot be sent: No such file") as caught:
         side.send(config(server.url), uploading(form, creates=True))
+    assert not caught.value.final
     assert not server.asked("/upload")
 
 
-@pytest.mark.parametrize(("name", "problem"), [("none.bin", "No such file or directory"), (".", "Is a directory")])
+def test_a_file_that_is_a_pipe_when_it_is_sent(server: Server, side: Side, tmp_path: Path) -> None:
+    path = tmp_path / "model.bin"
+    path.write_bytes(b"x")
+    form = Form(fields={}, files={"file": file_from_path(path)})
+    path.unlink()
+    os.mkfifo(path)
+    with pytest.raises(AIHubError, match=r"'model\.bin' cannot be sent: it is no regular file") as caught:
+        side.send(config(server.url), uploading(form, creates=True))
+    assert not caught.value.final
+    assert not server.asked("/upload")
+
+
+@pytest.mark.parametrize(
+    ("name", "problem"),
+    [
+        ("none.bin", "No such file or directory"),
+        (".", "Is a directory"),
+        ("pipe", "it is no regular file"),
+        ("a\0b", "embedded null"),
+        (os.fsdecode(b"caf\xe9"), r"The file 'caf\\xe9' cannot be sent: its name is no UTF-8"),
+    ],
+)
 def test_paths_that_are_no_file(tmp_path: Path, name: str, problem: str) -> None:
+    os.mkfifo(tmp_path / "pipe")
     with pytest.raises(AIHubParameterError, match=problem):
         file_from_path(tmp_path / name)
 
