@@ -4,28 +4,36 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from typing import Any
 
 from airflow.providers.common.compat.sdk import AirflowFailException
 
 from airflow_provider_aihub.api.errors import AIHubError
 
-_final_kinds: dict[str, Any] = {}
+
+@cache
+def _final_kind(kind: Any) -> Any:
+    def restore(self: AIHubError) -> Any:
+        # Nobody can import this class by its name: it is made again, of the error that it is.
+        return _restored, (kind, self.args, self.__dict__)
+
+    namespace = {"__doc__": kind.__doc__, "__module__": kind.__module__, "__reduce__": restore}
+    return type(kind.__name__, (kind, AirflowFailException), namespace)
+
+
+def _restored(kind: type[AIHubError], args: tuple[Any, ...], attributes: dict[str, Any]) -> AIHubError:
+    final_kind = _final_kind(kind)
+    failure: AIHubError = final_kind.__new__(final_kind, *args)
+    failure.__dict__.update(attributes)
+    return failure
 
 
 def as_task_failure(error: AIHubError) -> AIHubError:
-    """Give the error to raise from a task: of the same type, and failing it for good where no retry can mend it."""
+    """Return the error to raise from a task: of the same type, and failing it for good where no retry can mend it."""
     if not error.final or isinstance(error, AirflowFailException):
         return error
-    kind = type(error)
-    if kind.__name__ not in _final_kinds:
-        namespace = {"__doc__": kind.__doc__, "__module__": kind.__module__}
-        _final_kinds[kind.__name__] = type(kind.__name__, (kind, AirflowFailException), namespace)
-    final_kind = _final_kinds[kind.__name__]
-    failure: AIHubError = final_kind.__new__(final_kind)
-    failure.args = error.args
-    failure.__dict__.update(error.__dict__)
-    return failure.with_traceback(error.__traceback__)
+    return _restored(type(error), error.args, error.__dict__).with_traceback(error.__traceback__)
 
 
 @contextmanager

@@ -106,13 +106,17 @@ class Recorder(ThreadingHTTPServer):
         if method == "GET" and path == RUNS:
             runs = (("weekly", 53, 54), ("nightly", 51, 52))
             names = ("pipeline_name", "pipeline_id", "pipeline_version_id")
-            common = {"id": 1, "status": 3, "pipeline_version_name": "V7"}
-            return {"total": 2, "data": [common | dict(zip(names, run, strict=True)) for run in runs]}
+            common = {"status": 3, "pipeline_version_name": "V7"}
+            rows = [{"id": 1 + row, **common, **dict(zip(names, run, strict=True))} for row, run in enumerate(runs)]
+            return {"total": 2, "data": rows}
         if path in (UPLOADS, RELAY):
             return {"path": "s3://taken/there", "url": "http://taken/there"}
         url = f"http://127.0.0.1:{self.server_port}/files/99.csv"
         status = self.statuses.pop(0) if method == "GET" and len(self.statuses) > 1 else self.statuses[0]
-        return {"id": 99, "status": status, "result_url": url, "dataset_id": 62, "version": 4}
+        asked, version = re.search(r"/(\d+)(/stop)?$", path), re.search(r"%2FV(\d+)$", query)
+        number = int(version[1]) if version else 4
+        job = {"id": int(asked[1]) if asked else 95 + number, "status": status, "result_url": url}
+        return {**job, "dataset_id": 62, "version": number}
 
 
 class Asked(BaseHTTPRequestHandler):
@@ -729,8 +733,11 @@ def test_every_parameter_is_sent(case: Case, aihub: Recorder) -> None:
     assert isinstance(came, JobTrigger) == (waits and case.operator is not EvalImportOperator)
     if isinstance(came, JobTrigger):
         _, told = came.serialize()
-        since = told["since"]
+        since, identity = told["since"], told.pop("identity")
         assert abs(time.time() - since) < 30
+        assert identity.pop("marker") == Signed()
+        assert identity.pop("submitted_at") <= time.time()
+        assert identity == {"user_id": 77, **({"name": case.given["name"]} if "name" in case.given else {})}
         assert told == {
             "aihub_conn_id": "aihub_other",
             "kind": KINDS[case.operator],
@@ -937,6 +944,7 @@ def test_the_result_of_a_search_is_fetched_and_saved(
     path, result = "found.csv", {"id": 99, "output_path": "found.csv", "result_count": 1}
     found = life(kind, **given, output_path=path).try_once()
     assert aihub.sent[-1] == ("GET /files/99.csv", None)
+    result["id"] = given.get("search_id", 99)
     assert {name: found[name] for name in result} == result
     assert (files / path).read_bytes() == b"a,b\n1,2\n"
 
@@ -945,7 +953,7 @@ def test_a_version_is_read_by_the_name_of_its_dataset(aihub: Recorder) -> None:
     aihub.lacks = f"{DATASETS}/dataset-versions/99"
     data = {"upload_path": "/data", "upload_type": "host"}
     trigger = life(DatasetVersionOperator, dataset=62, dataset_name="mnist", deferrable=True, **data).start()
-    assert aihub.sent[-1] == (f"GET {DATASETS}/dataset-versions-detail?name=mnist%2FV1", None)
+    assert aihub.sent[-1] == (f"GET {DATASETS}/dataset-versions-detail?name=mnist%2FV4", None)
     assert trigger.serialize()[1]["job_id"] == "mnist/V4"
 
 
