@@ -22,7 +22,7 @@ def _final_kind(kind: Any) -> Any:
     return type(kind.__name__, (kind, AirflowFailException), namespace)
 
 
-def _restored(kind: type[AIHubError], args: tuple[Any, ...], attributes: dict[str, Any]) -> AIHubError:
+def _restored(kind: Any, args: tuple[Any, ...], attributes: dict[str, Any]) -> AIHubError:
     final_kind = _final_kind(kind)
     failure: AIHubError = final_kind.__new__(final_kind, *args)
     failure.__dict__.update(attributes)

@@ -12,11 +12,12 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from airflow.providers.common.compat.sdk import ObjectStoragePath
 
-from airflow_provider_aihub.api.errors import AIHubParameterError
+from airflow_provider_aihub.api.errors import AIHubError, AIHubParameterError
 from airflow_provider_aihub.api.values import check_text
 
 if TYPE_CHECKING:
@@ -57,22 +58,22 @@ def storage_path(parameter: str, given: str | ObjectStoragePath) -> ObjectStorag
 
     :raises AIHubParameterError: It is none, or what reads this kind of storage is not installed.
     """
-    if isinstance(given, ObjectStoragePath):
-        return given
-    given = check_text(parameter, given, allowed="a path or a URI such as s3://bucket/key")
+    if not isinstance(given, ObjectStoragePath):
+        given = check_text(parameter, given, allowed="a path or a URI such as s3://bucket/key")
     try:
         # Airflow 2.11 does not take relative paths for what they are.
-        path = ObjectStoragePath(given if "://" in given else str(Path(given).absolute()))
+        text = given if not isinstance(given, str) or "://" in given else str(Path(given).absolute())
+        path = ObjectStoragePath(text)
         # Here it shows whether the storage can be read at all.
         _ = path.fs
     except (ImportError, ValueError) as error:
-        problem = str(error).rstrip(".")
+        problem = f"{str(error).rstrip('.')}; install Airflow's provider for this kind of storage"
+    except Exception as error:
+        # Airflow's connection, or what a provider makes of it; its words may hold a secret.
+        problem = f"{type(error).__name__}; check the connection that it names"
     else:
         return path
-    raise AIHubParameterError(
-        f"{parameter} is {given!r}, which Airflow cannot reach: {problem}; install "
-        "Airflow's provider for this kind of storage."
-    )
+    raise AIHubParameterError(f"{parameter} is '{given}', which Airflow cannot reach: {problem}.")
 
 
 def find_source(parameter: str, given: str | ObjectStoragePath) -> Source:
@@ -136,32 +137,87 @@ def find_source(parameter: str, given: str | ObjectStoragePath) -> Source:
 def check_output(parameter: str, given: str | ObjectStoragePath) -> ObjectStoragePath:
     """Take the path or URI of a file that is to be written.
 
-    :raises AIHubParameterError: It is none, it is a folder, or what writes to this kind of storage is not installed.
+    What is found out here, before anything is asked of AIHub, and nothing is left behind: whether it is a path, no
+    folder and no device; that Airflow has what writes to this kind of storage, and the connection for it; that the
+    storage answers; for a local file, that its folder, or the nearest one above it that there is, can be written to by
+    this worker. What shows only when the file is written: whether an object storage has the bucket and takes the
+    object, whether there is room for it, and what another worker may do, where the task ends on another one.
+
+    :raises AIHubParameterError: It cannot be written.
+    :raises AIHubError: The storage does not answer now.
     """
+    from fsspec.implementations.local import LocalFileSystem
+
     path = storage_path(parameter, given)
-    if str(given).endswith("/") or path.fs.isdir(_place(path)):
-        raise AIHubParameterError(f"{parameter} is '{given}', which is a folder; give the path of a file.")
+    if isinstance(path.fs, LocalFileSystem):
+        problem = _unwritable(_place(path))
+    else:
+        problem = "which is a folder" if _is_folder(parameter, path) else ""
+    if str(given).endswith("/"):
+        problem = "which is a folder"
+    if problem:
+        raise AIHubParameterError(f"{parameter} is '{given}', {problem}; give the path of a file that can be written.")
     return path
+
+
+def _unwritable(place: str) -> str:
+    """Say why a local file cannot be written; nothing where it can."""
+    target = Path(place or "/")
+    try:
+        if target.exists() and not target.is_file():
+            return "which is a folder" if target.is_dir() else "which is no file"
+        folder = next(folder for folder in target.parents if folder.exists())
+        # It has no name in the folder, so it is gone whatever happens.
+        with TemporaryFile(dir=folder):
+            pass
+        # Of a name that is too long, or links in a circle, the system says so itself.
+        with suppress(FileNotFoundError):
+            target.lstat()
+    except (OSError, ValueError) as error:
+        return f"which cannot be written ({error.strerror if isinstance(error, OSError) else error})"
+    return ""
+
+
+def _is_folder(parameter: str, path: ObjectStoragePath) -> bool:
+    try:
+        return bool(path.fs.isdir(_place(path)))
+    except PermissionError:
+        # Who may write need not be allowed to list.
+        return False
+    except Exception as error:
+        raise AIHubError(
+            f"{parameter} is '{path}', and its storage could not be asked about it ({type(error).__name__}); check the "
+            "connection of the storage, or try again later."
+        ) from error
 
 
 @contextmanager
 def written(path: ObjectStoragePath) -> Iterator[BinaryIO]:
-    """Open a file for writing. It gets its name only when it is whole, so that no half one is ever taken for it."""
+    """Open a file for writing. It gets its name only when it is whole, so that no half one is ever taken for it.
+
+    :raises AIHubError: The storage does not take it.
+    """
     from fsspec.implementations.local import LocalFileSystem
 
     storage, place = path.fs, _place(path)
-    folder, _, name = place.rpartition("/")
-    half = f"{folder}/.{name}.{secrets.token_hex(4)}.part"
-    if isinstance(storage, LocalFileSystem):
-        storage.makedirs(folder or "/", exist_ok=True)
+    folder = place.rpartition("/")[0]
+    # Its length does not depend on the file's, whose name may be as long as a name can be.
+    half = f"{folder}/.{secrets.token_hex(8)}.part"
     try:
+        if isinstance(storage, LocalFileSystem):
+            storage.makedirs(folder or "/", exist_ok=True)
         with storage.open(half, "wb") as file:
             yield file
         storage.mv(half, place)
-    except BaseException:
+    except BaseException as error:
         with suppress(Exception):
             storage.rm_file(half)
-        raise
+        if isinstance(error, AIHubError) or not isinstance(error, Exception):
+            raise
+        raise AIHubError(
+            f"'{path}' could not be written ({type(error).__name__}); check that its folder or bucket is there and can "
+            "be written, then try again: the result is still on AIHub."
+        ) from error
 
 
 def _place(path: ObjectStoragePath) -> str:

@@ -30,7 +30,7 @@ from airflow_provider_aihub.hooks.aihub import AIHubHook
 from airflow_provider_aihub.links import ResultCsvLink, ViewInAIHubLink
 from airflow_provider_aihub.operators import storage
 from airflow_provider_aihub.operators.s3_relay import S3RelayUploadOperator
-from airflow_provider_aihub.operators.storage import find_source
+from airflow_provider_aihub.operators.storage import check_output, find_source
 from airflow_provider_aihub.operators.warehouse import (
     CsvRows,
     WarehouseResultToObjectStorageOperator,
@@ -347,14 +347,103 @@ def test_a_broken_download_leaves_no_half_file(
         assert len(rows(fs.cat(place))) == 20001
 
 
-@pytest.mark.parametrize("path", ["", "nonsense://x/y", "{tmp}", "{tmp}/"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "",
+        "nonsense://x/y",
+        "{tmp}",
+        "{tmp}/",
+        "{tmp}/new/",
+        "{tmp}/a file/found.csv",
+        "{tmp}/a file/below/found.csv",
+        "{tmp}/pipe",
+        "/dev/null",
+        "/proc/found.csv",
+        "/proc/no/such/folder/found.csv",
+        "{tmp}/" + "x" * 256,
+        "{tmp}/" + "x" * 256 + "/found.csv",
+        "{tmp}/nul\0",
+        "{tmp}/loop/found.csv",
+        "file://{tmp}/a file/found.csv",
+        "s3://nobody_knows_it@bucket/found.csv",
+    ],
+)
 def test_an_output_path_that_cannot_be(aihub: Emulator, tmp_path: Path, path: str) -> None:
+    (tmp_path / "a file").touch()
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
+    there = sorted(tmp_path.iterdir())
     before = len(aihub.requests)
     given = path.format(tmp=tmp_path)
     for run in (lambda: search(output_path=given).try_once(), lambda: save(1, given)):
         with pytest.raises(AIHubParameterError, match="output_path"):
             run()
     assert len(aihub.requests) == before
+    assert sorted(tmp_path.iterdir()) == there
+
+
+@pytest.mark.parametrize("path", ["new/folders/found.csv", "x" * 255, "as/" + "x" * 255, "图 {} % ?.csv", "old.csv"])
+def test_an_output_path_that_can_be(aihub: Emulator, tmp_path: Path, path: str) -> None:
+    (tmp_path / "old.csv").write_text("old")
+    target = tmp_path / path
+    check_output("output_path", str(target))
+    assert [file.name for file in tmp_path.rglob("*")] == ["old.csv"], "looking leaves nothing"
+    assert search(output_path=str(target)).try_once()["output_path"] == str(target)
+    assert target.read_text() != "old"
+    assert {file for file in tmp_path.rglob("*") if file.is_file()} == {target, tmp_path / "old.csv"}
+
+
+@pytest.fixture
+def refuses(memory: Any, monkeypatch: pytest.MonkeyPatch) -> dict[str, Exception]:
+    """What the object storage refuses, once: to be looked at (``isdir``), or to open a file for writing (``wb``)."""
+    refused: dict[str, Exception] = {}
+    isdir, opened = memory.isdir, memory.open
+
+    def look(path: str) -> Any:
+        if "isdir" in refused:
+            raise refused.pop("isdir")
+        return isdir(path)
+
+    def open_(path: str, mode: str = "rb", **how: Any) -> Any:
+        if mode in refused:
+            raise refused.pop(mode)
+        return opened(path, mode, **how)
+
+    monkeypatch.setattr(memory, "isdir", look)
+    monkeypatch.setattr(memory, "open", open_)
+    return refused
+
+
+STORED = "memory://bucket/found.csv"
+
+
+def test_a_storage_that_does_not_answer_is_found_before_anything_is_sent(
+    aihub: Emulator, refuses: dict[str, Exception]
+) -> None:
+    before = len(aihub.requests)
+    for run in (lambda: search(output_path=STORED).try_once(), lambda: save(1, STORED)):
+        refuses["isdir"] = RuntimeError("no credentials: hunter2")
+        with pytest.raises(AIHubError, match=r"output_path is .*bucket/found.csv'.*RuntimeError") as failure:
+            run()
+        assert "hunter2" not in str(failure.value)
+        assert not failure.value.final
+    assert len(aihub.requests) == before
+
+
+def test_who_may_write_need_not_be_allowed_to_list(aihub: Emulator, refuses: dict[str, Exception]) -> None:
+    refuses["isdir"] = PermissionError("ListBucket")
+    assert search(output_path=STORED).try_once()["result_count"] == 3
+
+
+def test_what_a_storage_refuses_at_the_end_is_told(aihub: Emulator, refuses: dict[str, Exception]) -> None:
+    refuses["wb"] = PermissionError("PutObject")
+    task = search(output_path=STORED)
+    with pytest.raises(AIHubError, match=r"bucket/found.csv' could not be written \(PermissionError\)"):
+        task.try_once()
+    searches = aihub.requests.count(method="POST", path="/data-warehouse/*")
+    assert task.try_once()["result_count"] == 3
+    assert aihub.requests.count(method="POST", path="/data-warehouse/*") == searches, "the search is taken up"
 
 
 @pytest.mark.parametrize(
