@@ -91,7 +91,7 @@ def dataset_host(config: Config) -> str:
     :raises AIHubConfigError: The connection does not say it.
     """
     from airflow_provider_aihub.api.request import Service
-    from airflow_provider_aihub.client.config import origin
+    from airflow_provider_aihub.client.urls import origin
 
     scheme, host, port = origin(config.address(Service.DATASET_MANAGEMENT))
     host = f"[{host}]" if ":" in host else host

@@ -20,6 +20,9 @@ from airflow_provider_aihub.api.values import EXACT, Number, Text, as_int, shown
 
 T = TypeVar("T")
 
+MOST_ROWS = 10_000
+"""Rows of a list that are read: each becomes an object with all of its defaults, however little it holds."""
+
 
 def problem(model: type[BaseModel], error: ErrorDetails, *, show: bool = True) -> str:
     """Return what is wrong with one field; ``show`` what was given, unless the field may hold secrets."""
@@ -167,6 +170,8 @@ def rows(model: type[A], key: str = "data") -> Callable[[Any], list[A]]:
             return []
         if not isinstance(items, list):
             raise ValueError(f"{key!r} of the answer is no list")  # noqa: TRY004 - readers raise ValueError
+        if len(items) > MOST_ROWS:
+            raise ValueError(f"the list {key!r} of the answer has more than {MOST_ROWS} rows")
         readable = []
         for item in items:
             with suppress(ValidationError):

@@ -9,17 +9,19 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import cache
-from typing import TYPE_CHECKING, Any, BinaryIO, Self, TypeVar
+from typing import TYPE_CHECKING, Any, BinaryIO, Final, Self, TypeVar
 
 from airflow_provider_aihub.api.errors import AIHubError
 from airflow_provider_aihub.api.request import Form, Request
 from airflow_provider_aihub.client.config import Config
 from airflow_provider_aihub.client.endpoints import Endpoints
 from airflow_provider_aihub.client.exchange import authenticate, exchange, valid_token
+from airflow_provider_aihub.client.receiving import STEP, Receiver
 from airflow_provider_aihub.client.retry import RetryPolicy, Trouble
 from airflow_provider_aihub.client.steps import (
-    LARGEST_ANSWER,
     Answer,
+    Authenticate,
+    Done,
     Errand,
     Failure,
     Outcome,
@@ -28,16 +30,21 @@ from airflow_provider_aihub.client.steps import (
     Sleep,
     State,
     Steps,
+    TooSlowError,
+    advance,
     causes,
     tls_failure,
     why,
 )
-from airflow_provider_aihub.client.transfer import CHUNK, Body, download, multipart
+from airflow_provider_aihub.client.transfer import Body, download, multipart
 
 if TYPE_CHECKING:
     import aiohttp
 
 T = TypeVar("T")
+
+LARGE: Final = 64 * 2**10
+"""Bytes of an answer from which on it is decoded in a thread."""
 
 
 class AsyncAIHubClient(Endpoints):
@@ -69,6 +76,8 @@ class AsyncAIHubClient(Endpoints):
         self._sleep = sleep
         self._login = asyncio.Lock()
         self._opening = asyncio.Lock()
+        self._decoding = asyncio.Lock()
+        self._turns = asyncio.Semaphore(limit)
         self._tls: ssl.SSLContext | None = None
         self._session: aiohttp.ClientSession | None = None
 
@@ -124,12 +133,7 @@ class AsyncAIHubClient(Endpoints):
 
     async def _run(self, steps: Steps[T]) -> T:
         came: Outcome | None = None
-        while True:
-            try:
-                step = steps.send(came)
-            except StopIteration as end:
-                result: T = end.value
-                return result
+        while not isinstance(step := await self._advance(steps, came), Done):
             came = None
             if isinstance(step, Send):
                 came = await self._send(step)
@@ -138,17 +142,26 @@ class AsyncAIHubClient(Endpoints):
             else:
                 async with self._login:
                     await self._run(authenticate(self._state, step))
+        return step.result
+
+    async def _advance(self, steps: Steps[T], came: Outcome | None) -> Send | Sleep | Authenticate | Done[T]:
+        """Go on; in a thread, and one at a time, where a large answer is to be decoded."""
+        if not isinstance(came, Answer) or len(came.body) < LARGE:
+            return advance(steps, came)
+        async with self._decoding:
+            return await asyncio.to_thread(advance, steps, came)
 
     async def _send(self, step: Send) -> Outcome:
         handled = sys.exception()
         session = self._session or await self._shared()
-        import aiohttp
-
         try:
             if step.alone or step.form is not None:
                 return await self._send_apart(step, session)
-            return await self._sent(session, step, step.headers, step.body)
-        except (aiohttp.ClientError, OSError) as error:
+            async with self._turns:
+                return await self._sent(session, step, step.headers, step.body)
+        except AIHubError:
+            raise
+        except Exception as error:
             return _failure(error, causes(error, handled), self.config.timeout, step)
 
     async def _send_apart(self, step: Send, session: aiohttp.ClientSession) -> Outcome:
@@ -158,22 +171,36 @@ class AsyncAIHubClient(Endpoints):
         async with AsyncExitStack() as stack:
             if step.alone:
                 session = await stack.enter_async_context(self._open(1, _one_connection()))
+            else:
+                await stack.enter_async_context(self._turns)
             if step.form is not None:
                 body = await stack.enter_async_context(_multipart(step.form))
                 headers |= {"Content-Type": body.content_type, "Content-Length": str(body.len)}
-                data = _pieces(body)
+                data = body
             return await self._sent(session, step, headers, data)
 
-    async def _sent(self, session: aiohttp.ClientSession, step: Send, headers: Mapping[str, str], data: Any) -> Outcome:
+    async def _sent(
+        self, session: aiohttp.ClientSession, step: Send, headers: Mapping[str, str], data: bytes | Body | None
+    ) -> Outcome:
         import aiohttp
         from yarl import URL
 
-        url, timeout = URL(step.url, encoded=True), self.config.timeout
-        limits = aiohttp.ClientTimeout(total=None, sock_connect=timeout, sock_read=step.patience(timeout))
-        async with session.request(
-            step.method, url, headers=headers, data=data, timeout=limits, allow_redirects=False
-        ) as response:
-            return await _receive(response, step.sink)
+        url, now, timeout = URL(step.url, encoded=True), asyncio.get_running_loop().time, self.config.timeout
+        patience = step.patience(timeout)
+        limits = aiohttp.ClientTimeout(total=None, connect=timeout, sock_connect=timeout, sock_read=patience)
+        async with AsyncExitStack() as stack:
+            # From one piece that is sent to the next, and from the last one until the answer's body begins.
+            async with asyncio.timeout(2 * timeout) as limit:
+
+                def goes_on(*, last: bool) -> None:
+                    limit.reschedule(now() + timeout + (patience if last else timeout))
+
+                sent = _pieces(data, goes_on) if isinstance(data, Body) else data
+                request = session.request(
+                    step.method, url, headers=headers, data=sent, timeout=limits, allow_redirects=False
+                )
+                response = await stack.enter_async_context(request)
+            return await _receive(response, step.sink, patience)
 
     async def _shared(self) -> aiohttp.ClientSession:
         async with self._opening:
@@ -186,11 +213,14 @@ class AsyncAIHubClient(Endpoints):
     def _open(self, limit: int, *traces: aiohttp.TraceConfig) -> aiohttp.ClientSession:
         import aiohttp
 
+        from airflow_provider_aihub.client.async_connections import Connector
+
         assert self._tls is not None, "made before the first session"  # noqa: S101
         session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=limit, ssl=self._tls),
+            connector=Connector(limit=limit, ssl=self._tls),
             cookie_jar=aiohttp.DummyCookieJar(),
             trace_configs=list(traces),
+            auto_decompress=False,
         )
         # aiohttp would send a GET or PUT again by itself when a connection breaks, unseen by the rules of retrying.
         session._retry_connection = False
@@ -246,32 +276,39 @@ async def _multipart(form: Form) -> AsyncIterator[Body]:
         await asyncio.to_thread(opening.__exit__, None, None, None)
 
 
-async def _pieces(body: Body) -> AsyncIterator[bytes]:
+async def _pieces(body: Body, goes_on: Callable[..., None]) -> AsyncIterator[bytes]:
+    """Read a body in a thread, and tell of each piece that it comes."""
     pieces = iter(body)
     while (piece := await asyncio.to_thread(next, pieces, None)) is not None:
+        goes_on(last=False)
         yield piece
+    goes_on(last=True)
 
 
-async def _receive(response: aiohttp.ClientResponse, sink: Sink | None) -> Outcome:
-    if response.status < 200:
-        # Whatever comes after HTTP 101 is no HTTP.
+async def _receive(response: aiohttp.ClientResponse, sink: Sink | None, limit: float) -> Outcome:
+    now = asyncio.get_running_loop().time
+    receiver = Receiver(response.status, response.headers, sink)
+    until, left = now() + limit, STEP
+    while receiver.wanted:
+        try:
+            async with asyncio.timeout_at(until):
+                piece = await response.content.readany()
+        except TimeoutError as error:
+            raise TooSlowError from error
+        if not piece:
+            break
+        came = now()
+        if receiver.slow:
+            await asyncio.to_thread(receiver.take, piece)
+        else:
+            receiver.take(piece)
+        until += now() - came
+        left -= len(piece)
+        if receiver.patient and left <= 0:
+            until, left = now() + limit, STEP
+    else:
         response.close()
-        return Answer(response.status, response.headers, b"")
-    if sink is not None and response.ok:
-        sink.begin()
-        async for piece in response.content.iter_chunked(CHUNK):
-            if await asyncio.to_thread(sink.write, piece):
-                break
-        return Answer(response.status, response.headers, b"")
-    length = response.content_length
-    if length is not None and length <= LARGEST_ANSWER and "Content-Encoding" not in response.headers:
-        return Answer(response.status, response.headers, await response.read())
-    body = bytearray()
-    async for piece in response.content.iter_any():
-        body += piece
-        if len(body) > LARGEST_ANSWER:
-            return Failure(Trouble.TOO_LARGE, f"it is longer than {LARGEST_ANSWER} bytes")
-    return Answer(response.status, response.headers, bytes(body))
+    return receiver.outcome() if receiver.size < LARGE else await asyncio.to_thread(receiver.outcome)
 
 
 def _failure(error: Exception, chain: Sequence[BaseException], timeout: float, step: Send) -> Failure:
@@ -283,10 +320,14 @@ def _failure(error: Exception, chain: Sequence[BaseException], timeout: float, s
             raise cause from None
     if failure := tls_failure(chain):
         return failure
+    if isinstance(error, TooSlowError):
+        return Failure(Trouble.LATE, f"it was not all there within {round(step.patience(timeout), 1):g} s")
     if isinstance(error, aiohttp.ConnectionTimeoutError):
         return Failure(Trouble.UNREACHED, f"no connection within {timeout:g} s")
     if isinstance(error, aiohttp.ClientConnectorError):
         return Failure(Trouble.UNREACHED, why(chain))
+    if isinstance(error, TimeoutError) and not isinstance(error, aiohttp.ServerTimeoutError):
+        return Failure(Trouble.LATE, "it took the request, or answered it, too slowly")
     if isinstance(error, TimeoutError):
         return Failure(Trouble.LATE, f"nothing came within {round(step.patience(timeout), 1):g} s")
     return Failure(Trouble.LOST, why(chain))

@@ -29,11 +29,23 @@ from airflow_provider_aihub.api.values import as_int
 from airflow_provider_aihub.client.config import S3_RELAY_TOKEN, TIMEOUT, TOKEN, Config
 from airflow_provider_aihub.client.retry import Trouble
 from airflow_provider_aihub.client.steps import Answer, Failure, Sink
+from airflow_provider_aihub.client.urls import netloc
 
 Redact: TypeAlias = Callable[[str], str]
 """Takes the secrets out of a text."""
 
 LONGEST_QUOTE: Final = 300
+LONGEST_READ: Final = 32 * 2**10
+"""Characters of a text that are looked at to quote it: patterns take their time."""
+LONGEST_SECRET: Final = 4 * 2**10
+"""Characters at the end of that part which are not quoted: a secret that was cut there would not be known."""
+TAG: Final = re.compile(r"<(/?[A-Za-z]*+)[^<>]*+>")
+ESCAPE: Final = re.compile(
+    r"\x1b\][^\x07\x1b]*+(?:\x07|\x1b\\)"  # a title, a link
+    r"|(?:\x1b\[|\x9b)[0-?]*+[ -/]*+[@-~]"  # a colour, a move
+    r"|\x1b[ -/]*+[0-~]"
+)
+"""What terminals take for an order."""
 STATUSES: Final[Mapping[int, Trouble]] = {
     401: Trouble.UNAUTHORIZED,
     408: Trouble.SERVER_ERROR,
@@ -76,6 +88,7 @@ FAILURES: Final[Mapping[Trouble, str]] = {
     Trouble.NO_TLS: "could not be talked to",
     Trouble.LOST: "gave no whole answer",
     Trouble.LATE: "gave no answer in time",
+    Trouble.GARBLED: "gave no answer that can be read",
     Trouble.TOO_LARGE: "gave no answer of a usable size",
 }
 
@@ -163,14 +176,16 @@ def hear(answer: Answer, call: Call, redact: Redact) -> Heard:
     envelope = _envelope(answer.body, call.decode)
     if success and envelope is not None and envelope["code"] == 0:
         return Heard(answer, envelope)
-    status = "" if success else f"HTTP {answer.status}"
+    status, is_page = "" if success else f"HTTP {answer.status}", False
     if envelope is not None and envelope["code"] != 0:
         status += f"{' with ' if status else ''}code {envelope['code']}"
         words = envelope.get("msg") or ""
     else:
         status = status or f"HTTP {answer.status} with something that is no AIHub answer"
-        words = "" if call.is_login and success else answer.body.decode(errors="replace")
-    quoted = quote(words if isinstance(words, str) else json.dumps(words), redact)
+        # A character takes up to four bytes.
+        words = "" if call.is_login and success else answer.body[: 4 * LONGEST_READ].decode(errors="replace")
+        is_page = words.lstrip("\ufeff \t\r\n").startswith("<")
+    quoted = quote(words if isinstance(words, str) else json.dumps(words), redact, is_page=is_page)
     return Heard(answer, envelope, f"answered {status}: {quoted}" if quoted else f"answered {status} and no more")
 
 
@@ -242,14 +257,36 @@ def unreadable(call: Call, problem: ValueError, status: int, redact: Redact) -> 
     return call.error(kind, what, what_to_do, status=status, code=0)
 
 
-def quote(text: str, redact: Redact) -> str:
-    """Quote a server's words: without secrets, HTML and control characters, and not at length; "" for nothing."""
-    text = JWT.sub("***", redact(text))[: 100 * LONGEST_QUOTE]
-    text = re.sub(r"(?s)<(style|script)\b.*?</\1>|<[^>]*>", " ", text)
+def quote(text: str, redact: Redact, *, is_page: bool = False) -> str:
+    """Quote a server's words: without secrets and control characters, and not at length; "" for nothing.
+
+    :param is_page: It is HTML or XML, of which only the text is quoted.
+    """
+    read = JWT.sub("***", redact(text[:LONGEST_READ]))
+    if len(text) > LONGEST_READ:
+        read = read[:-LONGEST_SECRET]
+    text = ESCAPE.sub(" ", _text_of(read) if is_page else read)
     text = " ".join("".join(char if char.isprintable() else " " for char in text).split())
     if len(text) > LONGEST_QUOTE:
         text = text[:LONGEST_QUOTE] + "..."
     return f'"{text}"' if text else ""
+
+
+def _text_of(page: str) -> str:
+    """Return the text of a page, without its styles and scripts."""
+    pieces, begin, hidden = [], 0, ""
+    for tag in TAG.finditer(page):
+        name = tag[1].lower()
+        if not hidden:
+            pieces.append(page[begin : tag.start()])
+        if not hidden and name in ("style", "script"):
+            hidden = f"/{name}"
+        elif name == hidden:
+            hidden = ""
+        begin = tag.end()
+    if not hidden:
+        pieces.append(page[begin:])
+    return " ".join(pieces)
 
 
 def _envelope(body: bytes, decode: Callable[[bytes], Any] | None) -> dict[str, Any] | None:
@@ -274,10 +311,17 @@ def _data(body: bytes, decode: Callable[[bytes], Any] | None) -> Any:
     return json.loads(body)
 
 
-def _host(url: str) -> str:
+def _host(location: str) -> str:
+    """Name the machine that a ``Location`` is on."""
     try:
-        parts = urlsplit(url)
-        host, port = parts.hostname or "a path of the same host", parts.port
+        return netloc(urlsplit(as_text(location))) or "a path of the same host"
     except ValueError:
         return "an address that cannot be read"
-    return f"{host}:{port}" if port else host
+
+
+def as_text(header: str) -> str:
+    """Read a header in UTF-8, which ``requests`` takes for Latin-1 and ``aiohttp`` does not."""
+    try:
+        return header.encode("latin-1").decode()
+    except UnicodeError:
+        return header

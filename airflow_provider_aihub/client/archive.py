@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, BinaryIO, Final, cast
 
 from airflow_provider_aihub.api.errors import AIHubParameterError
 from airflow_provider_aihub.api.request import File
-from airflow_provider_aihub.client.transfer import CHUNK, Content, check_name, opened
+from airflow_provider_aihub.client.receiving import CHUNK
+from airflow_provider_aihub.client.transfer import Content, check_name, opened
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer

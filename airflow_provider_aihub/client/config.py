@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import html
-import json
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
-from urllib.parse import SplitResult, quote, urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from airflow_provider_aihub.api.errors import AIHubConfigError
 from airflow_provider_aihub.api.request import Service
+from airflow_provider_aihub.client.secrets import written
+from airflow_provider_aihub.client.urls import origin, quoted
 from airflow_provider_aihub.client.web import PAGES, address_of, read_pages
 
 ENVIRONMENT: Final = "environment"
@@ -62,7 +62,8 @@ class Config:
     :param relay_token: Token of the S3 relay, given out by its administrator.
     :param ca_file: File of certificate authorities (PEM) to trust, instead of the usual ones.
     :param verify: Whether TLS certificates are verified.
-    :param timeout: Seconds to wait for a connection, and for each piece of an answer; after an upload longer, see
+    :param timeout: Seconds to wait for a connection, for an answer to begin, and then for all of it; of a file that is
+        downloaded, for each 16 KiB of it. After an upload longer, see
         :meth:`~airflow_provider_aihub.client.steps.Send.patience`.
     :param web_url: Address of AIHub's web UI, for links.
     :param pages: Where it has the page of each kind of thing, as in :data:`~airflow_provider_aihub.client.web.PAGES`.
@@ -174,23 +175,12 @@ class Config:
         return any(origin(at) == wanted for service, at in self.addresses.items() if service != Service.S3_RELAY)
 
     def redact(self, text: str, *tokens: str) -> str:
-        """Replace this connection's secrets, and the tokens given, by ``***``, also where they are escaped."""
+        """Replace this connection's secrets, and the tokens given, by ``***``, however they are written."""
         secrets = {self.password, self.token, self.relay_token, *tokens} - {""}
-        forms = {form for s in secrets for form in (s, json.dumps(s)[1:-1], html.escape(s), quote(s, safe=""))}
-        for form in sorted(forms, key=len, reverse=True):
-            text = text.replace(form, "***")
+        login = f"{self.username}:{self.password}" if self.can_log_in else ""
+        for pattern in sorted((written(secret) for secret in secrets | {login} - {""}), key=lambda p: -len(p.pattern)):
+            text = pattern.sub("***", text)
         return text
-
-
-def origin(url: str) -> tuple[str, str, int]:
-    """Return scheme, host and port of an HTTP URL.
-
-    :raises ValueError: where it is no such URL.
-    """
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ValueError("not an http or https URL")
-    return parts.scheme, parts.hostname, parts.port or (443 if parts.scheme == "https" else 80)
 
 
 def is_header_value(text: str) -> bool:
@@ -257,7 +247,7 @@ def _split(url: str, name: str) -> SplitResult:
 
 
 def _url(text: str, name: str) -> str:
-    return _split(text, name).geturl().rstrip("/")
+    return quoted(_split(text, name).geturl()).rstrip("/")
 
 
 def _text(fields: Mapping[str, Any], name: str) -> str:

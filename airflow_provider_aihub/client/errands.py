@@ -104,6 +104,8 @@ class Fetch:
 class _Window:
     """Takes what may be the part alone, or the whole file with the part in it; which one, the status tells later."""
 
+    patient = False
+
     def __init__(self, start: int, most: int) -> None:
         self._start = start
         self._most = most

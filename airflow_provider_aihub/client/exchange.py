@@ -36,7 +36,11 @@ from airflow_provider_aihub.client.steps import Authenticate, Failure, Outcome, 
 T = TypeVar("T")
 log = logging.getLogger("airflow_provider_aihub.client")
 
-HEADERS: Final = {"Accept": "application/json", "User-Agent": f"airflow-provider-aihub/{__version__}"}
+HEADERS: Final = {
+    "Accept": "application/json",
+    "Accept-Encoding": "gzip",
+    "User-Agent": f"airflow-provider-aihub/{__version__}",
+}
 
 
 def exchange(request: Request[T], state: State, policy: RetryPolicy | None = None) -> Steps[T]:

@@ -159,9 +159,15 @@ def retry_after(header: str | None, now: float) -> float | None:
         return None
     if text.isascii() and text.isdigit():
         return float(text)
+    at = http_date(text)
+    return None if at is None else max(0.0, at - now)
+
+
+def http_date(header: str | None) -> float | None:
+    """Read an HTTP date as Unix time; ``None`` where it is none."""
     try:
-        return max(0.0, parsedate_to_datetime(text).timestamp() - now)
-    except (ValueError, OverflowError):
+        return parsedate_to_datetime(header or "").timestamp()
+    except (ValueError, OverflowError, TypeError, LookupError, OSError):
         return None
 
 

@@ -9,23 +9,18 @@ import ssl
 import time
 from collections import deque
 from collections.abc import Callable, Generator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
-from email.utils import parsedate_to_datetime
-from typing import Any, Final, Protocol, TypeAlias, TypeVar
+from typing import Any, Final, Generic, Protocol, TypeAlias, TypeVar
 
 from airflow_provider_aihub.api.errors import AIHubError
 from airflow_provider_aihub.api.request import Form
 from airflow_provider_aihub.client.auth import Token
 from airflow_provider_aihub.client.config import Config
-from airflow_provider_aihub.client.retry import RetryPolicy, Trouble
+from airflow_provider_aihub.client.retry import RetryPolicy, Trouble, http_date
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
 
-
-LARGEST_ANSWER: Final = 64 * 2**20
-"""Bytes of an answer that are read into memory."""
 
 CLOCK_KNOWN: Final = 60.0
 """Seconds after which AIHub's clock is looked at again."""
@@ -38,7 +33,12 @@ NOT_TLS: Final = frozenset({"WRONG_VERSION_NUMBER", "UNSUPPORTED_PROTOCOL", "HTT
 
 
 class Sink(Protocol):
-    """Where the body of a successful answer goes instead of into memory."""
+    """Where the body of a successful answer goes instead of into memory.
+
+    :param patient: Whether all of it may take as long as it keeps coming; else it must be there within the time limit.
+    """
+
+    patient: bool
 
     def begin(self) -> None:
         """Drop what an earlier attempt has written."""
@@ -49,7 +49,7 @@ class Sink(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Send:
-    """Send this and answer with an :class:`Answer` or a :class:`Failure`; follow no redirect, try nothing again.
+    """Send just this and answer with an :class:`Answer` or a :class:`Failure`; follow no redirect, try nothing again.
 
     :param sink: Takes the body of an answer with a 2xx status.
     :param alone: Use a connection of its own: one that lay idle may die under a request, and for a request that must
@@ -108,6 +108,10 @@ class Failure:
     why: str
 
 
+class TooSlowError(TimeoutError):
+    """An answer has begun, and has not come as fast as it must."""
+
+
 def causes(error: BaseException, handled: BaseException | None) -> list[BaseException]:
     """Return an error and those behind it, as the HTTP libraries nest them.
 
@@ -159,6 +163,21 @@ class Errand(Protocol[T_co]):
         """Give the steps that it takes."""
 
 
+@dataclass(frozen=True, slots=True)
+class Done(Generic[T]):
+    """There is nothing more to do, and this came of it."""
+
+    result: T
+
+
+def advance(steps: Steps[T], came: Outcome | None) -> Send | Sleep | Authenticate | Done[T]:
+    """Return what is to be done next."""
+    try:
+        return steps.send(came)
+    except StopIteration as end:
+        return Done(end.value)
+
+
 Outcome: TypeAlias = Answer | Failure
 Steps: TypeAlias = Generator[Send | Sleep | Authenticate, Any, T]
 
@@ -196,10 +215,8 @@ class State:
     def hear_time(self, date: str | None) -> None:
         """Learn from the ``Date`` of an answer what time it is at AIHub, once in a while."""
         now = self.clock()
-        if not 0 <= now - self.ahead_at < CLOCK_KNOWN:
-            with suppress(ValueError, OverflowError):
-                self.ahead = parsedate_to_datetime(date or "").timestamp() - now
-                self.ahead_at = now
+        if not 0 <= now - self.ahead_at < CLOCK_KNOWN and (at := http_date(date)) is not None:
+            self.ahead, self.ahead_at = at - now, now
 
     @property
     def server_time(self) -> float | None:

@@ -8,17 +8,17 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
-from http.cookiejar import DefaultCookiePolicy
 from typing import TYPE_CHECKING, Any, BinaryIO, Self, TypeVar
 
+from airflow_provider_aihub.api.errors import AIHubError
 from airflow_provider_aihub.api.request import Request
 from airflow_provider_aihub.client.config import Config
 from airflow_provider_aihub.client.endpoints import Endpoints
 from airflow_provider_aihub.client.exchange import authenticate, exchange, valid_token
+from airflow_provider_aihub.client.receiving import CHUNK, Receiver
 from airflow_provider_aihub.client.retry import RetryPolicy, Trouble
 from airflow_provider_aihub.client.steps import (
-    LARGEST_ANSWER,
-    Answer,
+    Done,
     Errand,
     Failure,
     Outcome,
@@ -27,11 +27,13 @@ from airflow_provider_aihub.client.steps import (
     Sleep,
     State,
     Steps,
+    TooSlowError,
+    advance,
     causes,
     tls_failure,
     why,
 )
-from airflow_provider_aihub.client.transfer import CHUNK, download, multipart
+from airflow_provider_aihub.client.transfer import download, multipart
 
 if TYPE_CHECKING:
     import requests
@@ -133,12 +135,7 @@ class AIHubClient(Endpoints):
 
     def _run(self, steps: Steps[T]) -> T:
         came: Outcome | None = None
-        while True:
-            try:
-                step = steps.send(came)
-            except StopIteration as end:
-                result: T = end.value
-                return result
+        while not isinstance(step := advance(steps, came), Done):
             came = None
             if isinstance(step, Send):
                 came = self._send(step)
@@ -147,10 +144,10 @@ class AIHubClient(Endpoints):
             else:
                 with self._login:
                     self._run(authenticate(self._state, step))
+        return step.result
 
     def _send(self, step: Send) -> Outcome:
-        import requests
-        import urllib3
+        from airflow_provider_aihub.client.connections import prepared
 
         handled = sys.exception()
         headers, timeout = dict(step.headers), self.config.timeout
@@ -163,19 +160,14 @@ class AIHubClient(Endpoints):
                 headers["Content-Type"] = body.content_type
                 data = body
             try:
+                request = prepared(step.method, step.url, headers, data)
                 response = stack.enter_context(
-                    session.request(
-                        step.method,
-                        step.url,
-                        headers=headers,
-                        data=data,
-                        timeout=(timeout, patience),
-                        allow_redirects=False,
-                        stream=True,
-                    )
+                    session.send(request, timeout=(timeout, patience), allow_redirects=False, stream=True)
                 )
                 return _receive(response, step.sink)
-            except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
+            except AIHubError:
+                raise
+            except Exception as error:
                 return _failure(causes(error, handled), timeout, patience)
 
     def _shared(self) -> requests.Session:
@@ -189,24 +181,19 @@ class AIHubClient(Endpoints):
 
         session = Session()
         session.verify = (self.config.ca_file or True) if self.config.verify else False
-        session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
         return session
 
 
 def _receive(response: requests.Response, sink: Sink | None) -> Outcome:
-    pieces = response.iter_content(CHUNK)
-    if sink is not None and response.ok:
-        sink.begin()
-        for piece in pieces:
-            if sink.write(piece):
+    from airflow_provider_aihub.client.connections import body_begins
+
+    receiver = Receiver(response.status_code, response.headers, sink)
+    body_begins(response, patient=receiver.patient)
+    if receiver.wanted:
+        for piece in response.raw.stream(CHUNK, decode_content=False):
+            if not receiver.take(piece):
                 break
-        return Answer(response.status_code, response.headers, b"")
-    body = bytearray()
-    for piece in pieces:
-        body += piece
-        if len(body) > LARGEST_ANSWER:
-            return Failure(Trouble.TOO_LARGE, f"it is longer than {LARGEST_ANSWER} bytes")
-    return Answer(response.status_code, response.headers, bytes(body))
+    return receiver.outcome()
 
 
 def _failure(chain: Sequence[BaseException], timeout: float, patience: float) -> Failure:
@@ -220,6 +207,8 @@ def _failure(chain: Sequence[BaseException], timeout: float, patience: float) ->
             return Failure(Trouble.UNREACHED, why(chain))
         if isinstance(cause, ConnectTimeoutError):
             return Failure(Trouble.UNREACHED, f"no connection within {timeout:g} s")
-        if isinstance(cause, ReadTimeoutError):
-            return Failure(Trouble.LATE, f"nothing came within {round(patience, 1):g} s")
+    if any(isinstance(cause, TooSlowError) for cause in chain):
+        return Failure(Trouble.LATE, f"it was not all there within {round(patience, 1):g} s")
+    if any(isinstance(cause, ReadTimeoutError) for cause in chain):
+        return Failure(Trouble.LATE, f"nothing came within {round(patience, 1):g} s")
     return Failure(Trouble.LOST, why(chain))

@@ -17,16 +17,14 @@ from airflow_provider_aihub.api.errors import AIHubError, AIHubParameterError, A
 from airflow_provider_aihub.api.request import Auth, File, Form
 from airflow_provider_aihub.client import answers
 from airflow_provider_aihub.client.answers import Call, Heard
-from airflow_provider_aihub.client.config import origin
 from airflow_provider_aihub.client.exchange import carry
 from airflow_provider_aihub.client.progress import Progress
+from airflow_provider_aihub.client.receiving import CHUNK
 from airflow_provider_aihub.client.retry import RetryPolicy
 from airflow_provider_aihub.client.steps import Sink, State, Steps
+from airflow_provider_aihub.client.urls import netloc, quoted
 
 S = TypeVar("S", bound=Sink)
-
-CHUNK: Final = 256 * 1024
-"""Bytes that are read or written at once."""
 
 MOST_REDIRECTS: Final = 5
 
@@ -184,6 +182,7 @@ class _Target:
     call: Call
     file: BinaryIO
     size: int = 0
+    patient: bool = True
     start: int | None = field(init=False)
     progress: Progress = field(init=False)
 
@@ -201,7 +200,11 @@ class _Target:
         self.progress = Progress("Receiving a file")
 
     def write(self, data: bytes) -> None:
-        self.file.write(data)
+        try:
+            self.file.write(data)
+        except OSError as error:
+            problem = error.strerror or str(error)
+            raise AIHubError(f"What was received cannot be written: {problem}.") from None
         self.size += len(data)
         self.progress.add(len(data))
 
@@ -237,32 +240,32 @@ def fetch(
     :raises AIHubParameterError: where the URL is none that can be read.
     :raises AIHubRequestError: where no answer came.
     """
-    call = _call(url, headers or {}, with_token=_checked(url, state))
+    try:
+        url = quoted(url)
+    except ValueError:
+        problem = "Only http and https URLs can be downloaded, and what was given is none."
+    else:
+        problem = ""
+    if problem:
+        raise AIHubParameterError(problem)
+    call = _call(url, headers or {}, with_token=state.config.takes_token(url))
     for _ in range(MOST_REDIRECTS):
         taker = sink(call)
         heard = yield from carry(replace(call, sink=taker), state, policy)
         location = heard.answer.headers.get("Location")
         if not 300 <= heard.answer.status < 400 or not location or call.auth is Auth.BEARER:
             break
-        url = urljoin(url, location)
-        _checked(url, state)
+        try:
+            url = quoted(urljoin(url, answers.as_text(location)))
+        except ValueError:
+            break
         call = _call(url, headers or {}, with_token=False)
     return call, heard, taker
 
 
-def _checked(url: str, state: State) -> bool:
-    try:
-        origin(url)
-    except ValueError:
-        pass
-    else:
-        return state.config.takes_token(url)
-    raise AIHubParameterError("Only http and https URLs can be downloaded, and what was given is none.")
-
-
 def _call(url: str, headers: Mapping[str, str], *, with_token: bool) -> Call:
     parts = urlsplit(url)
-    host = (parts.hostname or "") + (f":{parts.port}" if parts.port else "")
+    host = netloc(parts)
     return Call(
         who="AIHub" if with_token else f"The file server {host}",
         asks="give a file",

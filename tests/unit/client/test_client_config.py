@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import base64
+import html
+import json
+import re
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote, quote_plus
 
 import pytest
 
@@ -175,3 +180,52 @@ def test_client_and_api_import_no_airflow() -> None:
     root = Path(__file__).parents[3]
     done = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+def writings(secret: str) -> dict[str, str]:
+    """What a server may make of a secret that it repeats."""
+    go = json.dumps(secret)
+    for char in "&<>":
+        go = go.replace(char, f"\\u{ord(char):04x}")
+    quoted = quote(secret, safe="")
+    return {
+        "as it is": secret,
+        "JSON": json.dumps(secret),
+        "JSON in JSON": json.dumps(json.dumps(secret)),
+        "JSON in UTF-8": json.dumps(secret, ensure_ascii=False),
+        "JSON of Go": go,
+        "JSON in capitals": re.sub(r"\\u....", lambda found: "\\u" + found[0][2:].upper(), go),
+        "JSON of PHP": json.dumps(secret).replace("/", "\\/"),
+        "a URL": quoted,
+        "a path": quote(secret),
+        "lower case": re.sub(r"%..", lambda found: found[0].lower(), quoted),
+        "a form": quote_plus(secret),
+        "a URL in a URL": quote(quoted, safe=""),
+        "HTML": html.escape(secret),
+        "HTML, apostrophes bare": html.escape(secret, quote=False),
+        "HTML in HTML": html.escape(html.escape(secret)),
+        "numbers of HTML": "".join(f"&#{ord(char)};" if not char.isalnum() else char for char in secret),
+        "hex of HTML": "".join(f"&#x{ord(char):X};" if not char.isalnum() else char for char in secret),
+        "Base64": base64.b64encode(secret.encode()).decode(),
+        "Base64 for URLs": base64.urlsafe_b64encode(secret.encode()).decode().rstrip("="),
+        "Basic": "Basic " + base64.b64encode(f"bob:{secret}".encode()).decode(),
+    }
+
+
+SECRETS = ["hush&hush", "a<b>\"c' d+e", "密码\t€/\\😀%", "\\\\x\\", "~._-Az09", "&amp;%25\\u0026", "?>?>?>~~~"]
+
+
+@pytest.mark.parametrize("secret", SECRETS)
+@pytest.mark.parametrize("how", list(writings("x")))
+def test_a_secret_is_known_however_it_is_written(secret: str, how: str) -> None:
+    config = connection(login="bob", password=secret)
+    text = config.redact(f"before {writings(secret)[how]} after")
+    assert re.fullmatch(r'before (Basic )?[\\"]*\*\*\*[\\"]* after', text)
+
+
+@pytest.mark.parametrize("secret", [*(char * 24 for char in '&\\%+ "<'), "\\x" * 20, "&amp;" * 10])
+def test_to_look_for_a_secret_takes_time_in_proportion(secret: str) -> None:
+    config = connection(login="bob", password=secret + "!")
+    for piece in {*writings(secret).values(), *"&\\%+<", "&amp;", "%25", "\\u0026"}:
+        text = piece * (40_000 // len(piece))
+        assert config.redact(text) == text

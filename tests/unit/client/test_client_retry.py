@@ -43,6 +43,7 @@ from airflow_provider_aihub.api.errors import (
     AIHubUnavailable,
 )
 from airflow_provider_aihub.api.models import new_id
+from airflow_provider_aihub.client import receiving
 from airflow_provider_aihub.client.retry import (
     Again,
     GiveUp,
@@ -296,8 +297,7 @@ def test_data_that_cannot_be_used(server: Server, side: Side) -> None:
 def test_an_answer_without_end_is_not_read_into_memory(
     server: Server, side: Side, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for module in ("sync", "aio"):
-        monkeypatch.setattr(f"airflow_provider_aihub.client.{module}.LARGEST_ANSWER", 10_000)
+    monkeypatch.setattr(receiving, "LARGEST_ANSWER", 10_000)
     server.script["/things/7"] = [text(json.dumps({"code": 0, "data": "x" * 10_000}))]
     with pytest.raises(AIHubBadAnswerError, match="longer than 10000 bytes"):
         side.send(config(server.url), thing())
