@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.providers.common.compat.sdk import BaseOperatorLink
 from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS
 
+from airflow_provider_aihub import own_xcoms
 from airflow_provider_aihub.beside import beside
 
 if TYPE_CHECKING:
@@ -28,9 +29,7 @@ class TaskLink(BaseOperatorLink):
 
     def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:  # noqa: ARG002 - Airflow's signature
         """Give the address, or an empty text where the task has none; AIHub is not asked."""
-        from airflow.providers.common.compat.sdk import XCom
-
-        return str(XCom.get_value(key=self.xcom_key, ti_key=ti_key) or "")
+        return own_xcoms.get(ti_key, self.xcom_key) or ""
 
 
 class ViewInAIHubLink(TaskLink):
@@ -69,13 +68,12 @@ def link_to_page(
     :param resumed: Whether the task was deferred before in the same try, and so may have the link already. To ask for
         an XCom that is not there would put an error into the task's log.
     """
-    ti: Any = context["ti"]
-    key, place = ViewInAIHubLink.xcom_key, {"task_ids": ti.task_id, "map_indexes": ti.map_index}
+    ti, key = context["ti"], ViewInAIHubLink.xcom_key
     with beside(log, "its link to AIHub"):
         address = hook.get_conn().config.page(kind, thing)
-        if address is None or (resumed and ti.xcom_pull(key=key, **place) == address):
+        if address is None or (resumed and own_xcoms.get(ti, key) == address):
             return
-        ti.xcom_push(key=key, value=address)
+        own_xcoms.put(ti, key, address)
         # A sensor in mode reschedule begins anew for every look, within one log.
         if not context.get("task_reschedule_count"):
             log.info("View it at %s", address)
@@ -88,7 +86,6 @@ async def link_in_triggerer(task_instance: Any, config: Config | None, kind: str
 
     :param task_instance: What the triggerer gave the trigger.
     """
-    from airflow.providers.common.compat.sdk import XCom
     from asgiref.sync import sync_to_async
 
     from airflow_provider_aihub.triggers.undisturbed import undisturbed
@@ -99,15 +96,7 @@ async def link_in_triggerer(task_instance: Any, config: Config | None, kind: str
             return
         log.info("View it at %s", address)
         # Airflow has asynchronous calls for this in its latest versions only.
-        call = sync_to_async(XCom.set)(
-            key=ViewInAIHubLink.xcom_key,
-            value=address,
-            dag_id=task_instance.dag_id,
-            task_id=task_instance.task_id,
-            run_id=task_instance.run_id,
-            map_index=task_instance.map_index,
-        )
-        await undisturbed(call)
+        await undisturbed(sync_to_async(own_xcoms.put)(task_instance, ViewInAIHubLink.xcom_key, address))
 
 
 def link_to_result(context: Context, operator: Any, result_url: str) -> None:
@@ -119,4 +108,4 @@ def link_to_result(context: Context, operator: Any, result_url: str) -> None:
     if result_url.startswith(("http://", "https://")):
         operator._result_link = result_url
         with beside(operator.log, "its link to the result"):
-            context["ti"].xcom_push(key=ResultCsvLink.xcom_key, value=result_url)
+            own_xcoms.put(context["ti"], ResultCsvLink.xcom_key, result_url)

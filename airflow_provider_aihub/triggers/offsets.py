@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
-from airflow.providers.common.compat.sdk import XCom
 from asgiref.sync import sync_to_async
 
+from airflow_provider_aihub import own_xcoms
 from airflow_provider_aihub.api.jobs import JobId
 from airflow_provider_aihub.beside import beside
 from airflow_provider_aihub.client.part_logs import Offsets
@@ -20,7 +21,7 @@ KEY = "aihub_log_offsets"
 def begin(task_instance: Any, job_id: JobId, log: Log) -> None:
     """Keep, in the worker, that nothing was told: asked for an XCom that is not there, Airflow logs an error."""
     with beside(log, "keeping how far the logs were read"):
-        task_instance.xcom_push(key=KEY, value={"job_id": job_id, "offsets": {}})
+        own_xcoms.put(task_instance, KEY, _written(job_id, {}))
 
 
 class KeptOffsets:
@@ -37,7 +38,8 @@ class KeptOffsets:
 
     async def recall(self) -> Offsets | None:
         """Give what an earlier triggerer kept."""
-        value = await self._call(XCom.get_one)
+        text = await self._call(own_xcoms.get)
+        value = json.loads(text or "null")
         if not isinstance(value, dict) or value.get("job_id") != self._job_id:
             return None
         offsets = value.get("offsets")
@@ -46,21 +48,12 @@ class KeptOffsets:
     async def keep(self, offsets: Offsets) -> None:
         """Keep these."""
         if self._kept:
-            await self._call(XCom.set, value={"job_id": self._job_id, "offsets": dict(offsets)})
+            await self._call(own_xcoms.put, _written(self._job_id, offsets))
 
-    async def _call(self, method: Any, **arguments: Any) -> Any:
-        ti = self._ti
+    async def _call(self, method: Any, *arguments: Any) -> Any:
         try:
             # Airflow has asynchronous calls for this in its latest versions only.
-            call = sync_to_async(method)(
-                key=KEY,
-                dag_id=ti.dag_id,
-                task_id=ti.task_id,
-                run_id=ti.run_id,
-                map_index=ti.map_index,
-                **arguments,
-            )
-            return await undisturbed(call)
+            return await undisturbed(sync_to_async(method)(self._ti, KEY, *arguments))
         except Exception as error:
             if self._kept:
                 self._kept = False
@@ -70,3 +63,7 @@ class KeptOffsets:
                     type(error).__name__,
                 )
             return None
+
+
+def _written(job_id: JobId, offsets: Offsets) -> str:
+    return json.dumps({"job_id": job_id, "offsets": dict(offsets)})

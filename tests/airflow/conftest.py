@@ -12,6 +12,7 @@ from uuid import uuid4
 import pytest
 from task_life import TaskInstance
 
+from airflow_provider_aihub import own_xcoms
 from airflow_provider_aihub.client.sync import AIHubClient
 from airflow_provider_aihub.emulator import Emulator
 
@@ -32,6 +33,13 @@ def _no_database(monkeypatch: pytest.MonkeyPatch) -> None:
             "airflow.sensors.base._orig_start_date",
             lambda task_id, **_: TaskInstance.newest[task_id].first_reschedule_date,
         )
+
+
+@pytest.fixture(autouse=True)
+def _xcoms_of_a_made_up_task(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The package's own XComs are among those of the task instance, as in Airflow."""
+    monkeypatch.setattr(own_xcoms, "put", lambda ti, key, value: ti.xcom_push(key, value))
+    monkeypatch.setattr(own_xcoms, "get", lambda ti, key: ti.xcoms.get(key))
 
 
 @pytest.fixture

@@ -12,13 +12,14 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
-from airflow.providers.common.compat import sdk
 from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS
 from task_life import TaskInstance, TaskLife
 from waiting import HANG, until
 
+from airflow_provider_aihub import own_xcoms
 from airflow_provider_aihub.api.dataset_management import DatasetSpec
 from airflow_provider_aihub.api.errors import AIHubError, AIHubJobFailed
 from airflow_provider_aihub.emulator import Emulator
@@ -140,23 +141,6 @@ def test_a_job_that_was_not_seen_has_no_link(aihub: Emulator, told: Callable[[],
     assert told() == []
 
 
-class XComs:
-    """Airflow's XComs of one task, as the triggerer sets them."""
-
-    def __init__(self, ti: TaskInstance) -> None:
-        self.ti = ti
-
-    def set(self, key: str, value: Any, *, dag_id: str, task_id: str, run_id: str, map_index: int) -> None:
-        ti = self.ti
-        assert (dag_id, task_id, run_id, map_index) == (ti.dag_id, ti.task_id, ti.run_id, ti.map_index)
-        ti.xcom_push(key, value)
-
-
-class NoXComs:
-    def set(self, key: str, value: Any, **_: Any) -> None:
-        raise RuntimeError("no API server")
-
-
 def waiting_from_the_start(life: TaskLife, job_id: int) -> Any:
     """Let a sensor wait as the scheduler starts it in the triggerer; gives the trigger's event."""
 
@@ -176,21 +160,22 @@ def test_a_sensor_that_starts_in_the_triggerer(
     job_id = start_training("sleep 0.6")
     life = wait_for(job_id, "deferred", start_from_trigger=True)
     address = f"{aihub.url}/#/trainings/{job_id}"
-    monkeypatch.setattr(sdk, "XCom", XComs(life.ti) if taken else NoXComs(), raising=False)
-    event = waiting_from_the_start(life, job_id)
+    with monkeypatch.context() as patch:
+        if not taken:
+            patch.setattr(own_xcoms, "put", Mock(side_effect=RuntimeError("no API server")))
+        event = waiting_from_the_start(life, job_id)
     assert life.ti.xcoms.get(VIEW) == (address if taken else None)
     life.make().execute_complete(life.context, event)
     assert life.ti.xcoms[VIEW] == address
     assert told()[1:] == ([address] if taken else [address, address])
 
 
-def test_a_trigger_of_a_worker_leaves_the_link_to_it(aihub: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_trigger_of_a_worker_leaves_the_link_to_it(aihub: Emulator) -> None:
     job_id = start_training("sleep 0.4")
     life = wait_for(job_id, "deferred")
     trigger = life.start()
     trigger.task_instance = life.ti
     life.ti.xcoms.clear()
-    monkeypatch.setattr(sdk, "XCom", XComs(life.ti), raising=False)
 
     async def wait() -> None:
         assert len([event async for event in trigger.run()]) == 1
@@ -282,14 +267,8 @@ def test_an_aihub_without_an_address_for_people(
 
 @pytest.mark.parametrize(("stored", "given"), [("http://h/1", "http://h/1"), (None, "")])
 def test_a_link_is_read_from_xcom_alone(monkeypatch: pytest.MonkeyPatch, stored: str | None, given: str) -> None:
-    class Stored:
-        @staticmethod
-        def get_value(*, key: str, ti_key: Any) -> str | None:
-            assert (key, ti_key) == (VIEW, "key of the task instance")
-            return stored
-
-    monkeypatch.setattr(sdk, "XCom", Stored, raising=False)
     key: Any = "key of the task instance"
+    monkeypatch.setattr(own_xcoms, "get", lambda *asked: {(key, VIEW): stored}[asked])
     assert ViewInAIHubLink().get_link(TrainingOperator(**TRAINING, command="true"), ti_key=key) == given
 
 
@@ -303,7 +282,7 @@ from airflow_provider_aihub.sensors.training import TrainingSensor
 
 @dag(schedule=None)
 def links() -> None:
-    @task.aihub_training(image="any", virtual_cluster=1, project=1, deferrable=True)
+    @task.aihub_training(image="any", virtual_cluster=1, project=1, stream_logs=True, deferrable=True)
     def train(word: str) -> str:
         return f"echo {word}"
 
@@ -320,7 +299,36 @@ links()
 """
 
 
-def test_airflow_shows_the_links(aihub: Emulator, tmp_path: Path) -> None:
+BACKEND = """
+import json
+import uuid
+from pathlib import Path
+
+try:
+    from airflow.sdk.bases.xcom import BaseXCom
+except ImportError:
+    from airflow.models.xcom import BaseXCom
+
+OBJECTS = Path({objects!r})
+
+
+class Backend(BaseXCom):
+    @staticmethod
+    def serialize_value(value, *, key=None, **place):
+        file = OBJECTS / f"{{key}}-{{uuid.uuid4()}}"
+        file.write_text(json.dumps(value))
+        return BaseXCom.serialize_value(file.as_uri())
+
+    @staticmethod
+    def deserialize_value(result):
+        value = BaseXCom.deserialize_value(result)
+        assert str(value).startswith("file://"), f"{{value}} is of no object"
+        return json.loads(Path(value.removeprefix("file://")).read_text())
+"""
+
+
+@pytest.mark.parametrize("backend", ["airflow's", "the users'"])
+def test_airflow_shows_the_links(aihub: Emulator, tmp_path: Path, backend: str) -> None:
     """With Airflow's own database and serialized DAGs, also for mapped tasks."""
     file, result = tmp_path / "links.py", tmp_path / "links.json"
     file.write_text(DAG_FILE)
@@ -335,6 +343,13 @@ def test_airflow_shows_the_links(aihub: Emulator, tmp_path: Path) -> None:
         "AIRFLOW_CONN_AIHUB_DEFAULT": aihub.connection_json(),
         "NO_PROXY": "127.0.0.1,localhost",
     }
+    objects = tmp_path / "objects"
+    if backend == "the users'":
+        objects.mkdir()
+        (tmp_path / "users").mkdir()
+        (tmp_path / "users" / "users_xcoms.py").write_text(BACKEND.format(objects=str(objects)))
+        env["PYTHONPATH"] = os.pathsep.join([str(tmp_path / "users"), *filter(None, [env.get("PYTHONPATH")])])
+        env["AIRFLOW__CORE__XCOM_BACKEND"] = "users_xcoms.Backend"
     program = [sys.executable, str(ROOT / "tests" / "airflow" / "links_of_dags.py"), str(result), str(file)]
     done = subprocess.run(program, env=env, cwd=ROOT, capture_output=True, text=True, timeout=HANG, check=False)
     assert done.returncode == 0, done.stdout[-5000:] + done.stderr[-5000:]
@@ -346,3 +361,6 @@ def test_airflow_shows_the_links(aihub: Emulator, tmp_path: Path) -> None:
     assert links["search[-1]"]["View in AIHub"] == f"{aihub.url}/#/searches/1"
     assert links["search[-1]"]["Result CSV"].startswith("http://")
     assert links["ids[-1]"] == {}
+    if objects.exists():
+        kept = {path.name[:-37] for path in objects.iterdir()}
+        assert kept == {"job_id", "return_value"}, "what is the provider's own makes no object"

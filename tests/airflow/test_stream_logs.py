@@ -15,13 +15,14 @@ import pytest
 from task_life import TaskLife
 from waiting import eventually
 
+from airflow_provider_aihub import own_xcoms
 from airflow_provider_aihub.api.errors import AIHubJobFailed
 from airflow_provider_aihub.emulator import Emulator
 from airflow_provider_aihub.operators.base import JobOperator
 from airflow_provider_aihub.operators.quota_task import QuotaTaskOperator
 from airflow_provider_aihub.operators.training import TrainingOperator
 from airflow_provider_aihub.operators.workflow import WorkflowRunOperator
-from airflow_provider_aihub.triggers import offsets, telling
+from airflow_provider_aihub.triggers import telling
 from airflow_provider_aihub.triggers.job import JobTrigger
 from airflow_provider_aihub.triggers.telling import tell
 
@@ -30,25 +31,25 @@ SLOW = "for i in 1 2 3 4 5; do echo line $i of rank $RANK; sleep 0.15; done; pri
 
 
 class Xcoms:
-    """Airflow's XComs, in memory; they take what Airflow's would."""
+    """Airflow's XComs, in memory."""
 
     def __init__(self) -> None:
-        self.values: dict[tuple[Any, ...], str] = {}
+        self.values: dict[tuple[Any, str], str] = {}
         self.sets = 0
 
-    def get_one(self, *, key: str, dag_id: str, task_id: str, run_id: str, map_index: int) -> Any:
-        value = self.values.get((key, dag_id, task_id, run_id, map_index))
-        return None if value is None else json.loads(value)
+    def get(self, ti: Any, key: str) -> str | None:
+        return self.values.get((ti, key))
 
-    def set(self, key: str, value: Any, *, dag_id: str, task_id: str, run_id: str, map_index: int) -> None:
-        self.values[key, dag_id, task_id, run_id, map_index] = json.dumps(value)
+    def put(self, ti: Any, key: str, value: str) -> None:
+        self.values[ti, key] = value
         self.sets += 1
 
 
 @pytest.fixture
 def xcoms(monkeypatch: pytest.MonkeyPatch) -> Xcoms:
     xcoms = Xcoms()
-    monkeypatch.setattr(offsets, "XCom", xcoms)
+    monkeypatch.setattr(own_xcoms, "put", lambda *given: xcoms.put(*given))
+    monkeypatch.setattr(own_xcoms, "get", lambda *given: xcoms.get(*given))
     return xcoms
 
 
@@ -206,7 +207,7 @@ async def test_an_airflow_that_keeps_nothing(
     def fail(*_: Any, **__: Any) -> None:
         raise RuntimeError("The database is away.")
 
-    monkeypatch.setattr(xcoms, "set", fail)
+    monkeypatch.setattr(xcoms, "put", fail)
     life = TaskLife(make(command=SLOW, deferrable=True))
     await Triggerer(life, await asyncio.to_thread(life.start)).run()
     assert len([line for line in told() if line.startswith("line ")]) == 5
