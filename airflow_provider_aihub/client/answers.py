@@ -40,10 +40,10 @@ LONGEST_READ: Final = 32 * 2**10
 LONGEST_SECRET: Final = 4 * 2**10
 """Characters at the end of that part which are not quoted: a secret that was cut there would not be known."""
 TAG: Final = re.compile(r"<(/?[A-Za-z]*+)[^<>]*+>")
-ESCAPE: Final = re.compile(
-    r"\x1b\][^\x07\x1b]*+(?:\x07|\x1b\\)"  # a title, a link
-    r"|(?:\x1b\[|\x9b)[0-?]*+[ -/]*+[@-~]"  # a colour, a move
-    r"|\x1b[ -/]*+[0-~]"
+_STRINGS: Final = r"[^\x07\x1b\x9c\n]*(?:\x07|\x1b\\|\x9c)?"
+ESCAPES: Final = re.compile(
+    # Colours and movements, titles and links, all else that begins with an escape; also as single characters.
+    rf"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]?|(?:\x1b[\]PX^_]|[\x90\x98\x9d-\x9f]){_STRINGS}|\x1b[ -/]*[0-~]?"
 )
 """What terminals take for an order."""
 STATUSES: Final[Mapping[int, Trouble]] = {
@@ -262,10 +262,11 @@ def quote(text: str, redact: Redact, *, is_page: bool = False) -> str:
 
     :param is_page: It is HTML or XML, of which only the text is quoted.
     """
-    read = JWT.sub("***", redact(text[:LONGEST_READ]))
+    # They come out first, lest they part a secret.
+    read = JWT.sub("***", redact(ESCAPES.sub("", text[:LONGEST_READ])))
     if len(text) > LONGEST_READ:
         read = read[:-LONGEST_SECRET]
-    text = ESCAPE.sub(" ", _text_of(read) if is_page else read)
+    text = _text_of(read) if is_page else read
     text = " ".join("".join(char if char.isprintable() else " " for char in text).split())
     if len(text) > LONGEST_QUOTE:
         text = text[:LONGEST_QUOTE] + "..."

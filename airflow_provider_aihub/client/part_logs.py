@@ -9,7 +9,7 @@ from typing import Any, TypeAlias, TypeVar
 
 from airflow_provider_aihub.api.errors import AIHubError, AIHubUnsupportedError
 from airflow_provider_aihub.api.parts import PENDING, Part, PartLog
-from airflow_provider_aihub.client.answers import JWT
+from airflow_provider_aihub.client.answers import ESCAPES, JWT
 from airflow_provider_aihub.client.errands import Ask, Fetch, Piece, Redact
 from airflow_provider_aihub.client.story import Log, plain, without_folds
 
@@ -26,11 +26,6 @@ LAST_LINES = 200
 MOST_FILES = 32
 """How many log files of a job are followed."""
 
-_STRINGS = r"[^\x07\x1b\x9c\n]*(?:\x07|\x1b\\|\x9c)?"
-_SEQUENCES = re.compile(
-    # Colours and movements, titles and links, all else that begins with an escape; also as single characters.
-    rf"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]?|(?:\x1b[\]PX^_]|[\x90\x98\x9d-\x9f]){_STRINGS}|\x1b[ -/]*[0-~]?"
-)
 _BREAKS = re.compile(r"[\x0b\x0c\x1c-\x1e\x85\u2028\u2029]")
 """Characters other than the usual ones at which some programs end a line."""
 _CONTROLS = re.compile(r"[\x00-\x08\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
@@ -259,7 +254,7 @@ def lines(data: bytes) -> list[str]:
 def _lines(text: str) -> list[str]:
     if not text:
         return []
-    text = _CONTROLS.sub("", _BREAKS.sub(" ", _SEQUENCES.sub("", JWT.sub("***", text))))
+    text = _CONTROLS.sub("", _BREAKS.sub(" ", JWT.sub("***", ESCAPES.sub("", text))))
     return [line.rstrip("\r").rpartition("\r")[2] for line in without_folds(text).removesuffix("\n").split("\n")]
 
 

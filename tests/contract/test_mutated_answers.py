@@ -22,7 +22,23 @@ ODD = st.one_of(
     st.booleans(),
     st.integers(),
     st.sampled_from(
-        [0, -1, 2**63, 10**30, 1e308, float("nan"), float("inf"), "", "null", "NaN", "\x00", "😀\ud800", "9" * 5000]
+        [
+            0,
+            -1,
+            2**63,
+            10**30,
+            10**400,
+            "1" * 400,
+            1e308,
+            float("nan"),
+            float("inf"),
+            "",
+            "null",
+            "NaN",
+            "\x00",
+            "😀\ud800",
+            "9" * 5000,
+        ]
     ),
     st.floats(),
     st.text(max_size=8),

@@ -19,7 +19,7 @@ import pytest
 from aiohttp import web
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from misbehaving import Act, Server, Side, answer, config, ok, raw, serving, text, thing
+from misbehaving import PASSWORD, Act, Server, Side, answer, config, ok, raw, serving, text, thing
 from test_client_errands import perform
 
 from airflow_provider_aihub.api.errors import (
@@ -544,3 +544,10 @@ def test_words_are_told_as_they_are(server: Server, side: Side, act: Act, words:
     with pytest.raises(AIHubError) as caught:
         side.send(config(server.url), thing())
     assert words in str(caught.value)
+
+
+def test_a_secret_that_is_parted_by_escape_sequences(server: Server, side: Side) -> None:
+    parted = f"{PASSWORD[:4]}\x1b[0m{PASSWORD[4:]}"
+    server.script["/things/7"] = [answer(code=2, msg=f"{parted} eyJhbGciOi\x1b[0mJIUzI1NiJ9.e30.c2ln")]
+    with pytest.raises(AIHubError, match=r'"\*\*\* \*\*\*"'):
+        side.send(config(server.url), thing())
