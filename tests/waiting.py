@@ -17,6 +17,8 @@ T = TypeVar("T")
 
 PATIENCE = 300.0
 """Seconds of a machine that has nothing else to do, after which what did not come will not come any more."""
+SLACK = 6.0
+"""Seconds by which a worker may be late, for :class:`~demo.real_airflow.RealAirflow`."""
 HANG = 3600.0
 """Seconds after which a program that has not ended hangs, however busy the machine is."""
 

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 import pytest
 from airflow_ui import PATIENCE, WEB_UI
 from packaging.version import Version
+from waiting import SLACK
 
 from airflow_provider_aihub.client.config import Config
 from airflow_provider_aihub.client.sync import AIHubClient
@@ -83,7 +84,7 @@ def airflow(tmp_path_factory: pytest.TempPathFactory, local_aihub: LocalAIHub) -
         "SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.3",
         "DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "600",
     }
-    with RealAirflow(home, dags, {f"AIRFLOW__{key}": value for key, value in settings.items()}) as airflow:
+    with RealAirflow(home, dags, {f"AIRFLOW__{key}": value for key, value in settings.items()}, SLACK) as airflow:
         yield airflow
 
 

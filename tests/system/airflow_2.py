@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from postgres import Postgres
+from waiting import HANG
 
 from demo.real_airflow import RealAirflow, TaskLog
 
@@ -23,8 +24,8 @@ class Airflow2(RealAirflow):
     health_path = "/health"
     with_heartbeat = ("scheduler", "triggerer")
 
-    def __init__(self, home: Path, dags: Path, env: Mapping[str, str] | None = None) -> None:
-        super().__init__(home, dags, env)
+    def __init__(self, home: Path, dags: Path, env: Mapping[str, str] | None = None, slack: float = 0.0) -> None:
+        super().__init__(home, dags, env, slack)
         self.database = Postgres()
         settings = {
             "DATABASE__SQL_ALCHEMY_CONN": self.database.url.replace("://", "+psycopg2://"),
@@ -37,7 +38,7 @@ class Airflow2(RealAirflow):
         }
         self.env |= {f"AIRFLOW__{key}": value for key, value in settings.items()}
 
-    def start(self, timeout: float = 180) -> None:
+    def start(self, timeout: float = HANG) -> None:
         """Start it; everybody who can reach the web server is an administrator."""
         self.home.mkdir(parents=True, exist_ok=True)
         (self.home / "webserver_config.py").write_text("AUTH_ROLE_PUBLIC = 'Admin'\n")

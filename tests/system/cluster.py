@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import os
 import signal
-import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import psutil
 from postgres import Postgres
+from waiting import HANG, SLACK
 
 from demo.processes import end
 from demo.real_airflow import RealAirflow
-
-T = TypeVar("T")
 
 DAGS = Path(__file__).parent / "dags"
 TRIGGERERS = ("triggerer", "triggerer-2")
@@ -61,9 +58,9 @@ class Cluster(RealAirflow):
     def __init__(self, home: Path, database: Postgres) -> None:
         self.database = database
         settings = {**SETTINGS, "DATABASE__SQL_ALCHEMY_CONN": database.url.replace("://", "+psycopg2://")}
-        super().__init__(home, DAGS, {f"AIRFLOW__{key}": value for key, value in settings.items()})
+        super().__init__(home, DAGS, {f"AIRFLOW__{key}": value for key, value in settings.items()}, SLACK)
 
-    def start(self, timeout: float = 180) -> None:
+    def start(self, timeout: float = HANG) -> None:
         """Start it all; the second triggerer comes up behind."""
         super().start(timeout)
         self.start_component("triggerer", TRIGGERERS[1])
@@ -105,7 +102,10 @@ class Cluster(RealAirflow):
     # Acting as fate does
 
     def process(self, task: Task) -> psutil.Process:
-        """Return the process in which the code of a task runs."""
+        """Return the process in which the code of a task runs.
+
+        :raises AssertionError: There is none any more.
+        """
         ours = psutil.Process(self.processes["scheduler"].pid).children(recursive=True)
         process = next((process for process in ours if process.pid == task.pid), None)
         assert process is not None, f"{task} has no process"
@@ -115,6 +115,7 @@ class Cluster(RealAirflow):
         """Kill the process of a task with SIGKILL.
 
         :param machine: Kill the worker that watches over it as well, so that nobody is left to tell.
+        :raises AssertionError: There is none any more.
         """
         process = self.process(task)
         worker = process.parent()
@@ -139,16 +140,3 @@ class Cluster(RealAirflow):
         parent = psutil.Process(self.processes[name].pid)
         for member in [parent, *parent.children(recursive=True)]:
             os.kill(member.pid, signal.SIGCONT if thaw else signal.SIGSTOP)
-
-
-def until(found: Callable[[], T], what: str, timeout: float = 150, every: float = 0.3) -> T:
-    """Wait until something comes true, and return it.
-
-    :param what: Says what was waited for, if it does not.
-    :param timeout: Seconds; generous, for a machine that has other things to do.
-    """
-    deadline = time.monotonic() + timeout
-    while not (result := found()):
-        assert time.monotonic() < deadline, f"waited {timeout:.0f} s in vain until {what}"
-        time.sleep(every)
-    return result

@@ -102,8 +102,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     search for secrets last, when there is most to be found."""
 
     def place(item: pytest.Item) -> int:
-        needs_it = "airflow" in getattr(item, "fixturenames", ())
-        return (item.path.parent == HERE) + needs_it + (item.path.name == "test_secrets.py")
+        needs_it = item.path.parent == HERE and "airflow" in getattr(item, "fixturenames", ())
+        return needs_it + (item.path.name == "test_secrets.py")
 
     items.sort(key=place)
     for item in items:

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from cluster import Cluster, Task, until
+from cluster import Cluster, Task
+from waiting import until
 
 from airflow_provider_aihub.emulator import Emulator
+
+T = TypeVar("T")
 
 RUNNING, SUCCEEDED, FAILED, STOPPED = 2, 3, 4, 5
 ENDED = {"success", "failed", "skipped", "upstream_failed", "removed"}
 TRAININGS = "/model-training-platform/api/v1/trainings"
 BOTH = ("deferred", "in_place")
 """The tasks of the DAGs: one waits in the triggerer, the other in its worker. Each names its job after itself."""
-PROMPT = 30
-"""Seconds within which a job is stopped after its task was."""
+HELD = "sleep 3600"
+"""The command of a job that runs until :meth:`Scene.finish`, which is soon, or until it is stopped."""
 
 
 class Scene:
@@ -81,21 +85,25 @@ class Scene:
         :param beyond_try: Number of the try that is not meant any more.
         """
 
-        def there() -> Task | None:
-            task = self.task(task_id, map_index)
-            return task if task.state in states and task.try_number > beyond_try else None
-
-        return until(there, f"{self.dag_id}.{task_id} is {' or '.join(states)} ({self.conn_id})")
+        return self._until(
+            f"{task_id} is {' or '.join(states)}, beyond try {beyond_try}",
+            lambda: self.task(task_id, map_index),
+            lambda task: task.state in states and task.try_number > beyond_try,
+        )
 
     def end(self) -> dict[str, str | None]:
         """Wait until all tasks have ended, and return their states."""
 
-        def ended() -> list[Task]:
-            tasks = self.airflow.tasks(self.run_id)
-            return tasks if all(task.state in ENDED for task in tasks) else []
-
-        tasks = until(ended, f"the tasks of {self.dag_id} have ended ({self.conn_id})")
+        tasks = self._until(
+            "all tasks have ended",
+            lambda: self.airflow.tasks(self.run_id),
+            lambda tasks: tasks and all(task.state in ENDED for task in tasks),
+        )
         return {f"{t.task_id}[{t.map_index}]" if t.map_index >= 0 else t.task_id: t.state for t in tasks}
+
+    def finish(self) -> None:
+        """Let the jobs whose command is :data:`HELD` come to their ends."""
+        self.aihub.clock.advance(3600)
 
     def log(self, task_id: str, try_number: int = 1) -> Any:
         return self.airflow.log(self.dag_id, self.run_id, task_id, try_number)
@@ -115,16 +123,19 @@ class Scene:
 
     def running(self, task_id: str) -> Task:
         """Wait until the job of a task runs on AIHub and the task waits for it, in a worker or in a triggerer."""
-        until(lambda: self.statuses(task_id)[-1:] == [RUNNING], f"the job of {task_id} runs ({self.conn_id})")
+        self._until(f"the job of {task_id} runs", lambda: self.statuses(task_id), lambda now: now[-1:] == [RUNNING])
         if task_id != "deferred":
             return self.reaches(task_id, "running")
-        until(lambda: self.task(task_id).triggerer, f"a triggerer has the trigger of {task_id} ({self.conn_id})")
+        self._until(f"a triggerer has {task_id}", lambda: self.task(task_id), lambda task: task.triggerer)
         return self.reaches(task_id, "deferred")
 
     def becomes(self, name: str, *statuses: int) -> None:
         """Wait until the jobs of a name are as given, in the order in which they were created."""
-        until(lambda: self.statuses(name) == [*statuses], f"jobs {name} are {statuses} ({self.conn_id})")
+        self._until(f"the jobs {name} have the statuses {statuses}", lambda: self.statuses(name), [*statuses].__eq__)
 
     def stopped(self, name: str) -> None:
-        """Wait until the job of a name is stopped, as long as was promised and not more."""
-        until(lambda: self.statuses(name)[-1:] == [STOPPED], f"job {name} is stopped ({self.conn_id})", PROMPT, 0.1)
+        """Wait until the latest job of a name is stopped."""
+        self._until(f"job {name} is stopped", lambda: self.statuses(name), lambda now: now[-1:] == [STOPPED])
+
+    def _until(self, what: str, look: Callable[[], T], is_so: Callable[[T], Any]) -> T:
+        return until(f"{what} ({self.dag_id}, {self.conn_id})", look, is_so, every=0.2)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from cluster import until
-from scene import BOTH, FAILED, SUCCEEDED, TRAININGS, Scene
+from scene import BOTH, FAILED, HELD, SUCCEEDED, TRAININGS, Scene
+from waiting import until
 
 WEATHER: dict[str, dict[str, Any]] = {
     "5xx": {"kind": "status", "status": 502},
@@ -25,8 +25,7 @@ WEATHER: dict[str, dict[str, Any]] = {
     ("code", "state", "status"), [(0, "success", SUCCEEDED), (3, "failed", FAILED)], ids=["succeeds", "fails"]
 )
 def test_every_weather_in_turn(scene: Scene, code: int, state: str, status: int) -> None:
-    # Long enough for all of it, also where polls are late.
-    scene.play("one_try", f"sleep 120; exit {code}")
+    scene.play("one_try", f"{HELD}; exit {code}")
     for task_id in BOTH:
         scene.running(task_id)
     # For each job a poll that is spoiled and one that is not, in turn: pauses grow with polls that fail on end.
@@ -35,20 +34,23 @@ def test_every_weather_in_turn(scene: Scene, code: int, state: str, status: int)
         for row in scene.rows("training")
         for number, fault in enumerate(WEATHER.values(), start=1)
     ]
+    struck = [1] * len(storms)
+    until("each storm has struck once", lambda: [storm.struck for storm in storms], struck.__eq__)
+    scene.finish()
     assert scene.end() == dict.fromkeys(BOTH, state)
-    assert [storm.struck for storm in storms] == [1] * len(storms)
     for task_id in BOTH:
         assert scene.statuses(task_id) == [status]
 
 
 def test_aihub_is_down_for_a_time(scene: Scene) -> None:
-    scene.play("one_try", "sleep 10")
+    scene.play("one_try", HELD)
     for task_id in BOTH:
         scene.running(task_id)
     scene.go_down()
     for task_id in BOTH:
-        until(lambda task_id=task_id: "Could not read" in log_of(scene, task_id), f"{task_id} notices")
+        until(f"{task_id} notices", lambda task_id=task_id: log_of(scene, task_id), lambda log: "Could not read" in log)
     scene.come_up()
+    scene.finish()
     assert scene.end() == dict.fromkeys(BOTH, "success")
     for task_id in BOTH:
         assert scene.statuses(task_id) == [SUCCEEDED]
@@ -66,8 +68,8 @@ def test_aihub_is_down_while_jobs_are_created(scene: Scene) -> None:
 
 
 def test_a_password_that_was_changed_while_jobs_are_deferred(scene: Scene) -> None:
-    scene.play("deferred", "sleep 20; exit 0")
-    until(lambda: len(scene.rows("training")) == 4, "all jobs are created")
+    scene.play("deferred", HELD)
+    until("all jobs are created", lambda: len(scene.rows("training")), (4).__eq__)
     for task in scene.airflow.tasks(scene.run_id):
         scene.reaches(task.task_id, "deferred", map_index=task.map_index)
     scene.go_down()
@@ -75,15 +77,16 @@ def test_a_password_that_was_changed_while_jobs_are_deferred(scene: Scene) -> No
     scene.secrets.add(new)
     scene.come_up(users={scene.aihub.username: new})
     scene.aihub.faults.add("revoke", count=1)
-    until(lambda: scene.aihub.requests.count("POST", "*/login"), "the old password is tried")
+    until("the old password is tried", lambda: scene.aihub.requests.count("POST", "*/login"))
     scene.change_connection()
+    scene.finish()
     assert set(scene.end().values()) == {"success"}
     assert [row["status"] for row in scene.rows("training")] == [SUCCEEDED] * 4
     assert {task.try_number for task in scene.airflow.tasks(scene.run_id)} == {1}
 
 
 def test_beyond_its_patience_a_task_fails_and_the_next_try_takes_up_the_job(scene: Scene) -> None:
-    scene.play("impatient", "sleep 60; exit 0")
+    scene.play("impatient", HELD)
     for task_id in BOTH:
         scene.running(task_id)
     for row in scene.rows("training"):
@@ -91,6 +94,8 @@ def test_beyond_its_patience_a_task_fails_and_the_next_try_takes_up_the_job(scen
         scene.reaches(row["name"], "up_for_retry")
         scene.aihub.faults.remove(outage.id)
         assert "AIHubUnavailable" in scene.log(row["name"]).tail()
+        scene.reaches(row["name"], "running", "deferred", beyond_try=1)
+    scene.finish()
     assert scene.end() == dict.fromkeys(BOTH, "success")
     for task_id in BOTH:
         assert scene.statuses(task_id) == [SUCCEEDED]

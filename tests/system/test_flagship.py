@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from airflow_2 import Airflow2
+from waiting import SLACK
 
 from demo.local_aihub import LocalAIHub
 from demo.real_airflow import RealAirflow
@@ -48,7 +49,7 @@ def run(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
     home = tmp_path_factory.mktemp("flagship")
     with LocalAIHub(home / "emulator") as aihub:
         env = {"AIRFLOW_CONN_AIHUB_DEFAULT": aihub.connection}
-        with kind(home / "airflow", DAGS, env) as airflow:
+        with kind(home / "airflow", DAGS, env, SLACK) as airflow:
             yield Run(airflow, aihub, *followed(airflow, DAG_ID))
 
 

@@ -3,61 +3,54 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 
 import pytest
-from cluster import until
-from scene import BOTH, STOPPED, SUCCEEDED, TRAININGS, Scene
+from scene import BOTH, HELD, RUNNING, STOPPED, SUCCEEDED, TRAININGS, Scene
+from waiting import until
 
-LONG = "sleep 120"
 both = pytest.mark.parametrize("task_id", BOTH)
 
 
-def test_a_worker_killed_before_its_create_call_is_answered(scene: Scene) -> None:
+@both
+def test_a_worker_killed_before_its_create_call_is_answered(scene: Scene, task_id: str) -> None:
     """The job comes into being after its task's process has died, so the next try may look too early."""
-    held = scene.aihub.faults.add("delay", method="POST", path=TRAININGS, seconds=4, count=2)
-    scene.play("plain")
-    until(lambda: held.struck == 2, "both create calls are sent")
-    for task_id in BOTH:
-        scene.airflow.kill_task(scene.task(task_id))
-    assert scene.end() == dict.fromkeys(BOTH, "success")
-    for task_id in BOTH:
-        assert scene.statuses(task_id) == [SUCCEEDED]
-        assert scene.task(task_id).try_number == 2
+    slow = scene.aihub.faults.add("delay", method="POST", path=TRAININGS, seconds=4, count=1)
+    scene.play(f"only_{task_id}")
+    until("the create call is sent", lambda: slow.struck)
+    scene.airflow.kill_task(scene.task(task_id))
+    assert scene.end() == {task_id: "success"}
+    assert scene.statuses(task_id) == [SUCCEEDED]
+    assert scene.task(task_id).try_number == 2
 
 
 def test_a_worker_killed_while_it_waits(scene: Scene) -> None:
-    scene.play("plain", "sleep 12; exit 0")
+    scene.play("only_in_place", HELD)
     scene.airflow.kill_task(scene.running("in_place"))
+    scene.reaches("in_place", "running", beyond_try=1)
+    scene.finish()
     assert scene.end()["in_place"] == "success"
     assert scene.statuses("in_place") == [SUCCEEDED]
     assert scene.task("in_place").try_number == 2
 
 
 def test_a_worker_machine_that_dies_while_it_waits(scene: Scene) -> None:
-    """Nobody is left to tell Airflow, which notices by the missing heartbeat; by then the job may be done."""
-    scene.play("plain", "sleep 12; exit 0")
+    """Nobody is left to tell Airflow, which notices by the missing heartbeat; by then the job is done."""
+    scene.play("only_in_place", HELD)
     scene.airflow.kill_task(scene.running("in_place"), machine=True)
+    scene.finish()
     assert scene.end()["in_place"] == "success"
     assert scene.statuses("in_place") == [SUCCEEDED]
     assert scene.task("in_place").try_number == 2
 
 
 def test_a_worker_killed_while_it_resumes(scene: Scene) -> None:
-    scene.play("plain", "sleep 3")
+    scene.play("only_deferred", HELD)
     scene.running("deferred")
-    reads = scene.aihub.faults.add("delay", method="GET", path=f"{TRAININGS}/*", seconds=2)
-    by_trigger = 0
-
-    def resumes() -> bool:
-        nonlocal by_trigger
-        struck = reads.struck
-        if scene.task("deferred").state == "running":
-            return True
-        by_trigger = struck
-        return False
-
-    until(resumes, "the task resumes", every=0.1)
-    until(lambda: reads.struck > by_trigger, "the resumed task asks how its job ended", every=0.05)
+    scene.finish()
+    until("the trigger has fired", lambda: scene.task("deferred").state, lambda state: state != "deferred", every=0.1)
+    unanswered = scene.aihub.faults.add("hang", method="GET", path=f"{TRAININGS}/*")
+    until("the resumed task asks how its job ended", lambda: unanswered.struck)
     scene.airflow.kill_task(scene.task("deferred"))
     scene.aihub.faults.clear()
     assert scene.end()["deferred"] == "success"
@@ -96,15 +89,17 @@ def test_a_lost_answer_where_another_job_was_asked_for(scene: Scene) -> None:
 
 @pytest.mark.aihub(api="document")
 def test_a_worker_killed_while_it_waits_where_jobs_cannot_be_listed(scene: Scene) -> None:
-    scene.play("plain", "sleep 12; exit 0")
+    scene.play("only_in_place", HELD)
     scene.airflow.kill_task(scene.running("in_place"))
+    scene.reaches("in_place", "running", beyond_try=1)
+    scene.finish()
     assert scene.end()["in_place"] == "success"
     assert scene.statuses("in_place") == [SUCCEEDED]
 
 
 @pytest.mark.parametrize("state", ["failed", "success"])
 def test_marking_a_task_stops_its_job(scene: Scene, state: str) -> None:
-    scene.play("plain", LONG)
+    scene.play("plain", HELD)
     for task_id in BOTH:
         scene.running(task_id)
         scene.airflow.mark(scene.dag_id, scene.run_id, task_id, state)
@@ -116,7 +111,7 @@ def test_marking_a_task_stops_its_job(scene: Scene, state: str) -> None:
 
 def test_marking_a_task_stops_its_job_although_aihub_is_slow_to_agree(scene: Scene) -> None:
     """Airflow cancels the trigger once a second until then."""
-    scene.play("plain", LONG)
+    scene.play("plain", HELD)
     for task_id in BOTH:
         scene.running(task_id)
     scene.airflow.mark(scene.dag_id, scene.run_id, "in_place", "failed")
@@ -128,17 +123,19 @@ def test_marking_a_task_stops_its_job_although_aihub_is_slow_to_agree(scene: Sce
 
 
 def test_marking_a_task_leaves_its_job_alone_if_that_was_asked_for(scene: Scene) -> None:
-    scene.play("left_alone", "sleep 25")
+    scene.play("left_alone", HELD)
     for task_id in BOTH:
         scene.running(task_id)
         scene.airflow.mark(scene.dag_id, scene.run_id, task_id, "failed")
-    until(lambda: {*scene.statuses("deferred"), *scene.statuses("in_place")} == {SUCCEEDED}, "both jobs are done")
-    assert len(scene.rows("training")) == 2
+    # As long as it takes to stop one that is not left alone.
+    time.sleep(20)
+    for task_id in BOTH:
+        assert scene.statuses(task_id) == [RUNNING]
 
 
 def test_ending_a_worker_stops_the_job(scene: Scene) -> None:
     """As when its pod is evicted: SIGTERM, and some seconds of grace."""
-    scene.play("one_try", LONG)
+    scene.play("one_try", HELD)
     scene.airflow.process(scene.running("in_place")).terminate()
     scene.stopped("in_place")
     scene.reaches("in_place", "failed")
@@ -149,15 +146,13 @@ def test_ending_a_worker_stops_the_job(scene: Scene) -> None:
 
 @both
 def test_clearing_a_task_stops_its_job_and_creates_one_new(scene: Scene, task_id: str) -> None:
-    scene.play("plain", LONG)
+    scene.play("plain", HELD)
     for each in BOTH:
         scene.running(each)
     first = scene.running(task_id)
-    began = time.monotonic()
     scene.airflow.clear(scene.dag_id, scene.run_id, task_id)
-    until(lambda: scene.statuses(task_id)[:1] == [STOPPED], f"the job of {task_id} is stopped", every=0.1)
-    assert time.monotonic() - began < 30
-    until(lambda: len(scene.statuses(task_id)) == 2, "there is a new job")
+    until("the old job is stopped", lambda: scene.statuses(task_id), lambda statuses: statuses[:1] == [STOPPED])
+    until("there is a new job", lambda: scene.statuses(task_id), lambda statuses: len(statuses) == 2)
     assert scene.running(task_id).try_number > first.try_number
     for each in BOTH:
         scene.airflow.mark(scene.dag_id, scene.run_id, each, "failed")
@@ -171,7 +166,7 @@ def test_clearing_finished_tasks_runs_them_anew(scene: Scene) -> None:
     scene.play("plain")
     assert scene.end() == dict.fromkeys(BOTH, "success")
     # Airflow would end the run as it was seen before, and leave the cleared tasks lying.
-    until(lambda: scene.airflow.run_state(scene.dag_id, scene.run_id) == "success", "the run has ended")
+    until("the run has ended", lambda: scene.airflow.run_state(scene.dag_id, scene.run_id), "success".__eq__)
     scene.airflow.clear(scene.dag_id, scene.run_id, *BOTH)
     for task_id in BOTH:
         scene.reaches(task_id, "success", beyond_try=1)
@@ -180,7 +175,7 @@ def test_clearing_finished_tasks_runs_them_anew(scene: Scene) -> None:
 
 @pytest.mark.parametrize("limit", ["job_timeout", "execution_timeout", "run_timeout"])
 def test_a_time_limit_stops_the_job(scene: Scene, limit: str) -> None:
-    scene.play(limit, LONG)
+    scene.play(limit, HELD)
     ended = scene.end()
     for task_id in BOTH:
         scene.stopped(task_id)
@@ -194,10 +189,12 @@ def test_a_time_limit_stops_the_job(scene: Scene, limit: str) -> None:
 def test_mapped_tasks_have_a_job_each(scene: Scene) -> None:
     held = scene.aihub.faults.add("delay", method="POST", path=TRAININGS, seconds=12, count=6)
     scene.play("mapped")
-    until(lambda: held.struck == 6, "all create calls are sent")
+    until("all create calls are sent", lambda: held.struck, (6).__eq__)
     for task in scene.airflow.tasks(scene.run_id):
         if task.map_index != 1:
-            scene.airflow.kill_task(task)
+            # On a busy machine one may have its job already, and wait for it in the triggerer.
+            with suppress(AssertionError):
+                scene.airflow.kill_task(task)
     assert set(scene.end().values()) == {"success"}
     names = [f"{task_id}-{number}" for task_id in BOTH for number in range(3)]
     assert [scene.statuses(name) for name in names] == [[SUCCEEDED]] * len(names)

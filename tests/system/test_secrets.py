@@ -7,9 +7,10 @@ import json
 from pathlib import Path
 
 import pytest
-from cluster import Cluster, until
+from cluster import Cluster
 from cryptography.fernet import Fernet
-from scene import Scene
+from scene import HELD, Scene
+from waiting import until
 
 DATA = Path(__file__).parent / "data"
 
@@ -25,8 +26,9 @@ def test_every_operator_does_its_work(scene: Scene) -> None:
 
 
 def test_no_secret_is_in_the_arguments_of_a_trigger(scene: Scene) -> None:
-    scene.play("deferred", "sleep 20")
-    until(lambda: all(task.state == "deferred" for task in scene.airflow.tasks(scene.run_id)), "all are deferred")
+    scene.play("deferred", HELD)
+    deferred = ["deferred"] * 4
+    until("all are deferred", lambda: [task.state for task in scene.airflow.tasks(scene.run_id)], deferred.__eq__)
     found = scene.airflow.rows(
         "SELECT kwargs FROM trigger JOIN task_instance ti ON ti.trigger_id = trigger.id WHERE ti.run_id = %s",
         scene.run_id,
@@ -37,6 +39,7 @@ def test_no_secret_is_in_the_arguments_of_a_trigger(scene: Scene) -> None:
     assert arguments
     assert all(scene.conn_id in text for text in arguments)
     assert found_in("\n".join(arguments), scene.secrets) == []
+    scene.finish()
     scene.end()
 
 

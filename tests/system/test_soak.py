@@ -16,8 +16,9 @@ from typing import Any
 
 import psutil
 import pytest
-from cluster import TRIGGERERS, Cluster, Task, until
+from cluster import TRIGGERERS, Cluster, Task
 from scene import ENDED, Scene
+from waiting import until
 
 from airflow_provider_aihub.api.jobs import KINDS, Phase
 from airflow_provider_aihub.client.config import Config
@@ -172,7 +173,13 @@ def test_nothing_is_doubled_or_lost_or_wrong(
         client.create_dataset(DatasetSpec(name="soak"))
     soak = Soak(airflow, scene)
     soak.go_on(SECONDS)
-    until(lambda: all(task.state in ENDED for task in soak.tasks()), "all tasks have ended", timeout=600, every=2)
+    until(
+        "all tasks have ended",
+        lambda: [task for task in soak.tasks() if task.state not in ENDED],
+        lambda at_work: not at_work,
+        patience=1800,
+        every=2,
+    )
     found = soak.verdict()
     tasks = soak.tasks()
     table = {

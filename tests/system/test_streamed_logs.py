@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
 from pathlib import Path
+
+from waiting import until
 
 from airflow_provider_aihub.emulator import Emulator
 from airflow_provider_aihub.triggers.offsets import KEY
@@ -32,13 +32,6 @@ with DAG("streams", schedule=None) as dag:
 PODS = ("master-0", "worker-0")
 
 
-def eventually(true: Callable[[], bool], timeout: float = 90) -> None:
-    deadline = time.monotonic() + timeout
-    while not true():
-        assert time.monotonic() < deadline
-        time.sleep(0.5)
-
-
 def test_each_line_once_across_a_restart_of_the_triggerer(tmp_path: Path) -> None:
     gate = tmp_path / "go"
     command = f"echo line 1; echo line 2; while [ ! -e {gate} ]; do sleep 0.1; done; echo line 3; printf 'line 4'"
@@ -52,14 +45,15 @@ def test_each_line_once_across_a_restart_of_the_triggerer(tmp_path: Path) -> Non
             def lines() -> list[str]:
                 return [line for line in airflow.log("streams", run_id, "train").lines if "] line " in line]
 
-            eventually(lambda: airflow.xcom("streams", run_id, "train", KEY) is not None and len(lines()) == 4)
+            until("it is kept how far it has read", lambda: airflow.xcom("streams", run_id, "train", KEY), every=0.5)
+            until("the log has four lines", lines, lambda found: len(found) == 4, every=0.5)
             end([airflow.processes.pop("triggerer")])
             asked = len(aihub.requests)
             airflow.start_component("triggerer")
             # It looks at the logs again before there is more in them.
-            eventually(lambda: len(aihub.requests) > asked + 6)
+            until("it has looked", lambda: len(aihub.requests) - asked, lambda requests: requests > 6)
             gate.touch()
-            for _ in airflow.watch("streams", run_id, timeout=90):
+            for _ in airflow.watch("streams", run_id):
                 pass
             log = airflow.log("streams", run_id, "train")
             assert airflow.run_state("streams", run_id) == "success", log.tail()

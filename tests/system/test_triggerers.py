@@ -6,8 +6,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from cluster import TRIGGERERS, Cluster, until
-from scene import SUCCEEDED, Scene
+from cluster import TRIGGERERS, Cluster
+from scene import HELD, SUCCEEDED, Scene
+from waiting import until
 
 pytestmark = pytest.mark.usefixtures("alone")
 FIRST, SECOND = TRIGGERERS
@@ -17,9 +18,8 @@ FIRST, SECOND = TRIGGERERS
 def waiting(request: pytest.FixtureRequest, airflow: Cluster, new_scene: Callable[..., Scene]) -> Scene:
     """Jobs that both triggerers wait for."""
     scene = new_scene(request.node.name.removeprefix("test_"))
-    scene.play("deferred", "sleep 20; exit 0")
-
-    until(lambda: len(logs(scene, "*")) == 4, "all tasks are with a triggerer")
+    scene.play("deferred", HELD)
+    until("all tasks are with a triggerer", lambda: logs(scene, "*"), lambda found: len(found) == 4)
     return scene
 
 
@@ -33,6 +33,7 @@ def held_by(scene: Scene) -> set[int | None]:
 
 
 def assert_followed_to_the_end(scene: Scene) -> None:
+    scene.finish()
     assert set(scene.end().values()) == {"success"}
     assert [row["status"] for row in scene.rows("training")] == [SUCCEEDED] * 4
     assert {task.try_number for task in scene.airflow.tasks(scene.run_id)} == {1}
@@ -48,21 +49,25 @@ def test_a_triggerer_that_is_restarted(waiting: Scene, airflow: Cluster) -> None
 def test_a_triggerer_that_is_killed(waiting: Scene, airflow: Cluster) -> None:
     old = airflow.triggerer_id(FIRST)
     airflow.kill(FIRST)
-    until(lambda: old not in held_by(waiting), "another triggerer holds all triggers")
+    until("another triggerer holds all triggers", lambda: held_by(waiting), lambda holders: old not in holders)
     airflow.start_component("triggerer", FIRST)
     assert_followed_to_the_end(waiting)
 
 
 def test_a_triggerer_that_was_away_and_comes_back(waiting: Scene, airflow: Cluster) -> None:
     """Its triggers were handed to the other one. Airflow 3.3.0 to 3.3.2 then call ``on_kill``, though nobody acted."""
-    holder = until(lambda: held_by(waiting) - {None}, "some triggerer holds a trigger").pop()
+    holder = until("some triggerer holds a trigger", lambda: held_by(waiting) - {None}).pop()
     names = {airflow.triggerer_id(name): name for name in TRIGGERERS}
     airflow.freeze(names[holder])
     try:
-        until(lambda: holder not in held_by(waiting), "the other triggerer holds all triggers")
+        until("the other triggerer holds all triggers", lambda: held_by(waiting), lambda now: holder not in now)
     finally:
         airflow.freeze(names[holder], thaw=True)
     given_up = logs(waiting, holder)
     assert given_up
-    until(lambda: all("trigger completed" in log.read_text() for log in given_up), "the triggers are given up")
+    until(
+        "the triggers are given up",
+        lambda: [log.read_text() for log in given_up],
+        lambda texts: all("trigger completed" in text for text in texts),
+    )
     assert_followed_to_the_end(waiting)

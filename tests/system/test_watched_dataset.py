@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cluster import TRIGGERERS, Cluster, until
+from cluster import TRIGGERERS, Cluster
 from scene import Scene
+from waiting import until
 
 from airflow_provider_aihub.api.dataset_management import DatasetSpec, DatasetVersionSpec
 from airflow_provider_aihub.client.config import Config
@@ -36,7 +37,7 @@ def add(airflow: Cluster, new_scene: Callable[..., Scene], tmp_path: Path) -> Ca
         spec = DatasetVersionSpec.build(dataset_id=dataset_id, upload_path=str(path), upload_type="host")
         version_id = client.create_dataset_version(spec)
         status = 3 if good else 4
-        until(lambda: client.get_dataset_version(version_id).status == status, f"version {version_id} is done")
+        until(f"version {version_id} is done", lambda: client.get_dataset_version(version_id).status, status.__eq__)
         return version_id
 
     return create
@@ -54,14 +55,14 @@ def told(airflow: Cluster) -> list[Any]:
 def test_each_version_starts_one_run(airflow: Cluster, add: Callable[[bool], int]) -> None:
     add(True)
     dag = until(
-        lambda: next((d for d in airflow.api("GET", "/dags")["dags"] if d["dag_id"] == DAG_ID), None),
         "the DAG is there",
+        lambda: next((d for d in airflow.api("GET", "/dags")["dags"] if d["dag_id"] == DAG_ID), None),
     )
     airflow.api("PATCH", f"/dags/{DAG_ID}", json={"is_paused": False})
     airflow.api("PUT", f"/parseDagFile/{dag['file_token']}")
-    until(lambda: notes(airflow), "the watcher has begun")
+    until("the watcher has begun", lambda: notes(airflow))
     first = add(True)
-    until(lambda: told(airflow), "the event is recorded", every=0.02)
+    until("the event is recorded", lambda: told(airflow), every=0.02)
     # Right now: the event is in the database, and the trigger has hardly heard of it.
     for name in TRIGGERERS:
         airflow.kill(name)
@@ -76,14 +77,15 @@ def test_each_version_starts_one_run(airflow: Cluster, add: Callable[[bool], int
         {"id": second, "version": 4, "dataset": "pictures", "size": 3, "count": 1},
     ]
     until(
-        lambda: [note["number"] for note in notes(airflow) if not note["firing"]] == [4], "all is told and written down"
+        "all is told and written down",
+        lambda: notes(airflow),
+        lambda found: [note["number"] for note in found if not note["firing"]] == [4],
     )
-
-    def done() -> list[dict[str, Any]]:
-        runs = airflow.api("GET", f"/dags/{DAG_ID}/dagRuns")["dag_runs"]
-        return runs if len(runs) >= 2 and {run["state"] for run in runs} == {"success"} else []
-
-    runs = until(done, "the runs have ended")
+    runs = until(
+        "the runs have ended",
+        lambda: airflow.api("GET", f"/dags/{DAG_ID}/dagRuns")["dag_runs"],
+        lambda runs: len(runs) >= 2 and {run["state"] for run in runs} == {"success"},
+    )
     assert told(airflow) == expected
     assert len(runs) == 2
     came = [

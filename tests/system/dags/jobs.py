@@ -27,27 +27,39 @@ JOBS: dict[str, dict[str, Any]] = {
     "one_try": {"retries": 0},
     "resubmits": {"on_ambiguous_submit": "resubmit"},
     "job_timeout": {"job_timeout": 5, "retries": 0},
-    "execution_timeout": {"execution_timeout": timedelta(seconds=8), "retries": 0},
+    "execution_timeout": {"execution_timeout": timedelta(seconds=20), "retries": 0},
     "impatient": {"poll_tolerance": 2, "retries": 1, "retry_delay": timedelta(seconds=15)},
     "left_alone": {"cancel_on_kill": False, "retries": 0},
 }
 
 
+WAYS = {"deferred": True, "in_place": False}
+
+
+def job(task_id: str, **given: Any) -> None:
+    """A job to wait for in the triggerer or here, as the task's name says."""
+    TrainingOperator(task_id=task_id, name=task_id, deferrable=WAYS[task_id], **{**JOB, **given})
+
+
 def both(**given: Any) -> None:
     """A job to wait for in the triggerer, and one to wait for here."""
-    for task_id, deferrable in (("deferred", True), ("in_place", False)):
-        TrainingOperator(task_id=task_id, name=task_id, deferrable=deferrable, **{**JOB, **given})
+    for task_id in WAYS:
+        job(task_id, **given)
 
+
+for way in WAYS:
+    with DAG(f"only_{way}", schedule=None):
+        job(way)
 
 for dag_id, given in JOBS.items():
     with DAG(dag_id, schedule=None):
         both(**given)
 
-with DAG("run_timeout", schedule=None, dagrun_timeout=timedelta(seconds=15)):
+with DAG("run_timeout", schedule=None, dagrun_timeout=timedelta(seconds=45)):
     both(retries=0)
 
 with DAG("mapped", schedule=None):
-    for task_id, deferrable in (("deferred", True), ("in_place", False)):
+    for task_id, deferrable in WAYS.items():
         TrainingOperator.partial(task_id=task_id, deferrable=deferrable, **JOB).expand(
             name=[f"{task_id}-{number}" for number in range(3)]
         )

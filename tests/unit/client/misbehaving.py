@@ -73,7 +73,7 @@ async def reset(request: web.Request) -> web.StreamResponse:
 
 
 async def hang(_: web.Request) -> web.StreamResponse:
-    await asyncio.sleep(5)
+    await asyncio.sleep(60)
     return web.Response()
 
 
