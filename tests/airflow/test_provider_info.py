@@ -102,37 +102,55 @@ def test_all_that_is_named_is_there() -> None:
         assert callable(getattr(importlib.import_module(module), name)), path
 
 
-def airflow(*command: str) -> str:
-    """Give what a command of Airflow prints."""
+SETTINGS_SHOWN = "config list --section aihub --include-descriptions"
+PROVIDERS_SHOWN = {
+    "get airflow-provider-aihub --full": ["operators.training", "sensors.training", "hooks.aihub", "triggers.job"],
+    "links": get_provider_info()["extra-links"],
+    "hooks": ["airflow_provider_aihub.hooks.aihub.AIHubHook"],
+    "configs": ["page_threshold"],
+}
+"""Commands of ``airflow providers``, and words that they show."""
+COMMANDS = """
+import contextlib, io, json, sys
+from airflow.__main__ import main
+shown = {}
+for command in json.loads(sys.argv[1]):
+    sys.argv = ["airflow", *command.split()]
+    with contextlib.redirect_stdout(io.StringIO()) as output:
+        main()
+    shown[command] = output.getvalue()
+print(json.dumps(shown))
+"""
+
+
+def providers(command: str) -> str:
+    return f"providers {command} --output json"
+
+
+@pytest.fixture(scope="module")
+def shown() -> dict[str, str]:
+    """What commands of Airflow print. It takes long to start, so one process runs them all."""
+    commands = json.dumps([SETTINGS_SHOWN, *map(providers, PROVIDERS_SHOWN)])
     env = {**os.environ, "AIRFLOW__CORE__LOAD_EXAMPLES": "False"}
-    program = [sys.executable, "-m", "airflow", *command]
-    return subprocess.run(program, capture_output=True, text=True, check=True, env=env).stdout
+    done = subprocess.run(
+        [sys.executable, "-c", COMMANDS, commands], capture_output=True, text=True, check=True, env=env
+    )
+    found: dict[str, str] = json.loads(done.stdout.splitlines()[-1])
+    return found
 
 
-def test_airflow_config_list_shows_the_settings() -> None:
+def test_airflow_config_list_shows_the_settings(shown: dict[str, str]) -> None:
     # Airflow breaks long lines of a description, as comments.
-    shown = re.sub("[#\\s]+", " ", airflow("config", "list", "--section", "aihub", "--include-descriptions"))
+    text = re.sub("[#\\s]+", " ", shown[SETTINGS_SHOWN])
     assert len(SETTINGS) >= 3
     for name, setting in SETTINGS.items():
-        assert f"{setting['description'].strip()} {name} =" in shown
+        assert f"{setting['description'].strip()} {name} =" in text
 
 
-@pytest.mark.parametrize(
-    ("command", "words"),
-    [
-        (
-            "get airflow-provider-aihub --full",
-            ["operators.training", "sensors.training", "hooks.aihub", "triggers.job"],
-        ),
-        ("links", get_provider_info()["extra-links"]),
-        ("hooks", ["airflow_provider_aihub.hooks.aihub.AIHubHook"]),
-        ("configs", ["page_threshold"]),
-    ],
-)
-def test_airflow_providers_shows(command: str, words: list[str]) -> None:
-    shown = airflow("providers", *command.split(), "--output", "json")
-    for word in words:
-        assert word in shown
+@pytest.mark.parametrize("command", PROVIDERS_SHOWN)
+def test_airflow_providers_shows(shown: dict[str, str], command: str) -> None:
+    for word in PROVIDERS_SHOWN[command]:
+        assert word in shown[providers(command)]
 
 
 def test_the_help_text_names_the_kinds_of_links() -> None:

@@ -221,9 +221,9 @@ def test_the_relays_certificate_stands_strict_checks(aihub: Emulator) -> None:
 
 
 def test_an_upload_on_the_platform_can_be_used(api: Api) -> None:
-    answer = api.call("POST", "/dataset-mng/api/v1/uploads", files={"file": ("my data.zip", zipped(FILES))})
-    found = answer.json()["data"]
-    assert requests.get(found["url"], timeout=5).content == zipped(FILES)
+    archive = zipped(FILES)
+    found = api.call("POST", "/dataset-mng/api/v1/uploads", files={"file": ("my data.zip", archive)}).json()["data"]
+    assert requests.get(found["url"], timeout=5).content == archive
     assert version(api, dataset(api)[0], 1, found["path"])["data_count"] == 2
     plain = api.call("POST", "/dataset-mng/api/v1/uploads", files={"file": ("notes.txt", b"text")}).json()["data"]
     assert version(api, dataset(api)[0], 1, plain["path"])["data_size"] == 4
