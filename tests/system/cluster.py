@@ -17,7 +17,7 @@ from demo.real_airflow import RealAirflow
 
 DAGS = Path(__file__).parent / "dags"
 TRIGGERERS = ("triggerer", "triggerer-2")
-TRIGGERER_GONE = 6
+TRIGGERER_GONE = 15
 """Seconds without a heartbeat after which a triggerer counts as gone."""
 WORKER_GONE = 15
 """Seconds without a heartbeat after which a task counts as gone."""

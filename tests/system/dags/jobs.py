@@ -25,7 +25,6 @@ JOB: dict[str, Any] = {
 JOBS: dict[str, dict[str, Any]] = {
     "plain": {},
     "one_try": {"retries": 0},
-    "resubmits": {"on_ambiguous_submit": "resubmit"},
     "job_timeout": {"job_timeout": 5, "retries": 0},
     "execution_timeout": {"execution_timeout": timedelta(seconds=20), "retries": 0},
     "impatient": {"poll_tolerance": 2, "retries": 1, "retry_delay": timedelta(seconds=15)},
@@ -50,6 +49,8 @@ def both(**given: Any) -> None:
 for way in WAYS:
     with DAG(f"only_{way}", schedule=None):
         job(way)
+    with DAG(f"resubmits_{way}", schedule=None):
+        job(way, on_ambiguous_submit="resubmit")
 
 for dag_id, given in JOBS.items():
     with DAG(dag_id, schedule=None):
