@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import ssl
 import sys
 import time
@@ -20,15 +21,16 @@ from airflow_provider_aihub.client.receiving import STEP, Receiver
 from airflow_provider_aihub.client.retry import RetryPolicy, Trouble
 from airflow_provider_aihub.client.steps import (
     Answer,
-    Authenticate,
     Done,
     Errand,
     Failure,
     Outcome,
+    Resolve,
     Send,
     Sink,
     Sleep,
     State,
+    Step,
     Steps,
     TooSlowError,
     advance,
@@ -132,19 +134,21 @@ class AsyncAIHubClient(Endpoints):
         await self.close()
 
     async def _run(self, steps: Steps[T]) -> T:
-        came: Outcome | None = None
+        came: Outcome | list[str] | None = None
         while not isinstance(step := await self._advance(steps, came), Done):
             came = None
             if isinstance(step, Send):
                 came = await self._send(step)
             elif isinstance(step, Sleep):
                 await self._sleep(step.seconds)
+            elif isinstance(step, Resolve):
+                came = await _addresses(step.host, self.config.timeout)
             else:
                 async with self._login:
                     await self._run(authenticate(self._state, step))
         return step.result
 
-    async def _advance(self, steps: Steps[T], came: Outcome | None) -> Send | Sleep | Authenticate | Done[T]:
+    async def _advance(self, steps: Steps[T], came: Outcome | list[str] | None) -> Step | Done[T]:
         """Go on; in a thread, and one at a time, where a large answer is to be decoded."""
         if not isinstance(came, Answer) or len(came.body) < LARGE:
             return advance(steps, came)
@@ -309,6 +313,15 @@ async def _receive(response: aiohttp.ClientResponse, sink: Sink | None, limit: f
     else:
         response.close()
     return receiver.outcome() if receiver.size < LARGE else await asyncio.to_thread(receiver.outcome)
+
+
+async def _addresses(host: str, limit: float) -> list[str]:
+    try:
+        async with asyncio.timeout(limit):
+            found = await asyncio.get_running_loop().getaddrinfo(host, None, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError):
+        return []
+    return [str(one[4][0]) for one in found]
 
 
 def _failure(error: Exception, chain: Sequence[BaseException], timeout: float, step: Send) -> Failure:

@@ -11,7 +11,7 @@ from urllib.parse import SplitResult, urlsplit
 from airflow_provider_aihub.api.errors import AIHubConfigError
 from airflow_provider_aihub.api.request import Service
 from airflow_provider_aihub.client.secrets import written
-from airflow_provider_aihub.client.urls import origin, quoted
+from airflow_provider_aihub.client.urls import netloc, origin, quoted
 from airflow_provider_aihub.client.web import PAGES, address_of, read_pages
 
 ENVIRONMENT: Final = "environment"
@@ -222,8 +222,8 @@ def _addresses(environment: str, host: str, port: str, schema: str) -> dict[Serv
         raise AIHubConfigError(f"The connection's 'host' says port {base.port} but its 'port' is {port}.")
     if preset and not port and base.port is None and not base.path.strip("/"):
         return {at: f"{base.scheme}://{base.netloc}:{urlsplit(url).port}" for at, url in preset.items()}
-    netloc = f"{base.netloc}:{port}" if port and base.port is None else base.netloc
-    return dict.fromkeys(Service, base._replace(netloc=netloc).geturl())
+    whole = f"{base.netloc}:{port}" if port and base.port is None else base.netloc
+    return dict.fromkeys(Service, base._replace(netloc=whole).geturl())
 
 
 def _split(url: str, name: str) -> SplitResult:
@@ -231,7 +231,7 @@ def _split(url: str, name: str) -> SplitResult:
     try:
         parts = urlsplit(url)
         host = parts.hostname or ""
-        host.encode("idna")
+        netloc(parts)
         usable = parts.scheme in ("http", "https") and host != "" and parts.port != 0
     except ValueError:
         usable = False

@@ -81,6 +81,13 @@ class Sleep:
 
 
 @dataclass(frozen=True, slots=True)
+class Resolve:
+    """Look a host name up and answer with its IP addresses, as texts; with none where that does not succeed."""
+
+    host: str
+
+
+@dataclass(frozen=True, slots=True)
 class Authenticate:
     """Run :func:`~.exchange.authenticate` with this, one at a time for a client.
 
@@ -170,7 +177,7 @@ class Done(Generic[T]):
     result: T
 
 
-def advance(steps: Steps[T], came: Outcome | None) -> Send | Sleep | Authenticate | Done[T]:
+def advance(steps: Steps[T], came: Outcome | list[str] | None) -> Step | Done[T]:
     """Return what is to be done next."""
     try:
         return steps.send(came)
@@ -179,7 +186,8 @@ def advance(steps: Steps[T], came: Outcome | None) -> Send | Sleep | Authenticat
 
 
 Outcome: TypeAlias = Answer | Failure
-Steps: TypeAlias = Generator[Send | Sleep | Authenticate, Any, T]
+Step: TypeAlias = Send | Sleep | Resolve | Authenticate
+Steps: TypeAlias = Generator[Step, Any, T]
 
 
 @dataclass(slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import sys
 import threading
 import time
@@ -22,6 +23,7 @@ from airflow_provider_aihub.client.steps import (
     Errand,
     Failure,
     Outcome,
+    Resolve,
     Send,
     Sink,
     Sleep,
@@ -134,13 +136,15 @@ class AIHubClient(Endpoints):
         self.close()
 
     def _run(self, steps: Steps[T]) -> T:
-        came: Outcome | None = None
+        came: Outcome | list[str] | None = None
         while not isinstance(step := advance(steps, came), Done):
             came = None
             if isinstance(step, Send):
                 came = self._send(step)
             elif isinstance(step, Sleep):
                 self._sleep(step.seconds)
+            elif isinstance(step, Resolve):
+                came = _addresses(step.host)
             else:
                 with self._login:
                     self._run(authenticate(self._state, step))
@@ -194,6 +198,13 @@ def _receive(response: requests.Response, sink: Sink | None) -> Outcome:
             if not receiver.take(piece):
                 break
     return receiver.outcome()
+
+
+def _addresses(host: str) -> list[str]:
+    try:
+        return [str(found[4][0]) for found in socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)]
+    except (OSError, UnicodeError):
+        return []
 
 
 def _failure(chain: Sequence[BaseException], timeout: float, patience: float) -> Failure:

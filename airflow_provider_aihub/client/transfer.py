@@ -19,6 +19,7 @@ from airflow_provider_aihub.client import answers
 from airflow_provider_aihub.client.answers import Call, Heard
 from airflow_provider_aihub.client.exchange import carry
 from airflow_provider_aihub.client.progress import Progress
+from airflow_provider_aihub.client.reach import reached
 from airflow_provider_aihub.client.receiving import CHUNK
 from airflow_provider_aihub.client.retry import RetryPolicy
 from airflow_provider_aihub.client.steps import Sink, State, Steps
@@ -217,7 +218,8 @@ def download(url: str, target: BinaryIO, state: State) -> Steps[int]:
 
     :param target: A binary file open for writing. Where it cannot be rewound, an answer that breaks off in the middle
         is an error at once.
-    :raises AIHubParameterError: where the URL is none that can be read.
+    :raises AIHubParameterError: where the URL is none that can be read, or leads to a host that is not to be asked; see
+        :func:`~.reach.reached`.
     :raises AIHubRequestError: of the kind that says what went wrong.
     """
     call, heard, sink = yield from fetch(url, lambda call: _Target(call, target), state, state.policy)
@@ -237,7 +239,8 @@ def fetch(
 
     :param sink: Makes what takes the content.
     :param headers: Headers to send besides.
-    :raises AIHubParameterError: where the URL is none that can be read.
+    :raises AIHubParameterError: where the URL is none that can be read, or leads to a host that is not to be asked; see
+        :func:`~.reach.reached`.
     :raises AIHubRequestError: where no answer came.
     """
     try:
@@ -249,6 +252,7 @@ def fetch(
     if problem:
         raise AIHubParameterError(problem)
     call = _call(url, headers or {}, with_token=state.config.takes_token(url))
+    asked = [] if call.auth is Auth.BEARER else (yield from reached(url, state.config, []))
     for _ in range(MOST_REDIRECTS):
         taker = sink(call)
         heard = yield from carry(replace(call, sink=taker), state, policy)
@@ -259,6 +263,7 @@ def fetch(
             url = quoted(urljoin(url, answers.as_text(location)))
         except ValueError:
             break
+        asked = yield from reached(url, state.config, asked)
         call = _call(url, headers or {}, with_token=False)
     return call, heard, taker
 

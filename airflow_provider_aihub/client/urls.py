@@ -8,6 +8,8 @@ from urllib.parse import SplitResult, quote, urlsplit
 
 _ODD: Final = re.compile(r"%[0-9A-Fa-f]{2}|[^A-Za-z0-9._~!$&'()*+,;=:@/?-]")
 
+_HOST: Final = re.compile(r"[\w.-]*|\[[0-9a-fA-F:.]+(%[\w.-]+)?\]", re.ASCII)
+
 
 def quoted(url: str) -> str:
     """Return an HTTP URL in which all is quoted that no request can hold, such as blanks and Chinese.
@@ -39,6 +41,9 @@ def netloc(parts: SplitResult) -> str:
     """
     host = parts.hostname or ""
     host = f"[{host}]" if ":" in host else host.encode("idna").decode()
+    if not _HOST.fullmatch(host):
+        # The HTTP libraries would take it apart in other ways, and ask another host than this one.
+        raise ValueError("not the name of a host")
     return host if parts.port is None else f"{host}:{parts.port}"
 
 

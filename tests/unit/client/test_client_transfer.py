@@ -205,7 +205,7 @@ def slow(seconds: float) -> Any:
 
 @pytest.mark.parametrize("creates", [False, True])
 def test_a_server_has_time_to_store_what_it_got(server: Server, side: Side, creates: bool) -> None:
-    server.script["/upload"] = [slow(1.5)]
+    server.script["/upload"] = [slow(2.5)]
     size = 32 * 2**20
     file = File(name="big.bin", open=lambda: io.BytesIO(bytes(size)), size=size)
     request = uploading(Form(fields={}, files={"file": file}), creates=creates)
