@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from enum import IntEnum, StrEnum
-from typing import Annotated, ClassVar, Self
+from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import Field, model_validator
 
@@ -24,7 +25,7 @@ from airflow_provider_aihub.api.models import (
     rows,
     text_of,
 )
-from airflow_provider_aihub.api.request import Request, Service, path
+from airflow_provider_aihub.api.request import OnlyDocument, Request, Service, path
 from airflow_provider_aihub.api.values import (
     Count,
     Flag,
@@ -105,8 +106,10 @@ class JobSpec(Spec):
     :param storage_ids: Ids of the storages to mount.
     :param use_ib_network: Whether to use InfiniBand; no.
     :param always_pull_image: Whether to pull the image though the node has it; no.
-    :param shm: Shared memory, 0 or more; 1. GiB says AIHub's document, MB say newer platforms of quota tasks: the
-        number is sent as it is given.
+    :param shm: Shared memory, 0 or more. GiB says AIHub's document, MB say newer platforms of quota tasks: the number
+        is sent as it is given. Where none is given, newer platforms are sent none and choose; an AIHub with the
+        document's API alone demands one and is sent 1. Which kind it is, is asked before, by listing one job, once
+        for each client.
     :param category_id: What it is for, by word or number, see :class:`Category`; training.
     :param estimate_run_time: How long it will run, as one guesses, in seconds, 0 or more; 3600. No limit.
     :param notify_type: When AIHub tells the user, by word or number, see :class:`NotifyType`. Newer platforms only.
@@ -126,12 +129,20 @@ class JobSpec(Spec):
     instances: Positive = 1
     use_ib_network: Flag = False
     always_pull_image: Flag = False
-    shm: Count = 1
+    shm: Count | None = None
     category_id: Annotated[Category, one_of(Category)] = Category.TRAINING
     project_id: Positive
     estimate_run_time: Count = 3600
     notify_type: Annotated[NotifyType, one_of(NotifyType)] | None = None
     enable_sys_admin: Flag | None = None
+
+    def only_document(self, newer: Request[Any]) -> OnlyDocument | None:
+        """Return what the document demands besides, if anything; ``newer`` is a call that only newer platforms know."""
+        if self.shm is not None:
+            return None
+        asks = f"show by a list what it takes to create {self.noun} {self.name!r}"
+        # 1 GiB there, but perhaps 1 MB elsewhere, in which hardly any job runs.
+        return OnlyDocument({"shm": 1}, replace(newer, asks=asks, read=nothing))
 
 
 class TrainingSpec(JobSpec):
@@ -220,6 +231,7 @@ def create_training(spec: TrainingSpec) -> Request[int]:
         path=f"{_BASE}/trainings",
         read=new_id,
         json=spec.body(),
+        only_document=spec.only_document(list_trainings(page_size=1)),
         creates=True,
     )
 

@@ -75,6 +75,7 @@ def create_quota_task(spec: QuotaTaskSpec) -> Request[int]:
         path=_TASKS,
         read=new_id,
         json=spec.body(),
+        only_document=spec.only_document(list_quota_tasks(page_size=1)),
         creates=True,
     )
 

@@ -62,6 +62,18 @@ class Form:
     files: Mapping[str, File]
 
 
+@dataclass(frozen=True, slots=True)
+class OnlyDocument:
+    """What goes into a JSON body for an AIHub that has no more than the API of the document.
+
+    :param fields: Fields that the document demands and that newer platforms take for something else.
+    :param newer: An optional request, which may be sent at any time: it tells the one kind of AIHub from the other.
+    """
+
+    fields: Mapping[str, Any]
+    newer: Request[Any]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request(Generic[T]):
     """One call to one endpoint of AIHub.
@@ -77,6 +89,7 @@ class Request(Generic[T]):
         cannot; then all is decoded.
     :param query: Query parameters; ``None`` leaves one out.
     :param json: Body, sent as JSON.
+    :param only_document: What is added to it for an AIHub that has no more than the API of the document.
     :param form: Body, sent as a multipart form. Excludes ``json``.
     :param creates: The call makes something new on AIHub and must never be sent twice: it is sent again only
         where the server certainly did not take it.
@@ -93,6 +106,7 @@ class Request(Generic[T]):
     decode: Callable[[bytes], Any] | None = field(default=None, repr=False)
     query: Mapping[str, str | int | None] = field(default_factory=dict)
     json: Mapping[str, Any] | None = field(default=None, repr=False)
+    only_document: OnlyDocument | None = None
     form: Form | None = None
     auth: Auth = Auth.BEARER
     creates: bool = False

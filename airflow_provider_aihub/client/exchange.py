@@ -10,6 +10,7 @@ import json
 import logging
 import re
 from copy import copy
+from dataclasses import replace
 from typing import Any, Final, TypeVar
 from urllib.parse import urlencode
 
@@ -25,7 +26,7 @@ from airflow_provider_aihub.api.errors import (
     AIHubRejectedError,
     AIHubUnsupportedError,
 )
-from airflow_provider_aihub.api.request import Auth, Request
+from airflow_provider_aihub.api.request import Auth, OnlyDocument, Request
 from airflow_provider_aihub.client import answers
 from airflow_provider_aihub.client.answers import Call, Heard
 from airflow_provider_aihub.client.auth import Token
@@ -51,6 +52,8 @@ def exchange(request: Request[T], state: State, policy: RetryPolicy | None = Non
     :raises AIHubConfigError: where the connection lacks an address or a credential for it.
     """
     policy = policy or state.policy
+    if request.only_document is not None:
+        request = yield from _in_its_dialect(request, request.only_document, state, policy)
     if not request.optional:
         return (yield from _ask(request, state, policy))
     key, refusal = endpoint(request), None
@@ -75,6 +78,26 @@ def exchange(request: Request[T], state: State, policy: RetryPolicy | None = Non
         raise
     _learn(state, key, f"{endpoint(request.fallback)} is used instead")
     return result
+
+
+def _in_its_dialect(
+    request: Request[T], only_document: OnlyDocument, state: State, policy: RetryPolicy
+) -> Steps[Request[T]]:
+    """Put into a body what only the document's API wants there, where this AIHub has no more than that.
+
+    What it has is asked before, by a request that does no harm: a call that creates something is never sent on trial.
+    """
+    newer = endpoint(only_document.newer)
+    if newer not in state.found | state.missing:
+        try:
+            yield from exchange(only_document.newer, state, policy)
+        except AIHubRejectedError as error:
+            # Whatever else it refuses, it has.
+            (state.missing if error.status in (404, 405) else state.found).add(newer)
+        else:
+            state.found.add(newer)
+    fields = only_document.fields if newer in state.missing else {}
+    return replace(request, json={**(request.json or {}), **fields}, only_document=None)
 
 
 def valid_token(state: State, policy: RetryPolicy) -> Steps[Token]:

@@ -201,6 +201,7 @@ class State:
     :param logins: How many logins have ended, well or not.
     :param login_error: How the last login went wrong.
     :param missing: The endpoints that this AIHub was found not to have.
+    :param found: Those that it was found to have, as far as something depends on that.
     :param ahead: By how many seconds AIHub's clock is ahead of ours, where an answer has told it.
     """
 
@@ -213,6 +214,7 @@ class State:
     logins: int = 0
     login_error: AIHubError | None = None
     missing: set[str] = field(default_factory=set)
+    found: set[str] = field(default_factory=set)
     ahead: float | None = None
     ahead_at: float = -math.inf
 

@@ -89,6 +89,7 @@ class AIHubClient(Endpoints):
         client = type(self)(config, policy=policy, sleep=self._sleep, clock=self._state.clock)
         client._state.token = self._state.token
         client._state.missing |= self._state.missing
+        client._state.found |= self._state.found
         return client
 
     def authenticate(self) -> int | None:

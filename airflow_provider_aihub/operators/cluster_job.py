@@ -36,7 +36,9 @@ class ClusterJobOperator(JobOperator):
     :param instances: Number of instances. Default: 1.
     :param envs: Environment variables, a dict. Values that
         Airflow knows to be secrets are masked among the rendered fields.
-    :param shm: Shared memory, in GiB by AIHub's document (newer platforms of quota tasks: MB). Default: 1.
+    :param shm: Shared memory, in GiB by AIHub's document (newer platforms of quota tasks: MB). Default: what newer
+        platforms choose; 1 for an AIHub with the document's API alone, which demands a number. Which kind it is, is
+        asked by one request before the job is created, unless ``shm`` is given.
     :param estimate_run_time: Estimated run time, in seconds. Default: 3600.
     :param enable_ssh: Whether one can log in with SSH. Default: false.
     :param use_ib_network: Whether to use InfiniBand. Default: false.

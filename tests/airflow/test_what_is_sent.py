@@ -295,7 +295,6 @@ LEAST_SENT_TO_A_CLUSTER: dict[str, Any] = {
     "sku_cnt": 1,
     "instances": 1,
     "envs": [],
-    "shm": 1,
     "estimate_run_time": 3600,
     "enable_ssh": False,
     "use_ib_network": False,
@@ -590,17 +589,22 @@ LEAST = [
         operator=TrainingOperator,
         given=LEAST_ON_A_CLUSTER,
         sends=[
+            # Whether shared memory must be named is asked before anything is created.
+            (f"GET {TRAININGS}/trainings?page_size=1&page_num=1", None),
             (
                 f"POST {TRAININGS}/trainings",
                 {**LEAST_SENT_TO_A_CLUSTER, "is_vip": False, "preempt_policy": 1, "vip_node_names": []},
-            )
+            ),
         ],
     ),
     Case(
         id="quota task",
         operator=QuotaTaskOperator,
         given=LEAST_ON_A_CLUSTER,
-        sends=[(f"POST {QUOTA_TASKS}", {**LEAST_SENT_TO_A_CLUSTER, "priority": 1})],
+        sends=[
+            (f"GET {QUOTA_TASKS}?page_size=1&page_num=1", None),
+            (f"POST {QUOTA_TASKS}", {**LEAST_SENT_TO_A_CLUSTER, "priority": 1}),
+        ],
     ),
     Case(
         id="workflow run",
@@ -1029,7 +1033,7 @@ def test_a_command_that_is_called_like_a_file_is_sent_as_it_is(
     task = TaskLife(lambda: operator)
     operator.render_template_fields(task.context)
     task.try_once()
-    assert aihub.sent[0][1]["command"] == name
+    assert aihub.sent[1][1]["command"] == name
 
 
 SEARCHED: dict[str, Any] = {

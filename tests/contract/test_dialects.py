@@ -11,11 +11,14 @@ import requests
 from cases import CASES, Case, case
 from world import World, client_of
 
-from airflow_provider_aihub.api.errors import AIHubUnsupportedError
+from airflow_provider_aihub.api.errors import AIHubError, AIHubUnsupportedError
+from airflow_provider_aihub.api.model_training import TrainingSpec
+from airflow_provider_aihub.api.quota_schedule import QuotaTaskSpec
 from airflow_provider_aihub.api.request import Service
 from airflow_provider_aihub.client.aio import AsyncAIHubClient
 from airflow_provider_aihub.client.config import Config
 from airflow_provider_aihub.client.endpoints import Endpoint, Endpoints
+from airflow_provider_aihub.client.retry import RetryPolicy
 from airflow_provider_aihub.client.sync import AIHubClient
 
 PLATFORM_ONLY = [
@@ -97,6 +100,61 @@ def test_what_the_document_lacks_is_asked_for_once_a_client(document: World, cal
     # Another client finds out for itself.
     calls(document.client.config, one.call, one.args, 1)
     assert len(document.aihub.requests) == requests_before + 4
+
+
+JOB = {"name": "j", "command": "true", "image": "i", "virtual_cluster_id": 1, "project_id": 1}
+
+
+@pytest.mark.parametrize(
+    ("create", "spec", "jobs"),
+    [
+        ("create_training", TrainingSpec, "/model-training-platform/api/v1/trainings"),
+        ("create_quota_task", QuotaTaskSpec, "/quota-schedule-management/api/v1/tasks"),
+    ],
+)
+def test_shared_memory_is_sent_where_it_is_given_or_demanded(
+    platform: World, document: World, calls: Calls, create: str, spec: Any, jobs: str
+) -> None:
+    for world, chosen, status in ((platform, 0, 200), (document, 1, 405)):
+        before = len(world.aihub.requests)
+        made = calls(world.client.config, create, (spec.build(**JOB),), 2)
+        made += calls(world.client.config, create, (spec.build(**JOB, shm=5),), 1)
+        asked = [(entry.method, entry.status) for entry in list(world.aihub.requests)[before:] if entry.path == jobs]
+        # It is asked once for each client which kind of AIHub this is, and not at all where nothing depends on it.
+        assert asked == [("GET", status), ("POST", 200), ("POST", 200), ("POST", 200)]
+        found = [getattr(world.client, create.replace("create", "get"))(number).shm for number in made]
+        assert found == [chosen, chosen, 5]
+
+
+@pytest.mark.parametrize(
+    ("fault", "made"),
+    [
+        # What refuses a list has one.
+        ({"status": 403}, True),
+        ({"status": 400}, True),
+        ({"status": 200, "code": 1}, True),
+        ({"status": 200, "code": 0}, True),
+        ({"status": 503}, False),
+        ({"status": 401}, False),
+    ],
+)
+def test_nothing_is_made_while_it_is_unknown_what_is_demanded(
+    platform: World, fault: dict[str, Any], made: bool
+) -> None:
+    jobs = "/model-training-platform/api/v1/trainings"
+    before = platform.aihub.requests.count("POST", jobs)
+    client = AIHubClient(platform.client.config, policy=RetryPolicy(attempts=1))
+    struck = platform.aihub.faults.add("status", method="GET", path=jobs, **fault)
+    try:
+        if made:
+            assert client.get_training(client.create_training(TrainingSpec.build(**JOB))).shm == 0
+        else:
+            with pytest.raises(AIHubError, match="show by a list what it takes to create training 'j'"):
+                client.create_training(TrainingSpec.build(**JOB))
+    finally:
+        platform.aihub.faults.remove(struck.id)
+    assert struck.struck >= 1
+    assert platform.aihub.requests.count("POST", jobs) == before + made
 
 
 def test_the_platform_lacks_nothing(platform: World) -> None:

@@ -26,7 +26,6 @@ JOB_BODY: dict[str, Any] = {
     "instances": 1,
     "use_ib_network": False,
     "always_pull_image": False,
-    "shm": 1,
     "category_id": 1,
     "estimate_run_time": 3600,
 }
