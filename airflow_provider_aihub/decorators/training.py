@@ -97,16 +97,21 @@ class TrainingDecoratedOperator(DecoratedOperator, TrainingOperator):
         super().ended(state)
 
 
-def training_task(python_callable: Callable[..., Any] | None = None, **kwargs: Any) -> TaskDecorator:
+def training_task(
+    python_callable: Callable[..., Any] | None = None, *, multiple_outputs: bool = True, **kwargs: Any
+) -> TaskDecorator:
     """Turn a function that returns a command into a task that runs it as a training on AIHub.
 
     Airflow has it as ``@task.aihub_training(image=..., virtual_cluster=..., project=..., ...)``.
 
     :param python_callable: The function.
+    :param multiple_outputs: Whether each part of the training's result is an XCom of its own, too. Default: true.
     :param kwargs: Parameters of :class:`TrainingDecoratedOperator`.
     """
     return task_decorator_factory(
         python_callable=python_callable,
+        # Airflow would infer it from what the function returns, which is the command.
+        multiple_outputs=multiple_outputs,
         decorated_operator_class=TrainingDecoratedOperator,
         **kwargs,
     )

@@ -55,6 +55,8 @@ class JobOperator(HasLineage, BaseOperator):
     :param durable: Whether a retry takes up the job that an earlier try left behind. Default: true.
     :param on_ambiguous_submit: What to do when a create call lost its answer and the job cannot be looked up:
         ``"fail"`` (default) for good, so that a person can check, or ``"resubmit"``.
+    :param multiple_outputs: Whether each part of the result is an XCom of its own, too, so that ``task.output["id"]``
+        is the id. Default: true.
 
     Times are numbers of seconds or ``timedelta``. Numbers and booleans may also be given as text, as a template renders
     them. All of it is checked before anything is sent to AIHub.
@@ -90,9 +92,10 @@ class JobOperator(HasLineage, BaseOperator):
         cancel_on_kill: bool | str = True,
         durable: bool | str = True,
         on_ambiguous_submit: Literal["fail", "resubmit"] | str = "fail",
+        multiple_outputs: bool = True,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
+        super().__init__(multiple_outputs=multiple_outputs, **kwargs)
         self.aihub_conn_id = aihub_conn_id
         self.wait_for_completion = wait_for_completion
         self.deferrable = deferrable

@@ -21,13 +21,15 @@ class CallOperator(BaseOperator):
     """Ask AIHub for something that may be asked for again.
 
     :param aihub_conn_id: Connection of type ``aihub``. Default: ``aihub_default``.
+    :param multiple_outputs: Whether each part of the result is an XCom of its own, too, so that ``task.output["id"]``
+        is the id. Default: true.
     """
 
     template_fields: Sequence[str] = ("aihub_conn_id",)
     ui_color = "#e6f4e1"
 
-    def __init__(self, *, aihub_conn_id: str = "aihub_default", **kwargs: Any) -> None:
-        super().__init__(**kwargs)
+    def __init__(self, *, aihub_conn_id: str = "aihub_default", multiple_outputs: bool = True, **kwargs: Any) -> None:
+        super().__init__(multiple_outputs=multiple_outputs, **kwargs)
         self.aihub_conn_id = aihub_conn_id
 
     @abstractmethod

@@ -43,7 +43,8 @@ class CreateDatasetOperator(CallOperator):
     :param access_user_ids: Ids of those users. Newer platforms only.
     :param if_exists: What to do where AIHub has a dataset of that name: ``"use"`` it as it is (default), or ``"fail"``.
         An AIHub with only the document's API can use one that has a version, since it knows names by versions alone.
-    :param aihub_conn_id: Connection of type ``aihub``. Default: ``aihub_default``.
+
+    The remaining parameters are those of :class:`~airflow_provider_aihub.operators.call.CallOperator`.
     """
 
     template_fields: Sequence[str] = (

@@ -28,6 +28,8 @@ class S3RelayUploadOperator(CallOperator):
     :param archive: Whether all files are uploaded as one zip archive, which is made while it is sent. Default: false.
     :param aihub_conn_id: Connection of type ``aihub``. It must have the relay's address and its token. Default:
         ``aihub_default``.
+
+    The remaining parameters are those of :class:`~airflow_provider_aihub.operators.call.CallOperator`.
     """
 
     template_fields: Sequence[str] = (*CallOperator.template_fields, "local_path", "bucket", "key", "archive")

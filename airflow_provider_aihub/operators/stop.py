@@ -29,10 +29,11 @@ class StopOperator(CallOperator):
     may also be ``"stopping"`` or still ``"running"``. A job that is over already is left as it is. Where there is no
     id, the task is skipped; so it is fit for a teardown, or for ``trigger_rule="all_done"``.
 
-    :param aihub_conn_id: Connection of type ``aihub``. Default: ``aihub_default``.
     :param wait_for_completion: Whether the task waits until the job is over. Default: true.
     :param poll_interval: Longest pause between two looks at the job, in seconds. Default: 30.
     :param poll_tolerance: Seconds for which looks may fail before the waiting gives up. Default: 900.
+
+    The remaining parameters are those of :class:`~airflow_provider_aihub.operators.call.CallOperator`.
     """
 
     kind: ClassVar[str]

@@ -88,11 +88,11 @@ class WarehouseSearchOperator(JobOperator):
         super().resolve_template_files()
         del self.template_fields
 
-    def _do_render_template_fields(self, parent: Any, template_fields: Iterable[str], *rest: Any) -> None:
+    def _do_render_template_fields(self, parent: Any, template_fields: Iterable[str], *rest: Any, **named: Any) -> None:
         # This, too, is asked of the task of a mapped one, whose files nobody has read before.
         for name in template_fields:
             self.template_ext = type(self).template_ext if name == "sql" else ()
-            super()._do_render_template_fields(parent, [name], *rest)
+            super()._do_render_template_fields(parent, [name], *rest, **named)
         del self.template_ext
 
     def create_request(self, marker: Marker) -> Request[int]:
@@ -159,7 +159,8 @@ class WarehouseResultToObjectStorageOperator(CallOperator):
     :param search_id: Id of the search.
     :param output_path: Where the result is saved: a path or the URI of an object in S3, GCS and so on, as in
         ``ObjectStoragePath``.
-    :param aihub_conn_id: Connection of type ``aihub``. Default: ``aihub_default``.
+
+    The remaining parameters are those of :class:`~airflow_provider_aihub.operators.call.CallOperator`.
     """
 
     template_fields: Sequence[str] = (*CallOperator.template_fields, "search_id", "output_path")

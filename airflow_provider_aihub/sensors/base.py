@@ -65,6 +65,8 @@ class JobSensor(BaseSensorOperator):
     :param exponential_backoff: Whether the pauses grow. Default: false.
     :param max_wait: Longest of the growing pauses, in seconds. Default: none.
     :param soft_fail: Whether the task is skipped where it would fail. Default: false.
+    :param multiple_outputs: Whether each part of the result is an XCom of its own, too, so that ``task.output["id"]``
+        is the id. Default: true.
 
     These mean what they mean for every sensor of Airflow, deferred or not. AIHub is never asked about a job more often
     than every 2 seconds in the triggerer. Times may also be a ``timedelta``; numbers and booleans may also be given as
@@ -109,9 +111,10 @@ class JobSensor(BaseSensorOperator):
         exponential_backoff: bool | float | str = False,
         max_wait: float | str | timedelta | None = None,
         soft_fail: bool | str = False,
+        multiple_outputs: bool = True,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
+        super().__init__(multiple_outputs=multiple_outputs, **kwargs)
         self.aihub_conn_id = aihub_conn_id
         self.deferrable = deferrable
         self.poll_tolerance = poll_tolerance

@@ -309,7 +309,23 @@ def test_the_rule_on_parameters() -> None:
     assert missing_parameters(LookingAtTheInherited) == {"word"}
 
 
-FIXED = {"python_callable", "op_args", "op_kwargs", "start_from_trigger"}
+@every_operator
+@pytest.mark.parametrize("given", [None, False, True])
+def test_each_part_of_a_result_is_an_xcom_unless_one_says_no(kind: type[BaseOperator], given: bool | None) -> None:
+    told = {} if given is None else {"multiple_outputs": given}
+    needed = {
+        name: value for name, value in samples(kind).items() if name not in ("multiple_outputs", "start_from_trigger")
+    }
+    alone = kind(task_id="alone", **needed, **told)
+    with DAG("rules", schedule=None, default_args=told) as dag:
+        by_default = kind(task_id="by_default", **needed)
+    wanted = given is not False
+    assert (alone.multiple_outputs, by_default.multiple_outputs) == (wanted, wanted)
+    # What a task refers to, also one in the scheduler, says so, too.
+    assert round_trip(dag).get_task("by_default").multiple_outputs == wanted
+
+
+FIXED = {"python_callable", "op_args", "op_kwargs", "start_from_trigger", "multiple_outputs"}
 """What Airflow, or the scheduler, must know before a task runs."""
 
 
@@ -378,6 +394,7 @@ class Undocumented(CallOperator):
 def test_the_rule_on_documentation() -> None:
     assert documentation_problems(Undocumented) == [
         "aihub_conn_id is not documented",
+        "multiple_outputs is not documented",
         "word is not documented",
         "wrod is documented, but no parameter",
         "word is not documented in its own class",

@@ -1063,7 +1063,11 @@ def test_only_the_query_of_a_search_may_be_a_file(name: str, mapped: bool, files
     operator: Any = dag.get_task("task")
     if mapped:
         operator = operator.unmap({name: SEARCHED[name]})
-    operator.render_template_fields(context)
+        # As Airflow does for a mapped task, with the fields of that.
+        how = {"context": context, "jinja_env": dag.get_template_env(), "seen_oids": set()}
+        operator._do_render_template_fields(parent=operator, template_fields=operator.template_fields, **how)
+    else:
+        operator.render_template_fields(context)
     assert getattr(operator, name) == ("select 'wide'" if name == "sql" else SEARCHED[name])
     assert (operator.template_fields, operator.template_ext) == (WarehouseSearchOperator.template_fields, (".sql",))
 
