@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable, Iterable
+from email.utils import formatdate
 from typing import TYPE_CHECKING
 
 from aiohttp import web
@@ -52,6 +53,10 @@ INERT = {"Content-Security-Policy": "sandbox", "X-Content-Type-Options": "nosnif
 """A file is no page of the emulator, whatever somebody has uploaded."""
 
 
+LAST_DATE = 253402300799.0
+"""The last second of the year 9999, in Unix seconds: HTTP has no word for later ones."""
+
+
 def main_app(hub: AIHub) -> web.Application:
     """All services over HTTP, links to files, and what the emulator offers about itself."""
     routes = [route for service in SERVICES.values() for route in service.ROUTES]
@@ -67,11 +72,21 @@ def relay_app(hub: AIHub) -> web.Application:
 
 def _app(hub: AIHub, routes: Iterable[Route]) -> web.Application:
     app = web.Application(middlewares=[_on_the_way(hub)])
+    app.on_response_prepare.append(_dated(hub))
     for route in routes:
         # Left out, not refused: the document's AIHub has no such endpoint and its router says so.
         if route.source == "D" or hub.platform:
             app.router.add_route(route.method, route.path, _handler(hub, route))
     return app
+
+
+def _dated(hub: AIHub) -> Callable[[web.Request, web.StreamResponse], Awaitable[None]]:
+    """Let answers tell the time of the emulator's clock."""
+
+    async def date(_: web.Request, response: web.StreamResponse) -> None:
+        response.headers["Date"] = formatdate(min(hub.clock.now(), LAST_DATE), usegmt=True)
+
+    return date
 
 
 def _handler(hub: AIHub, route: Route) -> Handler:
