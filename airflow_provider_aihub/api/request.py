@@ -93,6 +93,8 @@ class Request(Generic[T]):
     :param form: Body, sent as a multipart form. Excludes ``json``.
     :param creates: The call makes something new on AIHub and must never be sent twice: it is sent again only
         where the server certainly did not take it.
+    :param same_login: The call is for the AIHub that has given the token that there is, and is not sent with another
+        one: who does not take it may be another AIHub.
     :param optional: Not every AIHub has this endpoint.
     :param fallback: What to send to an AIHub that does not have this endpoint.
     """
@@ -110,6 +112,7 @@ class Request(Generic[T]):
     form: Form | None = None
     auth: Auth = Auth.BEARER
     creates: bool = False
+    same_login: bool = False
     optional: bool = False
     fallback: Request[T] | None = None
 

@@ -114,6 +114,7 @@ class Call:
     form: Form | None = None
     auth: Auth = Auth.BEARER
     creates: bool = False
+    same_login: bool = False
     sink: Sink | None = None
     decode: Callable[[bytes], Any] | None = field(default=None, repr=False)
 

@@ -173,7 +173,7 @@ def carry(call: Call, state: State, policy: RetryPolicy) -> Steps[Heard]:
             policy=policy,
             attempt=attempt,
             creates=call.creates,
-            can_log_in=call.auth is Auth.BEARER and config.can_log_in and not renewed,
+            can_log_in=call.auth is Auth.BEARER and config.can_log_in and not (renewed or call.same_login),
             retry_after=wait,
             random=state.random,
         )
@@ -230,6 +230,7 @@ def _call(request: Request[Any], state: State) -> Call:
         form=request.form,
         auth=request.auth,
         creates=request.creates,
+        same_login=request.same_login,
         decode=request.decode,
     )
 
@@ -241,7 +242,7 @@ def _authorize(call: Call, state: State, policy: RetryPolicy, headers: dict[str,
             raise AIHubConfigError(f"The connection has no token for the S3 relay; fill in '{S3_RELAY_TOKEN}'.")
         headers["Token"] = state.config.relay_token
     elif call.auth is Auth.BEARER:
-        token = yield from valid_token(state, policy)
+        token = (state.token if call.same_login else None) or (yield from valid_token(state, policy))
         headers["Authorization"] = f"Bearer {token.value}"
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import time
 from abc import abstractmethod
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar
@@ -133,6 +133,14 @@ class JobOperator(HasLineage, BaseOperator):
                 self.log.warning("Asking again in %d s: %s", PATIENCE, trouble)
             time.sleep(PATIENCE)
 
+    def unlisted(self, since: float) -> Iterable[Any] | None:  # noqa: ARG002 - for those that can
+        """Return the jobs that one of this task would be among, on an AIHub that lists none.
+
+        :param since: None that is older is of use, in Unix seconds.
+        :return: What reading each of them answers; ``None`` where there is no way to find them.
+        """
+        return None
+
     def prepare_submission(self, request: Request[int]) -> Request[int]:
         """Do what must be done only if a job is really created, such as an upload; return the request to send."""
         return request
@@ -237,16 +245,13 @@ class JobOperator(HasLineage, BaseOperator):
         with task_failures():
             try:
                 came = worker.run(part(life))
-            except AirflowTaskTimeout:
-                # Nobody ends this process now, so there is time to find a job that is just being created.
-                worker.run(life.kill(patience=life.held.patience.settled))
-                raise
             except AIHubError:
                 raise
-            except Exception:
-                if life.held.tries.last:
-                    # Airflow gives up on the task, and nobody else would stop its job.
-                    worker.run(life.kill())
+            except BaseException as end:
+                # Nobody else would stop the job. There may be time to find one that is just being created, too.
+                given_up = life.held.tries.last and isinstance(end, Exception)
+                if given_up or life.held.killed or isinstance(end, AirflowTaskTimeout):
+                    worker.run(life.kill(patience=life.held.patience.settled))
                 raise
         if isinstance(came, Deferral):
             self._defer(came)

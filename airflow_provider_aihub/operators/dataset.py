@@ -228,6 +228,12 @@ class DatasetVersionOperator(JobOperator):
             self._check_name()
         return create_dataset_version(spec.model_copy(update={"dataset_id": dataset_id(self.hook, self.dataset)}))
 
+    def unlisted(self, since: float) -> list[DatasetVersion] | None:
+        """Return the newest versions of the dataset, which are read one by one by their names."""
+        from airflow_provider_aihub.client.dataset_versions import newest_versions
+
+        return list(newest_versions(self._version, since)) if self._name() else None
+
     def prepare_submission(self, request: Request[int]) -> Request[int]:
         """Upload the data, where that is to be done."""
         from airflow_provider_aihub.lineage import is_uri, tell_collector
@@ -347,17 +353,17 @@ class DatasetVersionOperator(JobOperator):
         from airflow_provider_aihub.client.dataset_versions import find_version
 
         name = self._name()
-
-        def read(number: int) -> DatasetVersion | None:
-            try:
-                return self.hook.get_dataset_version_by_name(f"{name}/V{number}")
-            except AIHubRejectedError:
-                return None
-
-        found = find_version(read, version_id)
+        found = find_version(self._version, version_id)
         if found:
             return f"{name}/V{found.version}"
         raise AIHubNotFoundError(
             f"AIHub created version {version_id} of dataset {self.dataset!r}, but has none of that id among the "
             f"versions {name}/V<n>; check that the dataset's name is {name!r}."
         )
+
+    def _version(self, number: int) -> DatasetVersion | None:
+        """Read a version by its number; ``None`` where there is none."""
+        try:
+            return self.hook.get_dataset_version_by_name(f"{self._name()}/V{number}")
+        except AIHubRejectedError:
+            return None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, TypeVar
 
@@ -18,7 +19,7 @@ from airflow_provider_aihub.api.errors import (
 )
 from airflow_provider_aihub.api.jobs import JobId, JobKind, JobState
 from airflow_provider_aihub.api.request import Request
-from airflow_provider_aihub.client.identity import Identity, Verdict
+from airflow_provider_aihub.client.identity import Identity, Verdict, other_job
 from airflow_provider_aihub.client.waiting import Log
 from airflow_provider_aihub.operators import record
 from airflow_provider_aihub.operators.record import Entry, Tries
@@ -98,6 +99,8 @@ class Held:
         """The job that is to be stopped should the task end now."""
         self.creating: Entry | None = None
         """The intent of a create call whose id is not known yet."""
+        self.unread: Refused | ValueError | None = None
+        """Why the record that there is, or may be, could not be read."""
         self.killed = False
         self.stopped = False
 
@@ -122,9 +125,13 @@ class Held:
         if value is None:
             return None
         try:
-            entry = Entry.read(value)
+            entry = None if isinstance(value, Refused) else Entry.read(value)
         except ValueError as error:
-            self.log.warning("What an earlier try has written down of its job cannot be read: %s", error)
+            value, entry = error, None
+        if entry is None:
+            self.unread = value
+            why = value.why if isinstance(value, Refused) else value
+            self.log.warning("What an earlier try has written down of its job cannot be read: %s", why)
             return None
         if entry.job_id is None:
             self.creating = None if entry.state == record.UNKNOWN else entry
@@ -165,8 +172,11 @@ class Held:
 
         :raises AIHubError: In one of its kinds; also a refused login leaves the next try to find the job.
         """
+        return (yield from self.asked(Call(request)))
+
+    def asked(self, step: Call[T] | Do[T]) -> Steps[T]:
         try:
-            answer: T = yield Call(request)
+            answer: T = yield step
         except AIHubAuthError as refusal:
             refusal.final = False
             raise
@@ -175,8 +185,7 @@ class Held:
     def reference(self, job: Job) -> Steps[JobId]:
         if job.reference is not None:
             return job.reference
-        reference: JobId = yield Do(lambda: self.operator.reference(job.id))
-        return reference
+        return (yield from self.asked(Do(lambda: self.operator.reference(job.id))))
 
     def read(self, job: Job) -> Steps[JobState]:
         reference = yield from self.reference(job)
@@ -186,29 +195,34 @@ class Held:
     def judge(self, job: Job, state: JobState) -> Verdict:
         return job.identity.judge(state.answer) if job.entry.marker else Verdict.OWN
 
-    def patiently(self, job: Job, ask: Callable[[], Steps[T]], tolerance: float | None = None) -> Steps[T]:
+    def patiently(
+        self, job: Job, ask: Callable[[], Steps[T]], tolerance: float | None = None, hidden: float | None = None
+    ) -> Steps[T]:
         """Ask about a job that is there: AIHub may be away for a time, or not know yet what it has just created.
 
         :param tolerance: Seconds for which AIHub may be away. Default: ``poll_tolerance``.
+        :param hidden: Seconds for which it may not know the job. Default: as long as the job's age lets that be.
         :raises AIHubError: AIHub says no, or does not answer for too long.
         """
         began = self.clock()
         tolerance = self.operator.options.poll_tolerance if tolerance is None else tolerance
         pause = self.patience.first_pause
         while True:
+            waited = self.clock() - began
             try:
                 return (yield from ask())
             except AIHubNotFoundError as trouble:
                 # It may just have been created, or be hidden for a moment.
-                age = yield from self.age(job.entry)
-                hidden = self.patience.shown if age is None else max(self.patience.shown - age, HIDDEN)
-                if self.clock() - began >= hidden:
+                if hidden is None:
+                    age = yield from self.age(job.entry)
+                    hidden = self.patience.shown if age is None else max(self.patience.shown - age, HIDDEN)
+                if waited >= hidden:
                     raise
                 self.log.info("Asking again in %.0f s: %s", pause, trouble)
                 yield Sleep(pause)
                 pause = min(2 * pause, self.patience.longest_pause)
             except (AIHubUnavailable, AIHubBadAnswerError) as trouble:
-                if self.clock() - began >= tolerance:
+                if waited >= tolerance:
                     raise
                 self.log.warning("Asking again in %d s: %s", self.patience.retry_pause, trouble)
                 yield Sleep(self.patience.retry_pause)
@@ -221,7 +235,8 @@ class Held:
         server_time: float | None = yield AIHubTime()
         if server_time is None or entry.server_time is None:
             return None
-        return max(server_time - entry.server_time, 0.0)
+        # AIHub's machines may have clocks of their own, too.
+        return max(min(server_time - entry.server_time, self.clock() - entry.since), 0.0)
 
     def clock_offset(self) -> Steps[float]:
         """Return by how many seconds AIHub's clock is ahead; 0 where that is not known."""
@@ -239,21 +254,29 @@ class Held:
             self.log.warning("AIHub cannot stop a %s; %s runs on", self.kind.noun, called)
             return None
         try:
-            if not job.seen:
-                state = yield from self.read(job)
-                if self.judge(job, state) is Verdict.OTHER:
-                    self.log.warning("%s is another job than this task's, so it is not stopped", called)
-                    return None
-                if state.phase.terminal:
-                    return None
-            yield from self._stop_known(job, self.patience.shown if patience is None else patience)
+            yield from self.patiently(job, lambda: self._stop(job), tolerance=0.0, hidden=patience)
         except AIHubNotFoundError:
             self.log.info("%s is gone, so there is nothing to stop", called)
-            return None
         except AIHubError as error:
             return error
-        self.log.info("Asked AIHub to stop %s", called)
         return None
+
+    def _stop(self, job: Job) -> Steps[None]:
+        assert self.kind.stop is not None, "asked before"  # noqa: S101
+        request = self.kind.stop(job.id if job.reference is None else job.reference)
+        called = self.kind.called(job.id)
+        if job.seen:
+            # There may be time for a single call. Who does not take the token may be another AIHub by now.
+            with suppress(AIHubAuthError):
+                yield Call(replace(request, same_login=True))
+                self.log.info("Asked AIHub to stop %s", called)
+                return
+        state = yield from self.read(job)
+        if self.judge(job, state) is Verdict.OTHER:
+            raise other_job(self.kind, job.id)
+        if not state.phase.terminal:
+            yield Call(request)
+            self.log.info("Asked AIHub to stop %s", called)
 
     def stop_for_good(self, patience: float | None = None) -> Steps[None]:
         """Stop the job of a task that no try follows; what goes wrong is logged.
@@ -265,19 +288,6 @@ class Held:
             self.stopped = error is None
             if error:
                 self.may_be_running(error)
-
-    def _stop_known(self, job: Job, patience: float) -> Steps[None]:
-        assert self.kind.stop is not None, "asked for what can be stopped"  # noqa: S101
-        end = self.clock() + patience
-        while True:
-            try:
-                yield Call(self.kind.stop(job.id if job.reference is None else job.reference))
-            except AIHubNotFoundError:
-                if self.clock() >= end:
-                    raise
-                yield Sleep(self.patience.first_pause)
-            else:
-                return
 
     def may_be_running(self, error: AIHubError) -> None:
         self.log.error("A %s may still be running on AIHub: %s", self.kind.noun, error)

@@ -18,6 +18,7 @@ from airflow_provider_aihub.api.errors import (
     AIHubJobTimeout,
     AIHubNotFoundError,
     AIHubUnavailable,
+    AIHubUnsupportedError,
 )
 from airflow_provider_aihub.api.jobs import JobId, JobState, Phase
 from airflow_provider_aihub.client.identity import Identity, Verdict, other_job
@@ -62,7 +63,7 @@ class Life:
     @property
     def may_have_a_job(self) -> bool:
         """Whether there is, or may be, a job to be stopped with the task."""
-        return self.held.job is not None or self.held.creating is not None
+        return self.held.job is not None or self.held.creating is not None or not self.submission.looked
 
     def begin(self) -> Steps[Any]:
         """Submit the job, or take up the one an earlier try left behind, and see it to its end.
@@ -72,18 +73,13 @@ class Life:
         """
         entry = yield from self.held.load()
         try:
-            options, marker = self.held.operator.options, self.held.tries.marker()
-            request = yield Do(lambda: self.held.operator.create_request(marker))
-            taken_up, state = yield from self.submission.take_up(entry)
+            options = self.held.operator.options
+            job, state = yield from self._job(entry)
         except AIHubError as error:
-            if error.final and self.held.job:
+            if error.final or self.held.tries.last:
                 # No retry will take it up.
-                yield from self.held.stop_for_good()
+                yield from self.kill()
             raise
-        if taken_up is None:
-            request = yield Do(lambda: self.held.operator.prepare_submission(request))
-            self.held.go_on_unless_killed()
-        job = taken_up or (yield from self.submission.create(request, marker))
         self.held.job, self.held.creating = job, None
         if self.held.killed:
             yield from self.held.stop_for_good()
@@ -144,6 +140,17 @@ class Life:
             self.held.log.warning("%s %s again", called, state.phase.verb)
         return (yield from self._wait(job, event["since"] or self.held.clock(), deadline, rounds))
 
+    def _job(self, entry: Entry | None) -> Steps[tuple[Job, JobState | None]]:
+        """Return the task's job, and how one that was taken up stands."""
+        operator, marker = self.held.operator, self.held.tries.marker()
+        request = yield Do(lambda: operator.create_request(marker))
+        taken_up, state = yield from self.submission.take_up(entry)
+        if taken_up is not None:
+            return taken_up, state
+        request = yield Do(lambda: operator.prepare_submission(request))
+        self.held.go_on_unless_killed()
+        return (yield from self.submission.create(request, marker)), None
+
     def kill(self, *, patience: float = 0.0) -> Steps[None]:
         """Stop the job, because the task is being ended; also one that is just being created.
 
@@ -154,19 +161,21 @@ class Life:
         self.held.killed = True
         if not self.held.cancels or self.held.stopped:
             return
-        if self.held.job is None and self.held.creating is not None:
-            end = self.held.clock() + patience
-            try:
+        end = self.held.clock() + patience
+        try:
+            if self.held.job is None and self.held.creating is not None:
                 self.held.job = yield from self.submission.look_for(
                     self.held.creating, lambda: end - self.held.clock(), killing=True
                 )
-            except AIHubError as error:
-                self.held.may_be_running(error)
-                return
-            if self.held.job is None:
-                self.held.log.warning("The task is killed while AIHub creates its %s", self.held.kind.noun)
-        if self.held.job is not None:
-            yield from self.held.stop_for_good(max(patience, IN_HASTE))
+                if self.held.job is None:
+                    self.held.log.warning("The task ends while AIHub may be creating its %s", self.held.kind.noun)
+            elif self.held.job is None and not self.submission.looked:
+                self.held.job = yield from self.submission.unrecorded_job()
+        except AIHubUnsupportedError:
+            self.held.log.warning("This AIHub cannot be asked whether there is a %s to stop", self.held.kind.noun)
+        except AIHubError as error:
+            self.held.may_be_running(error)
+        yield from self.held.stop_for_good(max(patience, IN_HASTE))
 
     def _wait(self, job: Job, since: float, deadline: float | None, rounds: int = 0) -> Steps[Any]:
         """Wait in the triggerer, or here."""

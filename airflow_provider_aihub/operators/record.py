@@ -65,13 +65,19 @@ class Marker:
         return f"[airflow:{self.task}.{self.run}.{numbers}.{self.attempt}]"
 
     @classmethod
-    def parse(cls, text: str) -> Marker | None:
-        """Return the first marker in a description, where there is one; a person may have added text around it."""
-        found = _MARKER.search(text)
-        if found is None:
-            return None
-        max_tries, retries, try_number = (int(found[name] or 0) for name in ("max_tries", "retries", "try_number"))
-        return cls(found["task"], found["run"], max_tries, retries, try_number, found["attempt"])
+    def all_in(cls, text: str) -> list[Marker]:
+        """Return the markers in a description: a person may have added text around it, or copied it from another."""
+        return [
+            cls(
+                found["task"],
+                found["run"],
+                int(found["max_tries"]),
+                int(found["retries"]),
+                int(found["try_number"] or 0),
+                found["attempt"],
+            )
+            for found in _MARKER.finditer(text)
+        ]
 
     def sign(self, description: str | float | None) -> str:
         """Put the marker behind the user's own description, and before it, too, where an AIHub might cut off its end.
@@ -153,8 +159,6 @@ class Tries:
             return True
         # With fewer retries than there were, a clear may set the same number again.
         before, after = _cleared_after(then.max_tries, then.retries), _cleared_after(self.max_tries, self.retries)
-        if not then.try_number:
-            return before < after == self.try_number - 1
         return before < after and then.try_number <= after < self.try_number
 
 
@@ -168,7 +172,8 @@ class Entry:
     :param server_time: The same by AIHub's own clock; ``None`` where AIHub had not told it.
     :param name: The job's name, where it has one.
     :param user_id: Id of the user who submits it, where that is known.
-    :param max_tries: That of :class:`Tries` when it was written, as are ``retries`` and ``try_number``.
+    :param max_tries: That of :class:`Tries` when it was written, as are ``retries`` and ``try_number``; of the last, 0
+        where an earlier version of this package wrote it.
     :param job_id: ``None`` while submitting.
     """
 

@@ -31,7 +31,8 @@ class LogIn:
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """Read the record. The reply is what an earlier try wrote, as JSON values; ``None`` for nothing."""
+    """Read the record. The reply is what an earlier try wrote, as JSON values; ``None`` for nothing; a
+    :class:`Refused` where Airflow did not tell."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +71,7 @@ class Do(Generic[T]):
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """Airflow did not take something.
+    """Airflow did not take, or tell, something.
 
     :param why: Airflow's error.
     :param superseded: Whether Airflow says that the try that this worker runs is not the task's any more.

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import replace
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from airflow_provider_aihub.api.errors import (
     AIHubAmbiguousSubmit,
@@ -26,12 +26,15 @@ from airflow_provider_aihub.client.spans import span
 from airflow_provider_aihub.operators import record
 from airflow_provider_aihub.operators.held import Held, Job
 from airflow_provider_aihub.operators.record import Entry, Marker
-from airflow_provider_aihub.operators.search import find_jobs
-from airflow_provider_aihub.operators.steps import AIHubTime, Call, LogIn, Sleep, Steps
+from airflow_provider_aihub.operators.search import DOUBT, Sieve, sift_list
+from airflow_provider_aihub.operators.steps import AIHubTime, Call, Do, LogIn, Refused, Sleep, Steps
 
 TakenUp: TypeAlias = tuple[Job | None, JobState | None]
 """A job of an earlier try, and how it stands; or nothing."""
 NOTHING: TakenUp = (None, None)
+CLOCKS = 10.0
+"""Seconds by which the clocks of AIHub's own machines may differ."""
+NO_LIST = "this AIHub cannot list its jobs of that kind"
 
 
 class Submission:
@@ -39,6 +42,8 @@ class Submission:
 
     def __init__(self, held: Held) -> None:
         self.held = held
+        self.looked = not (held.durable and held.tries.tried)
+        """Whether it is known by now what earlier tries left behind."""
         self._began = held.clock()
 
     def take_up(self, entry: Entry | None) -> Steps[TakenUp]:
@@ -46,10 +51,13 @@ class Submission:
 
         :raises AIHubAmbiguousSubmit: It cannot be told whether an earlier try created one.
         """
-        if not (self.held.durable and self.held.tries.tried):
-            return NOTHING
+        taken_up = yield from self._left_behind(entry)
+        self.looked = True
+        return taken_up
+
+    def _left_behind(self, entry: Entry | None) -> Steps[TakenUp]:
         if entry is None:
-            return (yield from self._unrecorded())
+            return NOTHING if self.looked else (yield from self._unrecorded())
         # A job that the waiting gave up on was left for whatever try comes next.
         cleared = entry.state != record.LEFT and self.held.tries.cleared_since(entry)
         if cleared and (not self.held.kind.statuses or entry.state == record.UNKNOWN):
@@ -72,11 +80,23 @@ class Submission:
         yield from self.held.move(job, entry.state if entry.state == record.DONE else record.SUBMITTED)
         return job, state
 
+    def unrecorded_job(self) -> Steps[Job | None]:
+        """Look once for a job of an earlier try that goes on, and of which no record tells.
+
+        :raises AIHubError: AIHub could not be asked, or does not list its jobs.
+        """
+        sieve = yield from self._find(self._is_own, self.held.operator.job_name, since=self._oldest, thorough=False)
+        for marker, state in _going_on(sieve.signed):
+            return Job(state.job_id, self._found_entry(marker, state, self.held.clock()), seen=True)
+        return None
+
     def _worth_taking_up(self, job: Job, *, cleared: bool) -> Steps[JobState | None]:
         """Return how a job stands if it is this task's and of use; stop it if it goes on and its task was cleared."""
         called = self.held.kind.called(job.id)
         try:
-            state = yield from self.held.patiently(job, lambda: self.held.read(job), tolerance=0.0)
+            # Who comes after the last try would not take it up.
+            tolerance = None if self.held.tries.last else 0.0
+            state = yield from self.held.patiently(job, lambda: self.held.read(job), tolerance)
         except AIHubNotFoundError:
             self.held.log.info("%s of an earlier try is gone; creating a new one", called)
             return None
@@ -111,7 +131,9 @@ class Submission:
         try:
             found = yield from self._of_this_task()
         except AIHubUnsupportedError:
-            if not self.held.kept:
+            if self.held.unread and self.held.tries.since_clear:
+                yield from self._unread(self.held.unread)
+            elif not self.held.kept:
                 self.held.log.warning(
                     "Airflow before 3.3 does not keep the id of the %s of an earlier try, and this AIHub cannot list "
                     "any; creating a new one",
@@ -133,16 +155,7 @@ class Submission:
         return NOTHING
 
     def _take_up_found(self, marker: Marker, state: JobState, offset: float, *, cleared: bool) -> Steps[TakenUp]:
-        entry = Entry(
-            state=record.SUBMITTED,
-            marker=str(marker),
-            since=_created(state, offset, self.held.clock()),
-            max_tries=marker.max_tries,
-            retries=marker.retries,
-            try_number=marker.try_number,
-            name=self.held.operator.job_name,
-            job_id=state.job_id,
-        )
+        entry = self._found_entry(marker, state, _created(state, offset, self.held.clock()))
         job = self.held.job = Job(state.job_id, entry)
         seen = yield from self._worth_taking_up(job, cleared=cleared)
         if seen is None:
@@ -152,9 +165,27 @@ class Submission:
         yield from self.held.move(job, record.SUBMITTED)
         return job, seen
 
+    def _found_entry(self, marker: Marker, state: JobState, since: float) -> Entry:
+        return Entry(
+            state=record.SUBMITTED,
+            marker=str(marker),
+            since=since,
+            max_tries=marker.max_tries,
+            retries=marker.retries,
+            try_number=marker.try_number,
+            name=self.held.operator.job_name,
+            job_id=state.job_id,
+        )
+
     def _is_own(self, marker: Marker) -> bool:
-        """Whether a job is of this run, and no older than the last clear."""
-        return marker.run == self.held.tries.run and not self.held.tries.cleared_since(marker)
+        """Whether a job is of this task and run, and no older than the last clear."""
+        tries = self.held.tries
+        return (marker.task, marker.run) == (tries.task, tries.run) and not tries.cleared_since(marker)
+
+    @property
+    def _oldest(self) -> float:
+        """When the oldest job that this task may have was submitted, in Unix seconds."""
+        return min(self.held.tries.run_began or math.inf, self.held.clock())
 
     def _of_this_task(self) -> Steps[list[tuple[Marker, JobState]]]:
         """Return the jobs of this task, the newest first; those that come late, too, if an earlier try may have any.
@@ -166,15 +197,15 @@ class Submission:
         while True:
             waited = self.held.tries.rested + self.held.clock() - self._began
             last = not tries or waited >= self.held.patience.settled
-            found = yield from self._find(
+            sieve = yield from self._find(
                 lambda marker: marker.task == self.held.tries.task,
                 self.held.operator.job_name,
-                since=min(self.held.tries.run_began or math.inf, self.held.clock()),
+                since=self._oldest,
                 thorough=last,
             )
-            own = [state for marker, state in found if self._is_own(marker)]
+            own = [state for marker, state in sieve.signed if self._is_own(marker)]
             if last or len(own) >= tries or any(state.phase is Phase.SUCCEEDED or _goes_on(state) for state in own):
-                return sorted(found, key=lambda job: job[1].answer.created_at, reverse=True)
+                return sieve.signed
             yield Sleep(pause)
             pause = min(2 * pause, self.held.patience.longest_pause)
 
@@ -185,17 +216,7 @@ class Submission:
         :raises AIHubError: AIHub has not created it.
         """
         user_id = yield LogIn()
-        entry = Entry(
-            state=record.SUBMITTING,
-            marker=str(marker),
-            since=self.held.clock(),
-            server_time=(yield AIHubTime()),
-            max_tries=self.held.tries.max_tries,
-            retries=self.held.tries.retries,
-            try_number=self.held.tries.try_number,
-            name=self.held.operator.job_name,
-            user_id=user_id,
-        )
+        entry = self._intent(marker, server_time=(yield AIHubTime()), user_id=user_id)
         refused = yield from self.held.save(entry)
         if refused:
             raise refused.why
@@ -216,27 +237,42 @@ class Submission:
             yield from self.held.not_told(refused, f"that {self.held.kind.called(job.id)} is this task's")
         return job
 
+    def _intent(self, marker: Marker, *, server_time: float | None = None, user_id: int | None = None) -> Entry:
+        return Entry(
+            state=record.SUBMITTING,
+            marker=str(marker),
+            since=self.held.clock(),
+            server_time=server_time,
+            max_tries=self.held.tries.max_tries,
+            retries=self.held.tries.retries,
+            try_number=self.held.tries.try_number,
+            name=self.held.operator.job_name,
+            user_id=user_id,
+        )
+
     def _after_loss(self, request: Request[JobId], entry: Entry, loss: AIHubAmbiguousSubmit) -> Steps[Job]:
         """Return the job whose create call lost its answer."""
-        answered, patience = self.held.clock(), self.held.patience
-
-        def left() -> float:
-            now = self.held.clock()
-            # AIHub that has said no is not at work on it any more.
-            return patience.shown - (now - answered) if loss.refused else patience.settled - (now - entry.since)
-
+        # AIHub that has said no is not at work on it any more; else the call may have been sent just now.
+        patience = self.held.patience.shown if loss.refused else self.held.patience.settled
+        end = self.held.clock() + patience
         try:
-            job = yield from self.look_for(entry, left)
+            job = yield from self.look_for(entry, lambda: end - self.held.clock())
         except AIHubUnsupportedError:
             if loss.refused:
                 self.held.creating = None
                 yield from self.held.forget()
                 raise _as_refusal(loss) from None
-            yield from self._unknowable(entry, loss)
-            return Job((yield Call(request)), entry, seen=True)
-        if job is None:
-            raise _as_refusal(loss) if loss.refused else loss
-        return job
+            yield from self._unknowable(entry, loss, NO_LIST)
+        except Unsigned as doubt:
+            yield from self._unknowable(entry, loss, str(doubt))
+        else:
+            if job is None and loss.refused:
+                self.held.creating = None
+                raise _as_refusal(loss)
+            if job is None:
+                raise loss
+            return job
+        return Job((yield Call(request)), entry, seen=True)
 
     def _lost(self, entry: Entry) -> Steps[Job | None]:
         """Return the job that an earlier try was creating when it was ended, if AIHub has taken it."""
@@ -248,9 +284,9 @@ class Submission:
                 age = (yield from self.held.age(entry)) or 0.0
                 end = self.held.clock() + self.held.patience.settled - age
                 job = yield from self.look_for(entry, lambda: end - self.held.clock())
-        except AIHubUnsupportedError:
+        except (AIHubUnsupportedError, Unsigned) as trouble:
             ended = AIHubAmbiguousSubmit(f"An earlier try was ended while it created a {self.held.kind.noun}.")
-            yield from self._unknowable(entry, ended)
+            yield from self._unknowable(entry, ended, str(trouble) if isinstance(trouble, Unsigned) else NO_LIST)
             return None
         if job is None:
             self.held.log.info(
@@ -268,34 +304,54 @@ class Submission:
         :param left: Gives the seconds for which it may still come.
         :param thorough: Whether the last look is not narrowed by the job's name, which AIHub may have changed.
         :param killing: Whether the task's being killed is no reason to look no longer.
+        :raises Unsigned: There is one that may be it.
         :raises AIHubUnsupportedError: This AIHub does not list them.
         :raises AIHubError: AIHub could not be asked.
         """
+        identity, earliest = Job("", entry).identity, (entry.server_time or 0.0) - CLOCKS
+
+        def doubtful(row: Any) -> bool:
+            return row.created_at / 1000 >= earliest and identity.judge(row) is Verdict.OWN
+
         pause = self.held.patience.first_pause
         while True:
             last = left() <= 0 or (self.held.killed and not killing)
             try:
-                found = yield from self._find(
+                sieve = yield from self._find(
                     lambda marker: str(marker) == entry.marker,
                     entry.name,
                     since=entry.since,
                     thorough=last and thorough,
+                    doubtful=doubtful,
                 )
             except (AIHubUnavailable, AIHubBadAnswerError):
                 if last:
                     raise
-                found = []
-            if found:
-                # Whoever copies a job copies its description: the first is the task's.
-                _, state = min(found, key=lambda job: job[1].answer.created_at)
-                return Job(state.job_id, replace(entry, job_id=state.job_id), seen=True)
-            if last:
-                return None
+            else:
+                for _, state in sieve.signed:
+                    return Job(state.job_id, replace(entry, job_id=state.job_id), seen=True)
+                if last and sieve.unsigned and thorough:
+                    raise Unsigned(self.held.kind.called(sieve.unsigned[0].job_id))
+                if last:
+                    return None
             yield Sleep(min(pause, max(left(), 0.1)))
             pause = min(2 * pause, self.held.patience.longest_pause)
 
-    def _unknowable(self, entry: Entry, loss: AIHubAmbiguousSubmit) -> Steps[None]:
-        """Fail for good, so that no retry creates a second job; unless that was asked for."""
+    def _unread(self, why: Refused | ValueError) -> Steps[None]:
+        """Do not go on where a record is there, but cannot be read, and nothing else tells.
+
+        :raises Exception: Airflow's own, where it may be read by the next try.
+        """
+        if isinstance(why, Refused):
+            raise why.why
+        lost = AIHubAmbiguousSubmit(f"What an earlier try has written down of its {self.held.kind.noun} is unreadable.")
+        yield from self._unknowable(self._intent(self.held.tries.marker()), lost, NO_LIST)
+
+    def _unknowable(self, entry: Entry, loss: AIHubAmbiguousSubmit, why: str) -> Steps[None]:
+        """Fail for good, so that no retry creates a second job; unless that was asked for.
+
+        :param why: Why nobody can tell.
+        """
         if self.held.operator.options.resubmit:
             self.held.log.warning("Creating another %s, since on_ambiguous_submit is 'resubmit'", self.held.kind.noun)
             return
@@ -310,8 +366,7 @@ class Submission:
         else:
             look = f"whether the {named} exists (its description holds {self.held.tries.task}) and stop it if it does"
         final = AIHubAmbiguousSubmit(
-            f"{loss} This AIHub cannot list its jobs of that kind, so look there {look}; then clear this task to "
-            "create a new one.",
+            f"{loss} {why[0].upper()}{why[1:]}, so look there {look}; then clear this task to create a new one.",
             service=loss.service,
             asks=loss.asks,
             status=loss.status,
@@ -320,18 +375,45 @@ class Submission:
         raise final
 
     def _find(
-        self, wanted: Callable[[Marker], bool], name: str | None, *, since: float, thorough: bool
-    ) -> Steps[list[tuple[Marker, JobState]]]:
+        self,
+        wanted: Callable[[Marker], bool],
+        name: str | None,
+        *,
+        since: float,
+        thorough: bool,
+        doubtful: Callable[[Any], bool] = lambda _: False,
+    ) -> Steps[Sieve]:
         """Look through AIHub's jobs of this kind.
 
+        :param doubtful: Whether a job without a marker may be one that is looked for.
         :raises AIHubUnsupportedError: This AIHub does not list them.
         """
         names = [name.strip() or None] if name else []
         for narrowed in dict.fromkeys([*names, None] if thorough or not names else names):
-            found = yield from find_jobs(self.held.kind, wanted, narrowed, since=since, ask=self.held.ask)
-            if found:
-                return found
-        return []
+            sieve = Sieve(self.held.kind, wanted, doubtful)
+            try:
+                yield from sift_list(self.held.kind, sieve, narrowed, since=since, ask=self.held.ask)
+            except AIHubUnsupportedError:
+                unlisted = yield from self.held.asked(Do(lambda: self.held.operator.unlisted(since - DOUBT)))
+                if unlisted is None:
+                    raise
+                for row in unlisted:
+                    sieve.take(row)
+                return sieve
+            if sieve.signed:
+                break
+        return sieve
+
+
+class Unsigned(AIHubError):
+    """AIHub has a job that may be the one that is looked for, but does not show its marker.
+
+    :param called: What it is called.
+    """
+
+    def __init__(self, called: str) -> None:
+        super().__init__(f"{called} may be the one, but shows nothing of the marker in its description")
+        self.args = (self.args[0].removesuffix("."),)
 
 
 def _as_refusal(loss: AIHubAmbiguousSubmit) -> AIHubRejectedError:

@@ -102,27 +102,26 @@ class Worker:
             case AIHubTime():
                 return self._client().server_time
             case Load():
-                return self._store.get(KEY)
+                return _asked(lambda: self._store.get(KEY))
             case Save():
-                return _taken(lambda: self._store.set(KEY, step.entry.plain()))
+                return _asked(lambda: self._store.set(KEY, step.entry.plain()))
             case Forget():
-                refused = _taken(lambda: self._store.delete(KEY))
+                refused = _asked(lambda: self._store.delete(KEY))
                 if refused:
                     self._log.warning("Airflow did not delete what it keeps of an earlier job: %s", refused.why)
             case Push():
-                return _taken(lambda: self._ti.xcom_push(key=step.key, value=step.value))
+                return _asked(lambda: self._ti.xcom_push(key=step.key, value=step.value))
             case Do():
                 return step.work()
         return None
 
 
-def _taken(tell: Callable[[], Any]) -> Refused | None:
-    """Tell Airflow something; return its refusal, where it refuses."""
+def _asked(ask: Callable[[], Any]) -> Any:
+    """Ask something of Airflow; return its answer, or its refusal."""
     try:
-        tell()
+        return ask()
     except Exception as error:
         response = getattr(error, "error", None)
         detail = getattr(response, "detail", None)
         status = detail.get("status_code") if isinstance(detail, dict) else None
         return Refused(error, superseded=status in GONE)
-    return None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
 from types import SimpleNamespace
@@ -11,10 +11,12 @@ from uuid import uuid4
 
 import pytest
 from task_life import TaskInstance
+from twisted import Twisted, serve
 
 from airflow_provider_aihub import own_xcoms
 from airflow_provider_aihub.client.sync import AIHubClient
 from airflow_provider_aihub.emulator import Emulator
+from airflow_provider_aihub.operators import held
 
 
 @pytest.fixture(autouse=True)
@@ -66,6 +68,21 @@ def aihub_settings(data: Path) -> dict[str, Any]:
 def document(make_aihub: Callable[..., Emulator], data: Path) -> Emulator:
     """An AIHub that has the document's API only, behind the connection ``aihub_default``."""
     return make_aihub(api="document", data=data)
+
+
+@pytest.fixture
+def twisted(aihub: Emulator, monkeypatch: pytest.MonkeyPatch) -> Iterator[Twisted]:
+    """A proxy between the connection ``aihub_default`` and the emulator ``aihub``."""
+    proxy, close = serve(aihub, monkeypatch)
+    yield proxy
+    close()
+
+
+@pytest.fixture
+def little_patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let tasks wait a second at most for what AIHub may show late."""
+    monkeypatch.setattr(held, "PATIENCE", held.Patience(settled=1.0, shown=1.0, first_pause=0.05, longest_pause=0.2))
+    monkeypatch.setattr(held, "HIDDEN", 0.1)
 
 
 @pytest.fixture

@@ -141,7 +141,7 @@ class Soak:
         phases: dict[str, list[Phase]] = {}
         for table, kind in TABLES.items():
             for row in self.scene.rows(table):
-                marker = Marker.parse(row["description"])
+                marker = next(iter(Marker.all_in(row["description"])), None)
                 assert marker is not None
                 phases.setdefault(marker.task, []).append(KINDS[kind].statuses[row["status"]])
         found: dict[str, list[str]] = {"duplicates": [], "orphans": [], "wrong results": []}
