@@ -47,12 +47,15 @@ class Identity:
     :param name: The job's name; ``None`` for a kind that has none.
     :param user_id: Id of the user who created it; ``None`` where that is not known.
     :param submitted_at: When the create call was begun, in Unix seconds; ``None`` where that is not known.
+    :param opening: The first characters of the description that it was given, see :func:`opening_of`; ``None`` where
+        they are not known.
     """
 
     marker: str | None = None
     name: str | None = None
     user_id: int | None = None
     submitted_at: float | None = None
+    opening: str | None = None
 
     @classmethod
     def from_plain(cls, plain: Mapping[str, Any]) -> Self:
@@ -97,11 +100,23 @@ class Identity:
             same_time = -EARLIER <= created / 1000 - self.submitted_at <= LATER
         if False in (same_name, same_user, same_time):
             return Verdict.OTHER
-        if same_time and (same_name or same_user):
-            return Verdict.OWN
         description = _text(read("description"))
+        if same_time and (same_name or same_user):
+            return Verdict.OWN if self._may_be_cut(description) else Verdict.OTHER
         unsigned = self.marker and 0 < len(description) < CUT and "[" not in description
         return Verdict.OTHER if unsigned else Verdict.UNKNOWN
+
+    def _may_be_cut(self, description: str) -> bool:
+        """Whether a description without the marker may be what is left of the one that was given."""
+        if self.opening is None:
+            return True
+        left = description.rstrip(" .…")[: len(self.opening)]
+        return self.opening.startswith(left)
+
+
+def opening_of(description: str) -> str:
+    """Return as much of a description as is kept, to tell one that was cut off from another one."""
+    return description[:CUT]
 
 
 def other_job(kind: JobKind, job_id: JobId) -> AIHubOtherJob:

@@ -74,7 +74,13 @@ class Job:
     def identity(self) -> Identity:
         """What tells it from other jobs of the same id."""
         entry = self.entry
-        return Identity(marker=entry.marker, name=entry.name, user_id=entry.user_id, submitted_at=entry.since)
+        return Identity(
+            marker=entry.marker,
+            name=entry.name,
+            user_id=entry.user_id,
+            submitted_at=entry.since,
+            opening=entry.opening,
+        )
 
 
 class Held:

@@ -243,6 +243,7 @@ class Life:
                 try_number=self.held.tries.try_number,
                 name=identity.name,
                 user_id=identity.user_id,
+                opening=identity.opening,
                 job_id=reference,
             )
         job_id = entry.job_id if entry.job_id is not None else reference

@@ -174,6 +174,7 @@ class Entry:
     :param user_id: Id of the user who submits it, where that is known.
     :param max_tries: That of :class:`Tries` when it was written, as are ``retries`` and ``try_number``; of the last, 0
         where an earlier version of this package wrote it.
+    :param opening: How its description begins, where that is known.
     :param job_id: ``None`` while submitting.
     """
 
@@ -186,6 +187,7 @@ class Entry:
     server_time: float | None = None
     name: str | None = None
     user_id: int | None = None
+    opening: str | None = None
     job_id: JobId | None = None
 
     @classmethod
@@ -202,7 +204,7 @@ class Entry:
         except TypeError as error:
             raise ValueError(str(error)) from None
         numbers = (entry.since, entry.max_tries, entry.retries, entry.try_number, entry.server_time or 0)
-        texts = (entry.state, entry.marker, entry.name or "")
+        texts = (entry.state, entry.marker, entry.name or "", entry.opening or "")
         if (
             not all(isinstance(number, int | float) and not isinstance(number, bool) for number in numbers)
             or not all(isinstance(text, str) for text in texts)

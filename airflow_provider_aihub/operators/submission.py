@@ -21,7 +21,7 @@ from airflow_provider_aihub.api.errors import (
 )
 from airflow_provider_aihub.api.jobs import JobId, JobState, Phase
 from airflow_provider_aihub.api.request import Request
-from airflow_provider_aihub.client.identity import Verdict
+from airflow_provider_aihub.client.identity import Verdict, opening_of
 from airflow_provider_aihub.client.spans import span
 from airflow_provider_aihub.operators import record
 from airflow_provider_aihub.operators.held import Held, Job
@@ -216,7 +216,13 @@ class Submission:
         :raises AIHubError: AIHub has not created it.
         """
         user_id = yield LogIn()
-        entry = self._intent(marker, server_time=(yield AIHubTime()), user_id=user_id)
+        description = (request.json or {}).get("description")
+        entry = replace(
+            self._intent(marker),
+            server_time=(yield AIHubTime()),
+            user_id=user_id,
+            opening=opening_of(description) if isinstance(description, str) else None,
+        )
         refused = yield from self.held.save(entry)
         if refused:
             raise refused.why
@@ -237,17 +243,15 @@ class Submission:
             yield from self.held.not_told(refused, f"that {self.held.kind.called(job.id)} is this task's")
         return job
 
-    def _intent(self, marker: Marker, *, server_time: float | None = None, user_id: int | None = None) -> Entry:
+    def _intent(self, marker: Marker) -> Entry:
         return Entry(
             state=record.SUBMITTING,
             marker=str(marker),
             since=self.held.clock(),
-            server_time=server_time,
             max_tries=self.held.tries.max_tries,
             retries=self.held.tries.retries,
             try_number=self.held.tries.try_number,
             name=self.held.operator.job_name,
-            user_id=user_id,
         )
 
     def _after_loss(self, request: Request[JobId], entry: Entry, loss: AIHubAmbiguousSubmit) -> Steps[Job]:

@@ -311,10 +311,7 @@ class Pages:
                 log.debug("A list shows nothing of %s: %s", self._kind.called(job.job_id), error)
             else:
                 state.read_at = now
-        if state and state.phase.terminal:
-            # A list may be wrong, and an end is for good: the job itself is asked.
-            job.misses, state = 0, None
-        elif state:
+        if state:
             job.misses = 0
         else:
             self._miss(job)

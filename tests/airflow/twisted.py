@@ -211,6 +211,21 @@ def creates(request: Asked) -> bool:
     return request.creates
 
 
+def before(wanted: Callable[[Asked], bool], act: Callable[[], Any], *, number: int = 1) -> Rule:
+    """Do something when a request of a kind comes, and before it is passed on.
+
+    :param number: Which of these requests.
+    """
+    numbers = count_up(1)
+
+    def rule(request: Asked, go_on: GoOn) -> Answered:
+        if wanted(request) and next(numbers) == number:
+            act()
+        return go_on(request)
+
+    return rule
+
+
 def late(seconds: float, *, answered: Rule | None = None) -> Rule:
     """Let a call take effect later, whether its client still waits or not.
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from airflow_provider_aihub.api.jobs import DATASET_VERSION, TRAINING, WORKFLOW_RUN
-from airflow_provider_aihub.client.identity import Identity, Verdict, other_job
+from airflow_provider_aihub.client.identity import Identity, Verdict, opening_of, other_job
 
 MARKER = "[airflow:0123456789abcdef.01234567.2.1.89abcdef]"
 OTHERS = "[airflow:fedcba9876543210.01234567.2.1.89abcdef]"
@@ -62,6 +63,22 @@ def test_too_little_to_tell(description: Any) -> None:
 def test_a_short_description_without_a_marker_is_another_s_unless_all_else_agrees() -> None:
     assert Identity(marker=MARKER).judge(shown("nightly")) is Verdict.OTHER
     assert OWN.judge(shown("edited by Li")) is Verdict.OWN
+
+
+@pytest.mark.parametrize(
+    ("description", "verdict"),
+    [
+        ("", Verdict.OWN),
+        ("my long", Verdict.OWN),
+        ("my long...", Verdict.OWN),
+        ("my long description " * 3, Verdict.OWN),
+        ("my short", Verdict.OTHER),
+        ("edited by Li", Verdict.OTHER),
+    ],
+)
+def test_a_description_that_was_cut_is_known_by_its_beginning(description: str, verdict: Verdict) -> None:
+    own = replace(OWN, opening=opening_of("my long description " * 5))
+    assert own.judge(shown(description)) is verdict
 
 
 def test_a_job_without_a_marker_of_its_own() -> None:
