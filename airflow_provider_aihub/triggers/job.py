@@ -13,8 +13,8 @@ from airflow.providers.common.compat.sdk import conf
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from airflow_provider_aihub.api import errors
-from airflow_provider_aihub.api.errors import AIHubError, AIHubOtherJob
-from airflow_provider_aihub.api.jobs import KINDS, JobId, JobState
+from airflow_provider_aihub.api.errors import AIHubError, AIHubNotFoundError, AIHubOtherJob
+from airflow_provider_aihub.api.jobs import KINDS, JobId, JobKind, JobState
 from airflow_provider_aihub.api.values import as_int
 from airflow_provider_aihub.client.identity import Identity, Verdict, other_job
 from airflow_provider_aihub.client.waiting import Ask, Fetch, Keep, Outcome, Recall, Redact, Tell, Watch, wait_async
@@ -29,6 +29,8 @@ Look = Callable[[float], Awaitable[JobState | AIHubError]]
 
 STOP_TIMEOUT = 20.0
 """Seconds that a trigger spends on stopping a job."""
+YOUNG = 60.0
+"""Seconds after its submission for which AIHub may not know a job yet."""
 KILL_TIMEOUT = 25.0 if hasattr(BaseTrigger, "on_kill") else 120.0
 """Seconds that a trigger spends on being killed. Airflow 3.3 grants ``on_kill`` 30; older ones may take long to say
 whether a task is still deferred, if many are asked for."""
@@ -265,13 +267,26 @@ class JobTrigger(BaseTrigger):
             async with asyncio.timeout(STOP_TIMEOUT):
                 if await self._is_other(poller):
                     return other_job(kind, self._job_id)
-                await poller.insist(kind.stop(self._job_id))
+                await self._insist_on_stop(poller, kind)
         except AIHubError as error:
             return error
         except TimeoutError:
             return AIHubError(f"AIHub did not take the request to stop {self._called} in time.")
         self.log.info("Asked AIHub to stop %s", self._called)
         return None
+
+    async def _insist_on_stop(self, poller: Poller, kind: JobKind) -> None:
+        assert kind.stop is not None, "asked for what can be stopped"  # noqa: S101
+        while True:
+            try:
+                await poller.insist(kind.stop(self._job_id))
+            except AIHubNotFoundError:
+                if self.since is None or time.time() - self.since > YOUNG:
+                    raise
+                # AIHub may not know yet what it has just created.
+                await asyncio.sleep(1.0)
+            else:
+                return
 
     async def _is_other(self, poller: Poller) -> bool:
         """Whether another job stands under the id now; not, where AIHub does not say."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
@@ -56,6 +57,19 @@ async def cancelled(trigger: JobTrigger) -> None:
     running.cancel()
     with pytest.raises(asyncio.CancelledError):
         await running
+
+
+@pytest.mark.parametrize("age", [0, 3600])
+def test_a_job_that_aihub_does_not_know_yet_is_stopped_as_soon_as_it_does(
+    aihub: Emulator, training_id: int, monkeypatch: pytest.MonkeyPatch, age: float
+) -> None:
+    airflow_says(monkeypatch, deferred=False)
+    stop = f"/model-training-platform/api/v1/trainings/{training_id}/stop"
+    aihub.faults.add("status", method="POST", path=stop, status=404, code=2, count=2)
+    before = aihub.requests.count("POST", stop)
+    asyncio.run(trigger_of(training_id, since=time.time() - age).on_kill())
+    aihub.faults.clear()
+    assert aihub.requests.count("POST", stop) - before == (1 if age else 3)
 
 
 def test_somebody_acted_on_the_task(training_id: int, monkeypatch: pytest.MonkeyPatch) -> None:
