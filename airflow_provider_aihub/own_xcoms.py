@@ -6,9 +6,12 @@ shows a link as it stands in the database: the address of the object. Airflow it
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS
+
+from airflow_provider_aihub.uninterrupted import uninterrupted
 
 
 def put(task_instance: Any, key: str, value: str) -> None:
@@ -16,16 +19,15 @@ def put(task_instance: Any, key: str, value: str) -> None:
 
     :param task_instance: A task instance, its key, or what a triggerer gives a trigger for one.
     """
-    _base().set(key=key, value=value, **_place(task_instance))
+    base = _base()
+    uninterrupted(lambda: base.set(key=key, value=value, **_place(task_instance)))
 
 
 def get(task_instance: Any, key: str) -> str | None:
     """Return a text that was kept, ``None`` where there is none."""
-    base = _base()
-    if AIRFLOW_V_3_0_PLUS:
-        value = base.get_one(key=key, **_place(task_instance))
-    else:
-        value = _in_database(base, key, _place(task_instance))
+    base, place = _base(), _place(task_instance)
+    read = base.get_one if AIRFLOW_V_3_0_PLUS else partial(_in_database, base)
+    value = uninterrupted(lambda: read(key=key, **place))
     return None if value is None else str(value)
 
 
@@ -37,12 +39,12 @@ def _base() -> Any:
     return BaseXCom
 
 
-def _in_database(base: Any, key: str, place: dict[str, Any]) -> Any:
+def _in_database(base: Any, **wanted: Any) -> Any:
     """Read what Airflow 2 keeps; its own ``get_one`` always asks the users' backend."""
     from airflow.utils.session import create_session
 
     with create_session() as session:
-        found = session.query(base.value).filter_by(key=key, **place).first()
+        found = session.query(base.value).filter_by(**wanted).first()
         return found and base.deserialize_value(found)
 
 

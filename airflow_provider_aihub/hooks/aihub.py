@@ -24,6 +24,7 @@ from airflow_provider_aihub.client.sync import AIHubClient
 from airflow_provider_aihub.client.waiting import POLL_POLICY
 from airflow_provider_aihub.lineage import tell_collector
 from airflow_provider_aihub.provider_info import CONN_FIELDS, UI_FIELD_BEHAVIOUR
+from airflow_provider_aihub.uninterrupted import uninterrupted
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Connection
@@ -109,9 +110,13 @@ class AIHubHook(Endpoints, BaseHook):
     def get_conn(self) -> AIHubClient:
         """Give the client that carries out this hook's calls; one for the life of the hook."""
         if self._client is None:
-            connection = self.get_connection(self.aihub_conn_id)
-            self._client = AIHubClient(config_from(connection, connection.extra_dejson))
+            # To read what is in extra tells Airflow what to mask, which is a call, too.
+            self._client = AIHubClient(uninterrupted(self._config))
         return self._client
+
+    def _config(self) -> Config:
+        connection = self.get_connection(self.aihub_conn_id)
+        return config_from(connection, connection.extra_dejson)
 
     @property
     def user_id(self) -> int | None:

@@ -25,6 +25,7 @@ from airflow_provider_aihub.operators.steps import (
     Sleep,
     Steps,
 )
+from airflow_provider_aihub.uninterrupted import uninterrupted
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
@@ -119,7 +120,7 @@ class Worker:
 def _asked(ask: Callable[[], Any]) -> Any:
     """Ask something of Airflow; return its answer, or its refusal."""
     try:
-        return ask()
+        return uninterrupted(ask)
     except Exception as error:
         response = getattr(error, "error", None)
         detail = getattr(response, "detail", None)
