@@ -7,12 +7,14 @@ task that is still deferred is being handed over, and its job must live. Unless 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import XCom
 from asgiref.sync import sync_to_async
 
+from airflow_provider_aihub import own_xcoms
 from airflow_provider_aihub.triggers.undisturbed import undisturbed
 
 if TYPE_CHECKING:
@@ -44,7 +46,11 @@ async def of_newer_try(task_instance: Any, trigger_id: int | None, about: Mappin
     if _shuts_down():
         return False
     for key, own in about.items():
-        now = await undisturbed(sync_to_async(XCom.get_one)(key=key, **_place(task_instance)))
+        if key.startswith("_link_"):
+            read = partial(own_xcoms.get, task_instance, key)
+        else:
+            read = partial(XCom.get_one, key=key, **_place(task_instance))
+        now = await undisturbed(sync_to_async(read)())
         if now is not None and str(now) != str(own):
             return True
     return False
