@@ -32,10 +32,12 @@ class LocalAIHub:
     """Runs the emulator in a folder, with the table ``digits`` in its warehouse.
 
     :param home: Folder for all that it keeps.
+    :param api: ``platform`` for all of the API, ``document`` for what the OpenAPI document has.
     """
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path, api: str = "platform") -> None:
         self.home = home
+        self.api = api
         self.address: dict[str, Any] = {}
         self._process: subprocess.Popen[bytes] | None = None
         self._http = requests.Session()
@@ -62,6 +64,7 @@ class LocalAIHub:
         write_digits_table(data)
         command = [sys.executable, "-m", "airflow_provider_aihub.emulator", "--port", "0"]
         command += ["--home", str(self.home / "aihub"), "--data", str(data), "--ready-file", str(ready)]
+        command += ["--api", self.api]
         # Jobs run with the Python of this environment, as on a node whose image has what they need.
         path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
         self._process = start(command, {**os.environ, "PATH": path, "PYTHONUNBUFFERED": "1"}, output)

@@ -34,7 +34,7 @@ IMAGES = "{{ ti.xcom_pull('prepare_workspace')['images'] }}"
 ON_AIHUB: dict[str, Any] = {
     "image": "registry.local/sklearn:1.7",
     "virtual_cluster": "vc-cpu",
-    "project": "research",
+    "project": 2,  # Its name will do where AIHub lists its projects.
     "storages": ["datasets", "shared"],
     "estimate_run_time": 600,
 }
@@ -80,7 +80,9 @@ def digits_end_to_end() -> None:
 
     make_version = DatasetVersionOperator(
         task_id="make_version",
-        dataset=DATASET,
+        # Newer platforms find a dataset by its name alone.
+        dataset="{{ ti.xcom_pull('create_dataset')['id'] }}",
+        dataset_name=DATASET,
         upload_path=pack_images(find_images.output),
         upload_type="zip",
         description="Found by search {{ ti.xcom_pull('find_images')['id'] }}",

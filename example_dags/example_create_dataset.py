@@ -23,9 +23,9 @@ def example_create_dataset() -> None:
             folder.joinpath(f"{number}.txt").write_text(f"Text number {number}.\n")
         return str(folder)
 
-    @task(trigger_rule="all_done")
+    @task
     def remove_texts(folder: str) -> None:
-        """Leave nothing behind."""
+        """Leave nothing behind, however the other tasks end."""
         shutil.rmtree(folder)
 
     create = CreateDatasetOperator(
@@ -34,14 +34,14 @@ def example_create_dataset() -> None:
     folder = write_texts()
     make_version = DatasetVersionOperator(
         task_id="make_version",
-        dataset="example-folder",
+        # Newer platforms find a dataset by its name alone.
+        dataset="{{ ti.xcom_pull('create_dataset')['id'] }}",
+        dataset_name="example-folder",
         local_path=folder,
         bucket="examples",
-        # Only AIHubs with nothing but the document's API need it, where the dataset has no version yet.
-        dataset_name="example-folder",
         deferrable=True,
     )
-    [create, folder] >> make_version >> remove_texts(folder)
+    [create, folder] >> make_version >> remove_texts(folder).as_teardown(setups=folder)
 
 
 example_create_dataset()

@@ -23,25 +23,26 @@ def example_dataset_version_sensor() -> None:
         folder.joinpath("1.txt").write_text("A text.\n")
         return str(folder)
 
-    @task(trigger_rule="all_done")
+    @task
     def remove_text(folder: str) -> None:
-        """Leave nothing behind."""
+        """Leave nothing behind, however the other tasks end."""
         shutil.rmtree(folder)
 
     create = CreateDatasetOperator(task_id="create_dataset", name="example-awaited", description="Waited for by name")
     folder = write_text()
     make_version = DatasetVersionOperator(
         task_id="make_version",
-        dataset="example-awaited",
+        # Newer platforms find a dataset by its name alone.
+        dataset="{{ ti.xcom_pull('create_dataset')['id'] }}",
+        dataset_name="example-awaited",
         local_path=folder,
         bucket="examples",
-        dataset_name="example-awaited",
         wait_for_completion=False,
     )
     wait = DatasetVersionSensor(
         task_id="wait", dataset_version="example-awaited/V1", poke_interval=5, timeout=3600, deferrable=True
     )
-    [create, folder] >> make_version >> [wait, remove_text(folder)]
+    [create, folder] >> make_version >> [wait, remove_text(folder).as_teardown(setups=folder)]
 
 
 example_dataset_version_sensor()

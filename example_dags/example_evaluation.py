@@ -24,9 +24,9 @@ def example_evaluation() -> None:
         folder.joinpath("predictions.jsonl").write_text("".join(json.dumps(row) + "\n" for row in predictions))
         return str(folder)
 
-    @task(trigger_rule="all_done")
+    @task
     def remove_files(folder: str) -> None:
-        """Leave nothing behind."""
+        """Leave nothing behind, however the other tasks end."""
         for file in Path(folder).iterdir():
             file.unlink()
         Path(folder).rmdir()
@@ -43,7 +43,7 @@ def example_evaluation() -> None:
         model_file="{{ ti.xcom_pull('write_files') }}/model.bin",
         pred_file="{{ ti.xcom_pull('write_files') }}/predictions.jsonl",
     )
-    folder >> import_evaluation >> remove_files(folder)
+    folder >> import_evaluation >> remove_files(folder).as_teardown(setups=folder)
 
 
 example_evaluation()

@@ -16,7 +16,7 @@ def example_quota_task() -> None:
         command="echo inferring",
         image="registry.local/pytorch:2.9",
         virtual_cluster="vc-cpu",
-        project="research",
+        project=2,  # Its name will do where AIHub lists its projects.
         category="inference",
         priority="high",
         estimate_run_time=60,

@@ -23,9 +23,9 @@ def example_s3_relay_upload() -> None:
             folder.joinpath(f"{number}.txt").write_text(f"Text number {number}.\n")
         return str(folder)
 
-    @task(trigger_rule="all_done")
+    @task
     def remove_texts(folder: str) -> None:
-        """Leave nothing behind."""
+        """Leave nothing behind, however the other tasks end."""
         shutil.rmtree(folder)
 
     folder = write_texts()
@@ -35,7 +35,7 @@ def example_s3_relay_upload() -> None:
     archive = S3RelayUploadOperator(
         task_id="upload_archive", local_path=folder, bucket="examples", key="{{ dag.dag_id }}/texts.zip", archive=True
     )
-    folder >> [files, archive] >> remove_texts(folder)
+    folder >> [files, archive] >> remove_texts(folder).as_teardown(setups=folder)
 
 
 example_s3_relay_upload()

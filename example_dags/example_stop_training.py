@@ -22,13 +22,14 @@ def example_stop_training() -> None:
         command="echo serving; sleep 3600",
         image="registry.local/pytorch:2.9",
         virtual_cluster="vc-cpu",
-        project="research",
+        project=2,  # Its name will do where AIHub lists its projects.
         category="debugging",
         wait_for_completion=False,
     )
     # Where nothing was started there is no id, and the task is skipped.
     stop = StopTrainingOperator(task_id="stop", training_id="{{ ti.xcom_pull('start', key='job_id') }}")
-    start >> use_it() >> stop.as_teardown(setups=start)
+    # A job that runs on makes the DAG's run a failed one; without this a teardown that fails does not.
+    start >> use_it() >> stop.as_teardown(setups=start, on_failure_fail_dagrun=True)
 
 
 example_stop_training()

@@ -21,12 +21,13 @@ def example_stop_workflow_run() -> None:
         name="example-stop",
         pipeline=2,
         pipeline_version=2,
-        project="research",
+        project=2,  # Its name will do where AIHub lists its projects.
         wait_for_completion=False,
     )
     # Where nothing was started there is no id, and the task is skipped.
     stop = StopWorkflowRunOperator(task_id="stop", workflow_run_id="{{ ti.xcom_pull('start', key='job_id') }}")
-    start >> use_it() >> stop.as_teardown(setups=start)
+    # A job that runs on makes the DAG's run a failed one; without this a teardown that fails does not.
+    start >> use_it() >> stop.as_teardown(setups=start, on_failure_fail_dagrun=True)
 
 
 example_stop_workflow_run()

@@ -18,7 +18,7 @@ def example_training() -> None:
         command='echo "training for $EPOCHS epochs with learning rate $LEARNING_RATE"',
         image="registry.local/pytorch:2.9",
         virtual_cluster="vc-cpu",
-        project="research",
+        project=2,  # Its name will do where AIHub lists its projects.
         storages=["shared"],
         envs={"EPOCHS": 3, "LEARNING_RATE": 0.1},
         estimate_run_time=60,

@@ -8,7 +8,8 @@ from airflow.providers.common.compat.sdk import dag, task
 @dag(schedule=None, catchup=False, tags=["aihub", "example"], doc_md=__doc__)
 def example_training_decorator() -> None:
     """Prepare once, then train with every learning rate."""
-    cluster = {"image": "registry.local/pytorch:2.9", "virtual_cluster": "vc-cpu", "project": "research"}
+    # The project's name will do where AIHub lists its projects.
+    cluster = {"image": "registry.local/pytorch:2.9", "virtual_cluster": "vc-cpu", "project": 2}
 
     @task.aihub_training(**cluster, name="prepare-{{ run_id }}", deferrable=True)
     def prepare(epochs: int) -> str:

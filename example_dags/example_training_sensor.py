@@ -17,7 +17,7 @@ def example_training_sensor() -> None:
         command="sleep 3",
         image="registry.local/pytorch:2.9",
         virtual_cluster="vc-cpu",
-        project="research",
+        project=2,  # Its name will do where AIHub lists its projects.
         wait_for_completion=False,
     )
     wait = TrainingSensor(

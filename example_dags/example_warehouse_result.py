@@ -19,9 +19,9 @@ def example_warehouse_result() -> None:
         """Stand for a bucket: ``s3://bucket`` or ``gs://bucket`` is what one would give."""
         return mkdtemp(prefix="example-warehouse-result-")
 
-    @task(trigger_rule="all_done")
+    @task
     def remove_folder(folder: str) -> None:
-        """Leave nothing behind."""
+        """Leave nothing behind, however the other tasks end."""
         shutil.rmtree(folder)
 
     folder = make_folder()
@@ -37,7 +37,7 @@ def example_warehouse_result() -> None:
         search_id="{{ ti.xcom_pull('search')['id'] }}",
         output_path="{{ ti.xcom_pull('make_folder') }}/digits-again.csv",
     )
-    folder >> search >> save_later >> remove_folder(folder)
+    folder >> search >> save_later >> remove_folder(folder).as_teardown(setups=folder)
 
 
 example_warehouse_result()

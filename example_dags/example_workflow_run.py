@@ -19,7 +19,7 @@ def example_workflow_run() -> None:
         pipeline=2,
         pipeline_version=2,
         pipeline_params={"dataset": "mnist"},
-        project="research",
+        project=2,  # Its name will do where AIHub lists its projects.
         job_timeout=timedelta(hours=1),
         deferrable=True,
     )

@@ -17,7 +17,7 @@ def example_workflow_run_sensor() -> None:
         pipeline=1,
         pipeline_version=1,
         pipeline_params={"name": "AIHub"},
-        project="research",
+        project=2,  # Its name will do where AIHub lists its projects.
         wait_for_completion=False,
     )
     (

@@ -15,6 +15,7 @@ from airflow_provider_aihub.api.errors import (
     AIHubUnsupportedError,
 )
 from airflow_provider_aihub.assets import with_versions_alias
+from airflow_provider_aihub.beside import beside
 from airflow_provider_aihub.links import ViewInAIHubLink, link_to_page
 from airflow_provider_aihub.operators.base import JobOperator
 from airflow_provider_aihub.operators.call import CallOperator
@@ -32,7 +33,8 @@ if TYPE_CHECKING:
 class CreateDatasetOperator(CallOperator):
     """Make sure that there is a dataset.
 
-    Returns ``{"id", "name", "created"}``, the last telling whether this task has created it.
+    Returns ``{"id", "name", "created", "uri"}``: whether this task has created it, and the URI of its asset, see
+    :func:`~airflow_provider_aihub.assets.dataset_uri`.
 
     :param name: Name of the dataset.
     :param description: Free text.
@@ -42,7 +44,8 @@ class CreateDatasetOperator(CallOperator):
     :param is_private: Whether only some users may use it. Newer platforms only.
     :param access_user_ids: Ids of those users. Newer platforms only.
     :param if_exists: What to do where AIHub has a dataset of that name: ``"use"`` it as it is (default), or ``"fail"``.
-        An AIHub with only the document's API can use one that has a version, since it knows names by versions alone.
+        An AIHub with only the document's API knows names by versions alone: there one without a version is used if the
+        result of an earlier run of this task says its id.
 
     The remaining parameters are those of :class:`~airflow_provider_aihub.operators.call.CallOperator`.
     """
@@ -86,13 +89,14 @@ class CreateDatasetOperator(CallOperator):
 
     def call(self, context: Context) -> dict[str, Any]:
         """Create the dataset, or find the one that is there."""
-        dataset = self._dataset()
+        dataset = self._dataset(context)
         link_to_page(context, self.hook, "dataset", dataset["id"], self.log)
         return dataset
 
-    def _dataset(self) -> dict[str, Any]:
+    def _dataset(self, context: Context) -> dict[str, Any]:
         from airflow_provider_aihub.api.dataset_management import DatasetSpec
         from airflow_provider_aihub.api.values import shown
+        from airflow_provider_aihub.assets import dataset_host, dataset_uri
 
         if self.if_exists not in ("use", "fail"):
             raise AIHubParameterError(f"if_exists is {shown(self.if_exists)}; allowed are 'use' and 'fail'.")
@@ -105,26 +109,40 @@ class CreateDatasetOperator(CallOperator):
             is_private=self.is_private,
             access_user_ids=self.access_user_ids,
         )
+        uri = dataset_uri(spec.name, host=dataset_host(self.hook.get_conn().config))
         try:
-            return {"id": self.hook.create_dataset(spec), "name": spec.name, "created": True}
+            return {"id": self.hook.create_dataset(spec), "name": spec.name, "created": True, "uri": uri}
         except (AIHubRejectedError, AIHubAmbiguousSubmit) as refusal:
             if isinstance(refusal, AIHubAmbiguousSubmit) and not refusal.refused:
                 raise
             # The document gives no code for a name that is taken, so any refusal may mean it.
-            dataset_id = None if self.if_exists == "fail" else self._existing(spec.name)
+            dataset_id = None if self.if_exists == "fail" else self._existing(context, spec.name, uri)
             if dataset_id is None:
                 raise
             self.log.info("AIHub has dataset %r already, with id %d: %s", spec.name, dataset_id, refusal)
-            return {"id": dataset_id, "name": spec.name, "created": False}
+            return {"id": dataset_id, "name": spec.name, "created": False, "uri": uri}
 
-    def _existing(self, name: str) -> int | None:
+    def _existing(self, context: Context, name: str, uri: str) -> int | None:
         from airflow_provider_aihub.operators.names import dataset_named
 
         try:
             return dataset_named(self.hook, name)
         except AIHubError as error:
-            self.log.info("No dataset %r was found to use instead: %s", name, error)
-            return None
+            known = self._id_of_an_earlier_run(context, uri)
+            if known is None:
+                self.log.info("No dataset %r was found to use instead: %s", name, error)
+            return known
+
+    def _id_of_an_earlier_run(self, context: Context, uri: str) -> int | None:
+        """Return the id in the newest result that Airflow has of this task, if that is about the same dataset."""
+        from airflow_provider_aihub.api.values import as_int
+
+        ti: Any = context["ti"]
+        with beside(self.log, "what an earlier run was told"):
+            told = ti.xcom_pull(task_ids=ti.task_id, map_indexes=ti.map_index, include_prior_dates=True)
+            if isinstance(told, dict) and told.get("uri") == uri:
+                return as_int(told.get("id"))
+        return None
 
 
 class DatasetVersionOperator(JobOperator):
@@ -154,8 +172,8 @@ class DatasetVersionOperator(JobOperator):
         replaces it.
     :param description: Free text.
     :param parent_version_id: Id of the version that this one builds on.
-    :param dataset_name: Name of the dataset, where ``dataset`` is an id and AIHub has only the document's API, which
-        reads a version by name alone.
+    :param dataset_name: Name of the dataset, where ``dataset`` is an id. An AIHub with only the document's API needs
+        both for a dataset that has no version yet: it finds an id by a version alone, and reads a version by its name.
 
     The remaining parameters are those of :class:`~airflow_provider_aihub.operators.base.JobOperator`. AIHub has no
     call to stop the building of a version, so it is left to its end when the task is killed.
@@ -320,6 +338,11 @@ class DatasetVersionOperator(JobOperator):
                 raise AIHubParameterError(f"{name} has a meaning only together with {needed}, which is missing.")
         if self.local_path is not None:
             storage_path("local_path", self.local_path)
+        if self.dataset_name is not None and self._name() != str(self.dataset_name):
+            raise AIHubParameterError(
+                f"dataset is {self.dataset!r} and dataset_name is {self.dataset_name!r}; give the dataset's id as "
+                "dataset and its name as dataset_name, or one of them alone."
+            )
 
     def _name(self) -> str | None:
         """Give the dataset's name, as far as the parameters say it."""

@@ -28,8 +28,8 @@ T = TypeVar("T")
 
 PAGE_SIZE = 100
 MOST_SHOWN = 5
-MOST_PROBED = 32
-"""Versions probed, from the first, to learn a dataset's id from an AIHub that does not list datasets."""
+MOST_PROBED = 100
+"""Number of the last version that is asked for, to learn a dataset's id from an AIHub that does not list datasets."""
 MOST_RUNS = 1000
 """Workflow runs looked through, from the newest, for the name of a pipeline."""
 
@@ -146,12 +146,13 @@ def dataset_named(hook: AIHubHook, name: str) -> int:
         return _match("dataset", name, rows if any(row.name == name for row in rows) else _datasets(hook, None))
     except AIHubUnsupportedError:
         pass
-    # The document's API names a dataset only through its versions.
-    for number in range(1, MOST_PROBED + 1):
+    # The document's API names a dataset only through its versions, of which old ones may have been deleted.
+    number = 1
+    while number <= MOST_PROBED:
         try:
             return hook.get_dataset_version_by_name(f"{name}/V{number}").dataset_id
         except AIHubRejectedError:
-            continue
+            number += number // 2 + 1
     raise AIHubParameterError(
         f"dataset is {name!r}, but AIHub knows no version of a dataset of that name and cannot list datasets; "
         "check the name, or for a dataset without versions give its id as dataset and its name as dataset_name."

@@ -1,4 +1,4 @@
-"""Run every DAG of the files given with ``dag.test()``, in an Airflow home of its own; write what became of the tasks.
+"""Run every DAG of the files given with ``dag.test()``, in an Airflow home of its own; write what became of them.
 
 A program, not a module of tests: Airflow reads its home when it is imported, so it needs a process of its own.
 """
@@ -21,14 +21,14 @@ except ImportError:
 
 
 def main(waiting: str, result: Path, files: list[str]) -> None:
-    """Run the DAGs and write their task states: ``{dag_id: {task_id: state}}``.
+    """Run the DAGs and write the states of run and tasks: ``{dag_id: [state, {task_id: state}]}``.
 
     :param waiting: ``in place`` to have nothing deferred.
     """
     airflow = Version(version("apache-airflow"))
     initdb()
     build_api_once()
-    states: dict[str, dict[str, str]] = {}
+    states: dict[str, tuple[str, dict[str, str]]] = {}
     for file in files:
         bag = DagBag(dag_folder=file)
         if bag.import_errors:
@@ -46,7 +46,7 @@ def main(waiting: str, result: Path, files: list[str]) -> None:
                 for task in dag.tasks:
                     task.deferrable = False
             run = dag.test()
-            states[dag_id] = {ti.task_id: str(ti.state) for ti in run.get_task_instances()}
+            states[dag_id] = str(run.state), {ti.task_id: str(ti.state) for ti in run.get_task_instances()}
     result.write_text(json.dumps(states))
 
 

@@ -49,6 +49,8 @@ class TaskInstance:
         self.try_number = 0
         self.max_tries = 0
         self.xcoms: dict[str, Any] = {}
+        self.earlier: dict[str, Any] = {}
+        """Those of the newest run before this one."""
         self.first_reschedule_date: Any = None
 
     def get_first_reschedule_date(self, context: Any) -> Any:
@@ -57,9 +59,11 @@ class TaskInstance:
     def xcom_push(self, key: str, value: Any) -> None:
         self.xcoms[key] = json.loads(json.dumps(value))
 
-    def xcom_pull(self, *, task_ids: str, key: str, map_indexes: int) -> Any:
+    def xcom_pull(
+        self, *, task_ids: str, key: str = "return_value", map_indexes: int, include_prior_dates: bool = False
+    ) -> Any:
         assert (task_ids, map_indexes) == (self.task_id, self.map_index)
-        return self.xcoms.get(key)
+        return self.xcoms.get(key, self.earlier.get(key) if include_prior_dates else None)
 
 
 class TaskLife:

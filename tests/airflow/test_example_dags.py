@@ -1,4 +1,4 @@
-"""Every example DAG runs against the emulator, waiting in the triggerer as it is written and in place."""
+"""Every example DAG runs against the emulator of both APIs, waiting in the triggerer as it is written and in place."""
 
 from __future__ import annotations
 
@@ -35,73 +35,102 @@ JOBS = {
 """Names of the jobs that the DAGs leave on AIHub, by operator; DAGs about stopping and saving use other names."""
 
 
-WAYS = ["as written", "in place"]
-"""How the waiting is done. Much of the time nothing happens, so both are run at once."""
+WAYS = [("platform", "as written"), ("platform", "in place"), ("document", "as written")]
+"""Which API AIHub has, and how the waiting is done. Much of the time nothing happens, so all are run at once."""
+UNSTOPPABLE = "example_stop_workflow_run"
+"""It is about what the document's API does not have."""
+
+States = dict[str, tuple[str, dict[str, str]]]
+"""For each DAG the state of its run and of each task, once they have ended."""
+
+
+def run_dags(folder: Path, connection: str, waiting: str, files: list[Path]) -> States:
+    """Run all DAGs of some files, one after the other."""
+    home = folder / "airflow"
+    home.mkdir(exist_ok=True)
+    result = folder / "states.json"
+    env = {key: value for key, value in os.environ.items() if not key.startswith("AIRFLOW_")}
+    env |= {
+        "AIRFLOW_HOME": str(home),
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        "AIRFLOW__CORE__DAGS_FOLDER": str(ROOT / "example_dags"),
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home / 'airflow.db'}",
+        # There is no scheduler for whose sake a trigger would hold its event back.
+        "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "0",
+        "AIRFLOW__AIHUB__POLL_FLOOR": "0.1",
+        "AIRFLOW_CONN_AIHUB_DEFAULT": connection,
+        "NO_PROXY": "127.0.0.1,localhost",
+    }
+    program = [sys.executable, str(ROOT / "tests" / "airflow" / "run_dags.py"), waiting, str(result), *map(str, files)]
+    done = subprocess.run(program, env=env, cwd=ROOT, capture_output=True, text=True, timeout=HANG, check=False)
+    assert done.returncode == 0, done.stdout[-5000:] + done.stderr[-5000:]
+    return json.loads(result.read_text())
 
 
 class Runs:
-    """All DAGs, run one after the other against an AIHub of their own."""
+    """All DAGs, run against an AIHub of their own."""
 
-    def __init__(self, folder: Path, waiting: str) -> None:
-        self.aihub = LocalAIHub(folder / "aihub")
+    def __init__(self, folder: Path, api: str, waiting: str) -> None:
+        self.aihub = LocalAIHub(folder / "aihub", api)
         self.waiting = waiting
         self.folder = folder
-        self.states: Future[dict[str, dict[str, str]]]
-        """For each DAG the state of each task, once they have ended."""
+        self.states: Future[States]
 
-    def run(self) -> dict[str, dict[str, str]]:
-        """Run them; give :attr:`states`."""
-        home = self.folder / "airflow"
-        home.mkdir()
-        result = self.folder / "states.json"
-        env = {key: value for key, value in os.environ.items() if not key.startswith("AIRFLOW_")}
-        env |= {
-            "AIRFLOW_HOME": str(home),
-            "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
-            "AIRFLOW__CORE__DAGS_FOLDER": str(ROOT / "example_dags"),
-            "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home / 'airflow.db'}",
-            # There is no scheduler for whose sake a trigger would hold its event back.
-            "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "0",
-            "AIRFLOW__AIHUB__POLL_FLOOR": "0.1",
-            "AIRFLOW_CONN_AIHUB_DEFAULT": self.aihub.connection,
-            "NO_PROXY": "127.0.0.1,localhost",
-        }
-        program = [
-            sys.executable,
-            str(ROOT / "tests" / "airflow" / "run_dags.py"),
-            self.waiting,
-            str(result),
-            *map(str, FILES),
-        ]
-        done = subprocess.run(program, env=env, cwd=ROOT, capture_output=True, text=True, timeout=HANG, check=False)
-        assert done.returncode == 0, done.stdout[-5000:] + done.stderr[-5000:]
-        return json.loads(result.read_text())
+    def run(self) -> States:
+        return run_dags(self.folder, self.aihub.connection, self.waiting, FILES)
 
 
 @pytest.fixture(scope="module")
-def under_way(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Runs]]:
+def under_way(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[tuple[str, str], Runs]]:
     with ExitStack() as stack:
         pool = stack.enter_context(ThreadPoolExecutor(len(WAYS)))
-        ways = {waiting: Runs(tmp_path_factory.mktemp("runs"), waiting) for waiting in WAYS}
+        ways = {way: Runs(tmp_path_factory.mktemp("runs"), *way) for way in WAYS}
         for runs in ways.values():
             stack.enter_context(runs.aihub)
             runs.states = pool.submit(runs.run)
         yield ways
 
 
-@pytest.fixture(scope="module", params=WAYS)
-def runs(request: pytest.FixtureRequest, under_way: dict[str, Runs]) -> Runs:
+@pytest.fixture(scope="module", params=WAYS, ids="-".join)
+def runs(request: pytest.FixtureRequest, under_way: dict[tuple[str, str], Runs]) -> Runs:
     return under_way[request.param]
 
 
 @pytest.fixture(scope="module")
-def states(runs: Runs) -> dict[str, dict[str, str]]:
+def states(runs: Runs) -> States:
     return runs.states.result()
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
-def test_every_task_succeeds(file: Path, states: dict[str, dict[str, str]]) -> None:
-    assert set(states[file.stem].values()) == {"success"}, states[file.stem]
+def test_every_task_succeeds(file: Path, runs: Runs, states: States) -> None:
+    run, tasks = states[file.stem]
+    if file.stem == UNSTOPPABLE and runs.aihub.api == "document":
+        assert (run, tasks.pop("stop")) == ("failed", "failed")
+        assert set(tasks.values()) == {"success"}, tasks
+    else:
+        assert (run, set(tasks.values())) == ("success", {"success"}), tasks
+
+
+def test_a_dag_of_which_a_task_fails_is_red(tmp_path: Path) -> None:
+    """Also where its last task is one that removes files whatever happens."""
+    nowhere = json.dumps({"conn_type": "aihub", "host": "http://127.0.0.1:9"})
+    files = [file for file in FILES if "_teardown(" in file.read_text()]
+    states = run_dags(tmp_path, nowhere, "as written", files)
+    assert {dag: run for dag, (run, _) in states.items()} == {file.stem: "failed" for file in files}
+    removed = [state for _, tasks in states.values() for task, state in tasks.items() if task.startswith("remove_")]
+    assert removed == ["success"] * 5
+
+
+def test_a_run_after_one_that_made_a_dataset_and_no_version(tmp_path: Path) -> None:
+    """By the document's API a dataset is known by its versions alone."""
+    files = [ROOT / "example_dags" / "example_create_dataset.py"]
+    with LocalAIHub(tmp_path / "aihub", "document") as aihub:
+        connection = json.loads(aihub.connection)
+        extra = connection["extra"]
+        connection["extra"] = {**(json.loads(extra) if isinstance(extra, str) else extra), "s3_relay_token": "wrong"}
+        for given, state in ((json.dumps(connection), "failed"), (aihub.connection, "success")):
+            run, tasks = run_dags(tmp_path, given, "as written", files)["example_create_dataset"]
+            assert (run, tasks["create_dataset"], tasks["make_version"]) == (state, "success", state), tasks
 
 
 @pytest.mark.parametrize("folder", ["operators", "sensors"])
@@ -113,9 +142,13 @@ def test_each_operator_and_sensor_has_an_example(folder: str) -> None:
                 assert f"{name}(" in code, name
 
 
+@pytest.mark.parametrize("waiting", ["as written", "in place"])
 @pytest.mark.parametrize("operator", JOBS)
-@pytest.mark.usefixtures("states")
-def test_each_dag_leaves_one_successful_job(runs: Runs, operator: str) -> None:
+def test_each_dag_leaves_one_successful_job(
+    under_way: dict[tuple[str, str], Runs], waiting: str, operator: str
+) -> None:
+    runs = under_way["platform", waiting]
+    runs.states.result()
     jobs = [job for job in runs.aihub.jobs(operator) if job["name"] in JOBS[operator]]
     assert sorted(job["name"] for job in jobs) == JOBS[operator]
     assert {job["status"] for job in jobs} == {3}

@@ -6,7 +6,9 @@ import os
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from task_life import TaskInstance, TaskLife
@@ -16,13 +18,20 @@ from airflow_provider_aihub.api.errors import (
     AIHubAmbiguousSubmit,
     AIHubError,
     AIHubExistsError,
+    AIHubNotFoundError,
     AIHubParameterError,
     AIHubRejectedError,
     AIHubUnavailable,
+    AIHubUnsupportedError,
 )
+from airflow_provider_aihub.assets import dataset_uri
 from airflow_provider_aihub.emulator import Emulator
 from airflow_provider_aihub.hooks.aihub import AIHubHook
 from airflow_provider_aihub.operators.dataset import CreateDatasetOperator, DatasetVersionOperator
+from airflow_provider_aihub.operators.names import dataset_named
+
+PROBES = 10
+"""Versions that are asked for to find a dataset by its name, where there is none."""
 
 deferred_or_not = pytest.mark.parametrize("deferrable", [True, False], ids=["deferred", "in place"])
 
@@ -36,7 +45,8 @@ def test_a_dataset_is_created_once(aihub: Emulator, new_name: str) -> None:
     first = create(
         name=new_name, description="d", tags=["1", 2], cover_img="s3://b/c.png", is_private=True, access_user_ids=[1]
     )
-    assert first == {"id": first["id"], "name": new_name, "created": True}
+    uri = dataset_uri(new_name, host=urlsplit(aihub.url).netloc)
+    assert first == {"id": first["id"], "name": new_name, "created": True, "uri": uri}
     found = hook.get_dataset(first["id"])
     assert (found.name, found.description, found.tags, found.cover_img) == (new_name, "d", [1, 2], "s3://b/c.png")
     assert (found.is_private, found.access_user_ids) == (True, [1])
@@ -82,12 +92,62 @@ def version(**given: Any) -> Callable[[], DatasetVersionOperator]:
 
 def test_the_document_finds_a_dataset_by_its_versions(document: Emulator, new_name: str, folder: Path) -> None:
     first = create(name=new_name)
+    before = document.requests.count("GET")
     with pytest.raises(AIHubRejectedError, match="exists already"):
         create(name=new_name)
+    # One asks for the list of datasets, which this AIHub does not have.
+    assert document.requests.count("GET") - before == 1 + PROBES
     TaskLife(version(dataset=first["id"], dataset_name=new_name, local_path=str(folder), bucket="b12")).try_once()
     assert create(name=new_name) == {**first, "created": False}
     with pytest.raises(AIHubRejectedError, match="exists already"):
         create(name=new_name, if_exists="fail")
+
+
+def test_the_document_finds_a_dataset_of_which_old_versions_were_deleted(document: Emulator, new_name: str) -> None:
+    """So many versions that there is one among those that are asked for."""
+    for first, last in ((2, 2), (9, 13), (30, 45), (67, 100)):
+        name, numbers = f"{new_name}-{first}", range(first, last + 1)
+
+        def read(asked: str, name: str = name, numbers: range = numbers) -> SimpleNamespace:
+            number = int(asked.removeprefix(f"{name}/V"))
+            if number in numbers:
+                return SimpleNamespace(dataset_id=7)
+            raise AIHubNotFoundError("It was deleted.")
+
+        def unsupported(**_: Any) -> None:
+            raise AIHubUnsupportedError("This AIHub does not list datasets.")
+
+        hook: Any = SimpleNamespace(get_dataset_version_by_name=read, list_datasets=unsupported)
+        assert dataset_named(hook, name) == 7, (first, last)
+
+
+def test_the_document_s_dataset_without_a_version_is_known_from_an_earlier_run(
+    document: Emulator, new_name: str, folder: Path
+) -> None:
+    ti = TaskInstance("task")
+
+    def again() -> dict[str, Any]:
+        return CreateDatasetOperator(task_id="task", name=new_name).execute({"ti": ti})
+
+    first = again()
+    ti.earlier = {"return_value": first}
+    assert again() == {**first, "created": False}
+    # What is told of another AIHub, or of another dataset, is about another dataset.
+    ti.earlier = {"return_value": {**first, "uri": dataset_uri(new_name, host="10.0.0.1")}}
+    with pytest.raises(AIHubRejectedError, match="exists already"):
+        again()
+    made = version(dataset=first["id"], dataset_name=new_name, local_path=str(folder), bucket="b12")
+    assert TaskLife(made).try_once()["dataset_version"] == f"{new_name}/V1"
+
+
+def test_two_names_for_one_dataset(aihub: Emulator, new_name: str) -> None:
+    before = len(aihub.requests)
+    with pytest.raises(AIHubParameterError, match="dataset is 'a' and dataset_name is 'b'"):
+        TaskLife(version(dataset="a", dataset_name="b", upload_path="/x", upload_type=1)).try_once()
+    assert len(aihub.requests) == before
+    create(name=new_name)
+    twice = {"dataset": new_name, "dataset_name": new_name, "wait_for_completion": False}
+    assert TaskLife(version(**twice, upload_path="s3://x", upload_type=1)).try_once()
 
 
 @deferred_or_not
