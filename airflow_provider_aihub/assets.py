@@ -66,7 +66,7 @@ def dataset_asset(name: str, *, host: str | None = None, aihub_conn_id: str = "a
 
     The asset is named by its URI, as it is in the events of
     :class:`~airflow_provider_aihub.operators.dataset.DatasetVersionOperator`. To Airflow an asset of the same URI and
-    another name is in conflict with it.
+    another name is in conflict with it, and gets an event only from a task that has it among its outlets.
 
     :param name: Name of the dataset.
     :param host: See :func:`dataset_uri`. Default: read from the connection, whenever the DAG file is read; a DAG file
@@ -151,11 +151,11 @@ def announce(context: Mapping[str, Any], outlets: Iterable[Any], uri: str, facts
     for event in declared:
         event.extra = {**event.extra, **facts}
     if not declared:
-        from airflow.providers.common.compat.sdk import AssetAlias
+        from airflow.providers.common.compat.sdk import Asset, AssetAlias
 
         alias = AssetAlias(VERSIONS_ALIAS)
         _make_known(alias)
-        events[alias].add(_asset_of(events, uri), extra=dict(facts))
+        events[alias].add(Asset(uri=uri), extra=dict(facts))
 
 
 def _event_of(events: Any, outlet: Any, uri: str) -> Any:
@@ -185,21 +185,6 @@ def _make_known(alias: Any) -> None:
     with Session(settings.engine) as session, session.begin():
         if session.scalar(select(DatasetAliasModel).where(DatasetAliasModel.name == alias.name)) is None:
             session.add(DatasetAliasModel(name=alias.name))
-
-
-def _asset_of(events: Any, uri: str) -> Asset:
-    """Give the asset of a URI, by the name that Airflow knows it by if it knows one."""
-    from airflow.providers.common.compat.sdk import Asset
-
-    if hasattr(Asset, "ref"):
-        from airflow.sdk.exceptions import AirflowRuntimeError
-
-        try:
-            found: Asset = events[Asset.ref(uri=uri)].key.to_asset()
-            return found
-        except AirflowRuntimeError:
-            pass
-    return Asset(uri=uri)
 
 
 # What Airflow is told of these URIs, see the provider's metadata.

@@ -26,7 +26,7 @@ from airflow_provider_aihub.api.values import (
 
 _V1 = "/dataset-mng/api/v1"
 _V2 = "/dataset-mng/api/v2"
-_VERSION_NAME = r"\S(.*\S)?/V[1-9][0-9]{0,17}"
+VERSION_NAME = r"\S(.*\S)?/V[1-9][0-9]{0,17}"
 
 
 class UploadType(IntEnum):
@@ -196,7 +196,7 @@ def get_dataset_version_by_name(name: str) -> Request[DatasetVersion]:
 
     :raises AIHubParameterError: Where the name has another form.
     """
-    check_text("name", name, _VERSION_NAME, "a dataset version's name such as mnist/V1")
+    check_text("name", name, VERSION_NAME, "a dataset version's name such as mnist/V1")
     return Request(
         asks=f"read dataset version {name!r}",
         service=Service.DATASET_MANAGEMENT,

@@ -22,7 +22,7 @@ from airflow_provider_aihub.api.errors import AIHubUnsupportedError
 from airflow_provider_aihub.api.models import Answer, NodeTasks, Page, raw_page, rows_with
 from airflow_provider_aihub.api.parts import Part, pods, workflow_nodes
 from airflow_provider_aihub.api.request import Request
-from airflow_provider_aihub.api.values import as_int
+from airflow_provider_aihub.api.values import as_int, check_id, check_text
 
 T = TypeVar("T")
 
@@ -44,7 +44,8 @@ class Phase(StrEnum):
     WAITING = "waiting"
     RUNNING = "running"
     STOPPING = "stopping"
-    UNKNOWN = "in a status that this provider does not know"
+    UNKNOWN = "unknown"
+    """AIHub has a status number that this provider does not know; it counts as in progress."""
     SUCCEEDED = "succeeded"
     FAILED = "failed"
     STOPPED = "stopped"
@@ -53,13 +54,6 @@ class Phase(StrEnum):
     def terminal(self) -> bool:
         """Whether the job is over."""
         return self in (Phase.SUCCEEDED, Phase.FAILED, Phase.STOPPED)
-
-    @property
-    def verb(self) -> str:
-        """The phase as the verb of a sentence: ``is running``, ``has failed``."""
-        if self is Phase.STOPPED:
-            return "was stopped"
-        return f"has {self}" if self.terminal else f"is {self}"
 
 
 class JobState:
@@ -88,6 +82,20 @@ class JobState:
 
     def __repr__(self) -> str:
         return f"JobState(job_id={self.job_id!r}, status={self.status}, phase={self.phase!r})"
+
+    @property
+    def word(self) -> str:
+        """The phase as a sentence has it: ``running``, or the number of a status that nobody here knows."""
+        if self.phase is Phase.UNKNOWN:
+            return f"in status {self.status}, which this provider does not know"
+        return str(self.phase)
+
+    @property
+    def verb(self) -> str:
+        """The phase as the verb of a sentence: ``is running``, ``has failed``."""
+        if self.phase is Phase.STOPPED:
+            return "was stopped"
+        return f"has {self.word}" if self.phase.terminal else f"is {self.word}"
 
     def forget(self) -> None:
         """Keep no more than the status: of thousands of jobs the answers would take much memory."""
@@ -217,10 +225,19 @@ def _quota_task_queue(job: quota_schedule.QuotaTask) -> Request[Page[Any]] | Non
     return quota_schedule.list_quota_tasks(page_size=QUEUE_PAGE, status=waiting, virtual_cluster_id=cluster)
 
 
+# What is wrong with an id is told by the name that it has as a parameter of operators and sensors.
+
+
 def _read_dataset_version(job_id: JobId) -> Request[Any]:
-    if isinstance(job_id, str) and not job_id.isdigit():
+    if isinstance(job_id, str) and as_int(job_id) is None:
+        allowed = "the name of a dataset version such as mnist/V1, or its id"
+        check_text("dataset_version", job_id, dataset_management.VERSION_NAME, allowed)
         return dataset_management.get_dataset_version_by_name(job_id)
-    return dataset_management.get_dataset_version(job_id)
+    return dataset_management.get_dataset_version(check_id("dataset_version", job_id))
+
+
+def _read_workflow_run(job_id: JobId) -> Request[Any]:
+    return workflow_center.get_workflow_run(check_id("workflow_run_id", job_id))
 
 
 def _unreadable(job_id: JobId) -> Request[Any]:
@@ -305,7 +322,7 @@ WORKFLOW_RUN = JobKind(
     noun="workflow run",
     model=workflow_center.WorkflowRun,
     statuses=_phases(workflow_center.RunStatus),
-    read=workflow_center.get_workflow_run,
+    read=_read_workflow_run,
     stop=workflow_center.stop_workflow_run,
     page=lambda page, size, name, user_id=None: workflow_center.list_workflow_runs(
         page=page, page_size=size, name=name, user_id=user_id

@@ -14,12 +14,12 @@ from airflow_provider_aihub.api.workflow_center import NodeStatus, TaskLog, Work
 T = TypeVar("T")
 U = TypeVar("U")
 
-PENDING, RUNNING, FAILED = "Pending", "Running", "Failed"
-"""States of a pod, in AIHub's own words; the others are Succeeded and Deleted."""
+PENDING, RUNNING, SUCCEEDED, FAILED = "Pending", "Running", "Succeeded", "Failed"
+"""States of a pod, in AIHub's own words; the other is Deleted, which one that failed may be as well."""
 _NODE_STATES = {
     NodeStatus.WAITING: PENDING,
     NodeStatus.RUNNING: RUNNING,
-    NodeStatus.SUCCESS: "Succeeded",
+    NodeStatus.SUCCESS: SUCCEEDED,
     NodeStatus.FAILED: FAILED,
 }
 

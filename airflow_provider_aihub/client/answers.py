@@ -52,6 +52,8 @@ STATUSES: Final[Mapping[int, Trouble]] = {
     429: Trouble.BUSY,
 }
 """What an HTTP status means whatever the envelope says."""
+FORBIDDEN: Final = 403
+"""Refused unseen, for want of rights; another login would change nothing."""
 JWT: Final = re.compile(r"eyJ[\w-]{8,}(?:\.[\w-]*)*")
 """A token that this client does not know, or a part of one."""
 
@@ -66,6 +68,9 @@ KNOWN_CODES: Final = frozenset({UNKNOWN_ERROR, DATABASE_ERROR, *REFUSALS})
 """The codes that AIHub itself is known to answer with."""
 
 CHECK_ADDRESS: Final = "check the address in the connection"
+CHECK_RELAY_TOKEN: Final = f"check '{S3_RELAY_TOKEN}' of the connection"
+OTHER_CREDENTIALS: Final = "it may be read with other credentials only"
+CHECK_RIGHTS: Final = "ask for the rights to it, which the user of the connection does not have"
 CHECK_LOGIN: Final = "check login and password of the connection"
 LONGER: Final = f"if it needs longer, raise '{TIMEOUT}' of the connection"
 UNSUPPORTED: Final = "this AIHub does not offer it"
@@ -196,7 +201,7 @@ def trouble(heard: Heard, call: Call) -> Trouble | None:
     success = 200 <= status < 300
     if status in STATUSES:
         return STATUSES[status]
-    if code in REFUSALS:
+    if code in REFUSALS or status == FORBIDDEN:
         return None
     if 500 <= status < 600:
         return Trouble.SERVER_ERROR
@@ -220,9 +225,9 @@ def advice(trouble: Trouble, call: Call, config: Config) -> str:
     if trouble is not Trouble.UNAUTHORIZED:
         return ADVICE[trouble]
     if call.auth is Auth.RELAY:
-        return f"check '{S3_RELAY_TOKEN}' of the connection"
+        return CHECK_RELAY_TOKEN
     if call.service is None:
-        return "it may be read with other credentials only"
+        return OTHER_CREDENTIALS
     return CHECK_LOGIN if config.can_log_in else f"the connection's token is no longer good, renew '{TOKEN}'"
 
 
@@ -239,8 +244,12 @@ def refusal(call: Call, heard: Heard, *, optional: bool = False) -> AIHubRequest
         return call.error(AIHubAuthError, heard.said, CHECK_LOGIN, status=status, code=code)
     if call.service is None and status == 404:
         return call.error(AIHubNotFoundError, heard.said, "it may have been removed", status=status, code=code)
-    otherwise = (AIHubRejectedError, CHECK_ADDRESS if unknown_path else "check the parameters given")
-    kind, what_to_do = REFUSALS.get(code or 0, otherwise)
+    if status == FORBIDDEN:
+        otherwise = CHECK_RELAY_TOKEN if call.auth is Auth.RELAY else CHECK_RIGHTS
+        otherwise = OTHER_CREDENTIALS if call.service is None else otherwise
+    else:
+        otherwise = CHECK_ADDRESS if unknown_path else "check the parameters given"
+    kind, what_to_do = REFUSALS.get(code or 0, (AIHubRejectedError, otherwise))
     return call.error(kind, heard.said, what_to_do, status=status, code=code)
 
 

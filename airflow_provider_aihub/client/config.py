@@ -5,11 +5,13 @@ from __future__ import annotations
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from typing import Any, Final
 from urllib.parse import SplitResult, urlsplit
 
 from airflow_provider_aihub.api.errors import AIHubConfigError
 from airflow_provider_aihub.api.request import Service
+from airflow_provider_aihub.api.values import shown
 from airflow_provider_aihub.client.secrets import written
 from airflow_provider_aihub.client.urls import netloc, origin, quoted
 from airflow_provider_aihub.client.web import PAGES, address_of, read_pages
@@ -24,6 +26,21 @@ WEB_URL: Final = "web_url"
 LINK_TEMPLATES: Final = "link_templates"
 URL_FIELDS: Final[Mapping[Service, str]] = {service: f"{service}_url" for service in Service}
 """Names of the connection's extra fields, as the form shows them."""
+
+FIELDS: Final = (
+    ENVIRONMENT,
+    TOKEN,
+    S3_RELAY_TOKEN,
+    CA_FILE,
+    VERIFY_TLS,
+    TIMEOUT,
+    WEB_URL,
+    LINK_TEMPLATES,
+    *URL_FIELDS.values(),
+)
+"""All fields that the connection's extra may have."""
+NEAR: Final = 0.75
+"""How much alike a misspelt field and the one that was meant are, from 0 to 1."""
 
 TOKEN_VARIABLE: Final = "AI_HUB_TOKEN"  # noqa: S105
 """Environment variable in which AIHub hands a token to the containers of its workflow nodes."""
@@ -181,6 +198,19 @@ class Config:
         for pattern in sorted((written(secret) for secret in secrets | {login} - {""}), key=lambda p: -len(p.pattern)):
             text = pattern.sub("***", text)
         return text
+
+
+def unknown_fields(extra: Mapping[str, Any]) -> str:
+    """Say which keys of a connection's extra are none of its fields, and which field is near; "" where all are known.
+
+    No value is told.
+    """
+    said = []
+    for name in extra:
+        if name not in FIELDS:
+            near = get_close_matches(name.lower(), FIELDS, 1, NEAR)
+            said.append(f"{shown(name)} (the nearest field is {near[0]!r})" if near else shown(name))
+    return f"The connection's extra has {', '.join(said)}, which this provider does not know." if said else ""
 
 
 def is_header_value(text: str) -> bool:

@@ -110,7 +110,7 @@ class Story:
             said = "; ".join(fact for fact in (*facts, parts) if fact)
             age = span(now - self._since)
             self._log.info(
-                "%s is still %s, %s after its submission%s", self._called, state.phase, age, said and f"; {said}"
+                "%s is still %s, %s after its submission%s", self._called, state.word, age, said and f"; {said}"
             )
         else:
             if parts and parts != self._told_parts:
@@ -136,14 +136,10 @@ class Story:
 
     def _tell_status(self, state: JobState, now: float) -> None:
         if state.phase is Phase.UNKNOWN:
-            self._log.warning(
-                "%s has status %d, which this provider does not know; it counts as in progress",
-                self._called,
-                state.status,
-            )
+            self._log.warning("%s %s; it counts as in progress", self._called, state.verb)
         else:
             age = span(now - self._since)
-            self._log.info("%s %s, %s after its submission", self._called, state.phase.verb, age)
+            self._log.info("%s %s, %s after its submission", self._called, state.verb, age)
 
     def _surroundings(self, state: JobState) -> Generator[Ask, Any, list[str]]:
         """Say who else waits for the virtual cluster, and who uses it."""
@@ -217,9 +213,9 @@ def neighbours_text(nodes: Sequence[NodeTasks], job: Any) -> str:
 
 
 def gpu_utilisation(answer: Any) -> str:
-    """Say how much of its GPUs a job has used so far; nothing where AIHub does not say."""
+    """Say how much of its GPUs a job has used so far, in AIHub's own words: nobody knows the unit."""
     used = getattr(answer, "avg_gpu_util", 0)
-    return f"GPU utilisation {used:g} %" if used else ""
+    return f"avg_gpu_util {used:g}" if used else ""
 
 
 def named(names: Iterable[str]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
@@ -18,7 +19,7 @@ from airflow_provider_aihub.api import (
 )
 from airflow_provider_aihub.api.errors import AIHubConfigError, AIHubError, AIHubRejectedError
 from airflow_provider_aihub.api.request import Request, Service
-from airflow_provider_aihub.client.config import Config
+from airflow_provider_aihub.client.config import Config, unknown_fields
 from airflow_provider_aihub.client.endpoints import Endpoints
 from airflow_provider_aihub.client.sync import AIHubClient
 from airflow_provider_aihub.client.waiting import POLL_POLICY
@@ -34,6 +35,10 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+log = logging.getLogger(__name__)
+_told: set[str] = set()
+"""What this process has said of the fields of connections; it is said once."""
+
 TEST_TIMEOUT = 10.0
 """Seconds that the test of a connection waits for an answer: a person is waiting, too."""
 
@@ -46,6 +51,10 @@ def config_from(connection: Connection, extra: dict[str, Any]) -> Config:
     """
     if not isinstance(extra, dict):
         raise AIHubConfigError("The connection's extra must be a JSON object.")
+    unknown = unknown_fields(extra)
+    if unknown and (told := f"{connection.conn_id}: {unknown}") not in _told:
+        _told.add(told)
+        log.warning("%s", told)
     return Config.from_connection(
         host=connection.host,
         port=connection.port,
@@ -152,14 +161,24 @@ class AIHubHook(Endpoints, BaseHook):
     def test_connection(self) -> tuple[bool, str]:
         """Log in and say who one is, or what is wrong; the *Test* button of Airflow's UI."""
         try:
-            config = self.get_conn().config
-            config = replace(config, timeout=min(config.timeout, TEST_TIMEOUT))
-            with AIHubClient(config, policy=POLL_POLICY) as client:
-                if config.can_log_in:
-                    return True, f"Logged in to AIHub as user {client.authenticate()}."
-                return True, f"AIHub's {_token_taker(client)} takes the token."
-        except (AIHubError, AirflowNotFoundException) as error:
+            connection = self.get_connection(self.aihub_conn_id)
+        except AirflowNotFoundException as error:
             return False, str(error)
+        extra = connection.extra_dejson
+        unknown = unknown_fields(extra) if isinstance(extra, dict) else ""
+        try:
+            said = True, self._said_by_test(config_from(connection, extra))
+        except AIHubError as error:
+            said = False, str(error)
+        return (said[0], f"{said[1]} {unknown}") if unknown else said
+
+    @staticmethod
+    def _said_by_test(config: Config) -> str:
+        config = replace(config, timeout=min(config.timeout, TEST_TIMEOUT))
+        with AIHubClient(config, policy=POLL_POLICY) as client:
+            if config.can_log_in:
+                return f"Logged in to AIHub as user {client.authenticate()}."
+            return f"AIHub's {_token_taker(client)} takes the token."
 
     def close(self) -> None:
         """Close the connections to AIHub."""

@@ -386,7 +386,11 @@ class DatasetVersionOperator(JobOperator):
 
     def _version(self, number: int) -> DatasetVersion | None:
         """Read a version by its number; ``None`` where there is none."""
+        from airflow_provider_aihub.client.answers import FORBIDDEN
+
         try:
             return self.hook.get_dataset_version_by_name(f"{self._name()}/V{number}")
-        except AIHubRejectedError:
+        except AIHubRejectedError as refusal:
+            if refusal.status == FORBIDDEN:
+                raise
             return None

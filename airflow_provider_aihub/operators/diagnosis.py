@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from airflow_provider_aihub.api.errors import AIHubError, AIHubJobError, AIHubJobFailed, AIHubJobStopped
 from airflow_provider_aihub.api.jobs import JobKind, JobState, Phase
-from airflow_provider_aihub.api.parts import FAILED, Part, PartLog
+from airflow_provider_aihub.api.parts import FAILED, SUCCEEDED, Part, PartLog
 from airflow_provider_aihub.client.answers import quote
 from airflow_provider_aihub.client.errands import Ask, Fetch
 from airflow_provider_aihub.client.part_logs import lines
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from airflow_provider_aihub.hooks.aihub import AIHubHook
 
 MOST_PARTS = 5
-"""How many of the parts that failed are named."""
+"""How many of the parts that ended badly are named."""
 MOST_LOGS = 3
 """Of how many of them the log is read."""
 LAST_LINES = 20
@@ -36,7 +36,7 @@ class Log(Protocol):
 def summary(kind: JobKind, state: JobState) -> str:
     """Say how a job ended, how long it waited and ran, and what it used."""
     answer = state.answer
-    parts = [f"{kind.called(state.job_id)} {state.phase.verb}"]
+    parts = [f"{kind.called(state.job_id)} {state.verb}"]
     created, started, finished = (getattr(answer, f"{moment}_at", 0) for moment in ("created", "started", "finished"))
     if created and started >= created:
         parts.append(f"waited {span((started - created) / 1000)}")
@@ -82,18 +82,21 @@ def _reasons(client: AIHubClient, kind: JobKind, state: JobState, log: Log | Non
         parts = kind.parts_within(state.answer)
     else:
         parts = (kind.parts and _asked(client, Ask(kind.parts(state.job_id)))) or []
-    failed = [part for part in parts if part.state == FAILED]
-    told = {part.key: _last_words(client, part, kind, log) for part in (failed or parts)[:MOST_LOGS]}
+    bad = [part for part in parts if part.state == FAILED]
+    # The pods of a job that has failed may have been deleted since, or be in a state of another name.
+    bad = bad or [part for part in parts if part.over and part.state != SUCCEEDED]
+    told = {part.key: _last_words(client, part, kind, log) for part in (bad or parts)[:MOST_LOGS]}
     reasons = []
-    if not any(part.message for part in failed[:MOST_PARTS]):
+    if not any(part.message for part in bad[:MOST_PARTS]):
         reasons.append(quote(state.message, client.config.redact))
-    for part in failed[:MOST_PARTS]:
+    for part in bad[:MOST_PARTS]:
+        end = "failed" if part.state == FAILED else f"ended as {plain(part.state)}"
         machine = f" on node {plain(part.machine)}" if part.machine else ""
         message = f": {quote(part.message, client.config.redact)}" if part.message else ""
-        reasons.append(f"{kind.part_noun} {plain(part.name)} failed{machine}{message}{told.get(part.key, '')}")
-    if len(failed) > MOST_PARTS:
-        reasons.append(f"and {len(failed) - MOST_PARTS} more")
-    if not failed:
+        reasons.append(f"{kind.part_noun} {plain(part.name)} {end}{machine}{message}{told.get(part.key, '')}")
+    if len(bad) > MOST_PARTS:
+        reasons.append(f"and {len(bad) - MOST_PARTS} more")
+    if not bad:
         reasons += [f"{kind.part_noun} {plain(part.name)}{told[part.key]}" for part in parts if told.get(part.key)]
     return reasons
 

@@ -134,10 +134,10 @@ class Life:
             if rounds > MOST_ROUNDS:
                 contradiction = AIHubBadAnswerError(
                     f"AIHub's list said {rounds} times that {called} had ended, and AIHub then said of the job itself "
-                    f"that it {state.phase.verb}; see whether AIHub is well."
+                    f"that it {state.verb}; see whether AIHub is well."
                 )
                 raise (yield from self._given_up(job, contradiction))
-            self.held.log.warning("%s %s again", called, state.phase.verb)
+            self.held.log.warning("%s %s again", called, state.verb)
         return (yield from self._wait(job, event["since"] or self.held.clock(), deadline, rounds))
 
     def _job(self, entry: Entry | None) -> Steps[tuple[Job, JobState | None]]:

@@ -17,6 +17,7 @@ from airflow_provider_aihub.api.errors import (
     AIHubUnsupportedError,
 )
 from airflow_provider_aihub.api.values import as_int, check_id, check_text
+from airflow_provider_aihub.client.answers import FORBIDDEN
 
 if TYPE_CHECKING:
     from airflow_provider_aihub.api.dataset_management import Dataset
@@ -151,7 +152,9 @@ def dataset_named(hook: AIHubHook, name: str) -> int:
     while number <= MOST_PROBED:
         try:
             return hook.get_dataset_version_by_name(f"{name}/V{number}").dataset_id
-        except AIHubRejectedError:
+        except AIHubRejectedError as refusal:
+            if refusal.status == FORBIDDEN:
+                raise
             number += number // 2 + 1
     raise AIHubParameterError(
         f"dataset is {name!r}, but AIHub knows no version of a dataset of that name and cannot list datasets; "

@@ -79,7 +79,7 @@ class StopOperator(CallOperator):
         state = self._read(kind, job_id)
         link_to_page(context, self.hook, self.kind, job_id, self.log)
         if state.phase.terminal:
-            self.log.info("%s %s already", kind.called(job_id), state.phase.verb)
+            self.log.info("%s %s already", kind.called(job_id), state.verb)
         elif state.phase is not Phase.STOPPING:
             state = self._stop(kind, job_id)
         if options.wait_for_completion and not state.phase.terminal:

@@ -109,12 +109,12 @@ class Submission:
             return None
         job = self.held.job = replace(job, reference=state.job_id, seen=True)
         if state.phase in (Phase.FAILED, Phase.STOPPED, Phase.STOPPING):
-            self.held.log.info("%s of an earlier try %s; creating a new one", called, state.phase.verb)
+            self.held.log.info("%s of an earlier try %s; creating a new one", called, state.verb)
             return None
         if not cleared or not (self.held.cancels or state.phase.terminal):
-            self.held.log.info("Taking up %s of an earlier try, which %s", called, state.phase.verb)
+            self.held.log.info("Taking up %s of an earlier try, which %s", called, state.verb)
             return state
-        self.held.log.info("The task was cleared, so its %s, which %s, is not taken up", called, state.phase.verb)
+        self.held.log.info("The task was cleared, so its %s, which %s, is not taken up", called, state.verb)
         if not state.phase.terminal:
             error = yield from self.held.stop(job)
             if isinstance(error, AIHubUnsupportedError):

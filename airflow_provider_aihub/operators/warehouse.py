@@ -183,7 +183,7 @@ class WarehouseResultToObjectStorageOperator(CallOperator):
         state = SEARCH.state(search.id, search)
         if not state.phase.terminal:
             raise AIHubError(
-                f"Search {search.id} has no result yet, it {state.phase.verb}; let a WarehouseSearchSensor wait for it."
+                f"Search {search.id} has no result yet, it {state.verb}; let a WarehouseSearchSensor wait for it."
             )
         if state.phase is not Phase.SUCCEEDED:
             raise failure(self.hook, SEARCH, state)

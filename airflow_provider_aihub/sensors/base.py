@@ -322,7 +322,7 @@ class JobSensor(BaseSensorOperator):
             link_to_page(context, self.hook, self.kind, state.answer.id, self.log, resumed=resumed)
             self._linked = True
         if not state.phase.terminal:
-            self.log.info("%s %s", self.job_kind.called(state.job_id), state.phase.verb)
+            self.log.info("%s %s", self.job_kind.called(state.job_id), state.verb)
             return PokeReturnValue(is_done=False)
         with beside(self.log, "a summary of its job"):
             self.log.info(summary(self.job_kind, state))

@@ -24,8 +24,10 @@ from airflow_provider_aihub.api.errors import (
 from airflow_provider_aihub.api.request import Service
 from airflow_provider_aihub.emulator import Emulator
 from airflow_provider_aihub.hooks.aihub import AIHubHook
+from airflow_provider_aihub.operators.dataset import DatasetVersionOperator
 from airflow_provider_aihub.operators.training import TrainingOperator
 
+LOGIN = "/api/v1/auth/login"
 TRAININGS = "/model-training-platform/api/v1/trainings"
 ON_AIHUB: dict[str, Any] = {"image": "any", "virtual_cluster": 1, "project": 1}
 
@@ -142,6 +144,50 @@ def test_the_test_button(aihub: Emulator, monkeypatch: pytest.MonkeyPatch) -> No
     assert not ok
     assert "not-the-password" not in message
     assert "\n" not in message
+
+
+MISSPELT = (
+    "The connection's extra has 'tokn' (the nearest field is 'token'), 'Verify_SSL' (the nearest field is "
+    "'verify_tls'), 'base_url', which this provider does not know."
+)
+
+
+def test_fields_that_are_misspelt(
+    aihub: Emulator, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    extra = {"tokn": "not-to-be-told", "Verify_SSL": "nor-this", "base_url": "nor-that"}
+    monkeypatch.setenv("AIRFLOW_CONN_MISSPELT", connection(aihub, extra=extra))
+    for _ in range(3):
+        assert AIHubHook("misspelt").test_connection() == (True, f"Logged in to AIHub as user 1. {MISSPELT}")
+    assert [line for line in caplog.messages if "extra" in line] == [f"misspelt: {MISSPELT}"]
+    assert "nor-" not in caplog.text
+    assert "not-to-be-told" not in caplog.text
+    # Where it cannot work, that may well be why.
+    monkeypatch.setenv("AIRFLOW_CONN_MISSPELT", json.dumps({"conn_type": "aihub", "extra": extra}))
+    ok, message = AIHubHook("misspelt").test_connection()
+    assert (ok, message.endswith(MISSPELT)) == (False, True)
+
+
+def test_no_rights(aihub: Emulator) -> None:
+    """A refusal for want of rights is asked for once, with one login, and no parameter is blamed."""
+    for refused in ({"code": 1, "msg": "forbidden"}, {"code": 403, "msg": "forbidden"}, {}):
+        before = [aihub.requests.count("POST", path) for path in (TRAININGS, LOGIN)]
+        aihub.faults.add("status", method="POST", path=TRAININGS, status=403, count=1, **refused)
+        error = failure_of(retries=1)
+        assert isinstance(error, AIHubRejectedError)
+        assert "HTTP 403" in str(error)
+        assert str(error).endswith("; ask for the rights to it, which the user of the connection does not have.")
+        asked = [aihub.requests.count("POST", path) for path in (TRAININGS, LOGIN)]
+        assert [now - then for now, then in zip(asked, before, strict=True)] == [1, 1]
+
+
+def test_a_dataset_that_one_may_not_read_is_not_said_to_be_missing(document: Emulator) -> None:
+    document.faults.add("status", path="*/dataset-versions-detail", status=403, code=1, msg="forbidden")
+    before = document.requests.count(path="*/dataset-versions-detail")
+    version = {"task_id": "v", "dataset": "theirs", "upload_path": "s3://x", "upload_type": 1}
+    with pytest.raises(AIHubRejectedError, match="ask for the rights to it"):
+        TaskLife(lambda: DatasetVersionOperator(**version)).try_once()
+    assert document.requests.count(path="*/dataset-versions-detail") == before + 1
 
 
 def test_the_test_button_with_a_token(aihub: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,6 +14,8 @@ from task_life import TaskLife
 from airflow_provider_aihub.api.errors import AIHubJobFailed, AIHubJobStopped
 from airflow_provider_aihub.api.model_training import TrainingSpec
 from airflow_provider_aihub.emulator import Cluster, Emulator, Node, Pipeline, PipelineVersion
+from airflow_provider_aihub.emulator.call import public
+from airflow_provider_aihub.emulator.services import pods
 from airflow_provider_aihub.hooks.aihub import AIHubHook
 from airflow_provider_aihub.operators.base import JobOperator
 from airflow_provider_aihub.operators.quota_task import QuotaTaskOperator
@@ -173,6 +175,20 @@ def test_the_last_lines_of_a_few_pods_only(aihub: Emulator, told: Told) -> None:
     assert 0 < error.count("its log ends with") <= 3
     assert 0 < len([line for line in told() if line.startswith("The last lines")]) <= 3
     assert len(error) < 4096
+
+
+@pytest.mark.parametrize("state", ["Deleted", "Evicted"])
+def test_pods_that_are_gone_tell_where_they_were(small: AIHubHook, monkeypatch: pytest.MonkeyPatch, state: str) -> None:
+    def gone(row: dict[str, Any]) -> dict[str, Any]:
+        shown = public(row)
+        return {**shown, "status": state if shown["status"] == "Failed" else shown["status"]}
+
+    monkeypatch.setattr(pods, "public", gone)
+    error = fail(make(command="echo ValueError; exit 3"))
+    assert error == (
+        f"AIHub's training N (mine) failed: pod pytorch-N-master-N ended as {state} on node small-node-N, "
+        'its log ends with "ValueError".'
+    )
 
 
 @deferred_or_not

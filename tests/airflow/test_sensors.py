@@ -20,7 +20,13 @@ from task_life import TaskLife
 
 from airflow_provider_aihub.api.data_warehouse import SearchSpec
 from airflow_provider_aihub.api.dataset_management import DatasetSpec, DatasetVersionSpec
-from airflow_provider_aihub.api.errors import AIHubJobFailed, AIHubJobStopped, AIHubNotFoundError, AIHubUnavailable
+from airflow_provider_aihub.api.errors import (
+    AIHubJobFailed,
+    AIHubJobStopped,
+    AIHubNotFoundError,
+    AIHubParameterError,
+    AIHubUnavailable,
+)
 from airflow_provider_aihub.api.model_training import TrainingSpec
 from airflow_provider_aihub.api.quota_schedule import QuotaTaskSpec
 from airflow_provider_aihub.api.workflow_center import WorkflowRunSpec
@@ -246,3 +252,21 @@ def test_the_waiting_starts_in_a_worker_unless_told_otherwise() -> None:
     assert TrainingSensor(task_id="wait", training_id=12).start_trigger_args is None
     # Airflow would give every mapped task what the class has.
     assert TrainingSensor.start_trigger_args is None
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_wrong_id_is_told_of_by_the_parameter_s_own_name(aihub: Emulator, mode: str) -> None:
+    before = len(aihub.requests)
+    for kind, wrong in (
+        (DatasetVersionSensor, "wide-V1"),
+        (DatasetVersionSensor, 0),
+        (WorkflowRunSensor, "first"),
+        (TrainingSensor, "first"),
+        (QuotaTaskSensor, "first"),
+        (WarehouseSearchSensor, "first"),
+    ):
+        with pytest.raises(AIHubParameterError) as told:
+            sensor(kind, mode, **{kind.job_field: wrong}).try_once()
+        assert str(told.value).startswith(f"{kind.job_field} must be ")
+        assert str(told.value).endswith(f", not {wrong!r}.")
+    assert len(aihub.requests) == before

@@ -168,7 +168,9 @@ def test_a_status_that_nobody_knows(kind: str, name: str, status: int) -> None:
     one = case(name)
     result = ask(one, changed(one.answer, ("data", "status"), status))
     assert result.status == status
-    assert KINDS[kind].state(1, result).phase is Phase.UNKNOWN
+    state = KINDS[kind].state(1, result)
+    assert state.phase is Phase.UNKNOWN
+    assert state.verb == f"is in status {status}, which this provider does not know"
     assert not Phase.UNKNOWN.terminal
 
 

@@ -126,8 +126,7 @@ def test_the_queue_and_signs_of_life(caplog: pytest.LogCaptureFixture) -> None:
         "its pod is Pending",
         "training 12 is running, 6 min after its submission",
         "training 12: its pod is Running (node-2)",
-        "training 12 is still running, 11 min after its submission; GPU utilisation 87.5 %; "
-        "its pod is Running (node-2)",
+        "training 12 is still running, 11 min after its submission; avg_gpu_util 87.5; its pod is Running (node-2)",
         "training 12 has succeeded, 12 min after its submission",
     ]
     # Two requests at the change to waiting, two at its sign of life, one at the change to running, one at its own.
