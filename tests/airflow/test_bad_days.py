@@ -26,6 +26,7 @@ from airflow_provider_aihub.emulator import Emulator
 from airflow_provider_aihub.hooks.aihub import AIHubHook
 from airflow_provider_aihub.operators.dataset import DatasetVersionOperator
 from airflow_provider_aihub.operators.training import TrainingOperator
+from airflow_provider_aihub.operators.warehouse import WarehouseSearchOperator
 
 LOGIN = "/api/v1/auth/login"
 TRAININGS = "/model-training-platform/api/v1/trainings"
@@ -179,6 +180,14 @@ def test_no_rights(aihub: Emulator) -> None:
         assert str(error).endswith("; ask for the rights to it, which the user of the connection does not have.")
         asked = [aihub.requests.count("POST", path) for path in (TRAININGS, LOGIN)]
         assert [now - then for now, then in zip(asked, before, strict=True)] == [1, 1]
+
+
+def test_nobody_is_told_to_stop_what_cannot_be_stopped(document: Emulator) -> None:
+    document.faults.add("lost", method="POST", path="/data-warehouse/api/v1/searches", count=1)
+    search = {"task_id": "s", "name": "lost", "sql": "SELECT 1"}
+    with pytest.raises(AIHubAmbiguousSubmit, match="look there whether the search 'lost' exists") as lost:
+        TaskLife(lambda: WarehouseSearchOperator(**search)).try_once()
+    assert "stop" not in str(lost.value)
 
 
 def test_a_dataset_that_one_may_not_read_is_not_said_to_be_missing(document: Emulator) -> None:
