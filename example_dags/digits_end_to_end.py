@@ -81,7 +81,7 @@ def digits_end_to_end() -> None:
     make_version = DatasetVersionOperator(
         task_id="make_version",
         # Newer platforms find a dataset by its name alone.
-        dataset="{{ ti.xcom_pull('create_dataset')['id'] }}",
+        dataset=create_dataset.output["id"],
         dataset_name=DATASET,
         upload_path=pack_images(find_images.output),
         upload_type="zip",
@@ -145,7 +145,6 @@ def digits_end_to_end() -> None:
         return accuracy
 
     workspace = prepare_workspace(make_version.output)
-    create_dataset >> make_version
     workspace >> train >> predict >> [import_evaluation, check_accuracy(workspace)]
 
 

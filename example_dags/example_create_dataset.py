@@ -35,13 +35,13 @@ def example_create_dataset() -> None:
     make_version = DatasetVersionOperator(
         task_id="make_version",
         # Newer platforms find a dataset by its name alone.
-        dataset="{{ ti.xcom_pull('create_dataset')['id'] }}",
+        dataset=create.output["id"],
         dataset_name="example-folder",
         local_path=folder,
         bucket="examples",
         deferrable=True,
     )
-    [create, folder] >> make_version >> remove_texts(folder).as_teardown(setups=folder)
+    make_version >> remove_texts(folder).as_teardown(setups=folder)
 
 
 example_create_dataset()

@@ -29,17 +29,16 @@ def example_dataset_version() -> None:
             return AIHubHook().upload_to_relay("examples", "texts.zip", file_from_path(archive)).path
 
     create = CreateDatasetOperator(task_id="create_dataset", name="example-texts", description="Three short texts")
-    make_version = DatasetVersionOperator(
+    DatasetVersionOperator(
         task_id="make_version",
         # Newer platforms find a dataset by its name alone.
-        dataset="{{ ti.xcom_pull('create_dataset')['id'] }}",
+        dataset=create.output["id"],
         dataset_name="example-texts",
         upload_path=upload(),
         upload_type="zip",
         description="Uploaded by run {{ run_id }}",
         deferrable=True,
     )
-    create >> make_version
 
 
 example_dataset_version()

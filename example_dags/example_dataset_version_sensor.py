@@ -33,7 +33,7 @@ def example_dataset_version_sensor() -> None:
     make_version = DatasetVersionOperator(
         task_id="make_version",
         # Newer platforms find a dataset by its name alone.
-        dataset="{{ ti.xcom_pull('create_dataset')['id'] }}",
+        dataset=create.output["id"],
         dataset_name="example-awaited",
         local_path=folder,
         bucket="examples",
@@ -42,7 +42,7 @@ def example_dataset_version_sensor() -> None:
     wait = DatasetVersionSensor(
         task_id="wait", dataset_version="example-awaited/V1", poke_interval=5, timeout=3600, deferrable=True
     )
-    [create, folder] >> make_version >> [wait, remove_text(folder).as_teardown(setups=folder)]
+    make_version >> [wait, remove_text(folder).as_teardown(setups=folder)]
 
 
 example_dataset_version_sensor()
