@@ -21,14 +21,15 @@ except ImportError:
 
 
 def main(waiting: str, result: Path, files: list[str]) -> None:
-    """Run the DAGs and write the states of run and tasks: ``{dag_id: [state, {task_id: state}]}``.
+    """Run the DAGs and write their task states: ``{dag_id: {task_id: state}}``; beside it, those of the runs.
 
     :param waiting: ``in place`` to have nothing deferred.
     """
     airflow = Version(version("apache-airflow"))
     initdb()
     build_api_once()
-    states: dict[str, tuple[str, dict[str, str]]] = {}
+    states: dict[str, dict[str, str]] = {}
+    runs: dict[str, str] = {}
     for file in files:
         bag = DagBag(dag_folder=file)
         if bag.import_errors:
@@ -46,8 +47,10 @@ def main(waiting: str, result: Path, files: list[str]) -> None:
                 for task in dag.tasks:
                     task.deferrable = False
             run = dag.test()
-            states[dag_id] = str(run.state), {ti.task_id: str(ti.state) for ti in run.get_task_instances()}
+            runs[dag_id] = str(run.state)
+            states[dag_id] = {ti.task_id: str(ti.state) for ti in run.get_task_instances()}
     result.write_text(json.dumps(states))
+    result.with_name("runs.json").write_text(json.dumps(runs))
 
 
 if __name__ == "__main__":

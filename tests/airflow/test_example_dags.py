@@ -64,7 +64,8 @@ def run_dags(folder: Path, connection: str, waiting: str, files: list[Path]) -> 
     program = [sys.executable, str(ROOT / "tests" / "airflow" / "run_dags.py"), waiting, str(result), *map(str, files)]
     done = subprocess.run(program, env=env, cwd=ROOT, capture_output=True, text=True, timeout=HANG, check=False)
     assert done.returncode == 0, done.stdout[-5000:] + done.stderr[-5000:]
-    return json.loads(result.read_text())
+    runs = json.loads(result.with_name("runs.json").read_text())
+    return {dag: (runs[dag], tasks) for dag, tasks in json.loads(result.read_text()).items()}
 
 
 class Runs:

@@ -77,8 +77,8 @@ def states(
     done = subprocess.run(program, env=env, cwd=ROOT, capture_output=True, text=True, timeout=HANG, check=False)
     aihub.faults.clear()
     assert done.returncode == 0, done.stdout[-5000:] + done.stderr[-5000:]
-    found: dict[str, tuple[str, dict[str, str]]] = json.loads(result.read_text())
-    return {dag: tasks for dag, (_, tasks) in found.items()}
+    found: dict[str, dict[str, str]] = json.loads(result.read_text())
+    return found
 
 
 @pytest.mark.parametrize("block", DAGS, ids=str)
