@@ -16,7 +16,7 @@ PEERS := .venv-peers-python-$(PYTHON_VERSION)
 IN_AIRFLOW_HOME = home=$$(mktemp -d) && trap 'rm -rf "$$home"' EXIT && AIRFLOW_HOME="$$home" PATH="$(CURDIR)/$(BIN):$$PATH"
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all test-system test-matrix soak screenshots docs lint format constraints clean venv
+.PHONY: help demo test test-all test-system test-matrix soak  simulate simulate-pairs simulate-mutants screenshots docs lint format constraints clean venv
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 22
@@ -39,6 +39,18 @@ test-all: ## Run both, one after the other: 20 minutes
 
 test-matrix: ## Run make test-all on every Airflow and Python, and put the table into the README; CELLS="2.11/3.12 3.0/3.11"
 	@$(PYTHON) .ci/matrix.py --readme README.md $(CELLS)
+
+SIM_LIVES ?= 100000
+simulate: $(READY) ## Simulate every single crash in all weathers and SIM_LIVES=100000 drawn lives; SIM_SEED=n tells one
+	@$(if $(SIM_SEED),$(IN_AIRFLOW_HOME) $(BIN)/python -m tests.simulation seed $(SIM_SEED),\
+	$(IN_AIRFLOW_HOME) $(BIN)/python -m tests.simulation singles && \
+	$(IN_AIRFLOW_HOME) $(BIN)/python -m tests.simulation seeds $(SIM_LIVES))
+
+simulate-pairs: $(READY) ## Simulate every pair of crashes, for hours; PART=2/4 takes a quarter
+	@$(IN_AIRFLOW_HOME) $(BIN)/python -m tests.simulation pairs $(if $(PART),--part $(PART))
+
+simulate-mutants: $(READY) ## See that the simulation finds defects that are put in on purpose
+	@$(IN_AIRFLOW_HOME) $(BIN)/python -m tests.simulation.mutants
 
 soak: export SOAK_SECONDS ?= 900
 soak: $(READY) ## Keep jobs under way while workers and triggerers die, for SOAK_SECONDS=900; SOAK_SEED=n repeats the dice

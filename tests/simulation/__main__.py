@@ -1,0 +1,65 @@
+"""Simulate lives of jobs: ``singles``, ``pairs``, ``seeds COUNT``; ``seed N`` for one that is told step by step."""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import logging
+import sys
+import time
+
+from .explore import Tally, combinations, drawn, is_wrong, pairs, shrunk, singles
+from .histories import LOG, WEATHERS, History, Run, judge
+
+
+def main() -> int:
+    """Run them; 1 where anything is wrong."""
+    logging.getLogger("airflow_provider_aihub").setLevel(logging.CRITICAL)
+    parser = argparse.ArgumentParser(prog="python -m tests.simulation", description=__doc__)
+    parser.add_argument("what", choices=("singles", "pairs", "seeds", "seed"))
+    parser.add_argument("number", nargs="?", type=int, default=10_000)
+    parser.add_argument("--part", default="1/1", help="of how many parts which one, as in 2/4")
+    parser.add_argument("--first", type=int, default=1, help="the first seed")
+    options = parser.parse_args()
+    if options.what == "seed":
+        return tell(drawn(options.number))
+    part, parts = map(int, options.part.split("/"))
+    histories: dict[str, itertools.chain[History] | map[History]] = {}
+    if options.what == "seeds":
+        histories["drawn"] = map(drawn, range(options.first, options.first + options.number))
+    for weather in WEATHERS if options.what == "singles" else ():
+        of_weather = (History(**{**vars(h), "weather": weather}) for h in combinations())
+        histories[f"one blow, {weather}"] = itertools.chain.from_iterable(map(singles, of_weather))
+    for start in combinations() if options.what == "pairs" else ():
+        histories[f"two blows, {start}"] = itertools.chain(pairs(start))
+    bad = 0
+    whole = Tally()
+    for name, some in histories.items():
+        tally, began = Tally(), time.monotonic()
+        for history in itertools.islice(some, part - 1, None, parts):
+            tally.run(history)
+        print(f"{name}: {tally} ({tally.lives / (time.monotonic() - began):.0f} lives a second)", flush=True)
+        whole.excused.update(tally.excused)
+        whole.lives += tally.lives
+        if tally.first:
+            bad += 1
+            shortest = shrunk(tally.first[0], is_wrong)
+            print(f"  the first, shrunk: {shortest}: {judge(shortest, Run(shortest).to_the_end())[0]}")
+            if options.what == "seeds":
+                print(f"  told by: make simulate SIM_SEED={tally.first[0].seed}")
+    for excuse, count in whole.excused.most_common():
+        print(f"{count} of {whole.lives} lives: {excuse}")
+    return int(bad > 0)
+
+
+def tell(history: History) -> int:
+    """Tell one history."""
+    LOG.kept = True
+    ended = Run(history).to_the_end()
+    wrong, excused = judge(history, ended)
+    print(history, *LOG.lines, f"{ended.state}: {ended.error or ended.result}", *wrong, *excused, sep="\n  ")
+    return int(bool(wrong))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,334 @@
+"""An AIHub in memory, written from the facts of its API: what it creates, shows and stops, and how badly."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from email.utils import formatdate
+from functools import partial
+from typing import Any, Final
+from urllib.parse import parse_qs, unquote, urlsplit
+
+from airflow_provider_aihub.client.retry import Trouble
+from airflow_provider_aihub.client.steps import Answer, Failure, Outcome, Send
+
+TIMEOUT: Final = 30.0
+"""Seconds after which a client gives up on an answer."""
+LATENCY: Final = 0.05
+"""Seconds that an answer takes."""
+
+WAITING, RUNNING, SUCCESS, FAILED, STOPPED = 1, 2, 3, 4, 5
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A kind of job, as the API has it.
+
+    :param stops: Whether it can be stopped: by both dialects, by the newer one alone, or by none.
+    """
+
+    key: str
+    create: str
+    things: str
+    stops: str = "both"
+
+
+KINDS: Final = (
+    Kind("training", "/model-training-platform/api/v1/trainings", "/model-training-platform/api/v1/trainings"),
+    Kind("quota_task", "/quota-schedule-management/api/v1/tasks", "/quota-schedule-management/api/v1/tasks"),
+    Kind("search", "/data-warehouse/api/v1/searches", "/data-warehouse/api/v1/searches", "none"),
+    Kind(
+        "dataset_version",
+        "/dataset-mng/api/v2/dataset-versions-upload",
+        "/dataset-mng/api/v2/dataset-versions",
+        "none",
+    ),
+    Kind("workflow_run", "/workflow-center/api/v1/runs", "/workflow-center/api/v1/runs", "platform"),
+)
+CREATES: Final = {kind.create: kind for kind in KINDS}
+THINGS: Final = {kind.things: kind for kind in KINDS}
+THING: Final = re.compile(r"(?P<things>.*?)(?:/(?P<id>\d+)(?P<stop>/stop)?)?")
+
+
+@dataclass(slots=True)
+class Job:
+    """A job on this AIHub.
+
+    :param owner: Whose it is: ``"task"`` where a task of the simulation asked for it, else a colleague's name.
+    :param lasts: Seconds that it runs.
+    :param shown_at: When reads know it; ``listed_at`` when lists do.
+    """
+
+    kind: str
+    id: int
+    asked: dict[str, Any]
+    created_at: float
+    lasts: float
+    ends_well: bool
+    shown_at: float
+    listed_at: float
+    asked_at: float = 0.0
+    """When it was asked for; it may have come into being later."""
+    owner: str = "task"
+    version: int = 0
+    stopped_at: float | None = None
+    stop_asked: float | None = None
+    """When somebody asked to stop it."""
+
+    def status(self, now: float) -> int:
+        """Return its status number."""
+        if self.stopped_at is not None and now >= self.stopped_at:
+            return STOPPED
+        age = now - self.created_at
+        if age < 1:
+            return WAITING
+        if age < self.lasts:
+            return RUNNING
+        return SUCCESS if self.ends_well else FAILED
+
+    def over(self, now: float) -> bool:
+        """Whether it has ended."""
+        return self.status(now) >= SUCCESS
+
+
+@dataclass(slots=True)
+class Weather:
+    """How this AIHub behaves. What concerns single calls is keyed by the call and its number, as ``("create", 1)``.
+
+    :param spoiled: What happens to a call: see :meth:`AIHub._spoil`.
+    :param late: Seconds after which a create call takes effect.
+    :param read_lag: Seconds for which a new job is not found; ``list_lag`` likewise in lists.
+    :param page: Most rows on a page, whatever is asked.
+    :param total: What lists say of how many rows there are, if not the truth.
+    :param cut: Characters that a description keeps.
+    :param trims: Whether names lose their outer blanks.
+    :param stop_takes: Seconds from a stop call until the job is over.
+    :param lists_ended: Whether lists show jobs that run as having succeeded.
+    """
+
+    spoiled: dict[tuple[str, int], str] = field(default_factory=dict)
+    late: float = 5.0
+    read_lag: float = 0.0
+    list_lag: float = 0.0
+    page: int = 1000
+    total: int | None = None
+    cut: int | None = None
+    added: str = ""
+    trims: bool = False
+    stop_takes: float = 0.5
+    lists_ended: bool = False
+    down: tuple[float, float] | None = None
+
+
+class AIHub:
+    """One AIHub.
+
+    :param dialect: ``"platform"`` or ``"document"``.
+    :param clock: Gives the world's Unix time; ``pass_time`` lets it go on.
+    :param ahead: Seconds by which its own clock is ahead.
+    """
+
+    def __init__(
+        self,
+        dialect: str,
+        clock: Callable[[], float],
+        pass_time: Callable[[float], None],
+        weather: Weather,
+        *,
+        ahead: float = 0.0,
+        lasts: float = 12.0,
+        ends_well: bool = True,
+        first_id: int = 1,
+    ) -> None:
+        self.dialect = dialect
+        self.weather = weather
+        self.jobs: list[Job] = []
+        self.token = f"e30.e30.{first_id}"
+        self.calls: dict[str, int] = {}
+        self.lasts, self.ends_well = lasts, ends_well
+        self._clock, self._pass_time, self._ahead = clock, pass_time, ahead
+        self.next_id = first_id
+        self._pending: list[tuple[float, Callable[[], object]]] = []
+
+    @property
+    def now(self) -> float:
+        """The world's time; what was to happen until now has happened."""
+        now = self._clock()
+        for due, happen in [one for one in self._pending if one[0] <= now]:
+            self._pending.remove((due, happen))
+            happen()
+        return now
+
+    def job(self, kind: str, job_id: int) -> Job | None:
+        """Return a job."""
+        return next((job for job in self.jobs if job.kind == kind and job.id == job_id), None)
+
+    def colleagues_job(self, kind: str, job_id: int) -> Job:
+        """Let a colleague have a job under an id."""
+        now = self._clock()
+        asked = {"name": "colleague's", "description": "of a colleague"}
+        version = 1 + sum(job.kind == kind for job in self.jobs)
+        job = Job(kind, job_id, asked, now - 3600, 10**6, True, now, now, owner="colleague", version=version)
+        self.jobs.append(job)
+        return job
+
+    def answer(self, send: Send) -> Outcome:
+        """Take an HTTP request; the time that it takes passes."""
+        parts = urlsplit(send.url)
+        path, query = unquote(parts.path), {name: values[0] for name, values in parse_qs(parts.query).items()}
+        body = json.loads(send.body) if send.body else {}
+        what, handle = self._route(send.method, path, query, body)
+        number = self.calls[what] = self.calls.get(what, 0) + 1
+        self._pass_time(LATENCY)
+        now = self.now
+        down = self.weather.down
+        if down and down[0] <= now < down[1]:
+            return Failure(Trouble.UNREACHED, "connection refused")
+        if what != "login" and send.headers.get("Authorization") != f"Bearer {self.token}":
+            return self._said(-2, None, 401)
+        spoiled = self.weather.spoiled.get((what, number))
+        return self._spoil(spoiled, handle) if spoiled else self._said(*handle())
+
+    def _said(self, code: int, data: Any, status: int = 200, msg: str = "") -> Answer:
+        headers = {"Date": formatdate(self._clock() + self._ahead, usegmt=True)}
+        if status in (404, 405) and code == -1:
+            return Answer(status, headers, b"404 page not found")
+        return Answer(status, headers, json.dumps({"code": code, "msg": msg, "data": data}).encode())
+
+    def _spoil(self, how: str, handle: Callable[[], tuple[Any, ...]]) -> Outcome:
+        done = "not done" not in how
+        if how == "unreached":
+            return Failure(Trouble.UNREACHED, "connection refused")
+        if how.startswith("late"):
+            self._pending.append((self._clock() + self.weather.late, handle))
+            self._pass_time(TIMEOUT)
+            return Failure(Trouble.LOST, "nothing came in time")
+        if done:
+            handle()
+        if how.startswith("lost"):
+            self._pass_time(1.0)
+            return Failure(Trouble.LOST, "the connection was closed by the other side")
+        if how.startswith("hangs"):
+            self._pass_time(TIMEOUT)
+            return Failure(Trouble.LOST, "nothing came in time")
+        if how.startswith("code"):
+            return self._said(int(how.split()[1]), None, msg="something went wrong")
+        if how.startswith("status"):
+            return self._said(-2, None, int(how.split()[1]))
+        if how.startswith("garbled"):
+            return Answer(200, {}, b"<html>gateway</html>")
+        raise AssertionError(f"unknown weather {how!r}")
+
+    # The calls
+
+    def _route(
+        self, method: str, path: str, query: dict[str, str], body: dict[str, Any]
+    ) -> tuple[str, Callable[[], tuple[Any, ...]]]:
+        if path == "/api/v1/auth/login":
+            return "login", lambda: (0, {"id": 7, "token": self.token})
+        if path == "/dataset-mng/api/v2/dataset-versions-detail":
+            return "read", lambda: self._by_name(query["name"])
+        if found := re.fullmatch(r"/dataset-mng/api/v2/datasets/(\d+)", path):
+            return "dataset", lambda: self._dataset(int(found[1]))
+        if method == "POST" and (kind := CREATES.get(path)):
+            return "create", partial(self._create, kind, body, self._clock())
+        found = THING.fullmatch(path)
+        kind = THINGS.get(found["things"]) if found else None
+        if found is None or kind is None:
+            return "other", lambda: (-1, None, 404)
+        if not found["id"]:
+            return "list", partial(self._list, kind, query)
+        if found["stop"]:
+            return "stop", partial(self._stop, kind, int(found["id"]))
+        return "read", partial(self._read, kind, int(found["id"]), method)
+
+    def _create(self, kind: Kind, asked: dict[str, Any], asked_at: float) -> tuple[Any, ...]:
+        now, weather = self._clock(), self.weather
+        asked = dict(asked)
+        description = asked.get("description") or ""
+        asked["description"] = description[: weather.cut] + weather.added
+        if weather.trims and "name" in asked:
+            asked["name"] = asked["name"].strip()
+        version = 1 + sum(job.kind == kind.key for job in self.jobs)
+        job = Job(
+            kind.key,
+            self.next_id,
+            asked,
+            now,
+            self.lasts,
+            self.ends_well,
+            now + weather.read_lag,
+            now + weather.list_lag,
+            asked_at,
+            version=version,
+        )
+        self.next_id += 1
+        self.jobs.append(job)
+        return 0, {"id": job.id}
+
+    def _row(self, job: Job, *, listed: bool = False) -> dict[str, Any]:
+        now = self._clock()
+        status = job.status(now)
+        if listed and self.weather.lists_ended and status < SUCCESS:
+            status = SUCCESS
+        row = {
+            **{name: job.asked[name] for name in ("name", "description") if name in job.asked},
+            "id": job.id,
+            "status": status,
+            "created_at": int((job.created_at + self._ahead) * 1000),
+            "user_id": 7 if job.owner == "task" else 8,
+        }
+        if job.kind == "search":
+            row |= {"type": 3, "results": [{"image_url": "http://x/1.jpg"}], "result_url": "http://x/1.csv"}
+        if job.kind == "dataset_version":
+            row |= {"version": job.version, "dataset_id": 1, "data_size": 1, "data_count": 1}
+        if job.kind == "workflow_run":
+            row |= {"task_nodes": [], "duration": 1, "pipeline_id": 1, "pipeline_version_id": 1}
+        return row
+
+    def _read(self, kind: Kind, job_id: int, method: str) -> tuple[Any, ...]:
+        if self.dialect == "document":
+            if kind.key == "dataset_version" or (kind.key == "workflow_run" and method == "GET"):
+                return -1, None, 404
+        elif method == "POST":
+            return -1, None, 405
+        job = self.job(kind.key, job_id)
+        if job is None or self._clock() < job.shown_at:
+            return 2, None, 404
+        return 0, self._row(job)
+
+    def _by_name(self, name: str) -> tuple[Any, ...]:
+        number = name.rpartition("/V")[2]
+        for job in self.jobs:
+            if job.kind == "dataset_version" and str(job.version) == number and self._clock() >= job.shown_at:
+                return 0, self._row(job)
+        return 2, None, 404
+
+    def _dataset(self, dataset_id: int) -> tuple[Any, ...]:
+        return (-1, None, 404) if self.dialect == "document" else (0, {"id": dataset_id, "name": "digits"})
+
+    def _list(self, kind: Kind, query: dict[str, str]) -> tuple[Any, ...]:
+        if self.dialect == "document":
+            return -1, None, 404
+        now, weather = self._clock(), self.weather
+        jobs = [job for job in self.jobs if job.kind == kind.key and now >= job.listed_at]
+        if name := query.get("name"):
+            jobs = [job for job in jobs if name in job.asked.get("name", "")]
+        jobs.sort(key=lambda job: job.created_at, reverse=True)
+        size, number = min(int(query["page_size"]), weather.page), int(query["page_num"])
+        rows = [self._row(job, listed=True) for job in jobs[size * (number - 1) : size * number]]
+        total = len(jobs) if weather.total is None else weather.total
+        return 0, {"total": total, "page_size": size, "page_num": number, "data": rows}
+
+    def _stop(self, kind: Kind, job_id: int) -> tuple[Any, ...]:
+        if kind.stops == "none" or (kind.stops == "platform" and self.dialect == "document"):
+            return -1, None, 404
+        job, now = self.job(kind.key, job_id), self._clock()
+        if job is None or now < job.shown_at:
+            return 2, None, 404
+        job.stop_asked = now if job.stop_asked is None else job.stop_asked
+        if job.stopped_at is None and not job.over(now):
+            job.stopped_at = now + self.weather.stop_takes
+        return 0, self._row(job)

@@ -1,0 +1,392 @@
+"""What Airflow does around a task: tries, its record and XComs, deferring and resuming, and every way to end a try.
+
+What it does is taken from Airflow's code; ``tests/system`` runs the same histories in a real one.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Callable, Generator, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+from typing import Any, Final
+
+from airflow_provider_aihub.api.errors import AIHubError, AIHubNotFoundError
+from airflow_provider_aihub.client.config import Config
+from airflow_provider_aihub.client.exchange import authenticate, exchange
+from airflow_provider_aihub.client.identity import Verdict
+from airflow_provider_aihub.client.retry import RetryPolicy
+from airflow_provider_aihub.client.steps import Outcome as HttpOutcome
+from airflow_provider_aihub.client.steps import Send, State
+from airflow_provider_aihub.client.steps import Sleep as HttpSleep
+from airflow_provider_aihub.client.sync import AIHubClient
+from airflow_provider_aihub.client.waiting import Ask, Fetch, Look, Outcome, Pause, Watch, follow
+from airflow_provider_aihub.operators.life import Deferral, Life
+from airflow_provider_aihub.operators.steps import (
+    AIHubTime,
+    Call,
+    Do,
+    Forget,
+    Load,
+    LogIn,
+    Push,
+    Refused,
+    Save,
+    Sleep,
+)
+from airflow_provider_aihub.operators.worker import POLICY
+from airflow_provider_aihub.triggers.job import YOUNG
+
+from .aihub import AIHub
+
+HEARTBEAT: Final = 300.0
+"""Seconds after which Airflow takes a worker that it does not hear of for dead."""
+GRACE: Final = 5.0
+"""Seconds from SIGTERM to SIGKILL."""
+CONFIG: Final = Config.from_connection(host="http://aihub", login="user", password="secret", extra={}, environ={})
+
+
+class World:
+    """The clock, and which AIHub stands behind the address."""
+
+    def __init__(self) -> None:
+        self.now = 1_800_000_000.0
+        self.aihub: AIHub = None  # type: ignore[assignment]
+
+    def pass_time(self, seconds: float) -> None:
+        """Let time pass."""
+        self.now += seconds
+
+
+class Client(AIHubClient):
+    """The real client; what it sends goes to the AIHub in memory."""
+
+    world: World
+
+    def _send(self, step: Send) -> HttpOutcome:
+        return self.world.aihub.answer(step)
+
+
+class Superseded(Exception):
+    """What Airflow's API says to a worker whose try is not the task's any more."""
+
+    error = SimpleNamespace(detail={"status_code": 404})
+
+
+@dataclass
+class TaskInstance:
+    """What a task's code sees of its task instance."""
+
+    dag_id: str = "dag"
+    run_id: str = "run"
+    task_id: str = "task"
+    map_index: int = -1
+    try_number: int = 0
+    max_tries: int = 0
+    xcoms: dict[str, Any] = field(default_factory=dict)
+
+    def xcom_push(self, key: str, value: Any) -> None:
+        """Keep an XCom."""
+        self.xcoms[key] = json.loads(json.dumps(value))
+
+    def xcom_pull(self, **asked: Any) -> Any:
+        """Return an XCom."""
+        return self.xcoms.get(asked["key"])
+
+
+@dataclass
+class Point:
+    """Where a worker or a trigger is: the explorer may end it there.
+
+    :param step: What it is about to do, or has just done.
+    """
+
+    number: int
+    after: bool
+    step: Any
+
+
+@dataclass
+class Process:
+    """A worker's process, or a trigger in a triggerer: a connection of its own, and a clock of its own.
+
+    :param skew: Seconds by which its clock is ahead.
+    """
+
+    world: World
+    dice: random.Random
+    skew: float = 0.0
+    state: State = field(init=False)
+    client: Client = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.client = Client(CONFIG, sleep=self.world.pass_time, clock=self.clock)
+        self.client.world = self.world
+        self.state = self.client._state
+        self.state.random = self.dice.random
+
+    def clock(self) -> float:
+        """Return the Unix time that this process believes."""
+        return self.world.now + self.skew
+
+    def carry(self, steps: Generator[Any, Any, Any]) -> Iterator[None]:
+        """Drive an exchange; the world may go on while it waits. What it came to is this generator's return value."""
+        came = None
+        while True:
+            try:
+                step = steps.send(came)
+            except StopIteration as end:
+                return end.value
+            came = None
+            if isinstance(step, Send):
+                came = self.world.aihub.answer(step)
+            elif isinstance(step, HttpSleep):
+                self.world.pass_time(step.seconds)
+                yield
+            else:
+                yield from self.carry(authenticate(self.state, step))
+
+
+class Worker(Process):
+    """Does what a life wants done, one step at a time, so that it can be ended between any two."""
+
+    def __init__(self, world: World, dice: random.Random, task: Task, skew: float = 0.0) -> None:
+        super().__init__(world, dice, skew)
+        self.task = task
+        self.operator = task.operator_for(self)
+        self.context = task.context()
+        self.ti: TaskInstance = self.context["ti"]
+        self.try_id = task.try_id
+        self.life: Life = self.operator.life(self.context, clock=self.clock, jitter=self.dice.random)
+        self.points = 0
+
+    @property
+    def superseded(self) -> bool:
+        """Whether Airflow has given the task to another try meanwhile."""
+        return self.try_id != self.task.try_id
+
+    def run(self, steps: Generator[Any, Any, Any], policy: RetryPolicy | None = None) -> Iterator[Point]:
+        """Drive a life; each point is one at which the process may end."""
+        reply: Any = None
+        error: AIHubError | None = None
+        while True:
+            try:
+                step = steps.send(reply) if error is None else steps.throw(error)
+            except StopIteration as end:
+                return end.value
+            reply = error = None
+            self.points += 1
+            yield Point(self.points, False, step)
+            try:
+                reply = yield from self._done(step, policy)
+            except AIHubError as came:
+                if isinstance(step, Ask | Fetch):
+                    reply = came
+                else:
+                    error = came
+            yield Point(self.points, True, step)
+
+    def _done(self, step: Any, policy: RetryPolicy | None) -> Any:
+        match step:
+            case Call():
+                return (yield from self._through(exchange(step.request, self.state, policy)))
+            case Ask() | Fetch():
+                return (yield from self._through(step.steps(self.state)))
+            case Pause() | Sleep():
+                self.world.pass_time(step.seconds)
+                yield Point(self.points, True, step)
+            case LogIn():
+                return self.client.authenticate()
+            case AIHubTime():
+                return self.client.server_time
+            case Load():
+                return None if self.task.store is None else json.loads(json.dumps(self.task.store.get("entry")))
+            case Save():
+                return self._told(lambda: self.task.keep(step.entry.plain()))
+            case Forget():
+                self._told(lambda: self.task.keep(None))
+            case Push():
+                return self._told(lambda: self.ti.xcom_push(step.key, step.value))
+            case Do():
+                return step.work()
+            case _:
+                # What else a log wants done is of no concern to a life.
+                return None
+        return None
+
+    def _through(self, steps: Generator[Any, Any, Any]) -> Any:
+        carrying = self.carry(steps)
+        while True:
+            try:
+                next(carrying)
+            except StopIteration as end:
+                return end.value
+            yield Point(self.points, True, None)
+
+    def _told(self, tell: Callable[[], Any]) -> Refused | None:
+        if self.superseded and self.task.store is not None:
+            return Refused(Superseded(), superseded=True)
+        if self.task.deaf:
+            self.task.deaf -= 1
+            return Refused(RuntimeError("Airflow's API server is not well"), superseded=False)
+        tell()
+        return None
+
+    def kill(self, *, patience: float = 0.0) -> None:
+        """Run what Airflow calls when a task is killed, through a client of its own."""
+        if patience:
+            steps: Any = self.run(self.life.kill(patience=patience))
+        else:
+            # What is interrupted may hold the client's locks.
+            state, self.state = self.state, self.client.in_haste(3.0, POLICY)._state
+            steps = self.run(self.life.kill(), POLICY)
+        for _ in steps:
+            pass
+        if not patience:
+            self.state = state
+
+
+class Trigger(Process):
+    """Waits for a job as a trigger does, and stops it with its task."""
+
+    def __init__(self, world: World, dice: random.Random, task: Task, deferral: Deferral, skew: float = 0.0) -> None:
+        super().__init__(world, dice, skew)
+        self.deferral = deferral
+        self.task = task
+        self.kind = task.operator.job_kind
+        self.points = 0
+
+    def run(self) -> Iterator[Point]:
+        """Wait; the event is this generator's return value."""
+        options = self.task.operator.options
+        deferral, reply = self.deferral, None
+        watch = Watch(
+            kind=self.kind,
+            job_id=deferral.reference,
+            since=deferral.since,
+            poll_interval=options.poll_interval,
+            poll_tolerance=options.poll_tolerance,
+            deadline=deferral.deadline,
+            identity=deferral.identity,
+        )
+        waiting = follow(watch, self.task.log, clock=self.clock, jitter=self.dice.random)
+        while True:
+            try:
+                step = waiting.send(reply)
+            except StopIteration as end:
+                waited = end.value
+                break
+            reply = None
+            self.points += 1
+            yield Point(self.points, False, step)
+            if isinstance(step, Look):
+                step = Ask(self.kind.look(deferral.reference))
+            if isinstance(step, Pause):
+                self.world.pass_time(step.seconds)
+            elif isinstance(step, Ask | Fetch):
+                try:
+                    carrying = self.carry(step.steps(self.state))
+                    while True:
+                        next(carrying)
+                except StopIteration as end:
+                    reply = end.value
+                except AIHubError as error:
+                    reply = error
+        error = waited.error
+        if waited.outcome is Outcome.DEADLINE:
+            error = self.stop()
+        return {
+            "outcome": waited.outcome.value,
+            "job_id": deferral.reference,
+            "error": str(error) if error else None,
+            "error_type": type(error).__name__ if error else None,
+            "since": deferral.since,
+            "deadline": deferral.deadline,
+            "rounds": deferral.rounds,
+            "identity": deferral.identity.plain(),
+        }
+
+    def stop(self) -> AIHubError | None:
+        """Stop the job unless another stands under its id."""
+        if self.kind.stop is None:
+            return None
+        try:
+            state = self.client.send(self.kind.look(self.deferral.reference))
+            if self.deferral.identity.judge(state.answer) is Verdict.OTHER:
+                return None
+            self.client.send(self.kind.stop(self.deferral.reference))
+        except AIHubNotFoundError as error:
+            if self.clock() - self.deferral.since > YOUNG:
+                return error
+            self.world.pass_time(1.0)
+            return self.stop()
+        except AIHubError as error:
+            return error
+        return None
+
+
+class Task:
+    """A task instance through its tries.
+
+    :param operator: What it runs; each process has a copy.
+    :param remembers: Whether this Airflow has a task state store.
+    """
+
+    def __init__(self, world: World, operator: Any, *, remembers: bool, retries: int, map_index: int = -1) -> None:
+        self.world = world
+        self.operator = operator
+        self.log = operator.log
+        self.store: dict[str, Any] | None = {} if remembers else None
+        self.retries = retries
+        self.retry_delay = timedelta(seconds=300)
+        self.ti = TaskInstance(map_index=map_index, max_tries=retries)
+        self.began = world.now
+        self.try_id = 0
+        self.deaf = 0
+        """How many of the next calls Airflow's API does not take."""
+
+    def operator_for(self, worker: Worker) -> Any:
+        """Return the operator as another process has it."""
+        from airflow_provider_aihub.hooks.aihub import AIHubHook
+
+        operator = object.__new__(type(self.operator))
+        operator.__dict__.update(self.operator.__dict__)
+        hook = AIHubHook.__new__(AIHubHook)
+        hook.__dict__["_client"] = worker.client
+        operator.__dict__["hook"] = hook
+        return operator
+
+    def context(self) -> Any:
+        """Return what Airflow gives to a task's code."""
+        context = {
+            "ti": self.ti,
+            "task": SimpleNamespace(retries=self.retries, retry_delay=self.retry_delay),
+            "dag_run": SimpleNamespace(start_date=datetime.fromtimestamp(self.began, UTC)),
+        }
+        return context if self.store is None else {**context, "task_state_store": self.store}
+
+    def begin_try(self) -> None:
+        """Begin a try."""
+        self.ti.try_number += 1
+        self.try_id += 1
+        self.ti.xcoms.clear()
+
+    def keep(self, entry: Any) -> None:
+        """Keep the record; ``None`` deletes it."""
+        assert self.store is not None
+        if entry is None:
+            self.store.pop("entry", None)
+        else:
+            self.store["entry"] = json.loads(json.dumps(entry))
+
+    @property
+    def may_retry(self) -> bool:
+        """Whether Airflow grants another try."""
+        return self.ti.try_number <= self.ti.max_tries
+
+    def clear(self, retries: int | None = None) -> None:
+        """Clear the task, perhaps with other retries than before."""
+        self.retries = self.retries if retries is None else retries
+        self.ti.max_tries = self.ti.try_number + self.retries

@@ -1,0 +1,116 @@
+"""Which histories there are: every single blow at every step, every pair, and as many as one likes from a seed."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field, replace
+
+from .histories import KINDS, TRIGGER_BLOWS, WEATHERS, WORKER_BLOWS, Blow, History, Run, judge
+
+BLOWS = tuple(dict.fromkeys((*WORKER_BLOWS, *TRIGGER_BLOWS)))
+
+
+def combinations(kinds: Iterable[str] = KINDS) -> Iterator[History]:
+    """Every kind of job on both dialects, deferred and in place, with a task state store and without."""
+    for kind in kinds:
+        for dialect in ("platform", "document"):
+            for deferrable in (True, False):
+                for remembers in (True, False):
+                    yield History(kind, dialect, deferrable, remembers)
+
+
+def singles(history: History, moments: tuple[bool, ...] = (False, True)) -> Iterator[History]:
+    """Every single blow at every step of a history.
+
+    :param moments: Before the step (false) or after it.
+    """
+    for at in range(1, Run(history).to_the_end().points + 1):
+        for what in BLOWS:
+            for after in moments:
+                yield replace(history, blows=(*history.blows, Blow(at, what, after)))
+
+
+def pairs(history: History) -> Iterator[History]:
+    """Every pair of blows."""
+    for first in singles(history):
+        for second in singles(first):
+            if second.blows[1].at >= first.blows[0].at:
+                yield second
+
+
+def drawn(seed: int) -> History:
+    """Return the history of a seed."""
+    dice = random.Random(seed)
+    blows = {}
+    for _ in range(dice.choice((0, 1, 1, 2, 2, 3))):
+        blow = Blow(dice.randint(1, 40), dice.choice(BLOWS), dice.random() < 0.5)
+        blows[blow.at, blow.after] = blow
+    return History(
+        kind=dice.choice(KINDS),
+        dialect=dice.choice(("platform", "platform", "document")),
+        deferrable=dice.random() < 0.5,
+        remembers=dice.random() < 0.7,
+        weather=dice.choice(list(WEATHERS)),
+        blows=tuple(blows.values()),
+        retries=dice.choice((0, 1, 2, 3)),
+        ends_well=dice.random() < 0.8,
+        cleared=dice.choice(((), (), (), (0,), (1,), (3,), (2, 1))),
+        skew=dice.choice((0.0, 0.0, 70.0, -70.0, 3600.0)),
+        seed=seed,
+    )
+
+
+@dataclass
+class Tally:
+    """What many histories came to."""
+
+    lives: int = 0
+    blows: int = 0
+    steps: int = 0
+    wrong: Counter[str] = field(default_factory=Counter)
+    excused: Counter[str] = field(default_factory=Counter)
+    first: tuple[History, list[str]] | None = None
+
+    def run(self, history: History) -> None:
+        """Run one, and judge it."""
+        ended = Run(history).to_the_end()
+        wrong, excused = judge(history, ended)
+        self.lives += 1
+        self.blows += len(history.blows)
+        self.steps += ended.points
+        self.wrong.update(found.partition(":")[0] for found in wrong)
+        self.excused.update(excused)
+        if wrong and self.first is None:
+            self.first = (history, wrong)
+
+    def __str__(self) -> str:
+        told = ", ".join(f"{count} {what}" for what, count in self.wrong.items()) or "nothing wrong"
+        return f"{self.lives} lives, {self.blows} blows, {self.steps} steps: {told}"
+
+
+def shrunk(history: History, is_wrong: Callable[[History], bool]) -> History:
+    """Return a history as bad as this one from which nothing can be left out."""
+    smaller = True
+    while smaller:
+        smaller = False
+        for candidate in _smaller(history):
+            if is_wrong(candidate):
+                history, smaller = candidate, True
+                break
+    return history
+
+
+def _smaller(history: History) -> Iterator[History]:
+    for left_out in range(len(history.blows)):
+        yield replace(history, blows=history.blows[:left_out] + history.blows[left_out + 1 :])
+    plain = {"weather": "fair", "cleared": (), "skew": 0.0, "ends_well": True, "retries": 2, "seed": 0}
+    for name, value in plain.items():
+        if getattr(history, name) != value:
+            yield replace(history, **{name: value})
+
+
+def is_wrong(history: History) -> bool:
+    """Whether a history ends badly."""
+    return bool(judge(history, Run(history).to_the_end())[0])
