@@ -316,6 +316,7 @@ def test_what_is_packed_is_unpacked(server: Server, side: Side, encoding: str) -
         ("gzip", gzip.compress(b'{"code": 0, "data": 7}')[:-9], AIHubUnavailable),
         ("gzip", b"", AIHubBadAnswerError),
     ],
+    ids=["unknown", "packed twice", "not packed", "cut off", "nothing"],
 )
 def test_what_cannot_be_unpacked(server: Server, side: Side, encoding: str, body: bytes, kind: type) -> None:
     head = f"Content-Encoding: {encoding}\r\nContent-Length: {len(body)}\r\n"
