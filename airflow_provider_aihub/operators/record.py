@@ -44,8 +44,8 @@ class Marker:
     """A short tag that makes the job of a task findable on AIHub; it ends the job's description.
 
     ``task`` is the same for all tries of a task instance. ``run`` becomes another one when the run is cleared after its
-    end, or is deleted and made anew. ``max_tries``, ``retries`` and ``try_number`` are those of :class:`Tries`.
-    ``attempt`` differs with each submission.
+    end, or is deleted and made anew. ``max_tries``, ``retries`` and ``try_number`` are those of :class:`Tries`; the
+    last is 0 where an earlier version of this package made it. ``attempt`` differs with each submission.
     """
 
     task: str
@@ -61,7 +61,7 @@ class Marker:
         return _hash(16, ti.dag_id, ti.run_id, ti.task_id, ti.map_index)
 
     def __str__(self) -> str:
-        numbers = f"{self.max_tries}.{self.retries}.{self.try_number}"
+        numbers = f"{self.max_tries}.{self.retries}" + (f".{self.try_number}" if self.try_number else "")
         return f"[airflow:{self.task}.{self.run}.{numbers}.{self.attempt}]"
 
     @classmethod
