@@ -1,4 +1,4 @@
-"""What a task remembers of its job may be lost, unreadable, refused or another version's: there is one job all the same."""
+"""What a task remembers of its job may be lost, unreadable, refused or of another version: it has one job anyway."""
 
 from __future__ import annotations
 
