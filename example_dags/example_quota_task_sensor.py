@@ -21,17 +21,14 @@ def example_quota_task_sensor() -> None:
         priority="high",
         wait_for_completion=False,
     )
-    (
-        QuotaTaskSensor(
-            task_id="wait",
-            quota_task_id="{{ ti.xcom_pull('start')['id'] }}",
-            poke_interval=5,
-            exponential_backoff=True,
-            max_wait=60,
-            timeout=3600,
-            deferrable=True,
-        )
-        << start
+    QuotaTaskSensor(
+        task_id="wait",
+        quota_task_id=start.output["id"],
+        poke_interval=5,
+        exponential_backoff=True,
+        max_wait=60,
+        timeout=3600,
+        deferrable=True,
     )
 
 

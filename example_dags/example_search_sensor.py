@@ -17,15 +17,12 @@ def example_search_sensor() -> None:
         sql="select image_id from digits where label = 7",
         wait_for_completion=False,
     )
-    (
-        WarehouseSearchSensor(
-            task_id="wait",
-            search_id="{{ ti.xcom_pull('start')['id'] }}",
-            poke_interval=5,
-            timeout=3600,
-            deferrable=True,
-        )
-        << start
+    WarehouseSearchSensor(
+        task_id="wait",
+        search_id=start.output["id"],
+        poke_interval=5,
+        timeout=3600,
+        deferrable=True,
     )
 
 

@@ -34,7 +34,7 @@ def example_warehouse_result() -> None:
     )
     save_later = WarehouseResultToObjectStorageOperator(
         task_id="save_later",
-        search_id="{{ ti.xcom_pull('search')['id'] }}",
+        search_id=search.output["id"],
         output_path="{{ ti.xcom_pull('make_folder') }}/digits-again.csv",
     )
     folder >> search >> save_later >> remove_folder(folder).as_teardown(setups=folder)

@@ -20,15 +20,12 @@ def example_workflow_run_sensor() -> None:
         project=2,  # Its name will do where AIHub lists its projects.
         wait_for_completion=False,
     )
-    (
-        WorkflowRunSensor(
-            task_id="wait",
-            workflow_run_id="{{ ti.xcom_pull('start')['id'] }}",
-            poke_interval=5,
-            timeout=3600,
-            deferrable=True,
-        )
-        << start
+    WorkflowRunSensor(
+        task_id="wait",
+        workflow_run_id=start.output["id"],
+        poke_interval=5,
+        timeout=3600,
+        deferrable=True,
     )
 
 
