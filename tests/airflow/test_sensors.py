@@ -248,6 +248,30 @@ def test_the_waiting_can_start_in_the_triggerer() -> None:
         assert templated is None
 
 
+@every_mode
+@pytest.mark.parametrize(("word", "skipped"), [("False", False), ("true", True)])
+def test_a_switch_is_what_its_word_says(hook: AIHubHook, mode: str, word: str, skipped: bool) -> None:
+    """A template renders a boolean to its word, and the word for no is a text that is not empty."""
+    training_id = start_training(hook, "exit 3")
+    expected: type[Exception] = AirflowSkipException if skipped else AIHubJobFailed
+    how = {"poke_interval": "0.2", "timeout": "30", "exponential_backoff": "False", "max_wait": "None"}
+    with pytest.raises(expected):
+        sensor(TrainingSensor, mode, training_id=training_id, soft_fail=word, **how).try_once()
+
+
+@pytest.mark.parametrize(
+    "how",
+    [
+        {"poll_tolerance": "{{ params.tolerance }}"},
+        {"timeout": "{{ params.timeout }}"},
+        {"soft_fail": "perhaps"},
+        {"poke_interval": -1},
+    ],
+)
+def test_what_a_worker_must_read_first_starts_in_a_worker(how: dict[str, Any]) -> None:
+    assert TrainingSensor(task_id="wait", training_id=12, start_from_trigger=True, **how).start_trigger_args is None
+
+
 def test_the_waiting_starts_in_a_worker_unless_told_otherwise() -> None:
     assert TrainingSensor(task_id="wait", training_id=12).start_trigger_args is None
     # Airflow would give every mapped task what the class has.

@@ -741,6 +741,7 @@ def test_every_parameter_is_sent(case: Case, aihub: Recorder) -> None:
         assert abs(time.time() - since) < 30
         assert identity.pop("marker") == Signed()
         assert identity.pop("submitted_at") <= time.time()
+        assert identity.pop("opening", None) == (case.body["description"] if "description" in case.given else None)
         assert identity == {"user_id": 77, **({"name": case.given["name"]} if "name" in case.given else {})}
         assert told == {
             "aihub_conn_id": "aihub_other",
@@ -856,6 +857,15 @@ def test_nothing_is_sent_where_a_parameter_has_no_meaning(name: str, aihub: Reco
     assert (aihub.sent, aihub.logins) == ([], [])
 
 
+def test_times_reach_the_triggerer_as_seconds(aihub: Recorder) -> None:
+    times = {"poll_interval": timedelta(minutes=1), "poll_tolerance": "90", "job_timeout": timedelta(hours=1)}
+    trigger = life(TrainingOperator, **LEAST_ON_A_CLUSTER, deferrable="True", **times).start()
+    told = trigger.serialize()[1]
+    assert (told["poll_interval"], told["poll_tolerance"]) == (60.0, 90.0)
+    assert told["deadline"] == told["since"] + 3600
+    json.dumps(told)
+
+
 @pytest.mark.parametrize("case", LEAST, ids=str)
 def test_what_is_not_given_is_sent_as_its_default(case: Case, aihub: Recorder) -> None:
     if issubclass(case.operator, StopOperator):
@@ -871,7 +881,7 @@ def test_what_is_not_given_is_sent_as_its_default(case: Case, aihub: Recorder) -
 
 
 def parameters(kind: type[BaseOperator]) -> dict[str, inspect.Parameter]:
-    """What the provider's own classes take."""
+    """What the provider's own classes take, besides what Airflow makes of the result."""
     own = [base for base in kind.__mro__ if base.__module__.startswith("airflow_provider_aihub.")]
     return {
         name: parameter
@@ -879,7 +889,7 @@ def parameters(kind: type[BaseOperator]) -> dict[str, inspect.Parameter]:
         if "__init__" in vars(base)
         # Airflow wraps it.
         for name, parameter in inspect.signature(inspect.unwrap(vars(base)["__init__"])).parameters.items()
-        if parameter.kind is parameter.KEYWORD_ONLY
+        if parameter.kind is parameter.KEYWORD_ONLY and name != "multiple_outputs"
     }
 
 
