@@ -587,9 +587,11 @@ INTERNAL = {
     # How a triggerer asks whether its task is still deferred; before Airflow 3, of its database.
     "triggers/guard.py": {
         "airflow.models.taskinstance",
-        "airflow.sdk.execution_time.task_runner",
+        "airflow.sdk.execution_time",
         "airflow.utils.session",
     },
+    # XComs that stand in Airflow's database, whatever backend the users have.
+    "own_xcoms.py": {"airflow.models.xcom", "airflow.sdk.bases.xcom", "airflow.utils.session"},
     # Airflow 2 knows an alias only once its database has it.
     "assets.py": {"airflow", "airflow.models.dataset"},
     # It writes in the transaction in which Airflow records an event.
