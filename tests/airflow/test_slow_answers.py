@@ -195,7 +195,15 @@ def test_a_task_that_waits_in_place_keeps_its_deadline(monkeypatch: pytest.Monke
             return said({"id": 12})
         return await misbehave(request)
 
-    given = {"name": "t", "image": "i", "command": "true", "virtual_cluster": 1, "project": 1, "shm": 1, "job_timeout": 2.0}
+    given = {
+        "name": "t",
+        "image": "i",
+        "command": "true",
+        "virtual_cluster": 1,
+        "project": 1,
+        "shm": 1,
+        "job_timeout": 2.0,
+    }
     with Served(answer, monkeypatch), pytest.raises(AIHubJobTimeout):
         TaskLife(lambda: TrainingOperator(task_id="t", deferrable=False, **given)).try_once()
     assert len(stopped) == 1

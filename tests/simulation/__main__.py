@@ -7,6 +7,8 @@ import itertools
 import logging
 import sys
 import time
+from collections.abc import Iterable
+from dataclasses import replace
 
 from .explore import Tally, combinations, drawn, is_wrong, pairs, shrunk, singles
 from .histories import LOG, WEATHERS, History, Run, judge
@@ -24,14 +26,14 @@ def main() -> int:
     if options.what == "seed":
         return tell(drawn(options.number))
     part, parts = map(int, options.part.split("/"))
-    histories: dict[str, itertools.chain[History] | map[History]] = {}
+    histories: dict[str, Iterable[History]] = {}
     if options.what == "seeds":
         histories["drawn"] = map(drawn, range(options.first, options.first + options.number))
     for weather in WEATHERS if options.what == "singles" else ():
-        of_weather = (History(**{**vars(h), "weather": weather}) for h in combinations())
+        of_weather = [replace(start, weather=weather) for start in combinations()]
         histories[f"one blow, {weather}"] = itertools.chain.from_iterable(map(singles, of_weather))
     for start in combinations() if options.what == "pairs" else ():
-        histories[f"two blows, {start}"] = itertools.chain(pairs(start))
+        histories[f"two blows, {start}"] = pairs(start)
     bad = 0
     whole = Tally()
     for name, some in histories.items():
