@@ -40,6 +40,9 @@ nitpick_ignore_regex = [
     # Type variables; and a class that is documented where it is imported from.
     ("py:class", r".*\.[A-Z]"),
     ("py:class", r"airflow_provider_aihub\.emulator\.server\.Emulator"),
+    # What passes between parts of the code, in signatures.
+    ("py:class", r"airflow_provider_aihub\.client\.(waiting\.(Look|Pause)|errands\.\w+|part_logs\.\w+)"),
+    ("py:class", r"airflow_provider_aihub\.api\.request\.OnlyDocument"),
 ]
 
 

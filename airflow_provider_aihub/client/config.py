@@ -81,7 +81,7 @@ class Config:
     :param verify: Whether TLS certificates are verified.
     :param timeout: Seconds to wait for a connection, for an answer to begin, and then for all of it; of a file that is
         downloaded, for each 16 KiB of it. After an upload longer, see
-        :meth:`~airflow_provider_aihub.client.steps.Send.patience`.
+        ``Send.patience``.
     :param web_url: Address of AIHub's web UI, for links.
     :param pages: Where it has the page of each kind of thing, as in :data:`~airflow_provider_aihub.client.web.PAGES`.
     :raises AIHubConfigError: for a value that cannot be used.
