@@ -106,7 +106,8 @@ def states(runs: Runs) -> States:
 def test_every_task_succeeds(file: Path, runs: Runs, states: States) -> None:
     run, tasks = states[file.stem]
     if file.stem == UNSTOPPABLE and runs.aihub.api == "document":
-        assert (run, tasks.pop("stop")) == ("failed", "failed")
+        # On a busy machine the workflow run may have ended before anybody wants to stop it.
+        assert (run, tasks.pop("stop")) in (("failed", "failed"), ("success", "success"))
         assert set(tasks.values()) == {"success"}, tasks
     else:
         assert (run, set(tasks.values())) == ("success", {"success"}), tasks

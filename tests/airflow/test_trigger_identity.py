@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from aiohttp import web
+from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS
 from hostile import hostile, said
 from test_scale import fired, serving
 from test_trigger_kill import TASK, airflow_says
@@ -230,17 +231,18 @@ async def test_a_task_that_was_cleared_and_has_deferred_again(
     assert stops(asked) == count
 
 
-@pytest.mark.airflow("<3.0", lacks="the metadata database")
-@pytest.mark.parametrize(("trigger_id", "count"), [(5, 0), (6, 1)], ids=["handed over", "deferred anew"])
-async def test_airflow_2_shows_which_trigger_the_task_waits_for(
-    monkeypatch: pytest.MonkeyPatch, trigger_id: int, count: int
-) -> None:
-    monkeypatch.setattr(guard, "_in_database", lambda _: ("deferred", trigger_id))
-    async with hostile(Training(RUNNING), monkeypatch) as asked:
-        trigger = trigger_of(identity=IDENTITY)
-        trigger.trigger_id = 5
-        await trigger.on_kill()
-    assert stops(asked) == count
+if not AIRFLOW_V_3_0_PLUS:
+
+    @pytest.mark.parametrize(("trigger_id", "count"), [(5, 0), (6, 1)], ids=["handed over", "deferred anew"])
+    async def test_airflow_2_shows_which_trigger_the_task_waits_for(
+        monkeypatch: pytest.MonkeyPatch, trigger_id: int, count: int
+    ) -> None:
+        monkeypatch.setattr(guard, "_in_database", lambda _: ("deferred", trigger_id))
+        async with hostile(Training(RUNNING), monkeypatch) as asked:
+            trigger = trigger_of(identity=IDENTITY)
+            trigger.trigger_id = 5
+            await trigger.on_kill()
+        assert stops(asked) == count
 
 
 async def test_an_airflow_that_does_not_answer_keeps_the_job_alive(
