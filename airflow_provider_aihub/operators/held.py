@@ -161,16 +161,23 @@ class Held:
     def not_told(self, refused: Refused, what: str) -> Steps[None]:
         """Go on although Airflow did not take something, but for a worker that is not the task's any more.
 
+        Such a worker stops what it alone knows of: a job that it has created, and not one that it has taken up.
+
         :raises AIHubJobStopped: It is not.
         """
         if not refused.superseded:
             self.log.warning("Airflow did not take %s: %s", what, refused.why)
             return
-        yield from self.stop_for_good()
+        job, self.job = self.job, None
+        created = job is not None and job.entry.try_number == self.tries.try_number
+        if created:
+            self.job = job
+            yield from self.stop_for_good()
+        done = "what this one had created was stopped" if created else "this one ends"
         raise AIHubJobStopped(
-            "Airflow has given this task to another try meanwhile, so what this one had created was stopped.",
+            f"Airflow has given this task to another try meanwhile, so {done}.",
             kind=self.kind.name,
-            job_id=self.job.id if self.job else None,
+            job_id=job.id if job else None,
         )
 
     def ask(self, request: Request[T]) -> Steps[T]:

@@ -289,6 +289,23 @@ def test_an_xcom_of_a_worker_that_is_not_the_one_any_more_stops_its_job(
     stopped(lambda: AIHubHook().get_training(1))
 
 
+@pytest.mark.airflow(">=3.0", lacks="errors of an API server")
+def test_a_worker_that_is_not_the_one_any_more_leaves_a_job_that_others_know_of(
+    aihub: Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    task = life()
+    task.start()
+
+    def refuses(*_: Any, **__: Any) -> None:
+        raise gone()
+
+    monkeypatch.setattr(TaskInstance, "xcom_push", refuses)
+    with pytest.raises(AIHubJobStopped, match="another try meanwhile, so this one ends"):
+        task.start()
+    assert [job.id for job in jobs(RUNNING)] == [1]
+    AIHubHook().stop_training(1)
+
+
 # Cleared with fewer retries
 
 

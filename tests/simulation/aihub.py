@@ -79,7 +79,7 @@ class Job:
 
     def status(self, now: float) -> int:
         """Return its status number."""
-        if self.stopped_at is not None and now >= self.stopped_at:
+        if self.stopped_at is not None and self.stopped_at < self.created_at + self.lasts and now >= self.stopped_at:
             return STOPPED
         age = now - self.created_at
         if age < 1:
