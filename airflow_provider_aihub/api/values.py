@@ -191,7 +191,8 @@ def check_id(parameter: str, value: int | str) -> int:
     """
     number = as_int(value)
     if number is None or number < 1:
-        raise AIHubParameterError(f"{parameter} must be a whole number of at least 1, not {shown(value)}")
+        nothing = ", to which a template renders that finds nothing" if value == "None" else ""
+        raise AIHubParameterError(f"{parameter} must be a whole number of at least 1, not {shown(value)}{nothing}")
     return number
 
 

@@ -39,6 +39,12 @@ FIELDS: Final = (
     *URL_FIELDS.values(),
 )
 """All fields that the connection's extra may have."""
+OUTSIDE: Final[Mapping[str, str]] = {
+    **{name: name for name in ("host", "port", "login", "password")},
+    **dict.fromkeys(("url", "base_url"), "host"),
+    **dict.fromkeys(("user", "username"), "login"),
+}
+"""What people put into the extra that has a field of its own beside it, and which."""
 NEAR: Final = 0.75
 """How much alike a misspelt field and the one that was meant are, from 0 to 1."""
 
@@ -174,7 +180,7 @@ class Config:
         except KeyError:
             pass
         raise AIHubConfigError(
-            f"The connection does not say where AIHub's {service} is; fill in '{URL_FIELDS[service]}', or the host "
+            f"The connection does not say where AIHub's {service} is; fill in '{URL_FIELDS[service]}', or the base URL "
             f"where all services are behind one address."
         )
 
@@ -207,8 +213,12 @@ def unknown_fields(extra: Mapping[str, Any]) -> str:
     """
     said = []
     for name in extra:
-        if name not in FIELDS:
-            near = get_close_matches(name.lower(), FIELDS, 1, NEAR)
+        if name in FIELDS:
+            continue
+        near = get_close_matches(name.lower(), FIELDS, 1, NEAR)
+        if own := OUTSIDE.get(name.lower()):
+            said.append(f"{shown(name)} (it belongs into the field {own!r} beside the extra)")
+        else:
             said.append(f"{shown(name)} (the nearest field is {near[0]!r})" if near else shown(name))
     return f"The connection's extra has {', '.join(said)}, which this provider does not know." if said else ""
 
@@ -271,7 +281,8 @@ def _split(url: str, name: str) -> SplitResult:
         )
     if "@" in parts.netloc or parts.query or parts.fragment:
         raise AIHubConfigError(
-            f"The connection's '{name}' may hold only scheme, host, port and path; credentials have their own fields."
+            f"The connection's '{name}' may hold only scheme, host, port and path, and nothing with '?' or '#'; "
+            "credentials have their own fields."
         )
     return parts
 

@@ -30,7 +30,7 @@ from airflow_provider_aihub.api.request import Auth, OnlyDocument, Request
 from airflow_provider_aihub.client import answers
 from airflow_provider_aihub.client.answers import Call, Heard
 from airflow_provider_aihub.client.auth import Token
-from airflow_provider_aihub.client.config import S3_RELAY_TOKEN, TOKEN, is_header_value
+from airflow_provider_aihub.client.config import S3_RELAY_TOKEN, TOKEN, Config, is_header_value
 from airflow_provider_aihub.client.retry import Again, LogIn, RetryPolicy, Trouble, decide, retry_after
 from airflow_provider_aihub.client.steps import Authenticate, Failure, Outcome, Send, Sleep, State, Steps
 
@@ -120,7 +120,7 @@ def authenticate(state: State, step: Authenticate) -> Steps[None]:
     config = state.config
     if not config.can_log_in:
         raise AIHubConfigError(
-            f"The connection has no credentials; fill in login and password, or '{TOKEN}' in its extra fields."
+            f"The connection has {_lacking(config)}; fill in login and password, or '{TOKEN}' in its extra fields."
         )
     request = user_system.login(config.username, config.password)
     try:
@@ -136,6 +136,12 @@ def authenticate(state: State, step: Authenticate) -> Steps[None]:
     state.token = Token.issued(login.token, login.id or None, state.clock())
     state.login_error = None
     state.logins += 1
+
+
+def _lacking(config: Config) -> str:
+    if config.username:
+        return "a login and no password"
+    return "a password and no login" if config.password else "no credentials"
 
 
 def carry(call: Call, state: State, policy: RetryPolicy) -> Steps[Heard]:

@@ -109,6 +109,11 @@ class CreateDatasetOperator(CallOperator):
             is_private=self.is_private,
             access_user_ids=self.access_user_ids,
         )
+        if spec.name != spec.name.strip():
+            raise AIHubParameterError(
+                f"name is {shown(spec.name)}; the versions of a dataset are read by its name, so it must not begin or "
+                "end with a blank."
+            )
         uri = dataset_uri(spec.name, host=dataset_host(self.hook.get_conn().config))
         try:
             return {"id": self.hook.create_dataset(spec), "name": spec.name, "created": True, "uri": uri}

@@ -123,14 +123,14 @@ def pipeline_ids(hook: AIHubHook, pipeline: int | str, version: int | str) -> tu
         if pipeline_id is None:
             raise _id_needed("pipeline", pipeline, "workflow runs") from None
         raise _id_needed("pipeline_version", version, "workflow runs") from None
-    advice = f"; names are known from the newest {MOST_RUNS} workflow runs alone, an id works always"
+    unknown = f"which none of AIHub's newest {MOST_RUNS} workflow runs is of, so give its id"
     if pipeline_id is None:
         pipelines = (Choice(run.pipeline_id, run.pipeline_name) for run in runs)
-        pipeline_id = _match("pipeline", pipeline, pipelines, advice)
+        pipeline_id = _match("pipeline", pipeline, pipelines, unknown)
     if version_id is None:
         used = (run for run in runs if run.pipeline_id == pipeline_id)
         versions = (Choice(run.pipeline_version_id, run.pipeline_version_name) for run in used)
-        version_id = _match("pipeline_version", version, versions, advice)
+        version_id = _match("pipeline_version", version, versions, unknown)
     return pipeline_id, version_id
 
 
@@ -186,7 +186,7 @@ def _id_needed(parameter: str, given: int | str, lacking: str) -> AIHubParameter
     )
 
 
-def _match(parameter: str, given: int | str, rows: Iterable[Row], advice: str = "") -> int:
+def _match(parameter: str, given: int | str, rows: Iterable[Row], unknown: str = "which AIHub does not have") -> int:
     ids_of: dict[str, set[int]] = {}
     for row in rows:
         ids_of.setdefault(row.name, set()).add(row.id)
@@ -201,5 +201,5 @@ def _match(parameter: str, given: int | str, rows: Iterable[Row], advice: str = 
     names = sorted(ids_of)
     near = get_close_matches(str(given), names, MOST_SHOWN, cutoff=0.4) or names[:MOST_SHOWN]
     nearest = f"the nearest {'is' if len(near) == 1 else 'are'} {', '.join(map(repr, near))}"
-    offer = nearest if near else "it has none at all"
-    raise AIHubParameterError(f"{parameter} is {given!r}, which AIHub does not have; {offer}{advice}.")
+    offer = nearest if near else "AIHub shows none at all"
+    raise AIHubParameterError(f"{parameter} is {given!r}, {unknown}; {offer}.")

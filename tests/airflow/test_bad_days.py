@@ -149,14 +149,15 @@ def test_the_test_button(aihub: Emulator, monkeypatch: pytest.MonkeyPatch) -> No
 
 MISSPELT = (
     "The connection's extra has 'tokn' (the nearest field is 'token'), 'Verify_SSL' (the nearest field is "
-    "'verify_tls'), 'base_url', which this provider does not know."
+    "'verify_tls'), 'base_url' (it belongs into the field 'host' beside the extra), 'shelf', "
+    "which this provider does not know."
 )
 
 
 def test_fields_that_are_misspelt(
     aihub: Emulator, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    extra = {"tokn": "not-to-be-told", "Verify_SSL": "nor-this", "base_url": "nor-that"}
+    extra = {"tokn": "not-to-be-told", "Verify_SSL": "nor-this", "base_url": "nor-that", "shelf": "nor-it"}
     monkeypatch.setenv("AIRFLOW_CONN_MISSPELT", connection(aihub, extra=extra))
     for _ in range(3):
         assert AIHubHook("misspelt").test_connection() == (True, f"Logged in to AIHub as user 1. {MISSPELT}")
@@ -167,6 +168,20 @@ def test_fields_that_are_misspelt(
     monkeypatch.setenv("AIRFLOW_CONN_MISSPELT", json.dumps({"conn_type": "aihub", "extra": extra}))
     ok, message = AIHubHook("misspelt").test_connection()
     assert (ok, message.endswith(MISSPELT)) == (False, True)
+
+
+@pytest.mark.parametrize(
+    ("given", "lacks"),
+    [
+        ({"login": None}, "a password and no login"),
+        ({"password": None}, "a login and no password"),
+        ({"login": None, "password": None}, "no credentials"),
+    ],
+)
+def test_half_of_a_login(aihub: Emulator, monkeypatch: pytest.MonkeyPatch, given: dict[str, None], lacks: str) -> None:
+    monkeypatch.setenv("AIRFLOW_CONN_AIHUB_DEFAULT", connection(aihub, **given))
+    ok, message = AIHubHook().test_connection()
+    assert (ok, message.startswith(f"The connection has {lacks}; fill in login and password")) == (False, True)
 
 
 def test_no_rights(aihub: Emulator) -> None:

@@ -67,7 +67,9 @@ def test_another_refusal_stays_what_it_is(aihub: Emulator) -> None:
     assert caught.value.refused
 
 
-@pytest.mark.parametrize("given", [{"name": ""}, {"name": "d", "tags": ["a"]}, {"name": "d", "if_exists": "maybe"}])
+@pytest.mark.parametrize(
+    "given", [{"name": ""}, {"name": "d "}, {"name": "d", "tags": ["a"]}, {"name": "d", "if_exists": "maybe"}]
+)
 def test_bad_parameters_of_a_dataset(aihub: Emulator, given: dict[str, Any]) -> None:
     before = len(aihub.requests)
     with pytest.raises(AIHubParameterError):

@@ -286,11 +286,13 @@ def test_a_wrong_id_is_told_of_by_the_parameter_s_own_name(aihub: Emulator, mode
         (DatasetVersionSensor, 0),
         (WorkflowRunSensor, "first"),
         (TrainingSensor, "first"),
+        (TrainingSensor, "None"),
         (QuotaTaskSensor, "first"),
         (WarehouseSearchSensor, "first"),
     ):
         with pytest.raises(AIHubParameterError) as told:
             sensor(kind, mode, **{kind.job_field: wrong}).try_once()
         assert str(told.value).startswith(f"{kind.job_field} must be ")
-        assert str(told.value).endswith(f", not {wrong!r}.")
+        end = ", to which a template renders that finds nothing" if wrong == "None" else ""
+        assert str(told.value).endswith(f", not {wrong!r}{end}.")
     assert len(aihub.requests) == before
