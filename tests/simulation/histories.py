@@ -14,7 +14,7 @@ from airflow.providers.common.compat.sdk import AirflowFailException
 from airflow_provider_aihub.api.errors import AIHubAmbiguousSubmit, AIHubError
 from airflow_provider_aihub.failures import as_task_failure
 from airflow_provider_aihub.operators.dataset import DatasetVersionOperator
-from airflow_provider_aihub.operators.life import Deferral
+from airflow_provider_aihub.operators.life import IN_HASTE, Deferral
 from airflow_provider_aihub.operators.quota_task import QuotaTaskOperator
 from airflow_provider_aihub.operators.training import TrainingOperator
 from airflow_provider_aihub.operators.warehouse import WarehouseSearchOperator
@@ -185,7 +185,7 @@ class Ended:
 
 EXCUSES: Final[dict[str, set[str]]] = {
     "a worker is killed on the last try": {"orphan"},
-    "a task is killed while AIHub creates its job, which takes longer than a killed worker has": {"orphan"},
+    "a task is killed before AIHub knows its job, which takes longer than a killed worker has": {"orphan"},
     "a person was told to look for a job where jobs cannot be listed": {"orphan", "duplicate"},
     "a refusal was none, where jobs cannot be listed": {"orphan", "duplicate"},
     "another AIHub stands behind the address": {"orphan"},
@@ -336,6 +336,8 @@ class Run:
                 continue
             if came in ("term", "mark", "clear"):
                 killed_at = self.world.now
+                if any(job.shown_at > killed_at + IN_HASTE for job in self.aihubs[0].jobs):
+                    self.excuses.add(CREATING)
                 if worker.state.logins > 1:
                     self.excuses.add(SWAPPED)
                 outcome = {"term": "retry", "mark": "failed", "clear": "cleared"}[came]
@@ -357,6 +359,8 @@ class Run:
                 return "retry"
             case "timeout":
                 running.close()  # type: ignore[attr-defined]
+                if worker.state.logins > 1:
+                    self.excuses.add(SWAPPED)
                 worker.kill(patience=worker.life.held.patience.settled)
                 return "retry"
             case "term" | "mark" | "clear":

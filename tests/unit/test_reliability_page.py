@@ -20,7 +20,7 @@ def test_a_test_that_is_named_exists(file: str, name: str) -> None:
 
 
 def test_every_promise_names_its_test() -> None:
-    promised = PAGE.partition("## The soak")[0]
+    promised = PAGE.partition("## The simulation")[0]
     rows = [row for row in promised.splitlines() if row.startswith("| ") and "proved by" not in row]
     promises = [row for row in rows if not row.startswith("| `AIHub") and not row.startswith("| type")]
     assert len(NAMED) > 20
@@ -33,3 +33,17 @@ def test_every_kind_of_error_is_on_the_page() -> None:
     kinds = {kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, errors.AIHubError)}
     raised = {kind.__name__ for kind in kinds - {errors.AIHubError, errors.AIHubRequestError, errors.AIHubJobError}}
     assert {name for name in raised if f"`{name}`" not in PAGE} == set()
+
+
+def test_every_class_that_the_simulation_counts_apart_is_on_the_page() -> None:
+    simulated = ast.parse((ROOT / "tests" / "simulation" / "histories.py").read_text())
+    (classes,) = (
+        ast.literal_eval(node.value)
+        for node in simulated.body
+        if isinstance(node, ast.AnnAssign)
+        and isinstance(node.target, ast.Name)
+        and node.target.id == "EXCUSES"
+        and node.value
+    )
+    assert len(classes) > 5
+    assert [name for name in classes if f"- {name}" not in PAGE] == []
