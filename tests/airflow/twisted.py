@@ -92,6 +92,8 @@ class Twisted:
     emulator: Emulator
     rules: list[Rule] = field(default_factory=list)
     asked: list[Asked] = field(default_factory=list)
+    done: list[Asked] = field(default_factory=list)
+    """What the emulator has answered, whoever still waited for it."""
     url: str = ""
 
     def __call__(self, request: Asked) -> Answered | None:
@@ -111,7 +113,9 @@ class Twisted:
             response = connection.getresponse()
             hop = ("connection", "transfer-encoding", "content-length", "keep-alive")
             headers = {name: value for name, value in response.getheaders() if name.lower() not in hop}
-            return Answered(response.status, headers, response.read())
+            answer = Answered(response.status, headers, response.read())
+            self.done.append(request)
+            return answer
         finally:
             connection.close()
 
