@@ -15,8 +15,11 @@ PEERS := .venv-peers-python-$(PYTHON_VERSION)
 # Before a command: it gets an empty Airflow home, and the programs of the environment.
 IN_AIRFLOW_HOME = home=$$(mktemp -d) && trap 'rm -rf "$$home"' EXIT && AIRFLOW_HOME="$$home" PATH="$(CURDIR)/$(BIN):$$PATH"
 
+# Many processes read the same modules, which need not be compiled in each.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all test-system test-matrix soak  simulate simulate-pairs simulate-mutants screenshots docs lint format constraints clean venv
+.PHONY: help demo test test-all test-system test-matrix soak simulate simulate-pairs simulate-mutants screenshots docs lint format constraints clean venv
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 22

@@ -9,6 +9,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -27,9 +28,15 @@ def build(source: Path, folder: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run([*program, str(folder / "html")], env=env, capture_output=True, text=True, check=False)
 
 
+@cache
+def read(page: Path) -> BeautifulSoup:
+    """Take a page apart, once."""
+    return BeautifulSoup(page.read_text(), "html.parser")
+
+
 def links(page: Path) -> Iterator[str]:
     """All that a page leads to or loads."""
-    for tag in BeautifulSoup(page.read_text(), "html.parser").find_all(True):
+    for tag in read(page).find_all(True):
         for attribute in ("href", "src", "srcset", "data", "poster"):
             if tag.get(attribute) and not (tag.name == "link" and tag.get("rel") == ["canonical"]):
                 yield str(tag[attribute])
@@ -37,10 +44,7 @@ def links(page: Path) -> Iterator[str]:
 
 def broken(site: Path) -> list[str]:
     """Links within a site that lead nowhere."""
-    ids = {
-        page: {tag["id"] for tag in BeautifulSoup(page.read_text(), "html.parser").find_all(id=True)}
-        for page in site.rglob("*.html")
-    }
+    ids = {page: {tag["id"] for tag in read(page).find_all(id=True)} for page in site.rglob("*.html")}
     found = []
     for page in ids:
         for link in links(page):
@@ -57,7 +61,7 @@ def loaded_from_elsewhere(site: Path) -> list[str]:
     """What a browser would fetch from other machines when it shows a page."""
     found, loading = [], ["script", "img", "link", "iframe", "source"]
     for page in site.rglob("*.html"):
-        for tag in BeautifulSoup(page.read_text(), "html.parser").find_all(loading):
+        for tag in read(page).find_all(loading):
             source = str(tag.get("src") or tag.get("href") or "")
             if source.startswith(("http:", "https:", "//")) and tag.get("rel") != ["canonical"]:
                 found.append(f"{page.relative_to(site)}: {source}")
@@ -109,7 +113,7 @@ def parameters(kind: type) -> set[str]:
 @pytest.mark.parametrize(("folder", "kind"), USED, ids=[kind.__name__ for _, kind in USED])
 def test_a_page_has_all_parameters_from_the_docstrings(site: Path, folder: Path, kind: type) -> None:
     for page in site.joinpath(folder.name).glob("*.html"):
-        content = BeautifulSoup(page.read_text(), "html.parser")
+        content = read(page)
         if content.find(id=f"{kind.__module__}.{kind.__name__}"):
             shown = [str(name.string) for name in content.select("dl.field-list li > p > strong")]
             assert sorted(shown) == sorted(parameters(kind))
