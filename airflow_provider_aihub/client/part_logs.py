@@ -23,6 +23,8 @@ MOST_LINES = 2000
 """How many lines are told at a poll, of all files together: each takes Airflow about a millisecond."""
 LAST_LINES = 200
 """So many of them are the last ones of a file, where it has more lines than are told."""
+LAST_WORDS = 20
+"""So many of those are told although the log could not take all that came before: they say how a job ended."""
 MOST_FILES = 32
 """How many log files of a job are followed."""
 
@@ -219,6 +221,10 @@ class _Telling:
 
     def finish(self) -> LogSteps[None]:
         """Say how much is left out, and tell the last lines."""
+        if self._busy:
+            self._busy = False
+            self._untold += len(self._last[:-LAST_WORDS])
+            self._last = self._last[-LAST_WORDS:]
         self._say_what_is_left_out()
         yield from self._tell(self._last)
         self._say_what_is_left_out()

@@ -241,6 +241,19 @@ def test_lines_beyond_the_budget_are_counted(lines: int, pods: int) -> None:
         assert mine[-1] == data.splitlines()[-1 if data.endswith("\n") else -2]
 
 
+def test_a_log_that_takes_few_lines_still_has_the_last_ones() -> None:
+    """They say why a job has failed."""
+    aihub = Aihub(a="".join(f"{number}\n" for number in range(1, 10_001)).encode())
+    aihub.room = 50
+    logs, told = follower()
+    aihub.poll(logs)
+    notes = [int(line.split()[0]) for line in told.lines if "left out" in line]
+    numbers = [line for line in told.lines if line.isdigit()]
+    assert numbers[:50] == [str(number) for number in range(1, 51)]
+    assert numbers[50:] == [str(number) for number in range(9_981, 10_001)]
+    assert len(numbers) + sum(notes) == 10_000
+
+
 def test_blank_lines_are_lines() -> None:
     aihub = Aihub(a=b"\n" * 70 * 1024)
     logs, told = follower()
