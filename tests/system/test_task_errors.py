@@ -9,7 +9,7 @@ from demo.real_airflow import free_port
 EXPECTED = {
     "wrong_password": ("AIHubAuthError", "log in"),
     "connection_refused": ("AIHubUnavailable", "create training 'connection_refused'"),
-    "no_address": ("AIHubConfigError", "or the host where all services are behind one address"),
+    "no_address": ("AIHubConfigError", "or the base URL where all services are behind one address"),
     "html": ("AIHubBadAnswerError", "tag_system"),
     "unknown_id": ("AIHubNotFoundError", "create training 'unknown_id'"),
     "wrong_parameter": ("AIHubParameterError", "cooking"),
