@@ -1,14 +1,18 @@
 """Run every DAG of the files given with ``dag.test()``, in an Airflow home of its own; write what became of them.
 
+See ``tests/dag_runs.py``.
+
 A program, not a module of tests: Airflow reads its home when it is imported, so it needs a process of its own.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import sys
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 from airflow.utils.db import initdb
 from one_api import build_api_once
@@ -20,16 +24,22 @@ except ImportError:
     from airflow.models.dagbag import DagBag
 
 
-def main(waiting: str, result: Path, files: list[str]) -> None:
-    """Run the DAGs and write their task states: ``{dag_id: {task_id: state}}``; beside it, those of the runs.
+Runs = dict[str, tuple[str, dict[str, str]]]
+"""For each DAG the state of its run and those of its tasks."""
 
-    :param waiting: ``in place`` to have nothing deferred.
-    """
-    airflow = Version(version("apache-airflow"))
+
+def main(result: Path, rounds: list[dict[str, Any]]) -> None:
+    """Run rounds of DAGs, and write the list of their :data:`Runs`."""
     initdb()
     build_api_once()
-    states: dict[str, dict[str, str]] = {}
-    runs: dict[str, str] = {}
+    result.write_text(json.dumps([run(**given) for given in rounds]))
+
+
+def run(connection: str, files: list[str], in_place: bool) -> Runs:
+    """Run the DAGs of some files, one after the other."""
+    os.environ["AIRFLOW_CONN_AIHUB_DEFAULT"] = connection
+    airflow = Version(version("apache-airflow"))
+    runs: Runs = {}
     for file in files:
         bag = DagBag(dag_folder=file)
         if bag.import_errors:
@@ -43,15 +53,13 @@ def main(waiting: str, result: Path, files: list[str]) -> None:
             DagBundlesManager().sync_bundles_to_db()
             bag.sync_to_db("dags-folder", None)
         for dag_id, dag in bag.dags.items():
-            if waiting == "in place":
+            if in_place:
                 for task in dag.tasks:
                     task.deferrable = False
-            run = dag.test()
-            runs[dag_id] = str(run.state)
-            states[dag_id] = {ti.task_id: str(ti.state) for ti in run.get_task_instances()}
-    result.write_text(json.dumps(states))
-    result.with_name("runs.json").write_text(json.dumps(runs))
+            ended = dag.test()
+            runs[dag_id] = str(ended.state), {ti.task_id: str(ti.state) for ti in ended.get_task_instances()}
+    return runs
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], Path(sys.argv[2]), sys.argv[3:])
+    main(Path(sys.argv[1]), json.loads(sys.argv[2]))

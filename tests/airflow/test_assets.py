@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import sqlite3
-import subprocess
-import sys
 import warnings
 from pathlib import Path
 from typing import Any
@@ -15,7 +12,7 @@ from urllib.parse import quote, unquote, urlsplit
 
 import pytest
 from airflow.providers.common.compat.sdk import Asset
-from waiting import HANG
+from dag_runs import Round, run_dags
 
 from airflow_provider_aihub import assets
 from airflow_provider_aihub.assets import dataset_asset, dataset_uri
@@ -219,31 +216,11 @@ def events(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[dict[str,
             hook.create_dataset(DatasetSpec(name=name))
         file = home / "made.py"
         file.write_text(DAG_FILE.format(path=str(data), host=host))
-        env = {key: value for key, value in os.environ.items() if not key.startswith("AIRFLOW_")}
-        env |= {
-            "AIRFLOW_HOME": str(home),
-            "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
-            "AIRFLOW__CORE__DAGS_FOLDER": str(home),
-            "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home / 'airflow.db'}",
-            "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "0",
-            "AIRFLOW__AIHUB__POLL_FLOOR": "0.1",
-            "AIRFLOW_CONN_AIHUB_DEFAULT": aihub.connection_json(),
-            "NO_PROXY": "127.0.0.1,localhost",
-        }
-        program = [
-            sys.executable,
-            str(ROOT / "tests" / "airflow" / "run_dags.py"),
-            "as written",
-            str(home / "states.json"),
-            str(file),
-        ]
-        done = subprocess.run(program, env=env, cwd=ROOT, capture_output=True, text=True, timeout=HANG, check=False)
-        assert done.returncode == 0, done.stdout[-5000:] + done.stderr[-5000:]
-        states = json.loads((home / "states.json").read_text())
-        assert set(states["makes"].values()) == set(states["knows"].values()) == {"success"}, done.stdout[-5000:]
-        assert states["fails"] == {"failing": "failed"}
+        (ended,) = run_dags(home, home, Round(aihub.connection_json(), [file]))
+        assert {*ended["makes"].tasks.values(), *ended["knows"].tasks.values()} == {"success"}, ended
+        assert ended["fails"].tasks == {"failing": "failed"}
         # Nothing is asked for that Airflow would say in the worker's log that it does not have.
-        assert "Asset not found" not in done.stdout + done.stderr
+        assert "Asset not found" not in (home / "printed.txt").read_text()
     with sqlite3.connect(home / "airflow.db") as database:
         tables = {name for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
         rows = database.execute(EVENTS.format("asset" if "asset" in tables else "dataset")).fetchall()

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import subprocess
-import sys
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
@@ -14,16 +11,15 @@ from importlib.metadata import version
 from pathlib import Path
 
 import pytest
-from waiting import HANG
+from dag_runs import Round, Run, run_dags
 
 from demo.local_aihub import LocalAIHub
 
 ROOT = Path(__file__).resolve().parents[2]
+EXAMPLES = ROOT / "example_dags"
 WATCHER = "example_dataset_watcher"
 """It is about what Airflow 2 does not have."""
-FILES = sorted(
-    file for file in ROOT.glob("example_dags/*.py") if file.stem != WATCHER or version("apache-airflow")[0] != "2"
-)
+FILES = sorted(file for file in EXAMPLES.glob("*.py") if file.stem != WATCHER or version("apache-airflow")[0] != "2")
 
 BASES = {"JobOperator", "ClusterJobOperator", "CallOperator", "StopOperator", "JobSensor"}
 
@@ -37,105 +33,71 @@ JOBS = {
 
 WAYS = [("platform", "as written"), ("document", "in place")]
 """Which API AIHub has, and how the waiting is done. Much of the time nothing happens, so both are run at once."""
-VERSION = ROOT / "example_dags" / "example_create_dataset.py"
+VERSION = EXAMPLES / "example_create_dataset.py"
+REMOVING = [file for file in FILES if "_teardown(" in file.read_text()]
+"""DAGs whose last task removes files."""
 UNSTOPPABLE = "example_stop_workflow_run"
 """It is about what the document's API does not have."""
 
-States = dict[str, tuple[str, dict[str, str]]]
-"""For each DAG the state of its run and of each task, once they have ended."""
-
-
-def run_dags(folder: Path, connection: str, waiting: str, files: list[Path]) -> States:
-    """Run all DAGs of some files, one after the other."""
-    home = folder / "airflow"
-    home.mkdir(exist_ok=True)
-    result = folder / "states.json"
-    env = {key: value for key, value in os.environ.items() if not key.startswith("AIRFLOW_")}
-    env |= {
-        "AIRFLOW_HOME": str(home),
-        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
-        "AIRFLOW__CORE__DAGS_FOLDER": str(ROOT / "example_dags"),
-        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home / 'airflow.db'}",
-        # There is no scheduler for whose sake a trigger would hold its event back.
-        "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "0",
-        "AIRFLOW__AIHUB__POLL_FLOOR": "0.1",
-        "AIRFLOW_CONN_AIHUB_DEFAULT": connection,
-        "NO_PROXY": "127.0.0.1,localhost",
-    }
-    program = [sys.executable, str(ROOT / "tests" / "airflow" / "run_dags.py"), waiting, str(result), *map(str, files)]
-    done = subprocess.run(program, env=env, cwd=ROOT, capture_output=True, text=True, timeout=HANG, check=False)
-    assert done.returncode == 0, done.stdout[-5000:] + done.stderr[-5000:]
-    runs = json.loads(result.with_name("runs.json").read_text())
-    return {dag: (runs[dag], tasks) for dag, tasks in json.loads(result.read_text()).items()}
-
 
 class Runs:
-    """All DAGs, run against an AIHub of their own."""
+    """Rounds of DAGs against an AIHub of their own; a round of all, and at the document's one before and one after."""
 
     def __init__(self, folder: Path, api: str, waiting: str) -> None:
         self.aihub = LocalAIHub(folder / "aihub", api)
-        self.waiting = waiting
+        self.in_place = waiting == "in place"
         self.folder = folder
-        self.states: Future[States]
-        self.made_no_version: States = {}
-        """Before, where AIHub has the document's API: a run that could upload nothing for its version."""
+        self.ended: Future[dict[str, dict[str, Run]]]
+        """For each round the runs by DAG, once they have ended."""
 
-    def run(self) -> States:
+    def run(self) -> dict[str, dict[str, Run]]:
+        rounds = {"all": Round(self.aihub.connection, FILES, self.in_place)}
         if self.aihub.api == "document":
             known = json.loads(self.aihub.connection)
             extra = json.loads(known["extra"]) if isinstance(known["extra"], str) else known["extra"]
-            wrong = json.dumps({**known, "extra": {**extra, "s3_relay_token": "wrong"}})
-            self.made_no_version = run_dags(self.folder, wrong, "as written", [VERSION])
-        return run_dags(self.folder, self.aihub.connection, self.waiting, FILES)
+            no_upload = json.dumps({**known, "extra": {**extra, "s3_relay_token": "wrong"}})
+            nowhere = json.dumps({"conn_type": "aihub", "host": "http://127.0.0.1:9"})
+            rounds = {"no upload": Round(no_upload, [VERSION]), **rounds, "nowhere": Round(nowhere, REMOVING)}
+        return dict(zip(rounds, run_dags(self.folder, EXAMPLES, *rounds.values()), strict=True))
 
 
 @pytest.fixture(scope="module")
-def under_way(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[tuple[str, str], Runs]]:
+def under_way(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Runs]]:
+    """The runs by AIHub's API."""
     with ExitStack() as stack:
         pool = stack.enter_context(ThreadPoolExecutor(len(WAYS)))
-        ways = {way: Runs(tmp_path_factory.mktemp("runs"), *way) for way in WAYS}
+        ways = {api: Runs(tmp_path_factory.mktemp("runs"), api, waiting) for api, waiting in WAYS}
         for runs in ways.values():
             stack.enter_context(runs.aihub)
-            runs.states = pool.submit(runs.run)
+            runs.ended = pool.submit(runs.run)
         yield ways
 
 
-@pytest.fixture(scope="module", params=WAYS, ids="-".join)
-def runs(request: pytest.FixtureRequest, under_way: dict[tuple[str, str], Runs]) -> Runs:
-    return under_way[request.param]
-
-
-@pytest.fixture(scope="module")
-def states(runs: Runs) -> States:
-    return runs.states.result()
-
-
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
-def test_every_task_succeeds(file: Path, runs: Runs, states: States) -> None:
-    run, tasks = states[file.stem]
-    if file.stem == UNSTOPPABLE and runs.aihub.api == "document":
+@pytest.mark.parametrize("api", [api for api, _ in WAYS])
+def test_every_task_succeeds(under_way: dict[str, Runs], api: str, file: Path) -> None:
+    run, tasks = under_way[api].ended.result()["all"][file.stem]
+    if file.stem == UNSTOPPABLE and api == "document":
         # On a busy machine the workflow run may have ended before anybody wants to stop it.
-        assert (run, tasks.pop("stop")) in (("failed", "failed"), ("success", "success"))
-        assert set(tasks.values()) == {"success"}, tasks
+        assert (run, tasks["stop"]) in (("failed", "failed"), ("success", "success"))
+        assert {state for task, state in tasks.items() if task != "stop"} == {"success"}, tasks
     else:
         assert (run, set(tasks.values())) == ("success", {"success"}), tasks
 
 
-def test_a_dag_of_which_a_task_fails_is_red(tmp_path: Path) -> None:
+def test_a_dag_of_which_a_task_fails_is_red(under_way: dict[str, Runs]) -> None:
     """Also where its last task is one that removes files whatever happens."""
-    nowhere = json.dumps({"conn_type": "aihub", "host": "http://127.0.0.1:9"})
-    files = [file for file in FILES if "_teardown(" in file.read_text()]
-    states = run_dags(tmp_path, nowhere, "as written", files)
-    assert {dag: run for dag, (run, _) in states.items()} == {file.stem: "failed" for file in files}
-    removed = [state for _, tasks in states.values() for task, state in tasks.items() if task.startswith("remove_")]
+    ended = under_way["document"].ended.result()["nowhere"]
+    assert {dag: run.state for dag, run in ended.items()} == {file.stem: "failed" for file in REMOVING}
+    removed = [state for run in ended.values() for task, state in run.tasks.items() if task.startswith("remove_")]
     assert removed == ["success"] * 5
 
 
-def test_a_run_after_one_that_made_a_dataset_and_no_version(under_way: dict[tuple[str, str], Runs]) -> None:
+def test_a_run_after_one_that_made_a_dataset_and_no_version(under_way: dict[str, Runs]) -> None:
     """By the document's API a dataset is known by its versions alone."""
-    runs = under_way["document", "in place"]
-    for states, state in ((runs.states.result(), "success"), (runs.made_no_version, "failed")):
-        run, tasks = states[VERSION.stem]
+    ended = under_way["document"].ended.result()
+    for round_, state in (("no upload", "failed"), ("all", "success")):
+        run, tasks = ended[round_][VERSION.stem]
         assert (run, tasks["create_dataset"], tasks["make_version"]) == (state, "success", state), tasks
 
 
@@ -149,9 +111,9 @@ def test_each_operator_and_sensor_has_an_example(folder: str) -> None:
 
 
 @pytest.mark.parametrize("operator", JOBS)
-def test_each_dag_leaves_one_successful_job(under_way: dict[tuple[str, str], Runs], operator: str) -> None:
-    runs = under_way["platform", "as written"]
-    runs.states.result()
+def test_each_dag_leaves_one_successful_job(under_way: dict[str, Runs], operator: str) -> None:
+    runs = under_way["platform"]
+    runs.ended.result()
     jobs = [job for job in runs.aihub.jobs(operator) if job["name"] in JOBS[operator]]
     assert sorted(job["name"] for job in jobs) == JOBS[operator]
     assert {job["status"] for job in jobs} == {3}

@@ -6,8 +6,6 @@ import asyncio
 import json
 import logging
 import os
-import subprocess
-import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -16,8 +14,9 @@ from unittest.mock import Mock
 
 import pytest
 from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS
+from dag_runs import run_in_airflow
 from task_life import TaskInstance, TaskLife
-from waiting import HANG, until
+from waiting import until
 
 from airflow_provider_aihub import own_xcoms
 from airflow_provider_aihub.api.dataset_management import DatasetSpec
@@ -37,7 +36,6 @@ from airflow_provider_aihub.sensors.training import TrainingSensor
 from airflow_provider_aihub.sensors.warehouse import WarehouseSearchSensor
 from airflow_provider_aihub.triggers.job import JobTrigger
 
-ROOT = Path(__file__).resolve().parents[2]
 VIEW, CSV = ViewInAIHubLink.xcom_key, ResultCsvLink.xcom_key
 TRAINING: dict[str, Any] = {"task_id": "train", "name": "t", "image": "any", "virtual_cluster": 1, "project": 1}
 
@@ -330,30 +328,17 @@ class Backend(BaseXCom):
 @pytest.mark.parametrize("backend", ["airflow's", "the users'"])
 def test_airflow_shows_the_links(aihub: Emulator, tmp_path: Path, backend: str) -> None:
     """With Airflow's own database and serialized DAGs, also for mapped tasks."""
-    file, result = tmp_path / "links.py", tmp_path / "links.json"
+    file = tmp_path / "links.py"
     file.write_text(DAG_FILE)
-    env = {key: value for key, value in os.environ.items() if not key.startswith("AIRFLOW_")}
-    env |= {
-        "AIRFLOW_HOME": str(tmp_path / "airflow"),
-        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
-        "AIRFLOW__CORE__DAGS_FOLDER": str(tmp_path),
-        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{tmp_path / 'airflow.db'}",
-        "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "0",
-        "AIRFLOW__AIHUB__POLL_FLOOR": "0.1",
-        "AIRFLOW_CONN_AIHUB_DEFAULT": aihub.connection_json(),
-        "NO_PROXY": "127.0.0.1,localhost",
-    }
+    env = {"AIRFLOW_CONN_AIHUB_DEFAULT": aihub.connection_json()}
     objects = tmp_path / "objects"
     if backend == "the users'":
         objects.mkdir()
         (tmp_path / "users").mkdir()
         (tmp_path / "users" / "users_xcoms.py").write_text(BACKEND.format(objects=str(objects)))
-        env["PYTHONPATH"] = os.pathsep.join([str(tmp_path / "users"), *filter(None, [env.get("PYTHONPATH")])])
+        env["PYTHONPATH"] = os.pathsep.join([str(tmp_path / "users"), *filter(None, [os.environ.get("PYTHONPATH")])])
         env["AIRFLOW__CORE__XCOM_BACKEND"] = "users_xcoms.Backend"
-    program = [sys.executable, str(ROOT / "tests" / "airflow" / "links_of_dags.py"), str(result), str(file)]
-    done = subprocess.run(program, env=env, cwd=ROOT, capture_output=True, text=True, timeout=HANG, check=False)
-    assert done.returncode == 0, done.stdout[-5000:] + done.stderr[-5000:]
-    links = json.loads(result.read_text())
+    links = json.loads(run_in_airflow("links_of_dags.py", tmp_path / "airflow", tmp_path, file, env=env))
     trained = [links[f"train[{index}]"] for index in range(2)]
     assert sorted(link["View in AIHub"] for link in trained) == [f"{aihub.url}/#/trainings/{n}" for n in (1, 2)]
     assert [links[f"wait[{index}]"] for index in range(2)] == trained

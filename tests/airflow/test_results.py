@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
-from pathlib import Path
 from typing import Any
 
 import pytest
-from waiting import HANG
+from dag_runs import Round, run_dags
 
 from airflow_provider_aihub.emulator import Emulator
 
-ROOT = Path(__file__).resolve().parents[2]
 DAG_FILE = """
 import json
 from pathlib import Path
@@ -102,24 +97,9 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     file = home / "results.py"
     file.write_text(DAG_FILE.format(folder=str(folder)))
     with Emulator(data=data) as aihub:
-        env = {key: value for key, value in os.environ.items() if not key.startswith("AIRFLOW_")}
-        env |= {
-            "AIRFLOW_HOME": str(home),
-            "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
-            "AIRFLOW__CORE__DAGS_FOLDER": str(home),
-            "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home / 'airflow.db'}",
-            "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "0",
-            "AIRFLOW__AIHUB__POLL_FLOOR": "0.1",
-            "AIRFLOW_CONN_AIHUB_DEFAULT": aihub.connection_json(),
-            "NO_PROXY": "127.0.0.1,localhost",
-        }
-        runner = str(ROOT / "tests" / "airflow" / "run_dags.py")
-        program = [sys.executable, runner, "as written", str(home / "states.json"), str(file)]
-        done = subprocess.run(program, env=env, cwd=ROOT, capture_output=True, text=True, timeout=HANG, check=False)
-        assert done.returncode == 0, done.stdout[-5000:] + done.stderr[-5000:]
-        states = json.loads((home / "states.json").read_text())
-        odd = {f"{dag}.{task}": state for dag in states for task, state in states[dag].items() if state != "success"}
-        assert odd == {"results.nothing": "skipped"}, done.stdout[-50000:]
+        (ended,) = run_dags(home, home, Round(aihub.connection_json(), [file]))
+        states = {f"{dag}.{task}": state for dag, run in ended.items() for task, state in run.tasks.items()}
+        assert {task: state for task, state in states.items() if state != "success"} == {"results.nothing": "skipped"}
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("AIRFLOW_CONN_AIHUB_DEFAULT", aihub.connection_json())
             from airflow_provider_aihub.hooks.aihub import AIHubHook

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import subprocess
@@ -12,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from blocks import BLOCKS, ROOT, Block, read_blocks
+from dag_runs import Round, run_dags
 from waiting import HANG
 
 from airflow_provider_aihub.emulator import Emulator
@@ -52,33 +52,12 @@ def states(
     files = [write(block, folder) for block in DAGS]
     wrong = folder / "wrong.py"
     wrong.write_text(WRONG_DAG)
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW_")}
-    env = {
-        **kept,
-        **environment,
-        "AIRFLOW_HOME": str(home),
-        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
-        "AIRFLOW__CORE__DAGS_FOLDER": str(folder),
-        # A trigger holds its event back for longer than this; here is no scheduler that would need it.
-        "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "0",
-        "AIRFLOW__AIHUB__POLL_FLOOR": "0.1",
-    }
-    result = home / "states.json"
-    program = [
-        sys.executable,
-        str(ROOT / "tests" / "airflow" / "run_dags.py"),
-        "as written",
-        str(result),
-        *map(str, files),
-        str(wrong),
-    ]
     # The script that polls by hand looks once a minute; its first look shall find the search done.
     aihub.faults.add("delay", method="GET", path="/data-warehouse/api/v1/searches/*", seconds=0.5)
-    done = subprocess.run(program, env=env, cwd=ROOT, capture_output=True, text=True, timeout=HANG, check=False)
+    round_ = Round(environment["AIRFLOW_CONN_AIHUB_DEFAULT"], [*files, wrong])
+    (ended,) = run_dags(home, folder, round_, env=environment)
     aihub.faults.clear()
-    assert done.returncode == 0, done.stdout[-5000:] + done.stderr[-5000:]
-    found: dict[str, dict[str, str]] = json.loads(result.read_text())
-    return found
+    return {dag: run.tasks for dag, run in ended.items()}
 
 
 @pytest.mark.parametrize("block", DAGS, ids=str)
