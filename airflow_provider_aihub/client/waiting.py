@@ -348,6 +348,7 @@ async def wait_async(
     rest: Callable[[Pause], Awaitable[None]] | None = None,
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     clock: Callable[[], float] = time.time,
+    jitter: Callable[[], float] = random.random,
 ) -> Waited:
     """Wait for a job to end, on an event loop; otherwise as :func:`wait`.
 
@@ -355,7 +356,7 @@ async def wait_async(
     :param rest: Waits from one look to the next; by default by ``sleep``, for the seconds of the pause.
     :param perform: As for :func:`wait`; also keeps how far logs were told, so that another process can go on.
     """
-    waiting, reply = follow(watch, log, clock=clock), None
+    waiting, reply = follow(watch, log, clock=clock, jitter=jitter), None
     while True:
         try:
             step = waiting.send(reply)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from functools import partial
 from typing import Any, TypedDict
@@ -19,9 +18,8 @@ from airflow_provider_aihub.api.values import as_int
 from airflow_provider_aihub.client.identity import Identity, Verdict, other_job
 from airflow_provider_aihub.client.waiting import Ask, Fetch, Keep, Outcome, Recall, Redact, Tell, Watch, wait_async
 from airflow_provider_aihub.links import ViewInAIHubLink, link_in_triggerer
-from airflow_provider_aihub.triggers.guard import of_newer_try, still_deferred
 from airflow_provider_aihub.triggers.offsets import KeptOffsets
-from airflow_provider_aihub.triggers.poller import Poller
+from airflow_provider_aihub.triggers.poller import TRIGGERER, Poller, Surroundings
 from airflow_provider_aihub.triggers.telling import tell
 from airflow_provider_aihub.triggers.undisturbed import to_the_end
 
@@ -29,8 +27,8 @@ Look = Callable[[float], Awaitable[JobState | AIHubError]]
 
 STOP_TIMEOUT = 20.0
 """Seconds that a trigger spends on stopping a job."""
-YOUNG = 60.0
-"""Seconds after its submission for which AIHub may not know a job yet."""
+LONGEST_UNKNOWN = 15.0
+"""Seconds of these for which AIHub may not know the job yet."""
 KILL_TIMEOUT = 25.0 if hasattr(BaseTrigger, "on_kill") else 120.0
 """Seconds that a trigger spends on being killed. Airflow 3.3 grants ``on_kill`` 30; older ones may take long to say
 whether a task is still deferred, if many are asked for."""
@@ -109,6 +107,8 @@ class JobTrigger(BaseTrigger):
         sensor has for it, such as ``training_id=12``: Airflow renders a trigger's templates by those names.
     """
 
+    around: Surroundings = TRIGGERER
+
     def __init__(
         self,
         *,
@@ -171,10 +171,11 @@ class JobTrigger(BaseTrigger):
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Follow the job to its end or its deadline."""
-        began = time.monotonic()
+        now = asyncio.get_running_loop().time
+        began = now()
         try:
             event = await self._wait()
-            await asyncio.sleep(max(DRAIN, began + HANDOVER - time.monotonic()))
+            await asyncio.sleep(max(DRAIN, began + HANDOVER - now()))
         except asyncio.CancelledError as cancelled:
             # Airflow before 3.3 has no on_kill and does not say why it cancels.
             if not hasattr(BaseTrigger, "on_kill") and cancelled.args[:1] != (_USER_ACTION,):
@@ -191,7 +192,7 @@ class JobTrigger(BaseTrigger):
         return Watch(
             kind=KINDS[self.kind],
             job_id=self._job_id,
-            since=time.time() if self.since is None else self.since,
+            since=self.around.clock() if self.since is None else self.since,
             poll_interval=self.poll_interval,
             backoff=self.backoff,
             longest_interval=self.longest_interval,
@@ -206,18 +207,19 @@ class JobTrigger(BaseTrigger):
         )
 
     async def _wait(self) -> JobEvent:
-        async with Poller.shared(self.aihub_conn_id) as poller:
+        async with Poller.shared(self.aihub_conn_id, self.around) as poller:
             self._poller = poller
             watch = self.watch(poller.floor)
             pages = poller.pages(watch.kind)
             job = pages.watch(watch.job_id, partial(watch.pause, 1))
             try:
-                await asyncio.sleep(watch.head_start(time.time()))
+                await asyncio.sleep(watch.head_start(self.around.clock(), self.around.jitter))
                 look: Look = partial(pages.look, job)
                 if self.since is None:
                     look = partial(self._look_and_link, poller, look)
                 perform, rest = self._performer(poller), partial(pages.rest, job)
-                waited = await wait_async(look, watch, self.log, perform=perform, rest=rest)
+                clock, jitter = self.around.clock, self.around.jitter
+                waited = await wait_async(look, watch, self.log, perform=perform, rest=rest, clock=clock, jitter=jitter)
             finally:
                 pages.leave(job)
             error: AIHubError | None = waited.error
@@ -263,11 +265,12 @@ class JobTrigger(BaseTrigger):
         kind = KINDS[self.kind]
         if kind.stop is None:
             return None
+        until = asyncio.get_running_loop().time() + LONGEST_UNKNOWN
         try:
             async with asyncio.timeout(STOP_TIMEOUT):
                 if await self._is_other(poller):
                     return other_job(kind, self._job_id)
-                await self._insist_on_stop(poller, kind)
+                await self._insist_on_stop(poller, kind, until)
         except AIHubError as error:
             return error
         except TimeoutError:
@@ -275,15 +278,20 @@ class JobTrigger(BaseTrigger):
         self.log.info("Asked AIHub to stop %s", self._called)
         return None
 
-    async def _insist_on_stop(self, poller: Poller, kind: JobKind) -> None:
+    async def _insist_on_stop(self, poller: Poller, kind: JobKind, until: float) -> None:
+        """Stop the job; AIHub may not know yet what it has just created.
+
+        How long ago that was cannot be told here: the clock of the worker that has noted it may differ.
+
+        :param until: When it is believed that there is no such job, by the event loop's clock.
+        """
         assert kind.stop is not None, "asked for what can be stopped"  # noqa: S101
         while True:
             try:
                 await poller.insist(kind.stop(self._job_id))
             except AIHubNotFoundError:
-                if self.since is None or time.time() - self.since > YOUNG:
+                if asyncio.get_running_loop().time() >= until:
                     raise
-                # AIHub may not know yet what it has just created.
                 await asyncio.sleep(1.0)
             else:
                 return
@@ -309,9 +317,12 @@ class JobTrigger(BaseTrigger):
     async def _stop_unless_handed_over(self) -> None:
         try:
             async with asyncio.timeout(KILL_TIMEOUT):
-                if await still_deferred(self.task_instance) and not await self._has_newer_try():
+                deferred = await self.around.guard.still_deferred(self.task_instance)
+                if deferred and not await self._has_newer_try():
                     return
-                async with self._poller.held() if self._poller else Poller.shared(self.aihub_conn_id) as poller:
+                async with (
+                    self._poller.held() if self._poller else Poller.shared(self.aihub_conn_id, self.around) as poller
+                ):
                     problem: Exception | None = await self._stop(poller)
         except Exception as error:
             problem = error
@@ -330,7 +341,7 @@ class JobTrigger(BaseTrigger):
             if config and (page := config.page(self.kind, number)):
                 about[ViewInAIHubLink.xcom_key] = page
         try:
-            return await of_newer_try(self.task_instance, self.trigger_id, about)
+            return await self.around.guard.of_newer_try(self.task_instance, self.trigger_id, about)
         except Exception as error:
             self.log.info("Airflow does not say whether the task has a newer try (%s)", type(error).__name__)
             return False

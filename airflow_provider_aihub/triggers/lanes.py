@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Final
@@ -55,12 +54,13 @@ class Lanes:
 
     @asynccontextmanager
     async def _timed(self, what: str) -> AsyncIterator[None]:
-        began = time.monotonic()
+        now = asyncio.get_running_loop().time
+        began = now()
         try:
             yield
         finally:
             self._were_slow.pop(what, None)
-            if time.monotonic() - began >= SLOW:
+            if now() - began >= SLOW:
                 self._were_slow[what] = None
                 if len(self._were_slow) > MOST_SLOW:
                     del self._were_slow[next(iter(self._were_slow))]

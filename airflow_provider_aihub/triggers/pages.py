@@ -63,6 +63,7 @@ class Pages:
     :param threshold: How many jobs make a page worth its while; 0 for no number.
     :param spacing: Seconds from one reading of the pages to the next at least.
     :param clock: Gives Unix time in seconds.
+    :param jitter: Gives a number from 0 to 1.
     """
 
     def __init__(
@@ -73,12 +74,14 @@ class Pages:
         threshold: int,
         spacing: float,
         clock: Callable[[], float] = time.time,
+        jitter: Callable[[], float] = random.random,
     ) -> None:
         self._kind = kind
         self._sender = sender
         self._threshold = threshold if kind.page else 0
         self._spacing = spacing
         self._clock = clock
+        self._jitter = jitter
         self._jobs: set[Watched] = set()
         self._paces: Counter[int] = Counter()
         self._waiting: set[Watched] = set()
@@ -219,7 +222,7 @@ class Pages:
         """Let a job that rests be read by itself, but not all such jobs at once."""
         calm = self._calm.pop(job, None)
         if calm:
-            seconds = random.random() * job.pause(self._clock())  # noqa: S311 - no secret
+            seconds = self._jitter() * job.pause(self._clock())
             asyncio.get_running_loop().call_later(seconds, calm.end)
 
     async def _until_due(self) -> bool:

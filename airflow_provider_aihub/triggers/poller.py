@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import random
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from copy import copy
-from typing import Any, ClassVar, Self, TypeVar
+from dataclasses import dataclass
+from typing import Any, ClassVar, Final, Self, TypeVar
 from weakref import WeakKeyDictionary
 
 from airflow.providers.common.compat.connection import get_async_connection, get_async_extra_dejson
@@ -21,7 +23,7 @@ from airflow_provider_aihub.client.config import Config
 from airflow_provider_aihub.client.errands import POLL_POLICY, Ask, Fetch, Redact
 from airflow_provider_aihub.client.retry import RetryPolicy
 from airflow_provider_aihub.hooks.aihub import config_from
-from airflow_provider_aihub.triggers import settings
+from airflow_provider_aihub.triggers import guard, settings
 from airflow_provider_aihub.triggers.lanes import Lanes
 from airflow_provider_aihub.triggers.pages import Pages
 from airflow_provider_aihub.triggers.undisturbed import undisturbed
@@ -38,6 +40,48 @@ REFUSAL_PAUSE = 30.0
 """Seconds for which a login that was refused is not tried again, so that many triggers do not lock an account."""
 
 
+async def read_connection(conn_id: str) -> Config:
+    """Read a connection.
+
+    :raises AIHubUnavailable: Airflow does not give it.
+    :raises AIHubConfigError: It cannot be used.
+    """
+    try:
+        connection = await undisturbed(get_async_connection(conn_id))
+        extra = await undisturbed(get_async_extra_dejson(connection))
+    except Exception as error:
+        # What Airflow says may quote the connection, and so its secrets.
+        raise AIHubUnavailable(
+            f"Airflow did not give the connection {conn_id!r} ({type(error).__name__}); see that it exists "
+            "and that Airflow's API server is well."
+        ) from None
+    return config_from(connection, extra)
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What triggers find around them in a triggerer; a simulation gives them another world.
+
+    :param clock: Gives Unix time in seconds. Time that has passed is measured by the event loop's own clock.
+    :param jitter: Gives a number from 0 to 1.
+    :param read: Reads a connection, as :func:`read_connection` does.
+    :param client: Makes a client of what the connection says.
+    :param guard: Tells how tasks stand, as :mod:`~airflow_provider_aihub.triggers.guard` does.
+    :param settings: What an administrator has set, as :mod:`~airflow_provider_aihub.triggers.settings` tells it.
+    """
+
+    clock: Callable[[], float] = time.time
+    jitter: Callable[[], float] = random.random
+    read: Callable[[str], Awaitable[Config]] = read_connection
+    client: Callable[..., AsyncAIHubClient] = AsyncAIHubClient
+    guard: Any = guard
+    settings: Any = settings
+
+
+TRIGGERER: Final = Surroundings()
+"""A triggerer of Airflow."""
+
+
 class Poller:
     """One client, and so one session, one token and one login, for all triggers of a connection in an event loop.
 
@@ -47,9 +91,10 @@ class Poller:
 
     _of_loop: ClassVar[WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, Poller]]] = WeakKeyDictionary()
 
-    def __init__(self, conn_id: str) -> None:
+    def __init__(self, conn_id: str, around: Surroundings = TRIGGERER) -> None:
         self.conn_id = conn_id
-        self.floor = settings.poll_floor()
+        self._around = around
+        self.floor = around.settings.poll_floor()
         """Seconds between two polls of a job at least."""
         self._client: AsyncAIHubClient | None = None
         self._config: Config | None = None
@@ -58,19 +103,19 @@ class Poller:
         self._refused_at = 0.0
         self._retired: list[AsyncAIHubClient] = []
         self._loading = asyncio.Lock()
-        self._lanes = Lanes(settings.pool_size())
+        self._lanes = Lanes(around.settings.pool_size())
         self._users = 0
         self._pages: dict[str, Pages] = {}
 
     @classmethod
     @asynccontextmanager
-    async def shared(cls, conn_id: str) -> AsyncIterator[Poller]:
+    async def shared(cls, conn_id: str, around: Surroundings = TRIGGERER) -> AsyncIterator[Poller]:
         """Give the poller of a connection, as it stands in Airflow now, on the running event loop.
 
         Where it has come to point to another AIHub, those that began before go on with the poller that they have.
         """
         pollers = cls._of_loop.setdefault(asyncio.get_running_loop(), {})
-        known = pollers.get(conn_id) or pollers.setdefault(conn_id, cls(conn_id))
+        known = pollers.get(conn_id) or pollers.setdefault(conn_id, cls(conn_id, around))
         current = await known._now()
         if pollers[conn_id] is known:
             pollers[conn_id] = current
@@ -108,7 +153,14 @@ class Poller:
     def pages(self, kind: JobKind) -> Pages:
         """Give the jobs of one kind that are waited for."""
         if kind.name not in self._pages:
-            self._pages[kind.name] = Pages(kind, self, threshold=settings.page_threshold(), spacing=self.floor)
+            self._pages[kind.name] = Pages(
+                kind,
+                self,
+                threshold=self._around.settings.page_threshold(),
+                spacing=self.floor,
+                clock=self._around.clock,
+                jitter=self._around.jitter,
+            )
         return self._pages[kind.name]
 
     async def send(self, request: Request[T]) -> T:
@@ -138,14 +190,14 @@ class Poller:
 
     async def _carry_out(self, ask: Callable[[AsyncAIHubClient], Awaitable[T]]) -> T:
         client = self._client or await self._load(None)
-        if self._refusal and time.monotonic() - self._refused_at < REFUSAL_PAUSE:
+        if self._refusal and _moment() - self._refused_at < REFUSAL_PAUSE:
             raise copy(self._refusal)
         try:
             return await ask(client)
         except (AIHubAuthError, AIHubUnavailable) as error:
             # A job that may not be read with a token that was taken for others is no concern of theirs.
             if isinstance(error, AIHubAuthError) and error.service == Service.USER_SYSTEM and client is self._client:
-                self._refusal, self._refused_at = error, time.monotonic()
+                self._refusal, self._refused_at = error, _moment()
             changed = await self._load(client)
             if changed is client:
                 raise
@@ -154,7 +206,7 @@ class Poller:
     async def _load(self, failed: AsyncAIHubClient | None) -> AsyncAIHubClient:
         """Read the connection, unless that was just done, and give a new client if it says something new."""
         async with self._loading:
-            if self._client and (self._client is not failed or time.monotonic() - self._loaded_at < RELOAD_PAUSE):
+            if self._client and (self._client is not failed or _moment() - self._loaded_at < RELOAD_PAUSE):
                 return self._client
             try:
                 config = await self._read()
@@ -168,7 +220,7 @@ class Poller:
     async def _now(self) -> Poller:
         """Give the poller of the connection as it stands in Airflow: another one, where it points to another AIHub."""
         async with self._loading:
-            if self._config is None or time.monotonic() - self._loaded_at < NEWS:
+            if self._config is None or _moment() - self._loaded_at < NEWS:
                 return self
             try:
                 config = await self._read()
@@ -179,27 +231,13 @@ class Poller:
                 self._use(config)
                 return self
             log.info("The connection %s points to another AIHub; what has begun goes on at the old one", self.conn_id)
-            other = type(self)(self.conn_id)
+            other = type(self)(self.conn_id, self._around)
             other._use(config)
             return other
 
     async def _read(self) -> Config:
-        """Read the connection.
-
-        :raises AIHubUnavailable: Airflow does not give it.
-        :raises AIHubConfigError: It cannot be used.
-        """
-        self._loaded_at = time.monotonic()
-        try:
-            connection = await undisturbed(get_async_connection(self.conn_id))
-            extra = await undisturbed(get_async_extra_dejson(connection))
-        except Exception as error:
-            # What Airflow says may quote the connection, and so its secrets.
-            raise AIHubUnavailable(
-                f"Airflow did not give the connection {self.conn_id!r} ({type(error).__name__}); see that it exists "
-                "and that Airflow's API server is well."
-            ) from None
-        return config_from(connection, extra)
+        self._loaded_at = _moment()
+        return await self._around.read(self.conn_id)
 
     def _use(self, config: Config) -> AsyncAIHubClient:
         """Have a client for what the connection says."""
@@ -209,6 +247,10 @@ class Poller:
             log.info("The connection %s was changed; using what it says now", self.conn_id)
             # Requests of other triggers may be under way on it.
             self._retired.append(self._client)
-        self._config, self._refusal, self._loaded_at = config, None, time.monotonic()
-        self._client = AsyncAIHubClient(config, limit=self._lanes.most)
+        self._config, self._refusal, self._loaded_at = config, None, _moment()
+        self._client = self._around.client(config, limit=self._lanes.most)
         return self._client
+
+
+def _moment() -> float:
+    return asyncio.get_running_loop().time()

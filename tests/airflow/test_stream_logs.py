@@ -171,7 +171,7 @@ async def test_a_restarted_triggerer_goes_on_where_the_last_one_ended(
     aihub: Emulator, told: Callable[[], list[str]], xcoms: Xcoms, gate: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Airflow of any version takes a task that is still deferred for one that is handed over.
-    monkeypatch.setattr("airflow_provider_aihub.triggers.job.still_deferred", _yes)
+    monkeypatch.setattr("airflow_provider_aihub.triggers.guard.still_deferred", _yes)
     command = f"echo 1; echo 2; printf 'and '; while [ ! -e {gate} ]; do sleep 0.02; done; echo 3; echo 4"
     life = TaskLife(make(command=command, instances=2, deferrable=True))
     trigger = await asyncio.to_thread(life.start)

@@ -21,7 +21,7 @@ from waiting import eventually
 from airflow_provider_aihub import own_xcoms
 from airflow_provider_aihub.api.errors import AIHubOtherJob
 from airflow_provider_aihub.client.identity import Identity
-from airflow_provider_aihub.triggers import guard, job, poller
+from airflow_provider_aihub.triggers import guard, poller
 from airflow_provider_aihub.triggers.job import JobTrigger, error_of
 from benchmarks.server import Hub
 
@@ -252,7 +252,7 @@ async def test_an_airflow_that_does_not_answer_keeps_the_job_alive(
         raise RuntimeError("Airflow's API server is away")
 
     airflow_says(monkeypatch, deferred=True)
-    monkeypatch.setattr(job, "of_newer_try", fail)
+    monkeypatch.setattr(guard, "of_newer_try", fail)
     monkeypatch.setattr(JobTrigger, "log", logging.getLogger("test.trigger"))
     async with hostile(Training(RUNNING), monkeypatch) as asked:
         await trigger_of(identity=IDENTITY).on_kill()

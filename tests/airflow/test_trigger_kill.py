@@ -16,7 +16,7 @@ from waiting import eventually
 from airflow_provider_aihub.api.model_training import TrainingSpec
 from airflow_provider_aihub.emulator import Emulator
 from airflow_provider_aihub.hooks.aihub import AIHubHook
-from airflow_provider_aihub.triggers import guard, job
+from airflow_provider_aihub.triggers import guard
 from airflow_provider_aihub.triggers.job import JobTrigger
 
 TASK = SimpleNamespace(dag_id="d", task_id="t", run_id="r", map_index=-1, id="1")
@@ -36,7 +36,7 @@ def airflow_says(monkeypatch: pytest.MonkeyPatch, deferred: bool | Exception) ->
             raise deferred
         return deferred
 
-    monkeypatch.setattr(job, "still_deferred", still_deferred)
+    monkeypatch.setattr(guard, "still_deferred", still_deferred)
 
 
 def trigger_of(training_id: int, **given: Any) -> JobTrigger:
@@ -136,7 +136,7 @@ async def test_a_trigger_that_is_cancelled_again_and_again_still_stops_its_job(
         monkeypatch.setattr(BaseTrigger, "on_kill", BaseTrigger.cleanup, raising=False)
     else:
         monkeypatch.delattr(BaseTrigger, "on_kill", raising=False)
-    monkeypatch.setattr(job, "still_deferred", slowly)
+    monkeypatch.setattr(guard, "still_deferred", slowly)
     trigger = trigger_of(training_id)
     running = asyncio.create_task(run())
     await asyncio.sleep(0.3)

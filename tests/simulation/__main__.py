@@ -10,8 +10,9 @@ import time
 from collections.abc import Iterable
 from dataclasses import replace
 
+from .airflow import LOG
 from .explore import Tally, combinations, drawn, is_wrong, pairs, shrunk, singles
-from .histories import LOG, WEATHERS, History, Run, judge
+from .histories import WEATHERS, History, Run, judge
 
 
 def main() -> int:
@@ -59,7 +60,14 @@ def tell(history: History) -> int:
     LOG.kept = True
     ended = Run(history).to_the_end()
     wrong, excused = judge(history, ended)
-    print(history, *LOG.lines, f"{ended.state}: {ended.error or ended.result}", *wrong, *excused, sep="\n  ")
+    print(
+        history,
+        *LOG.lines,
+        *(f"{life.state}: {life.error or life.result}" for life in ended.lives),
+        *wrong,
+        *excused,
+        sep="\n  ",
+    )
     return int(bool(wrong))
 
 

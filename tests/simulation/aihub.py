@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
 from email.utils import formatdate
-from functools import partial
-from typing import Any, Final
+from functools import cache, lru_cache, partial
+from typing import Any, Final, TypeAlias
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from airflow_provider_aihub.client.retry import Trouble
@@ -50,6 +51,8 @@ KINDS: Final = (
 CREATES: Final = {kind.create: kind for kind in KINDS}
 THINGS: Final = {kind.things: kind for kind in KINDS}
 THING: Final = re.compile(r"(?P<things>.*?)(?:/(?P<id>\d+)(?P<stop>/stop)?)?")
+Answering: TypeAlias = Generator[float, None, Outcome]
+"""What yields the seconds that an answer takes, one piece of them after the other, and returns it."""
 
 
 @dataclass(slots=True)
@@ -72,6 +75,8 @@ class Job:
     asked_at: float = 0.0
     """When it was asked for; it may have come into being later."""
     owner: str = "task"
+    described: str = ""
+    """The description that was asked for."""
     version: int = 0
     stopped_at: float | None = None
     stop_asked: float | None = None
@@ -126,7 +131,7 @@ class AIHub:
     """One AIHub.
 
     :param dialect: ``"platform"`` or ``"document"``.
-    :param clock: Gives the world's Unix time; ``pass_time`` lets it go on.
+    :param clock: Gives the world's Unix time.
     :param ahead: Seconds by which its own clock is ahead.
     """
 
@@ -134,7 +139,6 @@ class AIHub:
         self,
         dialect: str,
         clock: Callable[[], float],
-        pass_time: Callable[[float], None],
         weather: Weather,
         *,
         ahead: float = 0.0,
@@ -148,7 +152,7 @@ class AIHub:
         self.token = f"e30.e30.{first_id}"
         self.calls: dict[str, int] = {}
         self.lasts, self.ends_well = lasts, ends_well
-        self._clock, self._pass_time, self._ahead = clock, pass_time, ahead
+        self._clock, self._ahead = clock, ahead
         self.next_id = first_id
         self._pending: list[tuple[float, Callable[[], object]]] = []
 
@@ -174,47 +178,52 @@ class AIHub:
         self.jobs.append(job)
         return job
 
-    def answer(self, send: Send) -> Outcome:
-        """Take an HTTP request; the time that it takes passes."""
-        parts = urlsplit(send.url)
-        path, query = unquote(parts.path), {name: values[0] for name, values in parse_qs(parts.query).items()}
-        body = json.loads(send.body) if send.body else {}
-        what, handle = self._route(send.method, path, query, body)
+    def answer(self, send: Send, asked: Counter[str]) -> Answering:
+        """Take an HTTP request; the time that it takes is to pass meanwhile.
+
+        :param asked: Counts what a process asks for.
+        """
+        path, query = _address(send.url)
+        what, handle = self._route(send.method, path, query, send.body)
+        asked[f"{what} {path} {query.get('name')} {query.get('page_num')}"] += 1
         number = self.calls[what] = self.calls.get(what, 0) + 1
-        self._pass_time(LATENCY)
-        now = self.now
-        down = self.weather.down
-        if down and down[0] <= now < down[1]:
-            return Failure(Trouble.UNREACHED, "connection refused")
+        yield LATENCY
+        if self.weather.down or self._pending:
+            now = self.now
+            down = self.weather.down
+            if down and down[0] <= now < down[1]:
+                return Failure(Trouble.UNREACHED, "connection refused")
         if what != "login" and send.headers.get("Authorization") != f"Bearer {self.token}":
             return self._said(-2, None, 401)
         spoiled = self.weather.spoiled.get((what, number))
-        return self._spoil(spoiled, handle) if spoiled else self._said(*handle())
+        if spoiled:
+            return (yield from self._spoil(spoiled, handle))
+        return self._said(*handle())
 
     def _said(self, code: int, data: Any, status: int = 200, msg: str = "") -> Answer:
-        headers = {"Date": formatdate(self._clock() + self._ahead, usegmt=True)}
+        headers = _date(int(self._clock() + self._ahead))
         if status in (404, 405) and code == -1:
             return Answer(status, headers, b"404 page not found")
         return Answer(status, headers, json.dumps({"code": code, "msg": msg, "data": data}).encode())
 
-    def _spoil(self, how: str, handle: Callable[[], tuple[Any, ...]]) -> Outcome:
+    def _spoil(self, how: str, handle: Callable[[], tuple[Any, ...]]) -> Answering:
         done = "not done" not in how
         if how == "unreached":
             return Failure(Trouble.UNREACHED, "connection refused")
         if how.startswith("late"):
             self._pending.append((self._clock() + self.weather.late, handle))
-            self._pass_time(TIMEOUT)
+            yield TIMEOUT
             return Failure(Trouble.LOST, "nothing came in time")
         if done:
             handle()
         if how.startswith("lost"):
-            self._pass_time(1.0)
+            yield 1.0
             return Failure(Trouble.LOST, "the connection was closed by the other side")
         if how.startswith("hangs"):
-            self._pass_time(TIMEOUT)
+            yield TIMEOUT
             return Failure(Trouble.LOST, "nothing came in time")
         if how.startswith("code"):
-            return self._said(int(how.split()[1]), None, msg="something went wrong")
+            return self._said(int(how.split()[1].strip(",")), None, msg="something went wrong")
         if how.startswith("status"):
             return self._said(-2, None, int(how.split()[1]))
         if how.startswith("garbled"):
@@ -224,29 +233,28 @@ class AIHub:
     # The calls
 
     def _route(
-        self, method: str, path: str, query: dict[str, str], body: dict[str, Any]
+        self, method: str, path: str, query: dict[str, str], body: bytes | None
     ) -> tuple[str, Callable[[], tuple[Any, ...]]]:
-        if path == "/api/v1/auth/login":
-            return "login", lambda: (0, {"id": 7, "token": self.token})
-        if path == "/dataset-mng/api/v2/dataset-versions-detail":
-            return "read", lambda: self._by_name(query["name"])
-        if found := re.fullmatch(r"/dataset-mng/api/v2/datasets/(\d+)", path):
-            return "dataset", lambda: self._dataset(int(found[1]))
-        if method == "POST" and (kind := CREATES.get(path)):
-            return "create", partial(self._create, kind, body, self._clock())
-        found = THING.fullmatch(path)
-        kind = THINGS.get(found["things"]) if found else None
-        if found is None or kind is None:
-            return "other", lambda: (-1, None, 404)
-        if not found["id"]:
-            return "list", partial(self._list, kind, query)
-        if found["stop"]:
-            return "stop", partial(self._stop, kind, int(found["id"]))
-        return "read", partial(self._read, kind, int(found["id"]), method)
+        what, kind, thing = _meant(method, path)
+        match what:
+            case "login":
+                return what, lambda: (0, {"id": 7, "token": self.token})
+            case "create":
+                return what, partial(self._create, kind, json.loads(body or b"{}"), self._clock())
+            case "read" if kind is None:
+                return what, partial(self._by_name, query["name"])
+            case "read":
+                return what, partial(self._read, kind, thing, method)
+            case "list":
+                return what, partial(self._list, kind, query)
+            case "stop":
+                return what, partial(self._stop, kind, thing)
+            case "dataset":
+                return what, partial(self._dataset, thing)
+        return what, lambda: (-1, None, 404)
 
     def _create(self, kind: Kind, asked: dict[str, Any], asked_at: float) -> tuple[Any, ...]:
         now, weather = self._clock(), self.weather
-        asked = dict(asked)
         description = asked.get("description") or ""
         asked["description"] = description[: weather.cut] + weather.added
         if weather.trims and "name" in asked:
@@ -262,6 +270,7 @@ class AIHub:
             now + weather.read_lag,
             now + weather.list_lag,
             asked_at,
+            described=description,
             version=version,
         )
         self.next_id += 1
@@ -332,3 +341,34 @@ class AIHub:
         if job.stopped_at is None and not job.over(now):
             job.stopped_at = now + self.weather.stop_takes
         return 0, self._row(job)
+
+
+@lru_cache(10_000)
+def _address(url: str) -> tuple[str, dict[str, str]]:
+    parts = urlsplit(url)
+    return unquote(parts.path), {name: values[0] for name, values in parse_qs(parts.query).items()}
+
+
+@lru_cache(10_000)
+def _date(second: int) -> dict[str, str]:
+    return {"Date": formatdate(second, usegmt=True)}
+
+
+@cache
+def _meant(method: str, path: str) -> tuple[str, Any, int]:
+    """Give what a call is, of which kind of job, and of which one."""
+    if path == "/api/v1/auth/login":
+        return "login", None, 0
+    if path == "/dataset-mng/api/v2/dataset-versions-detail":
+        return "read", None, 0
+    if found := re.fullmatch(r"/dataset-mng/api/v2/datasets/(\d+)", path):
+        return "dataset", None, int(found[1])
+    if method == "POST" and (kind := CREATES.get(path)):
+        return "create", kind, 0
+    found = THING.fullmatch(path)
+    kind = THINGS.get(found["things"]) if found else None
+    if found is None or kind is None:
+        return "other", None, 0
+    if not found["id"]:
+        return "list", kind, 0
+    return "stop" if found["stop"] else "read", kind, int(found["id"])

@@ -7,22 +7,25 @@ from __future__ import annotations
 
 import json
 import random
+from collections import Counter
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any, Final
 
-from airflow_provider_aihub.api.errors import AIHubError, AIHubNotFoundError
+from airflow.providers.common.compat.sdk import TaskDeferred
+
+from airflow_provider_aihub.api.errors import AIHubError
 from airflow_provider_aihub.client.config import Config
 from airflow_provider_aihub.client.exchange import authenticate, exchange
-from airflow_provider_aihub.client.identity import Verdict
 from airflow_provider_aihub.client.retry import RetryPolicy
 from airflow_provider_aihub.client.steps import Outcome as HttpOutcome
-from airflow_provider_aihub.client.steps import Send, State
+from airflow_provider_aihub.client.steps import Send
 from airflow_provider_aihub.client.steps import Sleep as HttpSleep
 from airflow_provider_aihub.client.sync import AIHubClient
-from airflow_provider_aihub.client.waiting import Ask, Fetch, Look, Outcome, Pause, Watch, follow
+from airflow_provider_aihub.client.waiting import Ask, Fetch, Pause
+from airflow_provider_aihub.hooks.aihub import AIHubHook
 from airflow_provider_aihub.operators.life import Deferral, Life
 from airflow_provider_aihub.operators.steps import (
     AIHubTime,
@@ -37,7 +40,6 @@ from airflow_provider_aihub.operators.steps import (
     Sleep,
 )
 from airflow_provider_aihub.operators.worker import POLICY
-from airflow_provider_aihub.triggers.job import YOUNG
 
 from .aihub import AIHub
 
@@ -45,7 +47,26 @@ HEARTBEAT: Final = 300.0
 """Seconds after which Airflow takes a worker that it does not hear of for dead."""
 GRACE: Final = 5.0
 """Seconds from SIGTERM to SIGKILL."""
+LONG: Final = 0.5
+"""Seconds from which on something may happen meanwhile."""
 CONFIG: Final = Config.from_connection(host="http://aihub", login="user", password="secret", extra={}, environ={})
+
+
+class Log:
+    """A log that nobody reads, unless a history is told."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+        self.kept = False
+
+    def _log(self, message: str, *args: Any, **_: Any) -> None:
+        if self.kept:
+            self.lines.append(message % args if args else message)
+
+    debug = info = warning = error = _log
+
+
+LOG: Final = Log()
 
 
 class World:
@@ -63,10 +84,17 @@ class World:
 class Client(AIHubClient):
     """The real client; what it sends goes to the AIHub in memory."""
 
-    world: World
+    process: Process
 
     def _send(self, step: Send) -> HttpOutcome:
-        return self.world.aihub.answer(step)
+        world = self.process.world
+        answering = world.aihub.answer(step, self.process.asked)
+        while True:
+            try:
+                world.pass_time(next(answering))
+            except StopIteration as end:
+                outcome: HttpOutcome = end.value
+                return outcome
 
 
 class Superseded(Exception):
@@ -108,45 +136,24 @@ class Point:
     step: Any
 
 
-@dataclass
 class Process:
-    """A worker's process, or a trigger in a triggerer: a connection of its own, and a clock of its own.
+    """A worker's process, or a triggerer: with a clock of its own.
 
     :param skew: Seconds by which its clock is ahead.
     """
 
-    world: World
-    dice: random.Random
-    skew: float = 0.0
-    state: State = field(init=False)
-    client: Client = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.client = Client(CONFIG, sleep=self.world.pass_time, clock=self.clock)
-        self.client.world = self.world
-        self.state = self.client._state
-        self.state.random = self.dice.random
+    def __init__(self, world: World, dice: random.Random, skew: float = 0.0) -> None:
+        self.world = world
+        self.dice = dice
+        self.skew = skew
+        self.points = 0
+        self.began = world.now
+        self.asked: Counter[str] = Counter()
+        """What it has asked AIHub for, and how often."""
 
     def clock(self) -> float:
         """Return the Unix time that this process believes."""
         return self.world.now + self.skew
-
-    def carry(self, steps: Generator[Any, Any, Any]) -> Iterator[None]:
-        """Drive an exchange; the world may go on while it waits. What it came to is this generator's return value."""
-        came = None
-        while True:
-            try:
-                step = steps.send(came)
-            except StopIteration as end:
-                return end.value
-            came = None
-            if isinstance(step, Send):
-                came = self.world.aihub.answer(step)
-            elif isinstance(step, HttpSleep):
-                self.world.pass_time(step.seconds)
-                yield
-            else:
-                yield from self.carry(authenticate(self.state, step))
 
 
 class Worker(Process):
@@ -154,18 +161,29 @@ class Worker(Process):
 
     def __init__(self, world: World, dice: random.Random, task: Task, skew: float = 0.0) -> None:
         super().__init__(world, dice, skew)
+        self.client = Client(CONFIG, sleep=world.pass_time, clock=self.clock)
+        self.client.process = self
+        self.state = self.client._state
+        self.state.random = dice.random
         self.task = task
         self.operator = task.operator_for(self)
         self.context = task.context()
         self.ti: TaskInstance = self.context["ti"]
         self.try_id = task.try_id
-        self.life: Life = self.operator.life(self.context, clock=self.clock, jitter=self.dice.random)
-        self.points = 0
+        self.life: Life = self.operator.life(self.context, clock=self.clock, jitter=dice.random)
 
     @property
     def superseded(self) -> bool:
         """Whether Airflow has given the task to another try meanwhile."""
         return self.try_id != self.task.try_id
+
+    def deferred(self, deferral: Deferral) -> str:
+        """Return the trigger that the task defers to, as Airflow keeps it."""
+        try:
+            self.operator._defer(deferral)
+        except TaskDeferred as deferred:
+            return json.dumps(deferred.trigger.serialize()[1])
+        raise AssertionError("the task did not defer")
 
     def run(self, steps: Generator[Any, Any, Any], policy: RetryPolicy | None = None) -> Iterator[Point]:
         """Drive a life; each point is one at which the process may end."""
@@ -217,13 +235,30 @@ class Worker(Process):
         return None
 
     def _through(self, steps: Generator[Any, Any, Any]) -> Any:
-        carrying = self.carry(steps)
+        """Drive an exchange; what takes long is a point."""
+        came = None
         while True:
             try:
-                next(carrying)
+                step = steps.send(came)
             except StopIteration as end:
                 return end.value
-            yield Point(self.points, True, None)
+            came = None
+            if isinstance(step, Send):
+                answering = self.world.aihub.answer(step, self.asked)
+                while True:
+                    try:
+                        seconds = next(answering)
+                    except StopIteration as end:
+                        came = end.value
+                        break
+                    self.world.pass_time(seconds)
+                    if seconds >= LONG:
+                        yield Point(self.points, True, None)
+            elif isinstance(step, HttpSleep):
+                self.world.pass_time(step.seconds)
+                yield Point(self.points, True, None)
+            else:
+                yield from self._through(authenticate(self.state, step))
 
     def _told(self, tell: Callable[[], Any]) -> Refused | None:
         if self.superseded and self.task.store is not None:
@@ -248,85 +283,6 @@ class Worker(Process):
             self.state = state
 
 
-class Trigger(Process):
-    """Waits for a job as a trigger does, and stops it with its task."""
-
-    def __init__(self, world: World, dice: random.Random, task: Task, deferral: Deferral, skew: float = 0.0) -> None:
-        super().__init__(world, dice, skew)
-        self.deferral = deferral
-        self.task = task
-        self.kind = task.operator.job_kind
-        self.points = 0
-
-    def run(self) -> Iterator[Point]:
-        """Wait; the event is this generator's return value."""
-        options = self.task.operator.options
-        deferral, reply = self.deferral, None
-        watch = Watch(
-            kind=self.kind,
-            job_id=deferral.reference,
-            since=deferral.since,
-            poll_interval=options.poll_interval,
-            poll_tolerance=options.poll_tolerance,
-            deadline=deferral.deadline,
-            identity=deferral.identity,
-        )
-        waiting = follow(watch, self.task.log, clock=self.clock, jitter=self.dice.random)
-        while True:
-            try:
-                step = waiting.send(reply)
-            except StopIteration as end:
-                waited = end.value
-                break
-            reply = None
-            self.points += 1
-            yield Point(self.points, False, step)
-            if isinstance(step, Look):
-                step = Ask(self.kind.look(deferral.reference))
-            if isinstance(step, Pause):
-                self.world.pass_time(step.seconds)
-            elif isinstance(step, Ask | Fetch):
-                try:
-                    carrying = self.carry(step.steps(self.state))
-                    while True:
-                        next(carrying)
-                except StopIteration as end:
-                    reply = end.value
-                except AIHubError as error:
-                    reply = error
-        error = waited.error
-        if waited.outcome is Outcome.DEADLINE:
-            error = self.stop()
-        return {
-            "outcome": waited.outcome.value,
-            "job_id": deferral.reference,
-            "error": str(error) if error else None,
-            "error_type": type(error).__name__ if error else None,
-            "since": deferral.since,
-            "deadline": deferral.deadline,
-            "rounds": deferral.rounds,
-            "identity": deferral.identity.plain(),
-        }
-
-    def stop(self) -> AIHubError | None:
-        """Stop the job unless another stands under its id."""
-        if self.kind.stop is None:
-            return None
-        try:
-            state = self.client.send(self.kind.look(self.deferral.reference))
-            if self.deferral.identity.judge(state.answer) is Verdict.OTHER:
-                return None
-            self.client.send(self.kind.stop(self.deferral.reference))
-        except AIHubNotFoundError as error:
-            if self.clock() - self.deferral.since > YOUNG:
-                return error
-            self.world.pass_time(1.0)
-            return self.stop()
-        except AIHubError as error:
-            return error
-        return None
-
-
 class Task:
     """A task instance through its tries.
 
@@ -337,20 +293,19 @@ class Task:
     def __init__(self, world: World, operator: Any, *, remembers: bool, retries: int, map_index: int = -1) -> None:
         self.world = world
         self.operator = operator
-        self.log = operator.log
         self.store: dict[str, Any] | None = {} if remembers else None
         self.retries = retries
         self.retry_delay = timedelta(seconds=300)
         self.ti = TaskInstance(map_index=map_index, max_tries=retries)
         self.began = world.now
+        self.state = "running"
+        self.trigger_id = 0
         self.try_id = 0
         self.deaf = 0
         """How many of the next calls Airflow's API does not take."""
 
     def operator_for(self, worker: Worker) -> Any:
         """Return the operator as another process has it."""
-        from airflow_provider_aihub.hooks.aihub import AIHubHook
-
         operator = object.__new__(type(self.operator))
         operator.__dict__.update(self.operator.__dict__)
         hook = AIHubHook.__new__(AIHubHook)
@@ -372,6 +327,7 @@ class Task:
         self.ti.try_number += 1
         self.try_id += 1
         self.ti.xcoms.clear()
+        self.state = "running"
 
     def keep(self, entry: Any) -> None:
         """Keep the record; ``None`` deletes it."""
@@ -385,6 +341,19 @@ class Task:
     def may_retry(self) -> bool:
         """Whether Airflow grants another try."""
         return self.ti.try_number <= self.ti.max_tries
+
+    def defer(self) -> None:
+        """Wait for a trigger."""
+        self.state = "deferred"
+        self.trigger_id += 1
+
+    def make_anew(self) -> None:
+        """Have the run deleted, and another one made with its id."""
+        self.ti = TaskInstance(map_index=self.ti.map_index, max_tries=self.retries)
+        self.began = self.world.now
+        self.try_id += 1
+        if self.store is not None:
+            self.store.clear()
 
     def clear(self, retries: int | None = None) -> None:
         """Clear the task, perhaps with other retries than before."""

@@ -7,18 +7,18 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
-from .histories import KINDS, TRIGGER_BLOWS, WEATHERS, WORKER_BLOWS, Blow, History, Run, judge
+from .histories import KINDS, TRIGGER_BLOWS, WAYS, WEATHERS, WORKER_BLOWS, Blow, History, Run, judge
 
 BLOWS = tuple(dict.fromkeys((*WORKER_BLOWS, *TRIGGER_BLOWS)))
 
 
 def combinations(kinds: Iterable[str] = KINDS) -> Iterator[History]:
-    """Every kind of job on both dialects, deferred and in place, with a task state store and without."""
+    """Every kind of job on both dialects in all ways of waiting, with a task state store and without."""
     for kind in kinds:
         for dialect in ("platform", "document"):
-            for deferrable in (True, False):
+            for waits in WAYS if dialect == "platform" else ("deferred", "in place"):
                 for remembers in (True, False):
-                    yield History(kind, dialect, deferrable, remembers)
+                    yield History(kind, dialect, waits, remembers)
 
 
 def singles(history: History, moments: tuple[bool, ...] = (False, True)) -> Iterator[History]:
@@ -26,9 +26,12 @@ def singles(history: History, moments: tuple[bool, ...] = (False, True)) -> Iter
 
     :param moments: Before the step (false) or after it.
     """
-    for at in range(1, Run(history).to_the_end().points + 1):
-        for what in BLOWS:
-            for after in moments:
+    life = Run(history).to_the_end().lives[0]
+    for at in range(1, life.points + 1):
+        of_trigger = at in life.of_triggers
+        for what in TRIGGER_BLOWS if of_trigger else WORKER_BLOWS:
+            # A trigger is not told from itself a moment later.
+            for after in moments[:1] if of_trigger else moments:
                 yield replace(history, blows=(*history.blows, Blow(at, what, after)))
 
 
@@ -50,14 +53,17 @@ def drawn(seed: int) -> History:
     return History(
         kind=dice.choice(KINDS),
         dialect=dice.choice(("platform", "platform", "document")),
-        deferrable=dice.random() < 0.5,
+        waits=dice.choice(WAYS),
         remembers=dice.random() < 0.7,
         weather=dice.choice(list(WEATHERS)),
         blows=tuple(blows.values()),
         retries=dice.choice((0, 1, 2, 3)),
+        lasts=dice.choice((3.0, 6.0, 6.0, 12.0, 90.0)),
         ends_well=dice.random() < 0.8,
+        timeout=dice.choice((None, None, None, 9.0, 40.0)),
         cleared=dice.choice(((), (), (), (0,), (1,), (3,), (2, 1))),
         skew=dice.choice((0.0, 0.0, 70.0, -70.0, 3600.0)),
+        sibling=dice.random() < 0.1,
         seed=seed,
     )
 
@@ -105,7 +111,8 @@ def shrunk(history: History, is_wrong: Callable[[History], bool]) -> History:
 def _smaller(history: History) -> Iterator[History]:
     for left_out in range(len(history.blows)):
         yield replace(history, blows=history.blows[:left_out] + history.blows[left_out + 1 :])
-    plain = {"weather": "fair", "cleared": (), "skew": 0.0, "ends_well": True, "retries": 2, "seed": 0}
+    plain = {"weather": "fair", "cleared": (), "skew": 0.0, "sibling": False}
+    plain |= {"lasts": 6.0, "timeout": None, "ends_well": True, "retries": 2, "seed": 0}
     for name, value in plain.items():
         if getattr(history, name) != value:
             yield replace(history, **{name: value})
