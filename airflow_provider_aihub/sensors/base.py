@@ -92,6 +92,8 @@ class JobSensor(BaseSensorOperator):
     operator_extra_links: Collection[BaseOperatorLink] = (ViewInAIHubLink(),)
     ui_color = "#e8f0ff"
     start_trigger_args = _StartTriggerArgs()
+    _clock = staticmethod(time.time)
+    _monotonic = staticmethod(time.monotonic)
     # What may be a template until a task runs.
     poke_interval: Any
     timeout: Any
@@ -177,7 +179,7 @@ class JobSensor(BaseSensorOperator):
 
         with task_failures():
             reference = self._reference()
-            left = None if self._until is None else max(self._until + LAST_ANSWERS - time.monotonic(), LAST_LOOK)
+            left = None if self._until is None else max(self._until + LAST_ANSWERS - self._monotonic(), LAST_LOOK)
             try:
                 seen = in_time(partial(self.hook.look, self.job_kind, reference), left)
             except AIHubError as late:
@@ -188,7 +190,7 @@ class JobSensor(BaseSensorOperator):
             if self.may_be_missing and not_there(seen):
                 self.log.info("%s does not exist yet: %s", self.job_kind.called(reference), seen)
                 return PokeReturnValue(is_done=False)
-            now = time.monotonic()
+            now = self._monotonic()
             self._failing_since = now if self._failing_since is None else self._failing_since
             failing_for, tolerance = now - self._failing_since, self.options.poll_tolerance
             if seen.final or isinstance(seen, AIHubNotFoundError) or failing_for >= tolerance:
@@ -203,7 +205,7 @@ class JobSensor(BaseSensorOperator):
         """
         with task_failures():
             options = self.options
-        self._until = time.monotonic() + options.timeout
+        self._until = self._monotonic() + options.timeout
         if not options.deferrable:
             return super().execute(context)
         with self._skipping():
@@ -249,7 +251,7 @@ class JobSensor(BaseSensorOperator):
     def _defer(self, deadline: float | None = None, rounds: int = 0) -> Any:
         from airflow_provider_aihub.triggers.job import JobTrigger
 
-        now = time.time()
+        now = self._clock()
         # A trigger that the scheduler has started has none, nor has one whose job has ended in time.
         deadline = now + self.options.timeout if deadline is None else deadline
         trigger = JobTrigger(**self._trigger_arguments(), since=now, deadline=deadline, rounds=rounds)

@@ -341,7 +341,7 @@ class JobTrigger(BaseTrigger):
             if config and (page := config.page(self.kind, number)):
                 about[ViewInAIHubLink.xcom_key] = page
         try:
-            return await self.around.guard.of_newer_try(self.task_instance, self.trigger_id, about)
+            return bool(await self.around.guard.of_newer_try(self.task_instance, self.trigger_id, about))
         except Exception as error:
             self.log.info("Airflow does not say whether the task has a newer try (%s)", type(error).__name__)
             return False

@@ -69,7 +69,8 @@ def test_a_job_that_aihub_does_not_know_yet_is_stopped_as_soon_as_it_does(
     before = aihub.requests.count("POST", stop)
     asyncio.run(trigger_of(training_id, since=time.time() - age).on_kill())
     aihub.faults.clear()
-    assert aihub.requests.count("POST", stop) - before == (1 if age else 3)
+    # Its worker's clock may differ, so its age tells nothing.
+    assert aihub.requests.count("POST", stop) - before == 3
 
 
 def test_somebody_acted_on_the_task(training_id: int, monkeypatch: pytest.MonkeyPatch) -> None:

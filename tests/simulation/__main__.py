@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import argparse
 import itertools
-import logging
 import sys
 import time
 from collections.abc import Iterable
 from dataclasses import replace
 
 from .airflow import LOG
-from .explore import Tally, combinations, drawn, is_wrong, pairs, shrunk, singles
-from .histories import WEATHERS, History, Run, judge
+from .explore import Tally, combinations, drawn, is_wrong, many, pairs, sensors, shrunk, singles
+from .histories import WEATHERS, History
+from .runs import Run, judge
 
 
 def main() -> int:
     """Run them; 1 where anything is wrong."""
-    logging.getLogger("airflow_provider_aihub").setLevel(logging.CRITICAL)
     parser = argparse.ArgumentParser(prog="python -m tests.simulation", description=__doc__)
     parser.add_argument("what", choices=("singles", "pairs", "seeds", "seed"))
     parser.add_argument("number", nargs="?", type=int, default=10_000)
@@ -26,6 +25,12 @@ def main() -> int:
     options = parser.parse_args()
     if options.what == "seed":
         return tell(drawn(options.number))
+    with many():
+        return run(options)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run many."""
     part, parts = map(int, options.part.split("/"))
     histories: dict[str, Iterable[History]] = {}
     if options.what == "seeds":
@@ -33,15 +38,21 @@ def main() -> int:
     for weather in WEATHERS if options.what == "singles" else ():
         of_weather = [replace(start, weather=weather) for start in combinations()]
         histories[f"one blow, {weather}"] = itertools.chain.from_iterable(map(singles, of_weather))
+    if options.what == "singles":
+        histories["one blow, sensors"] = itertools.chain.from_iterable(map(singles, sensors()))
+        beside = [replace(start, sibling=True) for start in combinations()]
+        histories["one blow, siblings"] = itertools.chain.from_iterable(map(singles, beside))
+        timed = [replace(start, timeout=9.0, lasts=90.0) for start in combinations()]
+        histories["one blow, a deadline"] = itertools.chain.from_iterable(map(singles, timed))
     for start in combinations() if options.what == "pairs" else ():
         histories[f"two blows, {start}"] = pairs(start)
     bad = 0
     whole = Tally()
     for name, some in histories.items():
-        tally, began = Tally(), time.monotonic()
+        tally, began = Tally(), time.process_time()
         for history in itertools.islice(some, part - 1, None, parts):
             tally.run(history)
-        print(f"{name}: {tally} ({tally.lives / (time.monotonic() - began):.0f} lives a second)", flush=True)
+        print(f"{name}: {tally} ({tally.lives / (time.process_time() - began):.0f} lives a second of CPU)", flush=True)
         whole.excused.update(tally.excused)
         whole.lives += tally.lives
         if tally.first:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
 from email.utils import formatdate
 from functools import cache, lru_cache, partial
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, Protocol, TypeAlias
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from airflow_provider_aihub.client.retry import Trouble
@@ -53,6 +53,13 @@ THINGS: Final = {kind.things: kind for kind in KINDS}
 THING: Final = re.compile(r"(?P<things>.*?)(?:/(?P<id>\d+)(?P<stop>/stop)?)?")
 Answering: TypeAlias = Generator[float, None, Outcome]
 """What yields the seconds that an answer takes, one piece of them after the other, and returns it."""
+
+
+class Asking(Protocol):
+    """A process that asks."""
+
+    asked: Counter[str]
+    asked_until: float
 
 
 @dataclass(slots=True)
@@ -178,14 +185,22 @@ class AIHub:
         self.jobs.append(job)
         return job
 
-    def answer(self, send: Send, asked: Counter[str]) -> Answering:
+    def upstream_job(self, kind: str) -> Job:
+        """Let somebody whom a sensor waits for create a job."""
+        self._create(next(one for one in KINDS if one.key == kind), {"name": "upstream"}, self._clock())
+        job = self.jobs[-1]
+        job.owner = "upstream"
+        return job
+
+    def answer(self, send: Send, process: Asking) -> Answering:
         """Take an HTTP request; the time that it takes is to pass meanwhile.
 
-        :param asked: Counts what a process asks for.
+        :param process: Who asks.
         """
         path, query = _address(send.url)
         what, handle = self._route(send.method, path, query, send.body)
-        asked[f"{what} {path} {query.get('name')} {query.get('page_num')}"] += 1
+        process.asked[f"{send.method} {path} {query.get('name')} {query.get('page_num')}"] += 1
+        process.asked_until = self._clock()
         number = self.calls[what] = self.calls.get(what, 0) + 1
         yield LATENCY
         if self.weather.down or self._pending:

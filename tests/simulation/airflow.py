@@ -47,6 +47,8 @@ HEARTBEAT: Final = 300.0
 """Seconds after which Airflow takes a worker that it does not hear of for dead."""
 GRACE: Final = 5.0
 """Seconds from SIGTERM to SIGKILL."""
+BEFORE, AFTER = False, True
+"""Where a process may be ended or disturbed: before a step that it takes, or after it."""
 LONG: Final = 0.5
 """Seconds from which on something may happen meanwhile."""
 CONFIG: Final = Config.from_connection(host="http://aihub", login="user", password="secret", extra={}, environ={})
@@ -88,7 +90,7 @@ class Client(AIHubClient):
 
     def _send(self, step: Send) -> HttpOutcome:
         world = self.process.world
-        answering = world.aihub.answer(step, self.process.asked)
+        answering = world.aihub.answer(step, self.process)
         while True:
             try:
                 world.pass_time(next(answering))
@@ -101,6 +103,10 @@ class Superseded(Exception):
     """What Airflow's API says to a worker whose try is not the task's any more."""
 
     error = SimpleNamespace(detail={"status_code": 404})
+
+
+class Unwell(Exception):
+    """What Airflow's API says while it is not well."""
 
 
 @dataclass
@@ -124,18 +130,6 @@ class TaskInstance:
         return self.xcoms.get(asked["key"])
 
 
-@dataclass
-class Point:
-    """Where a worker or a trigger is: the explorer may end it there.
-
-    :param step: What it is about to do, or has just done.
-    """
-
-    number: int
-    after: bool
-    step: Any
-
-
 class Process:
     """A worker's process, or a triggerer: with a clock of its own.
 
@@ -146,18 +140,18 @@ class Process:
         self.world = world
         self.dice = dice
         self.skew = skew
-        self.points = 0
         self.began = world.now
         self.asked: Counter[str] = Counter()
         """What it has asked AIHub for, and how often."""
+        self.asked_until = world.now
 
     def clock(self) -> float:
         """Return the Unix time that this process believes."""
         return self.world.now + self.skew
 
 
-class Worker(Process):
-    """Does what a life wants done, one step at a time, so that it can be ended between any two."""
+class Blocking(Process):
+    """A worker's process: with a client, and a copy of the operator."""
 
     def __init__(self, world: World, dice: random.Random, task: Task, skew: float = 0.0) -> None:
         super().__init__(world, dice, skew)
@@ -168,6 +162,13 @@ class Worker(Process):
         self.task = task
         self.operator = task.operator_for(self)
         self.context = task.context()
+
+
+class Worker(Blocking):
+    """Does what a life wants done, one step at a time, so that it can be ended between any two."""
+
+    def __init__(self, world: World, dice: random.Random, task: Task, skew: float = 0.0) -> None:
+        super().__init__(world, dice, task, skew)
         self.ti: TaskInstance = self.context["ti"]
         self.try_id = task.try_id
         self.life: Life = self.operator.life(self.context, clock=self.clock, jitter=dice.random)
@@ -182,10 +183,10 @@ class Worker(Process):
         try:
             self.operator._defer(deferral)
         except TaskDeferred as deferred:
-            return json.dumps(deferred.trigger.serialize()[1])
+            return kept(deferred)
         raise AssertionError("the task did not defer")
 
-    def run(self, steps: Generator[Any, Any, Any], policy: RetryPolicy | None = None) -> Iterator[Point]:
+    def run(self, steps: Generator[Any, Any, Any], policy: RetryPolicy | None = None) -> Iterator[bool]:
         """Drive a life; each point is one at which the process may end."""
         reply: Any = None
         error: AIHubError | None = None
@@ -195,8 +196,7 @@ class Worker(Process):
             except StopIteration as end:
                 return end.value
             reply = error = None
-            self.points += 1
-            yield Point(self.points, False, step)
+            yield BEFORE
             try:
                 reply = yield from self._done(step, policy)
             except AIHubError as came:
@@ -204,7 +204,7 @@ class Worker(Process):
                     reply = came
                 else:
                     error = came
-            yield Point(self.points, True, step)
+            yield AFTER
 
     def _done(self, step: Any, policy: RetryPolicy | None) -> Any:
         match step:
@@ -214,13 +214,13 @@ class Worker(Process):
                 return (yield from self._through(step.steps(self.state)))
             case Pause() | Sleep():
                 self.world.pass_time(step.seconds)
-                yield Point(self.points, True, step)
+                yield AFTER
             case LogIn():
                 return self.client.authenticate()
             case AIHubTime():
                 return self.client.server_time
             case Load():
-                return None if self.task.store is None else json.loads(json.dumps(self.task.store.get("entry")))
+                return json.loads(self.task.store.get("entry", "null")) if self.task.store is not None else None
             case Save():
                 return self._told(lambda: self.task.keep(step.entry.plain()))
             case Forget():
@@ -244,7 +244,7 @@ class Worker(Process):
                 return end.value
             came = None
             if isinstance(step, Send):
-                answering = self.world.aihub.answer(step, self.asked)
+                answering = self.world.aihub.answer(step, self)
                 while True:
                     try:
                         seconds = next(answering)
@@ -253,10 +253,10 @@ class Worker(Process):
                         break
                     self.world.pass_time(seconds)
                     if seconds >= LONG:
-                        yield Point(self.points, True, None)
+                        yield AFTER
             elif isinstance(step, HttpSleep):
                 self.world.pass_time(step.seconds)
-                yield Point(self.points, True, None)
+                yield AFTER
             else:
                 yield from self._through(authenticate(self.state, step))
 
@@ -265,7 +265,7 @@ class Worker(Process):
             return Refused(Superseded(), superseded=True)
         if self.task.deaf:
             self.task.deaf -= 1
-            return Refused(RuntimeError("Airflow's API server is not well"), superseded=False)
+            return Refused(Unwell(), superseded=False)
         tell()
         return None
 
@@ -283,6 +283,11 @@ class Worker(Process):
             self.state = state
 
 
+def kept(deferred: TaskDeferred) -> str:
+    """Return a trigger's arguments as Airflow keeps them."""
+    return json.dumps(deferred.trigger.serialize()[1])
+
+
 class Task:
     """A task instance through its tries.
 
@@ -293,7 +298,7 @@ class Task:
     def __init__(self, world: World, operator: Any, *, remembers: bool, retries: int, map_index: int = -1) -> None:
         self.world = world
         self.operator = operator
-        self.store: dict[str, Any] | None = {} if remembers else None
+        self.store: dict[str, str] | None = {} if remembers else None
         self.retries = retries
         self.retry_delay = timedelta(seconds=300)
         self.ti = TaskInstance(map_index=map_index, max_tries=retries)
@@ -304,7 +309,7 @@ class Task:
         self.deaf = 0
         """How many of the next calls Airflow's API does not take."""
 
-    def operator_for(self, worker: Worker) -> Any:
+    def operator_for(self, worker: Blocking) -> Any:
         """Return the operator as another process has it."""
         operator = object.__new__(type(self.operator))
         operator.__dict__.update(self.operator.__dict__)
@@ -335,7 +340,7 @@ class Task:
         if entry is None:
             self.store.pop("entry", None)
         else:
-            self.store["entry"] = json.loads(json.dumps(entry))
+            self.store["entry"] = json.dumps(entry)
 
     @property
     def may_retry(self) -> bool:

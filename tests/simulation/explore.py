@@ -2,14 +2,34 @@
 
 from __future__ import annotations
 
+import gc
+import logging
 import random
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from typing import Final
 
-from .histories import KINDS, TRIGGER_BLOWS, WAYS, WEATHERS, WORKER_BLOWS, Blow, History, Run, judge
+from .histories import KINDS, RESCHEDULED, SENSOR_BLOWS, TRIGGER_BLOWS, WAYS, WEATHERS, WORKER_BLOWS, Blow, History
+from .runs import Run, judge
 
-BLOWS = tuple(dict.fromkeys((*WORKER_BLOWS, *TRIGGER_BLOWS)))
+LOGGER: Final = logging.getLogger("airflow_provider_aihub")
+BLOWS: Final = tuple(dict.fromkeys((*WORKER_BLOWS, *TRIGGER_BLOWS)))
+
+
+@contextmanager
+def many() -> Iterator[None]:
+    """Run many histories: what has been imported is not looked at by each collection of garbage."""
+    level = LOGGER.level
+    LOGGER.setLevel(logging.CRITICAL)
+    gc.collect()
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
+        LOGGER.setLevel(level)
 
 
 def combinations(kinds: Iterable[str] = KINDS) -> Iterator[History]:
@@ -21,6 +41,14 @@ def combinations(kinds: Iterable[str] = KINDS) -> Iterator[History]:
                     yield History(kind, dialect, waits, remembers)
 
 
+def sensors(kinds: Iterable[str] = KINDS) -> Iterator[History]:
+    """Sensors for every kind of job on both dialects in all ways of waiting."""
+    for kind in kinds:
+        for dialect in ("platform", "document"):
+            for waits in (*WAYS, RESCHEDULED):
+                yield History(kind, dialect, waits, sensor=True)
+
+
 def singles(history: History, moments: tuple[bool, ...] = (False, True)) -> Iterator[History]:
     """Every single blow at every step of a history.
 
@@ -29,7 +57,7 @@ def singles(history: History, moments: tuple[bool, ...] = (False, True)) -> Iter
     life = Run(history).to_the_end().lives[0]
     for at in range(1, life.points + 1):
         of_trigger = at in life.of_triggers
-        for what in TRIGGER_BLOWS if of_trigger else WORKER_BLOWS:
+        for what in SENSOR_BLOWS if history.sensor else TRIGGER_BLOWS if of_trigger else WORKER_BLOWS:
             # A trigger is not told from itself a moment later.
             for after in moments[:1] if of_trigger else moments:
                 yield replace(history, blows=(*history.blows, Blow(at, what, after)))
@@ -46,14 +74,16 @@ def pairs(history: History) -> Iterator[History]:
 def drawn(seed: int) -> History:
     """Return the history of a seed."""
     dice = random.Random(seed)
+    sensor = dice.random() < 0.1
     blows = {}
     for _ in range(dice.choice((0, 1, 1, 2, 2, 3))):
-        blow = Blow(dice.randint(1, 40), dice.choice(BLOWS), dice.random() < 0.5)
+        blow = Blow(dice.randint(1, 40), dice.choice(SENSOR_BLOWS if sensor else BLOWS), dice.random() < 0.5)
         blows[blow.at, blow.after] = blow
     return History(
         kind=dice.choice(KINDS),
         dialect=dice.choice(("platform", "platform", "document")),
-        waits=dice.choice(WAYS),
+        waits=dice.choice((*WAYS, RESCHEDULED) if sensor else WAYS),
+        sensor=sensor,
         remembers=dice.random() < 0.7,
         weather=dice.choice(list(WEATHERS)),
         blows=tuple(blows.values()),
@@ -63,7 +93,7 @@ def drawn(seed: int) -> History:
         timeout=dice.choice((None, None, None, 9.0, 40.0)),
         cleared=dice.choice(((), (), (), (0,), (1,), (3,), (2, 1))),
         skew=dice.choice((0.0, 0.0, 70.0, -70.0, 3600.0)),
-        sibling=dice.random() < 0.1,
+        sibling=not sensor and dice.random() < 0.1,
         seed=seed,
     )
 

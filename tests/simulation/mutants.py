@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -10,16 +9,21 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
-from airflow_provider_aihub.client.identity import Verdict
+from airflow_provider_aihub.client import waiting
+from airflow_provider_aihub.client.identity import Identity, Verdict
+from airflow_provider_aihub.client.waiting import Watch
 from airflow_provider_aihub.operators import held, record, submission
 from airflow_provider_aihub.operators.held import Held
 from airflow_provider_aihub.operators.life import Life
 from airflow_provider_aihub.operators.record import Tries
 from airflow_provider_aihub.operators.steps import Call
 from airflow_provider_aihub.operators.submission import NOTHING, Submission
+from airflow_provider_aihub.triggers import job
+from airflow_provider_aihub.triggers.job import JobTrigger
 
-from .explore import Tally, combinations, singles
+from .explore import Tally, combinations, many, singles
 from .histories import WEATHERS, Blow, History
+from .triggerer import Triggerer
 
 Steps = Iterator[Any]
 
@@ -96,6 +100,29 @@ def _kill_forgets_what_is_created(real: Any) -> Any:
     return kill
 
 
+def _always(answer: Any) -> Callable[[Any], Any]:
+    async def always(*_: Any) -> Any:
+        return answer
+
+    return lambda _: always
+
+
+def _no_deadline(real: Any) -> Any:
+    return lambda self, floor=None: replace(real(self, floor), deadline=None)
+
+
+def _polls_without_pause(real: Any) -> Any:
+    return lambda self, looks, now: 0.1
+
+
+def _fires_at_the_first_look(real: Any) -> Any:
+    def follow(*given: Any, **more: Any) -> Steps:
+        reply = yield waiting.Look(0.0)
+        return waiting.Waited(waiting.Outcome.ENDED, reply if isinstance(reply, waiting.JobState) else None)
+
+    return follow
+
+
 def _believes_the_first_page(real: Any) -> Any:
     def find_jobs(kind: Any, *given: Any, **more: Any) -> Steps:
         page = kind.page
@@ -110,7 +137,7 @@ MUTANTS = (
     Mutant("a refusal is believed", (Submission, "_after_loss"), _forgets_a_refusal),
     Mutant("no look-up before a create call", (Submission, "take_up"), _no_look_up),
     Mutant("the intent is not written", (Held, "save"), _no_intent),
-    Mutant("an id is an identity", (Held, "judge"), lambda _: lambda *_: Verdict.OWN),
+    Mutant("an id is an identity", (Identity, "judge"), lambda _: lambda *_: Verdict.OWN),
     Mutant("a kill does nothing", (Life, "kill"), _nothing),
     Mutant("a kill forgets what is just being created", (Life, "kill"), _kill_forgets_what_is_created),
     Mutant("nothing is ever stopped", (Held, "stop"), _nothing),
@@ -120,6 +147,14 @@ MUTANTS = (
     Mutant("what a list does not show at once is not there", (held, "PATIENCE"), lambda p: replace(p, settled=0.0)),
     Mutant("what cannot be read at once is not there", (held, "PATIENCE"), lambda p: replace(p, shown=0.0)),
     Mutant("only the first page of a list is read", (submission, "find_jobs"), _believes_the_first_page),
+    Mutant("a trigger that is handed over stops its job", (Triggerer, "still_deferred"), _always(answer=False)),
+    Mutant("a trigger whose task was killed leaves its job", (JobTrigger, "on_kill"), _always(None)),
+    Mutant("a trigger stops nothing at its deadline", (JobTrigger, "_stop"), _always(None)),
+    Mutant("a trigger stops what stands under the id", (JobTrigger, "_is_other"), _always(answer=False)),
+    Mutant("a trigger has no deadline", (JobTrigger, "watch"), _no_deadline),
+    Mutant("a trigger fires at its first look", (waiting, "follow"), _fires_at_the_first_look),
+    Mutant("polls follow one another at once", (Watch, "pause"), _polls_without_pause),
+    Mutant("what AIHub does not know yet cannot be stopped", (job, "LONGEST_UNKNOWN"), lambda _: 0.0),
 )
 WEATHERS_WITH_BLOWS = ("fair", "create late, 55 s", "reads lag")
 
@@ -130,9 +165,15 @@ def histories() -> Iterator[History]:
         for start in combinations(("training", "search")):
             for weather in WEATHERS:
                 yield replace(start, weather=weather, cleared=cleared, retries=retries)
+    for start in combinations(("training", "workflow_run")):
+        for weather in ("fair", "reads lag"):
+            for timeout in (1.0, 9.0):
+                yield replace(start, weather=weather, timeout=timeout, lasts=90.0)
     for start in combinations(("training",)):
         for at in range(1, 15):
-            yield replace(start, blows=(Blow(at, "swap"), Blow(at, "kill", after=True)))
+            swapped = Blow(at, "swap"), Blow(at, "kill", after=True)
+            yield replace(start, blows=swapped)
+            yield replace(start, blows=(*swapped, Blow(at + 3, "mark")))
     for start in combinations(("training", "search")):
         for weather in WEATHERS_WITH_BLOWS:
             yield from singles(replace(start, weather=weather))
@@ -151,7 +192,12 @@ def found(mutant: Mutant) -> Tally:
 
 def main() -> int:
     """Try them all; 1 where one is not found."""
-    logging.getLogger("airflow_provider_aihub").setLevel(logging.CRITICAL)
+    with many():
+        return try_all()
+
+
+def try_all() -> int:
+    """Try them; 1 where one is not found."""
     alive = 0
     for mutant in MUTANTS:
         began = time.monotonic()

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-import logging
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from itertools import cycle, islice, product
 
 import pytest
 
-from .explore import Tally, combinations, drawn, singles
+from .explore import Tally, combinations, drawn, many, sensors, singles
 from .histories import KINDS, WEATHERS, History
 
 
 @pytest.fixture(autouse=True)
-def _quiet(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(logging.getLogger("airflow_provider_aihub"), "level", logging.CRITICAL)
+def _quick() -> Iterator[None]:
+    with many():
+        yield
 
 
-def run(histories: list[History]) -> Tally:
+def run(histories: Iterable[History]) -> Tally:
     tally = Tally()
     for history in histories:
         tally.run(history)
@@ -24,17 +26,38 @@ def run(histories: list[History]) -> Tally:
     return tally
 
 
+def spread(starts: Iterable[History], step: int) -> Iterator[History]:
+    """Give every ``step``-th single blow to each of some histories, another one to each, before a step or after it."""
+    for number, start in enumerate(starts):
+        yield from islice(singles(start, (number % 4 < 2,)), number % step, None, step)
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_single_blow_at_every_step(kind: str) -> None:
-    tally = run([history for start in combinations([kind]) for history in singles(start, (False,))])
-    assert tally.lives > 500
+    assert run(spread(combinations([kind]), 3)).lives > 500
 
 
 @pytest.mark.parametrize("weather", WEATHERS)
 def test_every_weather_for_every_kind(weather: str) -> None:
-    starts = [replace(start, weather=weather) for start in combinations()]
-    run([replace(start, cleared=cleared, skew=skew) for start in starts for cleared in ((), (1,)) for skew in (0, 70)])
+    more = cycle(product(((), (1,)), (0.0, 70.0)))
+    run(
+        replace(start, weather=weather, cleared=cleared, skew=skew)
+        for start, (cleared, skew) in zip(combinations(), more, strict=False)
+    )
+
+
+def test_single_blows_to_sensors() -> None:
+    assert run(spread(sensors(), 3)).lives > 400
+
+
+def test_single_blows_beside_a_sibling() -> None:
+    assert run(spread((replace(start, sibling=True) for start in combinations(["training", "search"])), 15)).lives > 200
+
+
+def test_single_blows_before_a_deadline() -> None:
+    starts = (replace(start, timeout=9.0, lasts=90.0) for start in combinations(["training", "search"]))
+    assert run(spread(starts, 40)).lives > 200
 
 
 def test_some_drawn_lives() -> None:
-    run([drawn(seed) for seed in range(1000)])
+    run(map(drawn, range(300)))

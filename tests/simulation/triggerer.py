@@ -21,7 +21,7 @@ from airflow_provider_aihub.client.steps import Send
 from airflow_provider_aihub.triggers.job import JobTrigger
 from airflow_provider_aihub.triggers.poller import Surroundings
 
-from .airflow import CONFIG, LOG, LONG, Point, Process, Task, World
+from .airflow import BEFORE, CONFIG, LOG, LONG, Process, Task, World
 
 USER_ACTION: Final = "__airflow_user_action__"
 """What Airflow cancels a trigger with when somebody has acted on its task."""
@@ -95,8 +95,8 @@ class AsyncClient(AsyncAIHubClient):
 
     async def _send(self, step: Send) -> HttpOutcome:
         triggerer = self.triggerer
-        await triggerer.reach(step)
-        answering = triggerer.world.aihub.answer(step, triggerer.asked)
+        await triggerer.reach()
+        answering = triggerer.world.aihub.answer(step, triggerer)
         while True:
             try:
                 seconds = next(answering)
@@ -127,12 +127,13 @@ class Triggerer(Process):
         self.lists = lists
         self.loop = Loop(world)
         self.event: dict[str, Any] | None = None
+        self.cancelled = False
         self.trigger = QuietTrigger(**json.loads(given))
         self.trigger.around = Surroundings(self.clock, dice.random, self._read, self._client, self, self)
         self.trigger.task_instance = task.ti
         self.trigger.trigger_id = self.trigger_id = task.trigger_id
         self.running = self.loop.create_task(self._run())
-        self.reached: deque[tuple[Send, asyncio.Future[None]]] = deque()
+        self.reached: deque[asyncio.Future[None]] = deque()
 
     async def _run(self) -> None:
         """Run the trigger as Airflow's ``TriggerRunner.run_trigger`` does."""
@@ -145,14 +146,16 @@ class Triggerer(Process):
                     await asyncio.wait_for(self.trigger.on_kill(), ON_KILL_TIMEOUT)
             raise
 
-    def run(self) -> Iterator[Point]:
-        """Drive it until the trigger has fired or ended; each point is one at which something may happen to it."""
+    def run(self) -> Iterator[bool]:
+        """Drive it until the trigger has fired, or ended with all that it was about to do.
+
+        Each point is one at which something may happen to it.
+        """
         world, loop = self.world, self.loop
-        while not self.running.done():
+        while not self.running.done() or (self.cancelled and asyncio.all_tasks(loop)):
             if self.reached:
-                step, go_on = self.reached.popleft()
-                self.points += 1
-                yield Point(self.points, False, step)
+                go_on = self.reached.popleft()
+                yield BEFORE
                 if not go_on.done():
                     go_on.set_result(None)
             elif loop.has_work:
@@ -162,8 +165,7 @@ class Triggerer(Process):
                 if seconds is None:
                     raise AssertionError("the trigger waits for nothing")
                 if seconds >= LONG:
-                    self.points += 1
-                    yield Point(self.points, False, None)
+                    yield BEFORE
                     seconds = loop.idle or 0.0
                 world.pass_time(max(seconds, 0.0))
                 loop.go_on()
@@ -175,14 +177,15 @@ class Triggerer(Process):
 
         Airflow 3.3.0 to 3.3.2 do not tell these from one another, and cancel about once a second.
         """
+        self.cancelled = True
         if not self.running.done():
             self.running.cancel(*((USER_ACTION,) if KNOWS_ON_KILL else ()))
             self.loop.call_later(1.0, self.cancel)
 
-    async def reach(self, step: Send) -> None:
+    async def reach(self) -> None:
         """Come to a point before something is sent."""
         go_on = self.loop.create_future()
-        self.reached.append((step, go_on))
+        self.reached.append(go_on)
         await go_on
 
     # What the trigger finds around it

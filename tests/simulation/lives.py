@@ -1,0 +1,358 @@
+"""A task of a history, from its first try to its end."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Generator, Iterator
+from functools import cache
+from typing import Any, Final
+
+from airflow.providers.common.compat.sdk import AirflowFailException
+
+from airflow_provider_aihub.api.errors import AIHubAmbiguousSubmit, AIHubError, AIHubJobTimeout
+from airflow_provider_aihub.failures import as_task_failure
+from airflow_provider_aihub.links import ViewInAIHubLink
+from airflow_provider_aihub.operators.dataset import DatasetVersionOperator
+from airflow_provider_aihub.operators.life import IN_HASTE, Deferral
+from airflow_provider_aihub.operators.quota_task import QuotaTaskOperator
+from airflow_provider_aihub.operators.training import TrainingOperator
+from airflow_provider_aihub.operators.warehouse import WarehouseSearchOperator
+from airflow_provider_aihub.operators.workflow import WorkflowRunOperator
+from airflow_provider_aihub.triggers.job import HANDOVER, STOP_TIMEOUT
+
+from .aihub import AIHub
+from .airflow import BEFORE, CONFIG, GRACE, HEARTBEAT, LOG, Process, Superseded, Task, Unwell, Worker, World
+from .histories import (
+    CREATING,
+    ELSEWHERE,
+    LAST,
+    LATE,
+    LOST,
+    OLD_WORKER,
+    REFUSED,
+    SWAPPED,
+    TOLD,
+    UNLISTED,
+    Blow,
+    History,
+)
+from .triggerer import Triggerer
+
+MAKERS: Final[dict[str, tuple[type, dict[str, Any]]]] = {
+    "training": (TrainingOperator, {"command": "true", "image": "i", "virtual_cluster": 1, "project": 1}),
+    "quota_task": (
+        QuotaTaskOperator,
+        {"command": "true", "image": "i", "virtual_cluster": 1, "project": 1, "priority": "low"},
+    ),
+    "search": (WarehouseSearchOperator, {"keywords": "x", "feature_lib_id": 1, "top_k": 1}),
+    "dataset_version": (
+        DatasetVersionOperator,
+        {"dataset": 1, "dataset_name": "digits", "upload_path": "/x", "upload_type": "host"},
+    ),
+    "workflow_run": (WorkflowRunOperator, {"pipeline": 1, "pipeline_version": 1, "project": 1}),
+}
+
+
+def _link(operator: Any, job_id: Any) -> None:
+    """Keep a link without Airflow's own machinery."""
+    operator._context["ti"].xcom_push(ViewInAIHubLink.xcom_key, CONFIG.page(operator.kind, job_id))
+
+
+@cache
+def operator(kind: str, deferrable: bool, timeout: float | None, described: bool) -> Any:
+    """Return an operator, made and checked once: its constructor takes longer than a whole life."""
+    maker, given = MAKERS[kind]
+    quiet = type(maker.__name__, (maker,), {"log": LOG, "link": _link, "__module__": maker.__module__})
+    name = {} if kind == "dataset_version" else {"name": " job"}
+    text = "long " * 60 if described else None
+    made = quiet(task_id="task", deferrable=deferrable, job_timeout=timeout, description=text, **name, **given)
+    assert made.options.deferrable is deferrable
+    return made
+
+
+LONGEST: Final = 3000
+"""Steps after which a history is taken to have no end."""
+KILLS: Final = {"term": "retry", "mark": "failed", "clear": "cleared", "make anew": "made anew"}
+"""What ends a worker with SIGTERM, and what becomes of the task."""
+ENDS: Final = {*KILLS, "clear less", "timeout", "freeze"}
+"""Blows after which a job may be stopped: a worker that was taken for dead stops what it alone knows of."""
+REFUSALS: Final = ("create code 1", "create code 3", "list lags, create code 3")
+"""Weathers in which what AIHub has refused is done."""
+LATEST: Final = STOP_TIMEOUT + HANDOVER + 2.0
+"""Seconds after its deadline, or after it has begun, within which a trigger has fired."""
+
+
+class Life:
+    """A task of a history, through all its tries.
+
+    :param blows: What happens to it.
+    """
+
+    def __init__(
+        self,
+        history: History,
+        world: World,
+        dice: random.Random,
+        aihubs: list[AIHub],
+        *,
+        map_index: int,
+        blows: tuple[Blow, ...] = (),
+    ) -> None:
+        self.history, self.world, self.dice, self.aihubs = history, world, dice, aihubs
+        template = operator(history.kind, history.waits != "in place", history.timeout, "cut" in history.weather)
+        self.task = Task(world, template, remembers=history.remembers, retries=history.retries, map_index=map_index)
+        self.state = "endless"
+        """Or ``success`` or ``failed``."""
+        self.result: Any = None
+        self.error: BaseException | None = None
+        """Why the last try failed."""
+        self.ended_at = world.now
+        self.epochs = [world.now]
+        """When it began, and when it was cleared."""
+        self.excuses: set[str] = set()
+        """The classes of :data:`EXCUSES` that it belongs to."""
+        self.may_stop = bool(history.cleared) or history.timeout is not None
+        """Whether anything has happened that is a reason to stop a job."""
+        self.wrong: list[str] = []
+        """What was seen to go wrong on the way."""
+        self.points = 0
+        self.of_triggers: set[int] = set()
+        """The points at which a trigger was at work."""
+        self._blows = {(blow.at, blow.after): blow for blow in blows}
+        self.processes: list[Process] = []
+        self._frozen: list[Iterator[Any]] = []
+        self._cleared = list(history.cleared)
+        if history.dialect == "document" and history.weather in REFUSALS:
+            self.excuses.add(REFUSED)
+
+    def run(self) -> Iterator[None]:
+        """Let it happen, step by step."""
+        while self.points < LONGEST:
+            self.task.begin_try()
+            came, value = yield from self._try()
+            if came == "retry" and not self.task.may_retry:
+                came = "failed"
+            if came == "retry":
+                self.world.pass_time(self.task.retry_delay.total_seconds())
+                continue
+            if came == "cleared":
+                self._clear(None)
+                continue
+            if came == "made anew":
+                self._make_anew()
+                continue
+            self.state = self.task.state = came
+            self.result, self.error = (value, None) if came == "success" else (None, value)
+            self.ended_at = self.world.now
+            for frozen in self._frozen:
+                self._finish(frozen)
+            self._frozen.clear()
+            if not self._cleared:
+                break
+            self._clear(self._cleared.pop(0))
+        for process in self.processes:
+            if isinstance(process, Triggerer):
+                process.loop.end()
+
+    @property
+    def stoppable(self) -> bool:
+        """Whether its jobs can be stopped."""
+        return self.history.kind in ("training", "quota_task") or (self.history.kind, self.history.dialect) == (
+            "workflow_run",
+            "platform",
+        )
+
+    def _process(self, process: type[Process], *given: Any, **more: Any) -> Any:
+        skew = self.history.skew if len(self.processes) % 2 else 0.0
+        made = process(self.world, self.dice, self.task, *given, skew=skew, **more)  # type: ignore[call-arg]
+        self.processes.append(made)
+        return made
+
+    def _clear(self, retries: int | None) -> None:
+        self.world.pass_time(60.0)
+        self.task.clear(retries)
+        self.epochs.append(self.world.now)
+
+    def _make_anew(self) -> None:
+        self.world.pass_time(60.0)
+        self.task.make_anew()
+        self.epochs.append(self.world.now)
+
+    def _finish(self, running: Iterator[Any]) -> None:
+        """Let a process that Airflow took for dead go on to its end."""
+        try:
+            for _ in running:
+                pass
+        except Exception:
+            pass
+
+    def _blow(self, after: bool) -> Blow | None:
+        return self._blows.pop((self.points, after), None) if self._blows else None
+
+    def _try(self) -> Generator[None, None, tuple[str, Any]]:
+        """Run one try, through all its deferrals; return what became of it."""
+        worker = self._process(Worker)
+        came, value = yield from self._work(worker, worker.run(worker.life.begin()))
+        while came == "deferred":
+            self.task.defer()
+            came, value = yield from self._wait(worker.deferred(value))
+            if came != "event":
+                break
+            self.task.state = "running"
+            worker = self._process(Worker)
+            came, value = yield from self._work(worker, worker.run(worker.life.resume(value)))
+        return came, value
+
+    def _work(self, worker: Worker, running: Iterator[Any]) -> Generator[None, None, tuple[str, Any]]:
+        killed_at: float | None = None
+        outcome = "retry"
+        while True:
+            try:
+                point = next(running)
+            except StopIteration as end:
+                if killed_at is not None:
+                    return outcome, None
+                return ("deferred" if isinstance(end.value, Deferral) else "success"), end.value
+            except AIHubError as error:
+                if isinstance(error, AIHubAmbiguousSubmit) and error.final:
+                    self.excuses.add(TOLD)
+                if killed_at is not None:
+                    self._excuse(worker, CREATING)
+                    return outcome, None
+                if isinstance(error, AIHubJobTimeout) and not self.stoppable:
+                    self.excuses.add(LATE)
+                failure = as_task_failure(error)
+                self.may_stop |= error.final or not self.task.may_retry
+                return ("failed" if isinstance(failure, AirflowFailException) else "retry"), error
+            except Exception as error:
+                if killed_at is not None:
+                    return outcome, None
+                if not isinstance(error, Unwell | Superseded):
+                    self.wrong.append(f"raw: {error!r}")
+                if worker.life.held.tries.last:
+                    self.may_stop = True
+                    worker.kill(patience=worker.life.held.patience.settled)
+                return "retry", error
+            if killed_at is not None:
+                if self.world.now - killed_at > GRACE:
+                    self._excuse(worker, CREATING)
+                    return outcome, None
+                continue
+            self.points += point is BEFORE
+            if self.points >= LONGEST:
+                return "endless", None
+            yield
+            blow = self._blow(point)
+            if blow is None:
+                continue
+            self.may_stop |= blow.what in ENDS
+            if self.task.store is None and self.history.dialect == "document":
+                self.excuses.add(UNLISTED)
+            came = self._struck(blow, worker, running)
+            if came is None:
+                continue
+            if came in KILLS:
+                killed_at = self.world.now
+                if any(job.shown_at > killed_at + IN_HASTE for job in self.aihubs[0].jobs):
+                    self.excuses.add(CREATING)
+                if worker.state.logins > 1:
+                    self.excuses.add(SWAPPED)
+                outcome = KILLS[came]
+                worker.kill()
+                continue
+            return came, None
+
+    def _struck(self, blow: Blow, worker: Worker, running: Iterator[Any]) -> str | None:
+        match blow.what:
+            case "kill" | "freeze":
+                self.world.pass_time(HEARTBEAT)
+                if not self.task.may_retry:
+                    self.excuses.add(LAST)
+                if blow.what == "freeze":
+                    self._frozen.append(running)
+                    self.task.try_id += 1
+                    if self.task.store is None or self.task.operator.job_kind.stop is None:
+                        self.excuses.add(OLD_WORKER)
+                return "retry"
+            case "timeout":
+                running.close()  # type: ignore[attr-defined]
+                if worker.state.logins > 1:
+                    self.excuses.add(SWAPPED)
+                worker.kill(patience=worker.life.held.patience.settled)
+                return "retry"
+            case _ if blow.what in KILLS:
+                return blow.what
+            case _:
+                self._disturb(blow.what)
+        return None
+
+    def _excuse(self, worker: Worker, why: str) -> None:
+        if worker.life.held.creating is not None:
+            self.excuses.add(why)
+
+    def _disturb(self, what: str) -> None:
+        if what == "deaf":
+            self.task.deaf = 2
+        elif what == "swap":
+            self.world.aihub = self.aihubs[1]
+            self.excuses.add(ELSEWHERE)
+        elif what == "lose" and self.task.store is not None:
+            self.task.store.clear()
+            if self.history.dialect == "document":
+                self.excuses.add(LOST)
+
+    def _wait(self, trigger: str) -> Generator[None, None, tuple[str, Any]]:
+        """Wait in the triggerer, or in one after the other."""
+        while True:
+            triggerer = self._process(Triggerer, trigger, lists=self.history.waits == "deferred, in lists")
+            came = yield from self._watch(triggerer)
+            if came == "again":
+                continue
+            if self._frozen:
+                self._finish(self._frozen.pop())
+            if came == "event":
+                self._check_deadline(triggerer)
+            return came, triggerer.event
+
+    def _check_deadline(self, triggerer: Triggerer) -> None:
+        deadline = triggerer.trigger.deadline
+        if deadline is None or self.history.sibling:
+            # What the sibling does takes the world's time, too.
+            return
+        late = triggerer.clock() - max(deadline, triggerer.began + triggerer.skew)
+        if late > LATEST:
+            self.wrong.append(f"late: the trigger fired {late:.1f} s after its deadline")
+
+    def _watch(self, triggerer: Triggerer) -> Generator[None, None, str]:
+        running, what = triggerer.run(), None
+        for _ in running:
+            self.points += 1
+            if what is not None:
+                # It is being cancelled.
+                continue
+            self.of_triggers.add(self.points)
+            if self.points >= LONGEST:
+                return "endless"
+            yield
+            blow = self._blow(False) or self._blow(True)
+            if blow is None:
+                continue
+            self.may_stop |= blow.what in ENDS - {"freeze"}
+            if blow.what in ("mark", "clear", "clear less", "make anew"):
+                what, self.task.state = KILLS.get(blow.what, "cleared"), KILLS.get(blow.what, "")
+                if blow.what == "clear less":
+                    self.task.retries = max(self.task.retries - 1, 0)
+                triggerer.cancel()
+            elif blow.what == "hand over":
+                what = "again"
+                triggerer.cancel()
+            elif blow.what in ("kill", "freeze"):
+                self.world.pass_time(30.0)
+                if blow.what == "freeze":
+                    # When it comes back, its trigger is taken away from it.
+                    triggerer.cancel()
+                    self._frozen.append(running)
+                return "again"
+            else:
+                self._disturb(blow.what)
+        return what or "event"

@@ -1,0 +1,152 @@
+"""One history, as it happens, and how it is judged."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Final
+
+from airflow_provider_aihub.operators.record import Marker
+
+from .aihub import AIHub, Job, Weather
+from .airflow import Process, World
+from .histories import EXCUSES, WEATHERS, History
+from .lives import Life
+from .sensors import Sensing
+from .triggerer import Triggerer
+
+ENDED: Final = object()
+AT_ONCE: Final = 6
+"""How often a process may ask for the same at once."""
+WORKERS_PAUSE: Final = 1.0
+"""Seconds from one time to the next, on average, in a worker."""
+
+
+class Run:
+    """One history, as it happens."""
+
+    def __init__(self, history: History) -> None:
+        self.history = history
+        self.dice = random.Random(history.seed)
+        world = self.world = World()
+        weather = Weather(**WEATHERS[history.weather])
+        weather.spoiled = dict(weather.spoiled)
+        first = AIHub(history.dialect, lambda: world.now, weather, lasts=history.lasts, ends_well=history.ends_well)
+        other = AIHub(history.dialect, lambda: world.now, Weather(), first_id=100)
+        for number in range(1, 8):
+            other.colleagues_job(history.kind, number)
+        if history.weather == "other jobs":
+            for number in range(1, 41):
+                first.colleagues_job(history.kind, number)
+            first.next_id = 41
+        self.aihubs = [first, other]
+        world.aihub = first
+        given = history, world, self.dice, self.aihubs
+        kind = Sensing if history.sensor else Life
+        self.lives: list[Life] = [kind(*given, map_index=0 if history.sibling else -1, blows=history.blows)]
+        if history.sibling:
+            self.lives.append(kind(*given, map_index=1))
+
+    def to_the_end(self) -> Ended:
+        """Let it happen: where there are several tasks, a step of each in turn."""
+        running = [life.run() for life in self.lives]
+        while running:
+            for one in list(running):
+                if next(one, ENDED) is ENDED:
+                    running.remove(one)
+        self.world.pass_time(100.0)
+        _ = [aihub.now for aihub in self.aihubs]
+        return Ended(self.lives, self.aihubs)
+
+
+@dataclass
+class Ended:
+    """How a history ended."""
+
+    lives: list[Life]
+    aihubs: list[AIHub]
+
+    @property
+    def points(self) -> int:
+        """How many there were in all."""
+        return sum(life.points for life in self.lives)
+
+
+def judge(history: History, ended: Ended) -> tuple[list[str], set[str]]:
+    """Return what is wrong with how a history ended, and the classes that excuse what else was."""
+    wrong, excused = [], set()
+    excuses = set().union(*(life.excuses for life in ended.lives))
+    for found in _found(history, ended):
+        why = {excuse for excuse in excuses if found.partition(":")[0] in EXCUSES[excuse]}
+        excused |= why
+        if not why:
+            wrong.append(found)
+    return wrong, excused
+
+
+def _found(history: History, ended: Ended) -> Iterator[str]:
+    for aihub in ended.aihubs:
+        for job in aihub.jobs:
+            if job.owner != "task" and job.stop_asked:
+                yield f"stranger: {job.kind} {job.id} of a colleague was stopped"
+    jobs = [job for aihub in ended.aihubs for job in aihub.jobs if job.owner == "task"]
+    for life in ended.lives:
+        mark = f"[airflow:{Marker.task_of(life.task.ti)}."
+        own = [job for job in jobs if mark in job.described]
+        jobs = [job for job in jobs if mark not in job.described]
+        yield from life.wrong
+        for process in life.processes:
+            yield from _too_often(process)
+        yield from life.judged() if isinstance(life, Sensing) else _of_task(history, life, ended.aihubs, own)
+    for job in jobs:
+        yield f"unmarked: {job.kind} {job.id} has no marker of a task's"
+
+
+def _of_task(history: History, life: Life, aihubs: list[AIHub], own: list[Job]) -> Iterator[str]:
+    now = life.world.now
+    entry = json.loads((life.task.store or {}).get("entry", "null"))
+    if life.state == "endless":
+        yield "endless: it has no end"
+    if life.state == "success":
+        result = next((job for job in own if job.id == life.result["id"]), None)
+        if result is None:
+            yield "wrong result: it is a stranger's"
+        elif result.status(now) != 3:
+            yield "wrong result: the job did not succeed"
+        elif result.asked_at < life.epochs[-1]:
+            yield "wrong result: it is older than the last clear"
+    named = {job.id: job for job in own} | {f"digits/V{job.version}": job for job in own if job.version}
+    if entry and life.state == "success" and (job := named.get(entry["job_id"])) and job.id != life.result["id"]:
+        yield f"wrong record: {entry}"
+    if entry and entry["job_id"] not in (None, *named):
+        yield f"wrong record: {entry}"
+    for job in own:
+        if job.stop_asked and not life.may_stop:
+            yield f"needless: {job.kind} {job.id} was stopped for no reason"
+    for begin, end in pairwise([*life.epochs, float("inf")]):
+        jobs = sorted((job for job in own if begin <= job.asked_at < end), key=lambda job: job.created_at)
+        for earlier, later in pairwise(jobs):
+            over = earlier.status(later.created_at)
+            asked = earlier.stop_asked is not None and earlier.stop_asked <= later.created_at
+            # A worker that was not the task's any more has stopped at once what it had created.
+            recalled = later.stop_asked is not None and later.stop_asked - later.created_at < 10
+            elsewhere = (earlier in aihubs[0].jobs) != (later in aihubs[0].jobs)
+            if over not in (4, 5) and not asked and not recalled and not elsewhere:
+                yield f"duplicate: {later.kind} {later.id} beside {earlier.id}, which was in status {over}"
+    for job in own if life.stoppable else ():
+        waited_for = life.state == "success" and job.id == life.result["id"]
+        runs_on = job.created_at + job.lasts > life.ended_at and job.stop_asked is None
+        if runs_on and not waited_for:
+            yield f"orphan: {job.kind} {job.id} runs on"
+
+
+def _too_often(process: Process) -> Iterator[str]:
+    """Find what a process has asked AIHub for more often than it may."""
+    seconds = process.asked_until - process.began
+    pause = process.poll_floor() if isinstance(process, Triggerer) else WORKERS_PAUSE
+    for what, count in process.asked.items():
+        if count > AT_ONCE + seconds / pause:
+            yield f"too often: {count} times {what} in {seconds:.1f} s"

@@ -1,0 +1,156 @@
+"""Sensors: tasks that wait for a job of somebody else's, in every mode."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator
+from functools import cache
+from typing import Any, Final
+
+from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSensorTimeout, TaskDeferred
+
+from airflow_provider_aihub.api.errors import AIHubError, AIHubJobFailed
+from airflow_provider_aihub.sensors.dataset import DatasetVersionSensor
+from airflow_provider_aihub.sensors.quota_task import QuotaTaskSensor
+from airflow_provider_aihub.sensors.training import TrainingSensor
+from airflow_provider_aihub.sensors.warehouse import WarehouseSearchSensor
+from airflow_provider_aihub.sensors.workflow import WorkflowRunSensor
+
+from .aihub import FAILED, SUCCESS
+from .airflow import AFTER, BEFORE, HEARTBEAT, LOG, Blocking, kept
+from .lives import KILLS, LONGEST, Life
+
+SENSORS: Final[dict[str, type]] = {
+    "training": TrainingSensor,
+    "quota_task": QuotaTaskSensor,
+    "search": WarehouseSearchSensor,
+    "dataset_version": DatasetVersionSensor,
+    "workflow_run": WorkflowRunSensor,
+}
+POKE_INTERVAL: Final = 5.0
+
+
+@cache
+def sensor(kind: str, deferrable: bool, timeout: float | None, job: int | str) -> Any:
+    """Return a sensor, made and checked once."""
+    maker: Any = SENSORS[kind]
+    quiet = type(maker.__name__, (maker,), {"log": LOG, "__module__": maker.__module__})
+    given = {maker.job_field: job, "timeout": timeout or 10**6}
+    made = quiet(task_id="task", deferrable=deferrable, poke_interval=POKE_INTERVAL, **given)
+    assert made.options.deferrable is deferrable
+    return made
+
+
+class Poking(Blocking):
+    """A worker that runs a sensor."""
+
+    def __init__(self, *given: Any, **more: Any) -> None:
+        super().__init__(*given, **more)
+        # There is no machinery of Airflow's to keep a link.
+        self.operator.__dict__.update(_clock=self.clock, _monotonic=self.clock, _linked=True)
+
+    def execute(self, event: Any = None) -> Iterator[bool]:
+        """Run the sensor until it has deferred, or to its end."""
+        yield BEFORE
+        if event is None:
+            result = self.operator.execute(self.context)
+        else:
+            result = self.operator.execute_complete(self.context, event)
+        yield AFTER
+        return result
+
+    def poke(self, until: float, *, once: bool) -> Iterator[bool]:
+        """Look until there is something to see, as Airflow's own ``execute`` does in a worker."""
+        self.operator._until = until
+        while True:
+            yield BEFORE
+            done = self.operator.poke(self.context)
+            yield AFTER
+            if done:
+                return done.xcom_value
+            if self.clock() > until:
+                raise AirflowSensorTimeout("Sensor has timed out")
+            if once:
+                return None
+            self.world.pass_time(POKE_INTERVAL)
+
+
+class Sensing(Life):
+    """A sensor, through all its tries."""
+
+    def __init__(self, *given: Any, **more: Any) -> None:
+        super().__init__(*given, **more)
+        history = self.history
+        job = self.job = self.aihubs[0].upstream_job(history.kind)
+        named: int | str = job.id
+        if history.kind == "dataset_version" and history.dialect == "document":
+            named = f"digits/V{job.version}"
+        self.task.operator = sensor(history.kind, history.waits.startswith("deferred"), history.timeout, named)
+        self.began = self.world.now
+
+    def _try(self) -> Generator[None, None, tuple[str, Any]]:
+        if not self.history.waits.startswith("deferred"):
+            return (yield from self._poke())
+        worker = self._process(Poking)
+        came, value = yield from self._work(worker, worker.execute())
+        while came == "deferred":
+            self.task.defer()
+            came, value = yield from self._wait(value)
+            if came != "event":
+                break
+            self.task.state = "running"
+            worker = self._process(Poking)
+            came, value = yield from self._work(worker, worker.execute(value))
+        return came, value
+
+    def _poke(self) -> Generator[None, None, tuple[str, Any]]:
+        once, until = self.history.waits == "rescheduled", self.world.now + (self.history.timeout or 10**6)
+        while True:
+            worker = self._process(Poking)
+            came, value = yield from self._work(worker, worker.poke(until + worker.skew, once=once))
+            if came != "success" or value is not None:
+                return came, value
+            self.world.pass_time(POKE_INTERVAL)
+
+    def _work(self, worker: Any, running: Iterator[Any]) -> Generator[None, None, tuple[str, Any]]:
+        while True:
+            try:
+                point = next(running)
+            except StopIteration as end:
+                return "success", end.value
+            except TaskDeferred as deferred:
+                return "deferred", kept(deferred)
+            except (AirflowFailException, AirflowSensorTimeout) as error:
+                return "failed", error
+            except AIHubError as error:
+                return "retry", error
+            self.points += point is BEFORE
+            if self.points >= LONGEST:
+                return "endless", None
+            yield
+            blow = self._blow(point)
+            if blow is None:
+                continue
+            if blow.what in ("kill", "freeze"):
+                self.world.pass_time(HEARTBEAT)
+                return "retry", None
+            if blow.what == "timeout":
+                return "retry", None
+            if blow.what in KILLS:
+                return KILLS[blow.what], None
+
+    def judged(self) -> Iterator[str]:
+        """Find what is wrong with how it ended."""
+        job, error = self.job, self.error
+        status = job.status(self.ended_at)
+        if self.state == "endless":
+            yield "endless: it has no end"
+        if job.stop_asked:
+            yield f"stranger: {job.kind} {job.id} was stopped by a sensor"
+        if self.state == "success" and (status != SUCCESS or self.result["id"] != job.id):
+            yield f"wrong result: {self.result} of a job in status {status}"
+        if isinstance(error, AIHubJobFailed) and status != FAILED:
+            yield f"wrong result: {error} of a job in status {status}"
+        if isinstance(error, AirflowSensorTimeout):
+            timeout = self.history.timeout or 10**6
+            if self.ended_at - self.epochs[-1] < timeout - abs(self.history.skew):
+                yield f"wrong result: a timeout after {self.ended_at - self.began:.1f} s"
