@@ -39,7 +39,19 @@ class Loop(asyncio.BaseEventLoop):
         # A sum of so large times is not exact.
         self._clock_resolution = 1e-6
         self._selector = self
+        self.tasks: list[asyncio.Task[Any]] = []
         self.set_exception_handler(lambda *_: None)
+
+    def create_task(self, *given: Any, **more: Any) -> asyncio.Task[Any]:
+        """Begin a task, and remember it: asyncio would look for it among those of all loops that there have been."""
+        task = super().create_task(*given, **more)
+        self.tasks.append(task)
+        return task
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing is under way any more."""
+        return all(task.done() for task in self.tasks)
 
     def time(self) -> float:
         """Return the world's time."""
@@ -81,7 +93,7 @@ class Loop(asyncio.BaseEventLoop):
         """End all that is under way at once, as SIGKILL does."""
         events._set_running_loop(self)
         try:
-            for task in asyncio.all_tasks(self):
+            for task in self.tasks:
                 task._log_destroy_pending = False  # type: ignore[attr-defined]
                 task.get_coro().close()  # type: ignore[union-attr]
         finally:
@@ -152,7 +164,7 @@ class Triggerer(Process):
         Each point is one at which something may happen to it.
         """
         world, loop = self.world, self.loop
-        while not self.running.done() or (self.cancelled and asyncio.all_tasks(loop)):
+        while not self.running.done() or (self.cancelled and not loop.is_over):
             if self.reached:
                 go_on = self.reached.popleft()
                 yield BEFORE
