@@ -226,6 +226,9 @@ class Submission:
         refused = yield from self.held.save(entry)
         if refused:
             raise refused.why
+        if self.held.killed:
+            yield from self.held.forget()
+        self.held.go_on_unless_killed()
         self.held.creating = entry
         try:
             job = Job((yield Call(request)), entry, seen=True)

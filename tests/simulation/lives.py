@@ -120,6 +120,7 @@ class Life:
         """The points at which a trigger was at work."""
         self._blows = {(blow.at, blow.after): blow for blow in blows}
         self.processes: list[Process] = []
+        self._killed_creating: list[float] = []
         self._frozen: list[Iterator[Any]] = []
         self._cleared = list(history.cleared)
         if history.dialect == "document" and history.weather in REFUSALS:
@@ -150,6 +151,9 @@ class Life:
             if not self._cleared:
                 break
             self._clear(self._cleared.pop(0))
+        for at in self._killed_creating:
+            if any(at < job.listed_at - IN_HASTE and job.asked_at <= at + GRACE for job in self.aihubs[0].jobs):
+                self.excuses.add(CREATING)
         for process in self.processes:
             if isinstance(process, Triggerer):
                 process.loop.end()
@@ -253,6 +257,8 @@ class Life:
                 continue
             if came in KILLS:
                 killed_at = self.world.now
+                if worker.life.held.creating is not None:
+                    self._killed_creating.append(killed_at)
                 if any(job.shown_at > killed_at + IN_HASTE for job in self.aihubs[0].jobs):
                     self.excuses.add(CREATING)
                 if worker.state.logins > 1:

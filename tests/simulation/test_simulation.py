@@ -59,5 +59,16 @@ def test_single_blows_before_a_deadline() -> None:
     assert run(spread(starts, 40)).lives > 200
 
 
+def test_single_blows_where_a_refusal_is_none_and_lists_lag() -> None:
+    start = History("quota_task", waits="in place", weather="list lags, create code 3")
+    assert run(singles(start, (True,))).lives > 100
+
+
+@pytest.mark.parametrize("skew", [-3600.0, 3600.0])
+def test_a_deadline_where_clocks_differ_and_reads_lag(skew: float) -> None:
+    start = History("training", weather="reads and lists lag", timeout=9.0, lasts=90.0, skew=skew)
+    run(replace(start, remembers=remembers) for remembers in (True, False))
+
+
 def test_some_drawn_lives() -> None:
     run(map(drawn, range(300)))
