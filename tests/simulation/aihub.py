@@ -176,12 +176,12 @@ class AIHub:
         """Return a job."""
         return next((job for job in self.jobs if job.kind == kind and job.id == job_id), None)
 
-    def colleagues_job(self, kind: str, job_id: int) -> Job:
+    def colleagues_job(self, kind: str, job_id: int, name: str = "colleague's", age: float = 3600.0) -> Job:
         """Let a colleague have a job under an id."""
         now = self._clock()
-        asked = {"name": "colleague's", "description": "of a colleague"}
+        asked = {"name": name, "description": "of a colleague"}
         version = 1 + sum(job.kind == kind for job in self.jobs)
-        job = Job(kind, job_id, asked, now - 3600, 10**6, True, now, now, owner="colleague", version=version)
+        job = Job(kind, job_id, asked, now - age, 10**6, True, now, now, owner="colleague", version=version)
         self.jobs.append(job)
         return job
 

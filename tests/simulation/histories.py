@@ -40,6 +40,7 @@ WEATHERS: Final[dict[str, dict[str, Any]]] = {
     "login fails": {"spoiled": {("login", 1): "status 503"}},
     "list fails": {"spoiled": {("list", 1): "status 503", ("list", 2): "hangs"}, "list_lag": 5.0},
     "other jobs": {},
+    "newer jobs of that name": {"page": 20, "spoiled": {("create", 1): "lost"}},
 }
 
 

@@ -124,12 +124,12 @@ def _fires_at_the_first_look(real: Any) -> Any:
 
 
 def _believes_the_first_page(real: Any) -> Any:
-    def find_jobs(kind: Any, *given: Any, **more: Any) -> Steps:
+    def sift_list(kind: Any, *given: Any, **more: Any) -> Steps:
         page = kind.page
         one = replace(kind, page=page and (lambda number, *rest: page(1, *rest)))
         return (yield from real(one, *given, **more))
 
-    return find_jobs
+    return sift_list
 
 
 MUTANTS = (
@@ -146,7 +146,7 @@ MUTANTS = (
     Mutant("a worker that is not the task's any more goes on", (Held, "not_told"), _nothing),
     Mutant("what a list does not show at once is not there", (held, "PATIENCE"), lambda p: replace(p, settled=0.0)),
     Mutant("what cannot be read at once is not there", (held, "PATIENCE"), lambda p: replace(p, shown=0.0)),
-    Mutant("only the first page of a list is read", (submission, "find_jobs"), _believes_the_first_page),
+    Mutant("only the first page of a list is read", (submission, "sift_list"), _believes_the_first_page),
     Mutant("a trigger that is handed over stops its job", (Triggerer, "still_deferred"), _always(answer=False)),
     Mutant("a trigger whose task was killed leaves its job", (JobTrigger, "on_kill"), _always(None)),
     Mutant("a trigger stops nothing at its deadline", (JobTrigger, "_stop"), _always(None)),

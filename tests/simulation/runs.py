@@ -38,9 +38,10 @@ class Run:
         other = AIHub(history.dialect, lambda: world.now, Weather(), first_id=100)
         for number in range(1, 8):
             other.colleagues_job(history.kind, number)
-        if history.weather == "other jobs":
+        if history.weather in ("other jobs", "newer jobs of that name"):
+            newer = history.weather != "other jobs"
             for number in range(1, 41):
-                first.colleagues_job(history.kind, number)
+                first.colleagues_job(history.kind, number, *((" job", -600.0) if newer else ()))
             first.next_id = 41
         self.aihubs = [first, other]
         world.aihub = first
