@@ -22,7 +22,7 @@ from airflow_provider_aihub.emulator import auth
 
 HERE = Path(__file__).parent
 SIDE_BY_SIDE = 8
-ON_EVERY_AIRFLOW = ("test_flagship.py",)
+ON_EVERY_AIRFLOW = ("test_flagship.py", "test_kills.py", "test_same_history.py", "test_triggerers.py")
 
 
 @pytest.fixture(scope="session")
@@ -108,7 +108,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=place)
     for item in items:
         if item.path.parent == HERE and item.path.name not in ON_EVERY_AIRFLOW:
-            item.add_marker(pytest.mark.airflow(">=3.3", lacks="the task state store that these tests rely on"))
+            item.add_marker(pytest.mark.airflow(">=3.3", lacks="what the DAGs of these tests rely on"))
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -50,6 +50,11 @@ class Postgres:
         """Its database."""
         return f"postgresql://airflow@127.0.0.1:{self.port}/postgres"
 
+    @property
+    def as_airflows(self) -> dict[str, str]:
+        """The environment of an Airflow whose database it is."""
+        return {"AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": self.url.replace("://", "+psycopg2://")}
+
     def start(self) -> None:
         """Make a database and start the server; on return it answers."""
         if self._user:

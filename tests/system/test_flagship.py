@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 
 import pytest
 from airflow_2 import Airflow2
+from postgres import Postgres
 from waiting import SLACK
 
 from demo.local_aihub import LocalAIHub
@@ -42,15 +44,15 @@ class Run:
 
 @pytest.fixture(scope="module")
 def run(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
-    kind = RealAirflow
-    if find_spec("airflow.sdk") is None:
-        request.getfixturevalue("postgresql")
-        kind = Airflow2
     home = tmp_path_factory.mktemp("flagship")
-    with LocalAIHub(home / "emulator") as aihub:
-        env = {"AIRFLOW_CONN_AIHUB_DEFAULT": aihub.connection}
-        with kind(home / "airflow", DAGS, env, SLACK) as airflow:
-            yield Run(airflow, aihub, *followed(airflow, DAG_ID))
+    with ExitStack() as stack:
+        aihub = stack.enter_context(LocalAIHub(home / "emulator"))
+        kind, env = RealAirflow, {"AIRFLOW_CONN_AIHUB_DEFAULT": aihub.connection}
+        if find_spec("airflow.sdk") is None:
+            request.getfixturevalue("postgresql")
+            kind, env = Airflow2, env | stack.enter_context(Postgres()).as_airflows
+        airflow = stack.enter_context(kind(home / "airflow", DAGS, env, SLACK))
+        yield Run(airflow, aihub, *followed(airflow, DAG_ID))
 
 
 def followed(airflow: RealAirflow, dag_id: str) -> tuple[str, dict[str, list[str]]]:

@@ -6,6 +6,7 @@ import time
 from contextlib import suppress
 
 import pytest
+from cluster import REMEMBERS
 from scene import BOTH, HELD, RUNNING, STOPPED, SUCCEEDED, TRAININGS, Scene
 from waiting import until
 
@@ -94,7 +95,8 @@ def test_a_worker_killed_while_it_waits_where_jobs_cannot_be_listed(scene: Scene
     scene.reaches("in_place", "running", beyond_try=1)
     scene.finish()
     assert scene.end()["in_place"] == "success"
-    assert scene.statuses("in_place") == [SUCCEEDED]
+    # An Airflow that remembers nothing lets the next try create another one.
+    assert scene.statuses("in_place") == [SUCCEEDED] * (1 if REMEMBERS else 2)
 
 
 @pytest.mark.parametrize("state", ["failed", "success"])
