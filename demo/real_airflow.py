@@ -166,14 +166,14 @@ class RealAirflow:
         self.processes.clear()
 
     def api(self, method: str, path: str, json: Any = None, **query: Any) -> Any:
-        """Call Airflow's REST API and return the JSON it answers.
+        """Call Airflow's REST API and return the JSON it answers, if any.
 
         :raises AirflowError: if the answer is an error.
         """
         answer = self._http.request(method, self.url + self.api_path + path, json=json, params=query, timeout=300)
         if not answer.ok:
             raise AirflowError(f"{method} {path} was answered with HTTP {answer.status_code}: {answer.text[:500]}")
-        return answer.json()
+        return answer.json() if answer.content else None
 
     def trigger(
         self, dag_id: str, timeout: float = 600, conf: Mapping[str, Any] | None = None, run_id: str | None = None

@@ -361,6 +361,13 @@ class Task:
             self.store.clear()
 
     def clear(self, retries: int | None = None) -> None:
-        """Clear the task, perhaps with other retries than before."""
-        self.retries = self.retries if retries is None else retries
+        """Clear the task.
+
+        :param retries: How many it has from now on; its run has ended and begins again. Default: its run goes on.
+        """
+        if retries is not None:
+            self.retries, self.began = retries, self.world.now
+        elif self.state == "running" and self.store is None:
+            # Airflow 2 grants a task in a worker one more try, and does not count it.
+            return
         self.ti.max_tries = self.ti.try_number + self.retries

@@ -140,6 +140,9 @@ EXCUSES: Final[dict[str, set[str]]] = {
     },
     "a try is ended before Airflow 3.3, where jobs cannot be listed": {"orphan", "duplicate"},
     "a job that cannot be stopped comes to its deadline": {"duplicate"},
+    "a task is cleared in its worker before Airflow 3.3, which does not tell, and its job cannot be stopped in time": {
+        "wrong result",
+    },
 }
 """The classes of histories in which a promise cannot be kept, and what may be wrong in each."""
-LAST, CREATING, TOLD, REFUSED, ELSEWHERE, SWAPPED, LOST, OLD_WORKER, UNLISTED, LATE = EXCUSES
+LAST, CREATING, TOLD, REFUSED, ELSEWHERE, SWAPPED, LOST, OLD_WORKER, UNLISTED, LATE, UNTOLD = EXCUSES

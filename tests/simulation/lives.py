@@ -33,6 +33,7 @@ from .histories import (
     SWAPPED,
     TOLD,
     UNLISTED,
+    UNTOLD,
     Blow,
     History,
 )
@@ -264,6 +265,11 @@ class Life:
                 if worker.state.logins > 1:
                     self.excuses.add(SWAPPED)
                 outcome = KILLS[came]
+                if came == "clear":
+                    # Airflow takes nothing of this try any more.
+                    self.task.try_id += 1
+                    if self.task.store is None:
+                        self.excuses.add(UNTOLD)
                 worker.kill()
                 continue
             return came, None
