@@ -56,7 +56,7 @@ simulate-mutants: $(READY) ## See that the simulation finds defects that are put
 	@$(IN_AIRFLOW_HOME) $(BIN)/python -m tests.simulation.mutants
 
 soak: export SOAK_SECONDS ?= 900
-soak: $(READY) ## Keep jobs under way while workers and triggerers die, for SOAK_SECONDS=900; SOAK_SEED=n repeats the dice
+soak: $(READY) ## Keep jobs under way while all parts die, for SOAK_SECONDS=900 and SOAK_OUTAGE=600; SOAK_SEED=n repeats the dice
 	@$(IN_AIRFLOW_HOME) $(BIN)/python -m pytest tests/system/test_soak.py $(ARGS)
 
 bench: $(READY) $(PEERS)/.ready ## Measure polling, imports and uploads beside other providers; writes docs/performance.md

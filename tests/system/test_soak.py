@@ -1,6 +1,7 @@
 """Hundreds of jobs of all kinds while workers and triggerers die and AIHub misbehaves, at random.
 
-``SOAK_SECONDS`` says for how long, ``SOAK_SEED`` takes the dice of an earlier run.
+``SOAK_SECONDS`` says for how long, ``SOAK_OUTAGE`` for how many seconds besides, in the middle, AIHub is down;
+``SOAK_SEED`` takes the dice of an earlier run.
 """
 
 from __future__ import annotations
@@ -24,14 +25,19 @@ from airflow_provider_aihub.api.jobs import KINDS, Phase
 from airflow_provider_aihub.client.config import Config
 from airflow_provider_aihub.client.sync import AIHubClient
 from airflow_provider_aihub.operators.record import Marker
+from demo.real_airflow import TaskLog
 
 SECONDS = float(os.environ.get("SOAK_SECONDS", "45"))
+OUTAGE = float(os.environ.get("SOAK_OUTAGE") or (600 if SECONDS >= 900 else 0))
 SEED = int(os.environ.get("SOAK_SEED") or random.SystemRandom().randrange(10**6))
 AT_WORK = 16
 """Tasks that are to be under way at a time."""
 DATA = Path(__file__).parent / "data"
 TABLES = {"training": "training", "search": "search", "dataset_version": "dataset_version", "run": "workflow_run"}
-"""Kinds of job by the emulator's tables. Behind every quota task is a training."""
+"""Kinds of job by the emulator's tables. Behind every quota task is a training; evaluations have no marker."""
+EVALUATIONS = "evaluation"
+UNTOLD = "look there whether the evaluation exists"
+"""What a task says of an import of which nobody can tell."""
 READING: list[dict[str, Any]] = [
     {"kind": "status", "status": 503},
     {"kind": "status", "status": 429, "retry_after": 1},
@@ -67,6 +73,18 @@ class Soak:
         self.away: list[tuple[float, Callable[[], None]]] = []
         self.faults: list[Any] = []
 
+    def live(self, seconds: float, outage: float) -> None:
+        """Let things happen for some time, in the middle of which AIHub is down."""
+        if outage:
+            self.go_on(seconds / 2)
+            self.scene.go_down()
+            self.go_on(outage)
+            self.scene.come_up()
+            seconds /= 2
+        self.go_on(seconds)
+        self.come_back(float("inf"))
+        self.scene.aihub.faults.clear()
+
     def go_on(self, seconds: float) -> None:
         """Keep jobs under way and let things happen to them."""
         end = time.monotonic() + seconds
@@ -79,8 +97,6 @@ class Soak:
                 if self.dice.random() < chance:
                     misfortune(tasks)
             time.sleep(1)
-        self.come_back(float("inf"))
-        self.scene.aihub.faults.clear()
 
     def start_run(self) -> None:
         run_id = f"{self.scene.conn_id}_{len(self.runs)}"
@@ -125,7 +141,7 @@ class Soak:
             kind = self.dice.choice(READING)
             self.faults.append(faults.add(**kind, method="GET", probability=0.5, count=self.dice.randint(1, 20)))
         elif what == "creating":
-            for path in ("*/trainings", "*/tasks", "*/searches", "*/dataset-versions", "*/runs"):
+            for path in ("*/trainings", "*/tasks", "*/searches", "*/dataset-versions", "*/runs", "*/import_result"):
                 self.faults.append(faults.add(**self.dice.choice(CREATING), method="POST", path=path, count=1))
         for fault in list(faults):
             if fault.struck == fault.count:
@@ -144,9 +160,13 @@ class Soak:
                 marker = next(iter(Marker.all_in(row["description"])), None)
                 assert marker is not None
                 phases.setdefault(marker.task, []).append(KINDS[kind].statuses[row["status"]])
+        evaluations = Counter(row["model_name"] for row in self.scene.rows(EVALUATIONS))
         found: dict[str, list[str]] = {"duplicates": [], "orphans": [], "wrong results": []}
         for run_id in self.runs:
             for task in self.airflow.tasks(run_id):
+                if task.task_id == EVALUATIONS:
+                    self.judge_evaluation(run_id, task, evaluations[f"{run_id}-{task.map_index}"], found)
+                    continue
                 ti = SimpleNamespace(dag_id="soak", run_id=run_id, task_id=task.task_id, map_index=task.map_index)
                 jobs = phases.pop(Marker.task_of(ti), [])
                 said = f"{run_id} {task.task_id}[{task.map_index}] {task.state} after {task.try_number} tries: {jobs}"
@@ -161,6 +181,24 @@ class Soak:
         found["orphans"] += [f"nobody's: {jobs}" for jobs in phases.values()]
         return found
 
+    def judge_evaluation(self, run_id: str, task: Task, count: int, found: dict[str, list[str]]) -> None:
+        """An import that lost its answer cannot be looked up, so it may fail with a word on that."""
+        said = f"{run_id} evaluation[{task.map_index}] {task.state} after {task.try_number} tries: {count} on AIHub"
+        if count > 1:
+            found["duplicates"].append(said)
+        if task.state == "success":
+            if count != 1:
+                found["wrong results"].append(said)
+        elif any(UNTOLD in line for line in self.log(run_id, task)):
+            self.happened["evaluations that a person is told to look for"] += 1
+        else:
+            found["wrong results"].append(said)
+
+    def log(self, run_id: str, task: Task) -> list[str]:
+        path = f"/dags/soak/dagRuns/{run_id}/taskInstances/{task.task_id}/logs/{task.try_number}"
+        log = TaskLog(self.airflow.api("GET", path, map_index=task.map_index)["content"])
+        return log.tail().splitlines()
+
 
 @pytest.mark.usefixtures("alone")
 def test_nothing_is_doubled_or_lost_or_wrong(
@@ -172,7 +210,7 @@ def test_nothing_is_doubled_or_lost_or_wrong(
 
         client.create_dataset(DatasetSpec(name="soak"))
     soak = Soak(airflow, scene)
-    soak.go_on(SECONDS)
+    soak.live(SECONDS, OUTAGE)
     until(
         "all tasks have ended",
         lambda: [task for task in soak.tasks() if task.state not in ENDED],
@@ -184,10 +222,11 @@ def test_nothing_is_doubled_or_lost_or_wrong(
     tasks = soak.tasks()
     table = {
         "seed": SEED,
-        "seconds of misfortune": round(SECONDS),
+        "seconds of misfortune": round(SECONDS + OUTAGE),
+        "seconds for which AIHub is down": round(OUTAGE),
         "tasks": len(tasks),
         **{f"tasks that ended as {state}": n for state, n in Counter(str(task.state) for task in tasks).items()},
-        "jobs on AIHub": sum(len(scene.rows(table)) for table in TABLES),
+        "jobs on AIHub": sum(len(scene.rows(table)) for table in (*TABLES, EVALUATIONS)),
         **dict(sorted(soak.happened.items())),
         "requests that AIHub spoiled": sum(fault.struck for fault in soak.faults),
         **{what: len(cases) for what, cases in found.items()},

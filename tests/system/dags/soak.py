@@ -9,6 +9,7 @@ from airflow.sdk import DAG, ExceptionRetryPolicy, RetryAction, RetryRule
 
 from airflow_provider_aihub.api.errors import AIHubJobFailed
 from airflow_provider_aihub.operators.dataset import DatasetVersionOperator
+from airflow_provider_aihub.operators.evaluation import EvalImportOperator
 from airflow_provider_aihub.operators.quota_task import QuotaTaskOperator
 from airflow_provider_aihub.operators.training import TrainingOperator
 from airflow_provider_aihub.operators.warehouse import WarehouseSearchOperator
@@ -17,8 +18,9 @@ from airflow_provider_aihub.operators.workflow import WorkflowRunOperator
 COMMON: dict[str, Any] = {
     "aihub_conn_id": "{{ dag_run.conf['conn'] }}",
     "poll_interval": 3,
-    # Enough for all the deaths that a task may die; a job that has failed is not tried again.
-    "retries": 50,
+    # Enough for all the deaths that a task may die, and for an AIHub that is down for long; a job that has failed is
+    # not tried again.
+    "retries": 200,
     "retry_delay": timedelta(seconds=1),
     "retry_policy": ExceptionRetryPolicy(rules=[RetryRule(exception=AIHubJobFailed, action=RetryAction.FAIL)]),
 }
@@ -50,3 +52,12 @@ with DAG("soak", schedule=None):
     DatasetVersionOperator.partial(
         task_id="dataset_version", upload_type="host", upload_path="{{ dag_run.conf['data'] }}", **given
     ).expand(dataset=["soak"])
+    predictions = "{{ dag_run.conf['data'] }}/predictions.jsonl"
+    EvalImportOperator.partial(
+        task_id="evaluation",
+        model_type="face",
+        epoch=1,
+        **dict.fromkeys(("dataset_name", "id_dataset_name", "gallery_dataset_name"), "soak"),
+        **dict.fromkeys(("model_file", "pred_file"), predictions),
+        **COMMON,
+    ).expand(model_name=[f"{{{{ run_id }}}}-{number}" for number in range(2)])
