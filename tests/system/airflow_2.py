@@ -52,8 +52,6 @@ class Airflow2(RealAirflow):
             json = {name: value for name, value in json.items() if value is not None}
         if method == "PATCH" and "/taskInstances/" in path:
             json = {"dry_run": False, **json}
-        if path.endswith("/clearTaskInstances"):
-            json = {"reset_dag_runs": True, **json}
         if "/xcomEntries/" in path:
             query |= {"deserialize": "true", "stringify": "false"}
         return super().api(method, path, json, **query)
