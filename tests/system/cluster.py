@@ -43,10 +43,8 @@ SETTINGS = {
     "DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "600",
 }
 """What of Airflow's waits in minutes is not waited for here."""
-if IS_2:
-    # Not the threshold: a worker whose heartbeats are late would live on beside its successor.
-    SETTINGS |= {"SCHEDULER__ZOMBIE_DETECTION_INTERVAL": "2"}
-else:
+if not IS_2:
+    # Airflow 2 is told of the end of a process by another one; where it looks often, it fails the next try, too.
     SETTINGS |= {
         "SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": str(WORKER_GONE),
         "SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": "2",

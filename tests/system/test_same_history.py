@@ -62,7 +62,7 @@ STORIES = {
     "time is up": Story("noted_time_limit", ("time is up", "time is up")),
     "marked in place": Story("noted_in_place", ("marked failed", "cleared after its end", ENDS)),
     "marked deferred": Story("noted_deferred", ("marked failed", "cleared after its end", ENDS)),
-    "cleared in place": Story("noted_in_place", ("cleared", "killed", ENDS)),
+    "cleared in place": Story("noted_in_place", ("cleared", ENDS)),
     "cleared deferred": Story("noted_deferred", ("cleared", ENDS)),
     "cleared after success": Story("noted_in_place", (ENDS, "cleared after its end", "killed", ENDS)),
     "fewer retries": Story("noted_fewer_retries", (ENDS, FEWER, "killed")),
