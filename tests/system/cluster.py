@@ -43,8 +43,10 @@ SETTINGS = {
     "DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "600",
 }
 """What of Airflow's waits in minutes is not waited for here."""
-if not IS_2:
-    # Airflow 2 is told of the end of a process by another one; where it looks often, it fails the next try, too.
+if IS_2:
+    # Where it looks again before it has dealt with a dead worker, it fails the next try, too.
+    SETTINGS |= {"SCHEDULER__SCHEDULER_ZOMBIE_TASK_THRESHOLD": "60", "SCHEDULER__ZOMBIE_DETECTION_INTERVAL": "60"}
+else:
     SETTINGS |= {
         "SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": str(WORKER_GONE),
         "SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": "2",
