@@ -228,7 +228,13 @@ class Played:
     def _hand_over(self, task: Task) -> None:
         names = {self.airflow.triggerer_id(name): name for name in TRIGGERERS}
         self.airflow.kill(names.pop(task.triggerer))
-        until("another one has it", lambda: self.scene.task(task.task_id).triggerer, names.__contains__, every=0.2)
+        # Another may just have been started, and is not known by its new id yet.
+        until(
+            "another one has it",
+            lambda: self.scene.task(task.task_id).triggerer,
+            lambda triggerer: triggerer not in (None, task.triggerer),
+            every=0.2,
+        )
 
     def _make_anew(self, task: Task) -> None:
         # Airflow takes late news of a worker's end for news of the new run.
