@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from enum import IntEnum, StrEnum
 from functools import partial
-from typing import Any, Protocol, TypeVar
+from typing import Any, Final, Protocol, TypeVar
 
 from airflow_provider_aihub.api import (
     data_warehouse,
@@ -19,7 +19,7 @@ from airflow_provider_aihub.api import (
     workflow_center,
 )
 from airflow_provider_aihub.api.errors import AIHubUnsupportedError
-from airflow_provider_aihub.api.models import Answer, NodeTasks, Page, raw_page, rows_with
+from airflow_provider_aihub.api.models import Answer, NodeTasks, Page, brief, raw_page, rows_with
 from airflow_provider_aihub.api.parts import Part, pods, workflow_nodes
 from airflow_provider_aihub.api.request import Request
 from airflow_provider_aihub.api.values import as_int, check_id, check_text
@@ -119,6 +119,10 @@ class JobState:
         return self._kind.message(self.answer)
 
 
+# What tells jobs apart, and where they stand.
+_ALWAYS_TOLD: Final = ("id", "status", "description", "name", "user_id", "created_at")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobKind:
     """One kind of job.
@@ -178,6 +182,16 @@ class JobKind:
     def look(self, job_id: JobId) -> Request[JobState]:
         """Make the request that reads where a job stands."""
         return _reading(self.read(job_id), partial(self.glimpse, job_id))
+
+    def glance(self, job_id: JobId) -> Request[JobState]:
+        """Make the request that reads no more of a job than is told while many are waited for."""
+        return _reading(self.read(job_id), lambda data: self.glimpse(job_id, self.brief(data)))
+
+    def brief(self, data: Any) -> Any:
+        """Return as much of a job's data as is told while it is waited for, in bounds however much there is."""
+        if not isinstance(data, dict):
+            return data
+        return {name: brief(data[name]) for name in (*_ALWAYS_TOLD, *self.told) if name in data}
 
     def sweep(self, page: int, page_size: int, user_id: int | None) -> Request[Page[dict[str, Any]]]:
         """Make the request that reads where many jobs stand: one page, newest first, of their data.

@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, ClassVar, Generic, Self, TypeVar
+from itertools import takewhile
+from typing import Any, ClassVar, Final, Generic, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ModelWrapValidatorHandler, ValidationError, model_validator
 from pydantic_core import ErrorDetails, SchemaValidator, core_schema
@@ -22,6 +23,11 @@ T = TypeVar("T")
 
 MOST_ROWS = 10_000
 """Rows of a list that are read: each becomes an object with all of its defaults, however little it holds."""
+
+BRIEF: Final = 128 * 2**10
+"""Bytes, about, of each field of a job that are kept while it is waited for: hundreds of triggers may wait."""
+VALUE: Final = 32
+"""Bytes that are counted for each value, besides those of its text."""
 
 
 def problem(model: type[BaseModel], error: ErrorDetails, *, show: bool = True) -> str:
@@ -237,6 +243,29 @@ def rows_with(*fields: str) -> Callable[[bytes], Any]:
     rows = core_schema.list_schema(with_fields(**dict.fromkeys(fields, anything)))
     page = with_fields(total=anything, page_size=anything, page_num=anything, data=rows)
     return SchemaValidator(with_fields(code=anything, msg=anything, data=page)).validate_json
+
+
+def brief(data: Any, most: int = BRIEF) -> Any:
+    """Copy the beginning of data: texts, lists and objects end where there would be more of it than is good."""
+    left = most
+
+    def begin(value: Any) -> Any:
+        nonlocal left
+        left -= VALUE
+        if isinstance(value, str):
+            text = value[: max(left, 0)]
+            left -= len(text)
+            return text
+        if isinstance(value, dict):
+            return {key: begin(of_key) for key, of_key in takewhile(more, value.items())}
+        if isinstance(value, list):
+            return [begin(item) for item in takewhile(more, value)]
+        return value
+
+    def more(_: Any) -> bool:
+        return left > 0
+
+    return begin(data)
 
 
 def new_id(data: Any) -> int:

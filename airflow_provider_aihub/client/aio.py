@@ -7,6 +7,7 @@ import socket
 import ssl
 import sys
 import time
+from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import cache
@@ -39,6 +40,7 @@ from airflow_provider_aihub.client.steps import (
     why,
 )
 from airflow_provider_aihub.client.transfer import Body, download, multipart
+from airflow_provider_aihub.client.uncollected import uncollected
 
 if TYPE_CHECKING:
     import aiohttp
@@ -46,7 +48,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 LARGE: Final = 64 * 2**10
-"""Bytes of an answer from which on it is decoded in a thread."""
+"""Bytes of an answer from which on it is decoded in a thread, and no other such answer is in memory until then."""
 
 
 class AsyncAIHubClient(Endpoints):
@@ -78,7 +80,7 @@ class AsyncAIHubClient(Endpoints):
         self._sleep = sleep
         self._login = asyncio.Lock()
         self._opening = asyncio.Lock()
-        self._decoding = asyncio.Lock()
+        self._large = asyncio.Lock()
         self._turns = asyncio.Semaphore(limit)
         self._tls: ssl.SSLContext | None = None
         self._session: aiohttp.ClientSession | None = None
@@ -134,11 +136,21 @@ class AsyncAIHubClient(Endpoints):
         await self.close()
 
     async def _run(self, steps: Steps[T]) -> T:
+        with _Room(self._large) as room:
+            try:
+                return await self._run_in(room, steps)
+            except AIHubError as error:
+                # It may be kept for long, and with it all that is on its way here: the answer above all.
+                error.__context__ = error.__cause__ = None
+                raise error.with_traceback(None) from None
+
+    async def _run_in(self, room: _Room, steps: Steps[T]) -> T:
         came: Outcome | list[str] | None = None
         while not isinstance(step := await self._advance(steps, came), Done):
             came = None
+            room.leave()
             if isinstance(step, Send):
-                came = await self._send(step)
+                came = await self._send(step, room)
             elif isinstance(step, Sleep):
                 await self._sleep(step.seconds)
             elif isinstance(step, Resolve):
@@ -149,26 +161,25 @@ class AsyncAIHubClient(Endpoints):
         return step.result
 
     async def _advance(self, steps: Steps[T], came: Outcome | list[str] | None) -> Step | Done[T]:
-        """Go on; in a thread, and one at a time, where a large answer is to be decoded."""
+        """Go on; in a thread, where a large answer is to be decoded."""
         if not isinstance(came, Answer) or len(came.body) < LARGE:
             return advance(steps, came)
-        async with self._decoding:
-            return await asyncio.to_thread(advance, steps, came)
+        return await asyncio.to_thread(_advance_uncollected, steps, came)
 
-    async def _send(self, step: Send) -> Outcome:
+    async def _send(self, step: Send, room: _Room) -> Outcome:
         handled = sys.exception()
         session = self._session or await self._shared()
         try:
             if step.alone or step.form is not None:
-                return await self._send_apart(step, session)
+                return await self._send_apart(step, session, room)
             async with self._turns:
-                return await self._sent(session, step, step.headers, step.body)
+                return await self._sent(session, step, step.headers, step.body, room)
         except AIHubError:
             raise
         except Exception as error:
             return _failure(error, causes(error, handled), self.config.timeout, step)
 
-    async def _send_apart(self, step: Send, session: aiohttp.ClientSession) -> Outcome:
+    async def _send_apart(self, step: Send, session: aiohttp.ClientSession, room: _Room) -> Outcome:
         """Send what needs a connection of its own, or has files."""
         headers: dict[str, str] = dict(step.headers)
         data: Any = step.body
@@ -181,10 +192,15 @@ class AsyncAIHubClient(Endpoints):
                 body = await stack.enter_async_context(_multipart(step.form))
                 headers |= {"Content-Type": body.content_type, "Content-Length": str(body.len)}
                 data = body
-            return await self._sent(session, step, headers, data)
+            return await self._sent(session, step, headers, data, room)
 
     async def _sent(
-        self, session: aiohttp.ClientSession, step: Send, headers: Mapping[str, str], data: bytes | Body | None
+        self,
+        session: aiohttp.ClientSession,
+        step: Send,
+        headers: Mapping[str, str],
+        data: bytes | Body | None,
+        room: _Room,
     ) -> Outcome:
         import aiohttp
         from yarl import URL
@@ -204,7 +220,7 @@ class AsyncAIHubClient(Endpoints):
                     step.method, url, headers=headers, data=sent, timeout=limits, allow_redirects=False
                 )
                 response = await stack.enter_async_context(request)
-            return await _receive(response, step.sink, patience)
+            return await _receive(response, step.sink, patience, room)
 
     async def _shared(self) -> aiohttp.ClientSession:
         async with self._opening:
@@ -217,7 +233,7 @@ class AsyncAIHubClient(Endpoints):
     def _open(self, limit: int, *traces: aiohttp.TraceConfig) -> aiohttp.ClientSession:
         import aiohttp
 
-        from airflow_provider_aihub.client.async_connections import Connector
+        from airflow_provider_aihub.client.async_connections import LARGEST_TURN, Connector
 
         assert self._tls is not None, "made before the first session"  # noqa: S101
         session = aiohttp.ClientSession(
@@ -225,6 +241,7 @@ class AsyncAIHubClient(Endpoints):
             cookie_jar=aiohttp.DummyCookieJar(),
             trace_configs=list(traces),
             auto_decompress=False,
+            read_bufsize=LARGEST_TURN,
         )
         # aiohttp would send a GET or PUT again by itself when a connection breaks, unseen by the rules of retrying.
         session._retry_connection = False
@@ -289,7 +306,39 @@ async def _pieces(body: Body, goes_on: Callable[..., None]) -> AsyncIterator[byt
     goes_on(last=True)
 
 
-async def _receive(response: aiohttp.ClientResponse, sink: Sink | None, limit: float) -> Outcome:
+def _advance_uncollected(steps: Steps[T], came: Answer) -> Step | Done[T]:
+    with uncollected():
+        return advance(steps, came)
+
+
+class _Room:
+    """Room in memory for a large answer, from when it has come in part until it has been decoded.
+
+    :param large: Is held while there is none for another one.
+    """
+
+    def __init__(self, large: asyncio.Lock) -> None:
+        self._large = large
+        self._taken = False
+
+    async def take(self) -> None:
+        if not self._taken:
+            await self._large.acquire()
+            self._taken = True
+
+    def leave(self) -> None:
+        if self._taken:
+            self._taken = False
+            self._large.release()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.leave()
+
+
+async def _receive(response: aiohttp.ClientResponse, sink: Sink | None, limit: float, room: _Room) -> Outcome:
     now = asyncio.get_running_loop().time
     receiver = Receiver(response.status, response.headers, sink)
     until, left = now() + limit, STEP
@@ -302,10 +351,19 @@ async def _receive(response: aiohttp.ClientResponse, sink: Sink | None, limit: f
         if not piece:
             break
         came = now()
-        if receiver.slow:
+        if receiver.grows:
+            steps = receiver.steps(piece, STEP)
+            while receiver.size < LARGE and await asyncio.to_thread(next, steps, _END) is not _END:
+                pass
+            if receiver.size >= LARGE:
+                await room.take()
+                await asyncio.to_thread(deque, steps, 0)
+        elif receiver.slow:
             await asyncio.to_thread(receiver.take, piece)
         else:
             receiver.take(piece)
+        if receiver.size >= LARGE:
+            await room.take()
         until += now() - came
         left -= len(piece)
         if receiver.patient and left <= 0:
@@ -313,6 +371,9 @@ async def _receive(response: aiohttp.ClientResponse, sink: Sink | None, limit: f
     else:
         response.close()
     return receiver.outcome() if receiver.size < LARGE else await asyncio.to_thread(receiver.outcome)
+
+
+_END: Final = object()
 
 
 async def _addresses(host: str, limit: float) -> list[str]:

@@ -174,6 +174,9 @@ def carry(call: Call, state: State, policy: RetryPolicy) -> Steps[Heard]:
                 return heard
             trouble, what, status, code = found, heard.said, outcome.status, heard.code
             wait = retry_after(outcome.headers.get("Retry-After"), state.clock())
+            del heard
+        # Many may wait to send again, and an answer may be large.
+        del outcome
         verdict = decide(
             trouble,
             policy=policy,

@@ -65,32 +65,42 @@ class Receiver:
         return self._packed is not None or self._sink is not None
 
     @property
+    def grows(self) -> bool:
+        """Whether a piece may become many times as large in memory."""
+        return self._packed is not None and self._sink is None
+
+    @property
     def patient(self) -> bool:
         """Whether the body may take as long as it keeps coming, by :data:`STEP`."""
         return self._sink is not None and self._sink.patient
 
     def take(self, data: bytes) -> bool:
         """Take the next piece, and return whether more is wanted."""
+        for _ in self.steps(data, CHUNK):
+            pass
+        return self.wanted
+
+    def steps(self, data: bytes, most: int) -> Iterator[None]:
+        """Take the next piece, unpacked by so many bytes at a time."""
         try:
-            for piece in self._packed.unpack(data) if self._packed else (data,):
+            for piece in self._packed.unpack(data, most) if self._packed else (data,):
                 if self._sink is None:
                     self._keep(piece)
                 elif self._sink.write(piece):
                     self.wanted = False
                 if not self.wanted:
-                    break
+                    return
+                yield
         except zlib.error:
             self._give_up(Trouble.GARBLED, "it cannot be unpacked")
-        return self.wanted
 
     def outcome(self) -> Outcome:
         """Return what was received."""
         if self._failure is None and self.wanted and self._packed and not self._packed.whole:
             self._give_up(Trouble.LOST, "it was cut off")
-        if self._failure is None and len(self._body) > MOST_VALUES:
-            values = len(self._body) - len(self._body.translate(None, b",:[{"))
-            if values > MOST_VALUES:
-                self._give_up(Trouble.TOO_LARGE, f"it holds more than {MOST_VALUES} values")
+        values = sum(map(self._body.count, (b",", b":", b"[", b"{"))) if len(self._body) > MOST_VALUES else 0
+        if self._failure is None and values > MOST_VALUES:
+            self._give_up(Trouble.TOO_LARGE, f"it holds more than {MOST_VALUES} values")
         return self._failure or Answer(self._status, self._headers, bytes(self._body))
 
     def _keep(self, piece: bytes) -> None:
@@ -123,16 +133,16 @@ class _Packed:
         """Whether it has come to its end, or was nothing at all."""
         return self._stream.eof or not self._begun
 
-    def unpack(self, data: bytes) -> Iterator[bytes]:
+    def unpack(self, data: bytes, most: int) -> Iterator[bytes]:
         while data:
             self._begun = True
             if self._stream.eof:
                 self._stream = _stream()
-            piece = self._stream.decompress(data, CHUNK)
+            piece = self._stream.decompress(data, most)
             while piece:
                 yield piece
                 data = self._stream.unconsumed_tail
-                piece = b"" if self._stream.eof else self._stream.decompress(data, CHUNK)
+                piece = b"" if self._stream.eof else self._stream.decompress(data, most)
             data = self._stream.unused_data
 
 

@@ -29,6 +29,10 @@ STOP_TIMEOUT = 20.0
 """Seconds that a trigger spends on stopping a job."""
 LONGEST_UNKNOWN = 15.0
 """Seconds of these for which AIHub may not know the job yet."""
+LONGEST_DOUBT = 10.0
+"""Seconds that a trigger which is killed waits to be shown that the job is still the task's own, before it stops it."""
+LONGEST_LATE_DOUBT = 0.5
+"""Likewise at a deadline: what AIHub showed until then was judged each time, and the deadline is to strike in time."""
 KILL_TIMEOUT = 25.0 if hasattr(BaseTrigger, "on_kill") else 120.0
 """Seconds that a trigger spends on being killed. Airflow 3.3 grants ``on_kill`` 30; older ones may take long to say
 whether a task is still deferred, if many are asked for."""
@@ -224,7 +228,7 @@ class JobTrigger(BaseTrigger):
                 pages.leave(job)
             error: AIHubError | None = waited.error
             if waited.outcome is Outcome.DEADLINE and self.owner:
-                error = await self._stop(poller)
+                error = await self._stop(poller, LONGEST_LATE_DOUBT)
         return {
             "outcome": waited.outcome.value,
             "job_id": self._job_id,
@@ -260,15 +264,18 @@ class JobTrigger(BaseTrigger):
 
         return perform
 
-    async def _stop(self, poller: Poller) -> AIHubError | None:
-        """Stop the job, and give the error where that could not be done."""
+    async def _stop(self, poller: Poller, doubt: float) -> AIHubError | None:
+        """Stop the job, and give the error where that could not be done.
+
+        :param doubt: Seconds to wait for what AIHub shows of it.
+        """
         kind = KINDS[self.kind]
         if kind.stop is None:
             return None
         until = asyncio.get_running_loop().time() + LONGEST_UNKNOWN
         try:
             async with asyncio.timeout(STOP_TIMEOUT):
-                if await self._is_other(poller):
+                if await self._is_other(poller, doubt):
                     return other_job(kind, self._job_id)
                 await self._insist_on_stop(poller, kind, until)
         except AIHubError as error:
@@ -296,14 +303,14 @@ class JobTrigger(BaseTrigger):
             else:
                 return
 
-    async def _is_other(self, poller: Poller) -> bool:
+    async def _is_other(self, poller: Poller, doubt: float) -> bool:
         """Whether another job stands under the id now; not, where AIHub does not say."""
         identity = self._identity
         if identity is None:
             return False
         try:
-            async with asyncio.timeout(STOP_TIMEOUT / 2):
-                seen = await poller.insist(KINDS[self.kind].look(self._job_id))
+            async with asyncio.timeout(doubt):
+                seen = await poller.insist(KINDS[self.kind].glance(self._job_id))
         except (AIHubError, TimeoutError):
             return False
         return identity.judge(seen.shown) is Verdict.OTHER
@@ -323,7 +330,7 @@ class JobTrigger(BaseTrigger):
                 async with (
                     self._poller.held() if self._poller else Poller.shared(self.aihub_conn_id, self.around) as poller
                 ):
-                    problem: Exception | None = await self._stop(poller)
+                    problem: Exception | None = await self._stop(poller, LONGEST_DOUBT)
         except Exception as error:
             problem = error
         if isinstance(problem, AIHubOtherJob):

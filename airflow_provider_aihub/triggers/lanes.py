@@ -9,6 +9,10 @@ from typing import Final
 
 SLOW: Final = 2.0
 """Seconds after which a request holds up no other."""
+SLOW_STOP: Final = 0.25
+"""Likewise for one that stops a job: what is asked so has reached AIHub, though its answer may take long."""
+MOST_STOPS: Final = 200
+"""How many of these may be under way in all: jobs whose deadlines are near each other are stopped together."""
 MOST_SLOW: Final = 1000
 """How many that were slow are remembered."""
 
@@ -22,9 +26,10 @@ class Lanes:
     """
 
     def __init__(self, size: int) -> None:
-        self.most = 4 * size
+        self.most = 4 * size + MOST_STOPS
         """How many may be under way in all, those that gave their places away among them."""
         self._quick, self._slow = asyncio.Semaphore(size), asyncio.Semaphore(size)
+        self._looks, self._stops = asyncio.Semaphore(4 * size), asyncio.Semaphore(4 * size)
         self._were_slow: dict[str, None] = {}
 
     @asynccontextmanager
@@ -34,23 +39,17 @@ class Lanes:
         :param what: Tells the request from others.
         """
         if what in self._were_slow:
-            async with self._slow, self._timed(what):
+            async with self._slow, self._looks, self._timed(what):
                 yield
             return
-        await self._quick.acquire()
-        held = [self._quick]
+        async with _lent(self._quick, SLOW), self._looks, self._timed(what):
+            yield
 
-        def leave() -> None:
-            while held:
-                held.pop().release()
-
-        long = asyncio.get_running_loop().call_later(SLOW, leave)
-        try:
-            async with self._timed(what):
-                yield
-        finally:
-            long.cancel()
-            leave()
+    @asynccontextmanager
+    async def place_to_stop(self) -> AsyncIterator[None]:
+        """Wait for a place for a request that stops a job: it waits for no other request than such, nor for long."""
+        async with _lent(self._stops, SLOW_STOP):
+            yield
 
     @asynccontextmanager
     async def _timed(self, what: str) -> AsyncIterator[None]:
@@ -64,3 +63,21 @@ class Lanes:
                 self._were_slow[what] = None
                 if len(self._were_slow) > MOST_SLOW:
                     del self._were_slow[next(iter(self._were_slow))]
+
+
+@asynccontextmanager
+async def _lent(places: asyncio.Semaphore, seconds: float) -> AsyncIterator[None]:
+    """Hold a place, for so many seconds at most."""
+    await places.acquire()
+    held = [places]
+
+    def leave() -> None:
+        while held:
+            held.pop().release()
+
+    long = asyncio.get_running_loop().call_later(seconds, leave)
+    try:
+        yield
+    finally:
+        long.cancel()
+        leave()

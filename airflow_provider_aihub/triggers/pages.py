@@ -145,7 +145,7 @@ class Pages:
 
     async def _by_itself(self, job: Watched) -> JobState:
         if job.request is None:
-            job.request = self._kind.look(job.job_id)
+            job.request = self._kind.glance(job.job_id)
         return await self._sender.send(job.request)
 
     async def _shown(self, job: Watched, max_age: float) -> JobState | None:
@@ -309,7 +309,7 @@ class Pages:
             return False
         if self._kind.listed_whole(row):
             try:
-                state = self._kind.glimpse(job.job_id, row)
+                state = self._kind.glimpse(job.job_id, self._kind.brief(row))
             except ValueError as error:
                 log.debug("A list shows nothing of %s: %s", self._kind.called(job.job_id), error)
             else:

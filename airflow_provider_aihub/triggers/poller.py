@@ -182,11 +182,14 @@ class Poller:
             return await self._carry_out(lambda client: client.perform(errand))
 
     async def insist(self, request: Request[T]) -> T:
-        """Carry out a request that must not wait for others, and try again as a client does.
+        """Carry out a request that stops a job, or tells whose it is: it must not wait for those that take long.
+
+        It is tried again as a client does.
 
         :raises AIHubError: In one of its kinds.
         """
-        return await self._carry_out(lambda client: client.send(request, policy=RetryPolicy()))
+        async with self._lanes.place_to_stop():
+            return await self._carry_out(lambda client: client.send(request, policy=RetryPolicy()))
 
     async def _carry_out(self, ask: Callable[[AsyncAIHubClient], Awaitable[T]]) -> T:
         client = self._client or await self._load(None)

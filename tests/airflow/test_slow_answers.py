@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import threading
 import time
 from typing import Any
@@ -18,6 +19,7 @@ from waiting import crowd, eventually
 
 from airflow_provider_aihub.api.errors import AIHubError, AIHubJobTimeout
 from airflow_provider_aihub.api.jobs import TRAINING, JobState
+from airflow_provider_aihub.api.models import BRIEF
 from airflow_provider_aihub.operators.training import TrainingOperator
 from airflow_provider_aihub.sensors.training import TrainingSensor
 from airflow_provider_aihub.triggers import job, lanes
@@ -82,19 +84,27 @@ async def test_a_deadline_stands_whatever_hangs(monkeypatch: pytest.MonkeyPatch,
             assert deadline - 0.1 <= stopped[0] <= deadline + late
 
 
-async def test_a_deadline_stands_for_all_of_many(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("stops_last", [False, True], ids=["stops are quick", "stops last"])
+async def test_a_deadline_stands_for_all_of_many(monkeypatch: pytest.MonkeyPatch, stops_last: bool) -> None:
     """All connections are taken by answers without end, and more wait for one than there will ever be."""
     stopped: dict[str, float] = {}
+    all_stopped = asyncio.Event()
+    monkeypatch.setattr(job, "STOP_TIMEOUT", 20.0 * crowd())
 
     async def answer(request: web.Request) -> web.StreamResponse:
-        if request.path.endswith("/stop"):
-            stopped[request.path] = time.time()
-            return said({})
-        return await dribble(request)
+        if not request.path.endswith("/stop"):
+            return await dribble(request)
+        stopped[request.path] = time.time()
+        if len(stopped) == 100:
+            all_stopped.set()
+        if stops_last:
+            await all_stopped.wait()
+        return said({})
 
     async with hostile(answer, monkeypatch):
         deadline = time.time() + 3.0
-        triggers = [trigger_of(number, deadline=deadline, since=deadline - 3) for number in range(1, 101)]
+        given = {"deadline": deadline, "since": deadline - 3, "identity": {"marker": "[airflow:1]"}}
+        triggers = [trigger_of(number, **given) for number in range(1, 101)]
         events = await asyncio.gather(*map(fired, triggers))
     assert {event["outcome"] for event in events} == {"deadline"}
     assert len(stopped) == 100
@@ -135,6 +145,23 @@ async def test_slow_answers_hold_up_no_other_job(monkeypatch: pytest.MonkeyPatch
         for task in stuck:
             task.cancel()
         await asyncio.wait(stuck)
+
+
+async def test_of_a_large_answer_little_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hundreds of triggers may wait for jobs that are told of at length."""
+    told = {"id": 1, "status": RUNNING, "name": "t", "description": "long " * 10**6, "command": "x" * 10**5}
+    cluster = {"id": 3, "node_tasks": [[]] * 10**5}
+
+    async def answer(_: web.Request) -> web.StreamResponse:
+        return said({**told, "virtual_cluster": cluster})
+
+    async with hostile(answer, monkeypatch), Poller.shared("aihub_default") as poller:
+        pages = poller.pages(TRAINING)
+        seen = await pages.look(pages.watch(1, lambda _now: 1.0), 0.0)
+    assert isinstance(seen, JobState)
+    assert (seen.status, seen.shown["name"], seen.shown["virtual_cluster"]["id"]) == (RUNNING, "t", 3)
+    assert len(json.dumps(seen.shown)) < 3 * BRIEF
+    assert "command" not in seen.shown
 
 
 async def test_a_trigger_survives_whatever_goes_wrong_besides(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import gzip
 import io
 import itertools
 import logging
 import re
 import time
+import tracemalloc
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +34,7 @@ from airflow_provider_aihub.api.errors import (
     AIHubUnavailable,
 )
 from airflow_provider_aihub.client.aio import AsyncAIHubClient
+from airflow_provider_aihub.client.config import Config
 from airflow_provider_aihub.client.errands import Fetch
 from airflow_provider_aihub.client.receiving import LARGEST_ANSWER, MOST_VALUES, STEP
 from airflow_provider_aihub.client.retry import RetryPolicy
@@ -96,6 +100,7 @@ def bomb() -> bytes:
 
 
 BOMB = bomb()
+LISTS = b'{"code": 0, "data": [' + b",".join([b"[]"] * 120_000) + b"]}"
 ROWS = b"[" + b"[]," * 2_000_000 + b"[]]"
 
 HUGE: dict[str, tuple[Any, type[AIHubRequestError], str]] = {
@@ -185,6 +190,96 @@ def test_it_holds_no_event_loop(server: Server, name: str) -> None:
         return longest
 
     assert asyncio.run(run()) < 1.0 * crowd()
+
+
+NO_JSON = b"[" + b"x" * (LARGEST_ANSWER - 1000)
+LARGE_ANSWERS = {
+    "text": ("", b'{"code": 0, "data": "' + b"x" * (LARGEST_ANSWER - 1000) + b'"}'),
+    "packed": ("Content-Encoding: gzip\r\n", gzip.compress(NO_JSON)),
+    "no JSON": ("", NO_JSON),
+}
+
+
+@contextmanager
+def large(name: str) -> Iterator[Config]:
+    """A server that holds little in memory of what it has not sent, so that what the client holds can be measured."""
+    headers, body = LARGE_ANSWERS[name]
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(OSError, asyncio.IncompleteReadError):
+            await reader.readuntil(b"\r\n\r\n")
+            writer.write(f"{OK}{headers}Content-Length: {len(body)}\r\nConnection: close\r\n\r\n".encode())
+            for begin in range(0, len(body), STEP):
+                writer.write(body[begin : begin + STEP])
+                await writer.drain()
+        writer.close()
+
+    with plain_server(serve) as url:
+        yield config(url, token="t", username="")
+
+
+@pytest.fixture
+def traced() -> Iterator[Callable[[], tuple[int, int]]]:
+    """Gives how many bytes Python holds, and has held at most, since the test began."""
+    tracemalloc.start()
+    yield tracemalloc.get_traced_memory
+    tracemalloc.stop()
+
+
+@pytest.mark.parametrize("name", LARGE_ANSWERS)
+async def test_large_answers_are_in_memory_one_at_a_time(traced: Callable[[], tuple[int, int]], name: str) -> None:
+    request = replace(thing(), read=len)
+    with large(name) as settings_:
+        async with AsyncAIHubClient(settings_, policy=ONCE, limit=20) as client:
+            results = await asyncio.gather(*(client.send(request) for _ in range(20)), return_exceptions=True)
+    assert len(results) == 20
+    assert all(isinstance(result, AIHubBadAnswerError | int) for result in results)
+    assert traced()[1] < 8 * LARGEST_ANSWER
+
+
+async def test_an_error_keeps_nothing_of_the_answer(traced: Callable[[], tuple[int, int]]) -> None:
+    with large("no JSON") as settings_:
+        async with AsyncAIHubClient(settings_, policy=ONCE) as client:
+            kept = [await asyncio.gather(client.send(thing()), return_exceptions=True) for _ in range(10)]
+    assert len(kept) == 10
+    assert traced()[0] < 2 * LARGEST_ANSWER
+
+
+async def test_nothing_of_an_answer_is_kept_until_it_is_asked_for_again(traced: Callable[[], tuple[int, int]]) -> None:
+    held: list[int] = []
+    all_sleep = asyncio.Barrier(10)
+
+    async def sleep(_: float) -> None:
+        await all_sleep.wait()
+        held.append(traced()[0])
+
+    with large("no JSON") as settings_:
+        async with AsyncAIHubClient(settings_, policy=RetryPolicy(attempts=2), sleep=sleep) as client:
+            await asyncio.gather(*(client.send(thing()) for _ in range(10)), return_exceptions=True)
+    assert len(held) == 10
+    assert max(held) < 3 * LARGEST_ANSWER
+
+
+async def test_a_large_answer_is_no_reason_to_look_for_garbage(server: Server) -> None:
+    """That stops all else, for longer the more Airflow has in memory."""
+    server.script["/things/7"] = [raw("HTTP/1.1 200 OK", LISTS, f"Content-Length: {len(LISTS)}\r\n")]
+    collections: list[str] = []
+
+    def collecting(phase: str, info: dict[str, int]) -> None:
+        if info["generation"] == 2:
+            collections.append(phase)
+
+    async with AsyncAIHubClient(config(server.url), policy=ONCE) as client:
+        await client.authenticate()
+        gc.collect()
+        gc.callbacks.append(collecting)
+        try:
+            sent = await asyncio.gather(*(client.send(replace(thing(), read=len)) for _ in range(3)))
+        finally:
+            gc.callbacks.remove(collecting)
+    assert sent == [120_000] * 3
+    assert collections == []
+    assert gc.isenabled()
 
 
 SLOW: dict[str, tuple[str, bytes]] = {
