@@ -59,8 +59,8 @@ soak: export SOAK_SECONDS ?= 900
 soak: $(READY) ## Keep jobs under way while all parts die, for SOAK_SECONDS=900 and SOAK_OUTAGE=600; SOAK_SEED=n repeats the dice
 	@$(IN_AIRFLOW_HOME) $(BIN)/python -m pytest tests/system/test_soak.py $(ARGS)
 
-bench: $(READY) $(PEERS)/.ready ## Measure polling, imports and uploads beside other providers; writes docs/performance.md
-	@$(BIN)/python -m benchmarks --peers $(PEERS)/bin/python
+bench: $(READY) $(PEERS)/.ready ## Measure polling, imports, uploads, hostile servers; writes docs/performance.md
+	@$(BIN)/python -m benchmarks --peers $(PEERS)/bin/python --write
 
 screenshots: export SCREENSHOTS = 1
 screenshots: $(READY) ## Take the pictures in docs/images anew, while the tests in a browser run; needs chromium

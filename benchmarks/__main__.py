@@ -1,4 +1,4 @@
-"""Runs all benchmarks, prints what they show and writes it down: ``python -m benchmarks --peers PYTHON``.
+"""Runs the benchmarks and prints what they show: ``python -m benchmarks --peers PYTHON --write`` runs all of them.
 
 Each row is taken side by side, in turns, on one machine: the ratios mean more than the numbers.
 """
@@ -9,6 +9,7 @@ import argparse
 import json
 import os
 import platform
+import re
 import shutil
 import statistics
 import subprocess
@@ -17,9 +18,12 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
+
+from benchmarks.hostile_server import WAYS
 
 REPORT = Path(__file__).parents[1] / "docs" / "performance.md"
 ROUNDS = 2
@@ -35,16 +39,22 @@ IMPORTS = {
 }
 PEERS = ("databricks", "airbyte", "amazon", "http", "dbt-cloud", "standard")
 MIB = 2**20
+QUICK_ROWS = ("much_json", "refuses", "endless_list", "many_lines")
+"""One of each sort."""
+LONG_ROWS = {"busy": 150.0}
+"""Seconds of rows that need more than the others."""
 
 
 class Bench:
     """Runs parts of the benchmarks in processes of their own.
 
-    :param peers: A Python that has the peers.
+    :param peers: A Python that has the peers; ``None`` for a benchmark without them.
+    :param quick: Whether each is run at a hundredth of its size, in this process: to see that it can be run.
     """
 
-    def __init__(self, peers: str, home: Path) -> None:
-        self._pythons = {"databricks": peers, "peers": peers}
+    def __init__(self, peers: str | None, home: Path, *, quick: bool = False) -> None:
+        self._peers = peers
+        self._quick = quick
         self._home = home
         self._env = {
             **os.environ,
@@ -54,15 +64,37 @@ class Bench:
         }
         # What is installed is compiled.
         self._env.pop("PYTHONDONTWRITEBYTECODE", None)
+        if quick:
+            # Airflow is imported later, and reads this then.
+            self._env |= {"AIRFLOW__AIHUB__POLL_FLOOR": "0.1", "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "0"}
+            os.environ |= self._env
+
+    def jobs(self, count: int) -> int:
+        """Return how many jobs there are; so few that they are read in pages at least."""
+        return max(count // 100, 10) if self._quick else count
+
+    def seconds(self, long: float) -> float:
+        """Return how long something takes."""
+        return max(long / 100, 0.1) if self._quick else long
 
     def run(self, who: str, module: str, *arguments: object) -> Any:
-        command = [self._pythons.get(who, sys.executable), "-m", f"benchmarks.{module}", *map(str, arguments)]
+        if self._quick:
+            return import_module(f"benchmarks.{module}").main(*map(str, arguments))
+        python = self._peers if who in ("databricks", "peers") else sys.executable
+        if python is None:
+            raise SystemExit("This compares with other providers; say by --peers which Python has them.")
+        command = [python, "-m", f"benchmarks.{module}", *map(str, arguments)]
         done = subprocess.run(command, env=self._env, stdout=subprocess.PIPE, check=True, text=True)  # noqa: S603
         return json.loads(done.stdout.splitlines()[-1])
 
     @contextmanager
     def server(self, jobs: int, *, lists: bool) -> Iterator[str]:
-        command = [sys.executable, "-m", "benchmarks.server", str(jobs), "lists" if lists else "no lists"]
+        with self._served("server", self.jobs(jobs), "lists" if lists else "no lists") as url:
+            yield url
+
+    @contextmanager
+    def _served(self, module: str, *arguments: object) -> Iterator[str]:
+        command = [sys.executable, "-m", f"benchmarks.{module}", *map(str, arguments)]
         with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as server:  # noqa: S603
             assert server.stdin is not None  # noqa: S101 - it is piped
             assert server.stdout is not None  # noqa: S101 - likewise
@@ -71,8 +103,16 @@ class Bench:
 
     def poll(self, who: str, jobs: int, seconds: float, interval: float, *, lists: bool = False) -> dict[str, Any]:
         with self.server(jobs, lists=lists) as url:
-            measured: dict[str, Any] = self.run(who, "polling", who, url, jobs, seconds, interval)
+            return self._polling(who, url, jobs, seconds, interval)
+
+    def _polling(self, who: str, url: str, jobs: int, seconds: float, interval: float, *what: str) -> dict[str, Any]:
+        given = self.jobs(jobs), self.seconds(seconds), interval and self.seconds(interval)
+        measured: dict[str, Any] = self.run(who, "polling", who, url, *given, *what)
         return measured
+
+    def _compared(self, ways: dict[str, tuple[str, bool]]) -> dict[str, tuple[str, bool]]:
+        """Leave out the peers, where there are none."""
+        return {name: way for name, way in ways.items() if not self._quick or way[0] != "databricks"}
 
     def thousand(self) -> list[str]:
         """1,000 jobs, polled every 2 s."""
@@ -82,8 +122,9 @@ class Bench:
             "AIHub, one by one": ("aihub", False),
             "AIHub, in pages": ("aihub", True),
         }
+        ways = self._compared(ways)
         seen: dict[str, list[dict[str, Any]]] = {name: [] for name in ways}
-        for _ in range(ROUNDS):
+        for _ in range(1 if self._quick else ROUNDS):
             for name, (who, lists) in ways.items():
                 seen[name].append(self.poll(who, 1000, 6, 2, lists=lists))
         bare = cpu(seen["one bare GET"])
@@ -119,7 +160,7 @@ class Bench:
                 f"| {late([run], 'worst delay')} | {late([run], '99 % delay')} |"
             )
         with self.server(10_000, lists=True) as url:
-            memory = self.run("aihub", "polling", "aihub", url, 10_000, 45, 30, "memory")
+            memory = self._polling("aihub", url, 10_000, 45, 30, "memory")
         return [
             "## 10,000 jobs in one process, polled every 30 s",
             "",
@@ -139,9 +180,9 @@ class Bench:
             "AIHub, in pages": ("aihub", True),
         }
         rows = []
-        for name, (who, lists) in ways.items():
+        for name, (who, lists) in self._compared(ways).items():
             with self.server(50, lists=lists) as url:
-                late = self.run(who, "polling", who, url, 50, 10, 0, "notice")
+                late = self._polling(who, url, 50, 10, 0, "notice")
             rows.append(f"| {name} | {late['median']:.1f} | {late['worst']:.1f} |")
         return [
             "## 50 jobs that take 10 s, with default settings",
@@ -154,7 +195,8 @@ class Bench:
     def imports(self) -> list[str]:
         own = [f"airflow_provider_aihub.operators.{name}" for name in OWN]
         own += [f"airflow_provider_aihub.sensors.{name}" for name in SENSORS]
-        costs = {name: self._import("peers", modules) for name, modules in IMPORTS.items()}
+        peers = {} if self._quick else IMPORTS
+        costs = {name: self._import("peers", modules) for name, modules in peers.items()}
         costs["AIHub, all operators and sensors"] = self._import("aihub", own)
         return [
             "## Importing operators, on top of `airflow.sdk`",
@@ -169,18 +211,20 @@ class Bench:
         return min(self.run(who, "importing", *modules) for _ in range(3))
 
     def arguments(self) -> list[str]:
-        sizes = {who: self.run(who, "arguments", who) for who in ("databricks", "aihub")}
+        whose = {"Databricks": ("databricks", False), "AIHub": ("aihub", False)}
+        sizes = {name: self.run(who, "arguments", who) for name, (who, _) in self._compared(whose).items()}
         return [
             "## Arguments of a trigger, serialized",
             "",
-            f"Databricks {sizes['databricks']} bytes, AIHub {sizes['aihub']} bytes.",
+            ", ".join(f"{name} {size} bytes" for name, size in sizes.items()) + ".",
         ]
 
     def uploads(self) -> list[str]:
         """A model of 2 GiB, sparse, so that the disk has no part in it."""
+        size = 20 if self._quick else 2048
         model, predictions = self._home / "model.bin", self._home / "predictions.jsonl"
         with model.open("wb") as file:
-            file.truncate(2048 * MIB)
+            file.truncate(size * MIB)
         predictions.write_text("{}\n")
         runs: list[dict[str, Any]] = []
         curls: list[float] = []
@@ -193,9 +237,30 @@ class Bench:
         return [
             "## A model of 2 GiB through `EvalImportOperator`",
             "",
-            f"{2048 / own:.0f} MiB/s, {min(curls) / own:.2f} times as fast as curl to the same server "
-            f"({2048 / min(curls):.0f} MiB/s), with {max(run['memory'] for run in runs) / MIB:.0f} MiB more memory.",
+            f"{size / own:.0f} MiB/s, {min(curls) / own:.2f} times as fast as curl to the same server "
+            f"({size / min(curls):.0f} MiB/s), with {max(run['memory'] for run in runs) / MIB:.0f} MiB more memory.",
         ]
+
+    def hostile(self) -> list[str]:
+        """200 jobs of a server that answers as badly as it can, beside 20 of a good one."""
+        rows = []
+        for name in QUICK_ROWS if self._quick else WAYS:
+            seconds, interval = LONG_ROWS.get(name, 30.0), 2.0
+            with self.server(10_000, lists=False) as good, self._served("hostile_server", name) as bad:
+                given = self.jobs(200), self.seconds(seconds), self.seconds(interval)
+                rows.append(hostile_row(WAYS[name].said, self.run("aihub", "hostile", name, good, bad, *given)))
+        return [*HOSTILE_HEAD, *rows]
+
+
+def hostile_row(said: str, seen: dict[str, Any]) -> str:
+    deadline = "" if seen["deadline"] is None else f"{seen['deadline']:.1f}"
+    if seen["not stopped"]:
+        deadline += f" ({seen['not stopped']} not)"
+    return (
+        f"| {said} | {max(seen['memory'], 0):.0f} | {1000 * seen['late']:.0f} | {1000 * seen['late before']:.0f} "
+        f"| {seen['looks']:.1f} | {seen['looks before']:.1f} | {seen['given up']} | {deadline} | {seen['calls']} "
+        f"| {seen['busiest']} | {seen['silence']:.0f} |"
+    )
 
 
 def cpu(runs: list[dict[str, Any]]) -> float:
@@ -240,27 +305,72 @@ Written by `make bench`. Each table was taken in one run on one machine, with a 
 compared; every process that is measured has all of Airflow in it, as a triggerer has. Ratios mean more than numbers:
 """
 
+HOSTILE_HEAD = [
+    "## Beside a hostile server",
+    "",
+    "200 triggers wait for jobs of a server that grants logins and answers all else as its row says, for half a "
+    "minute; 20 wait for jobs of a good one in the same process, which has one event loop for all. Half of the 200 "
+    "have a deadline after ten seconds, the others after thirty. *Before*: the same triggers, while both servers are "
+    "good. Memory is what the process has more at its peak than before. The loop is held for as long as nothing else "
+    "can run on it, but for full collections of Python's garbage, which look at all that Airflow has in memory, take a "
+    "tenth of a second or more, and come as often where nothing bad is sent. A job is asked to stop so many seconds "
+    "after its deadline, at worst. Calls are those to the hostile server: in all, in its busiest second, and the "
+    "longest time without one.",
+    "",
+    "| the hostile server sends | memory, MiB | loop held, ms | before | looks per good job and minute | before "
+    "| good jobs given up | stopped, s late | calls | in a second | pause, s |",
+    "|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|",
+]
+BOUNDS = "## What bounds it"
+"""From this heading on the report is written by people."""
+
+
+def sections(report: str) -> dict[str, str]:
+    """Part a report into its sections, by their headings."""
+    parts = [part.strip() for part in re.split(r"^(?=##? )", report, flags=re.MULTILINE)]
+    return {part.partition("\n")[0]: part for part in parts if part}
+
+
+def written(before: str, parts: list[str], *, whole: bool) -> str:
+    """Put what was measured into a report, in the place of what stands there.
+
+    :param whole: Whether nothing else of it was measured in an earlier run stays.
+    """
+    old = sections(before)
+    said = old.pop(BOUNDS, "")
+    new = {} if whole else old
+    for part in parts:
+        new |= sections(part)
+    return "\n\n".join([*new.values(), said]).rstrip() + "\n"
+
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--peers", required=True, help="a Python that has the providers to compare with")
-    parser.add_argument("--only", nargs="*", help="names of the benchmarks to run; nothing is written then")
+    parser.add_argument("--peers", help="a Python that has the providers to compare with")
+    parser.add_argument("--only", nargs="*", help="names of the benchmarks to run")
+    parser.add_argument("--write", action="store_true", help=f"put what they show into {REPORT.name}")
+    parser.add_argument("--quick", action="store_true", help="run them at a hundredth of their size, without peers")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as home:
-        bench = Bench(given.peers, Path(home))
-        parts = [HEAD + machine(bench)]
-        for part in (bench.thousand, bench.ten_thousand, bench.noticing, bench.imports, bench.arguments, bench.uploads):
+        bench = Bench(given.peers, Path(home), quick=given.quick)
+        ways = (
+            bench.thousand,
+            bench.ten_thousand,
+            bench.noticing,
+            bench.imports,
+            bench.arguments,
+            bench.uploads,
+            bench.hostile,
+        )
+        whole = not given.only and not given.quick
+        parts = [HEAD + machine(bench)] if whole else []
+        for part in ways:
             if not given.only or part.__name__ in given.only:
                 parts.append("\n".join(part()))
                 print(f"{parts[-1]}\n", flush=True)  # noqa: T201 - it is what it is for
-    if not given.only:
-        before = REPORT.read_text() if REPORT.exists() else ""
-        said = before[before.index(BOUNDS) :] if BOUNDS in before else ""
-        REPORT.write_text("\n\n".join([*parts, said]).rstrip() + "\n")
+    if given.write:
+        REPORT.write_text(written(REPORT.read_text() if REPORT.exists() else "", parts, whole=whole))
 
-
-BOUNDS = "## What bounds it"
-"""From this heading on the report is written by people."""
 
 if __name__ == "__main__":
     main()

@@ -27,6 +27,10 @@ def databricks() -> BaseTrigger:
     )
 
 
+def main(whose: str) -> int:
+    classpath, given = {"aihub": aihub, "databricks": databricks}[whose]().serialize()
+    return len(classpath) + len(json.dumps(serde.serialize(given)))
+
+
 if __name__ == "__main__":
-    classpath, given = {"aihub": aihub, "databricks": databricks}[sys.argv[1]]().serialize()
-    print(json.dumps(len(classpath) + len(json.dumps(serde.serialize(given)))))  # noqa: T201
+    print(json.dumps(main(sys.argv[1])))  # noqa: T201

@@ -15,6 +15,7 @@ import time
 import tracemalloc
 import urllib.request
 from collections.abc import Awaitable, Callable
+from functools import cache
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -22,7 +23,7 @@ from urllib.parse import urlsplit
 from airflow.triggers.base import BaseTrigger  # noqa: F401
 
 SETTLING = 3.0
-"""Seconds from the start of the last trigger until the measuring begins."""
+"""Seconds from the start of the last trigger until the measuring begins; half of the measuring, where that is short."""
 LOOKS: list[None] = []
 """One for each time that this provider reads a job, by itself or on a page."""
 TICK = 0.005
@@ -46,12 +47,15 @@ class Lateness:
 
     def __init__(self) -> None:
         self.seen: list[float] = []
+        self.put_off = 0.0
+        """Seconds of the next look that do not count."""
 
     async def watch(self) -> None:
         while True:
             due = time.perf_counter() + TICK
+            self.put_off = 0.0
             await asyncio.sleep(TICK)
-            self.seen.append(max(0.0, time.perf_counter() - due))
+            self.seen.append(max(0.0, time.perf_counter() - due - self.put_off))
 
     def share(self, share: float) -> float:
         return sorted(self.seen)[min(int(share * len(self.seen)), len(self.seen) - 1)]
@@ -76,9 +80,9 @@ def bare(url: str, jobs: int, interval: float) -> list[Callable[[], Awaitable[No
     return [lambda number=number: poll(number) for number in range(1, jobs + 1)]  # type: ignore[misc]
 
 
-def aihub(url: str, jobs: int, interval: float) -> list[Callable[[], Awaitable[None]]]:
-    """This provider's trigger."""
-    from airflow_provider_aihub.triggers.job import JobTrigger
+@cache
+def count_looks() -> None:
+    """Note each look of this provider at a job."""
     from airflow_provider_aihub.triggers.pages import Pages
 
     show, by_itself = Pages._show, Pages._by_itself
@@ -93,6 +97,12 @@ def aihub(url: str, jobs: int, interval: float) -> list[Callable[[], Awaitable[N
 
     Pages._show, Pages._by_itself = shown, read  # type: ignore[method-assign]
 
+
+def aihub(url: str, jobs: int, interval: float) -> list[Callable[[], Awaitable[None]]]:
+    """This provider's trigger."""
+    from airflow_provider_aihub.triggers.job import JobTrigger
+
+    count_looks()
     connection = {"conn_type": "aihub", "host": url, "login": "research", "password": "not-a-secret"}
     os.environ["AIRFLOW_CONN_AIHUB_DEFAULT"] = json.dumps(connection)
 
@@ -135,7 +145,7 @@ async def measure(way: str, url: str, jobs: int, seconds: float, interval: float
     late = Lateness()
     watching = asyncio.create_task(late.watch())
     running = [asyncio.ensure_future(wait()) for wait in waits]
-    await asyncio.sleep(max(SETTLING, min(2.5 * interval, interval + 10)))
+    await asyncio.sleep(max(min(SETTLING, seconds / 2), min(2.5 * interval, interval + 10)))
     started = await asyncio.to_thread(counts, url)
     starting, late.seen = late.share(1.0), []
     LOOKS.clear()
@@ -168,7 +178,7 @@ async def memory(way: str, url: str, jobs: int, seconds: float, interval: float)
     """Measure what one trigger more takes, when all have been polled; in bytes."""
     waits = WAYS[way](url, jobs, interval)
     first = asyncio.ensure_future(waits[0]())
-    await asyncio.sleep(2 * SETTLING)
+    await asyncio.sleep(min(2 * SETTLING, seconds))
     gc.collect()
     tracemalloc.start()
     running = [asyncio.ensure_future(wait()) for wait in waits[1:]]
@@ -179,6 +189,7 @@ async def memory(way: str, url: str, jobs: int, seconds: float, interval: float)
     for task in (first, *running):
         task.cancel()
     await asyncio.gather(first, *running, return_exceptions=True)
+    tracemalloc.stop()
     return {"jobs": jobs, "memory": now / len(running), "peak": peak / len(running)}
 
 
@@ -203,8 +214,11 @@ async def notice(way: str, url: str, jobs: int, seconds: float, interval: float)
     return {"jobs": jobs, "worst": max(seen), "median": sorted(seen)[len(seen) // 2]}
 
 
-if __name__ == "__main__":
+def main(way: str, url: str, jobs: str, seconds: str, interval: str, what: str = "measure") -> dict[str, Any]:
     logging.disable(logging.INFO)
-    what = {"memory": memory, "notice": notice}.get("".join(sys.argv[6:]), measure)
-    arguments = sys.argv[1], sys.argv[2], int(sys.argv[3]), float(sys.argv[4]), float(sys.argv[5])
-    print(json.dumps(asyncio.run(what(*arguments))))  # noqa: T201 - it is what the caller reads
+    measures = {"measure": measure, "memory": memory, "notice": notice}
+    return asyncio.run(measures[what](way, url, int(jobs), float(seconds), float(interval)))
+
+
+if __name__ == "__main__":
+    print(json.dumps(main(*sys.argv[1:])))  # noqa: T201 - it is what the caller reads

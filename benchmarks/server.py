@@ -17,13 +17,18 @@ from urllib.parse import parse_qs, urlsplit
 RUNNING, SUCCEEDED = 2, 3
 
 
+def marker(number: int) -> str:
+    """Give what a job's description ends with, as that of a task's own job does."""
+    return f"[airflow:{number:016x}.{number:08x}]"
+
+
 def training(number: int, status: int = RUNNING) -> dict[str, Any]:
     """Give a training as a newer AIHub shows it, with every field filled."""
     return {
         "id": number,
         "framework": "PyTorchJob",
         "name": f"resnet50-{number}",
-        "description": f"nightly training of the detector [airflow:{number:016x}.{number:08x}]",
+        "description": f"nightly training of the detector {marker(number)}",
         "command": "cd /workspace && torchrun --nproc_per_node 8 train.py --epochs 90 --batch-size 256 --lr 0.1",
         "image": "registry.local/research/pytorch:2.4-cuda12",
         "virtual_cluster": {
@@ -196,6 +201,8 @@ class Http(asyncio.Protocol):
         self._hub = hub
         self._head = b""
         self._left = 0
+        self.headers: dict[str, str] = {}
+        """Those of the last request, by their names in small letters."""
         self._then: Callable[[], None] = lambda: None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -222,27 +229,31 @@ class Http(asyncio.Protocol):
         first, *lines = head.split("\r\n")
         method, target, _ = first.split(" ", 2)
         headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
+        self.headers = headers
         if headers.get("expect"):
             self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         self._left = int(headers.get("content-length", 0))
-        self._then = lambda: self._answer(method, target)
+        self._then = lambda: self.reply(method, target)
         if not self._left:
             self._then()
 
-    def _answer(self, method: str, target: str) -> None:
+    def reply(self, method: str, target: str) -> None:
         status, body = self._hub.answer(method, target)
         head = f"HTTP/1.1 {status} X\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
         self._transport.write(head.encode() + body)
 
 
-async def serve(jobs: int, *, lists: bool) -> None:
-    """Serve until the input ends."""
-    hub, loop = Hub(jobs, lists=lists), asyncio.get_running_loop()
-    server = await loop.create_server(lambda: Http(hub), "127.0.0.1", 0, backlog=4096)
+async def serve(connection: Callable[[], Http]) -> None:
+    """Print the port and serve until the input ends.
+
+    :param connection: Makes what answers on one connection.
+    """
+    server = await asyncio.get_running_loop().create_server(connection, "127.0.0.1", 0, backlog=4096)
     print(server.sockets[0].getsockname()[1], flush=True)  # noqa: T201 - it is what the caller reads
     await asyncio.to_thread(sys.stdin.read)
     server.close()
 
 
 if __name__ == "__main__":
-    asyncio.run(serve(int(sys.argv[1]), lists=sys.argv[2] == "lists"))
+    hub = Hub(int(sys.argv[1]), lists=sys.argv[2] == "lists")
+    asyncio.run(serve(lambda: Http(hub)))

@@ -6,5 +6,10 @@ import json
 import sys
 from importlib.metadata import version
 
+
+def main(*names: str) -> list[str]:
+    return [f"{name} {version(name)}" for name in names]
+
+
 if __name__ == "__main__":
-    print(json.dumps([f"{name} {version(name)}" for name in sys.argv[1:]]))  # noqa: T201
+    print(json.dumps(main(*sys.argv[1:])))  # noqa: T201
