@@ -13,6 +13,9 @@ from airflow_provider_aihub.client.connections import MOST_INTERIM
 
 LARGEST_TURN: Final = 16 * 2**10
 """Bytes that are read and parsed at once: whatever they hold, that takes the event loop a few milliseconds."""
+FIRST_TURN: Final = 2 * 2**10
+"""Likewise until an answer's head has come. Each may be a hundred heads of interim answers, and each of these many
+objects: with those of many connections, Python would search all that Airflow has in memory for garbage."""
 
 
 class Connector(aiohttp.TCPConnector):
@@ -28,12 +31,24 @@ class _Protocol(ResponseHandler):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
-        transport.max_size = LARGEST_TURN  # type: ignore[attr-defined]
+        self._read_at_once(FIRST_TURN)
+
+    def set_response_params(self, **kwargs: Any) -> None:
+        super().set_response_params(**kwargs)
+        self._read_at_once(FIRST_TURN)
 
     async def read(self) -> Any:
         message, payload = await super().read()
-        self._interim = self._interim + 1 if 100 <= message.code < 200 else 0
+        if not 100 <= message.code < 200:
+            self._interim = 0
+            self._read_at_once(LARGEST_TURN)
+            return message, payload
+        self._interim += 1
         if self._interim > MOST_INTERIM:
             self.abort()
             raise aiohttp.ServerDisconnectedError("too many interim answers")
         return message, payload
+
+    def _read_at_once(self, most: int) -> None:
+        if self.transport is not None:
+            self.transport.max_size = most  # type: ignore[attr-defined]

@@ -20,6 +20,7 @@ from typing import Any
 
 import pytest
 from aiohttp import web
+from aiohttp.client_proto import ResponseHandler
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from misbehaving import PASSWORD, Act, Server, Side, answer, config, ok, raw, serving, text, thing
@@ -34,6 +35,7 @@ from airflow_provider_aihub.api.errors import (
     AIHubUnavailable,
 )
 from airflow_provider_aihub.client.aio import AsyncAIHubClient
+from airflow_provider_aihub.client.async_connections import FIRST_TURN, LARGEST_TURN
 from airflow_provider_aihub.client.config import Config
 from airflow_provider_aihub.client.errands import Fetch
 from airflow_provider_aihub.client.receiving import LARGEST_ANSWER, MOST_VALUES, STEP
@@ -280,6 +282,34 @@ async def test_a_large_answer_is_no_reason_to_look_for_garbage(server: Server) -
     assert sent == [120_000] * 3
     assert collections == []
     assert gc.isenabled()
+
+
+@pytest.mark.parametrize(
+    ("act", "most"),
+    [(HUGE["interim answers without end"][0], FIRST_TURN), (lambda: ok("x" * MIB), LARGEST_TURN)],
+    ids=["interim answers", "an answer"],
+)
+async def test_little_is_parsed_until_an_answer_has_begun(
+    server: Server, monkeypatch: pytest.MonkeyPatch, act: Callable[[], Act], most: int
+) -> None:
+    """Heads are of many objects each; what follows them is not parsed."""
+    server.script["/things/7"] = [act()]
+    came: list[int] = []
+
+    def received(self: ResponseHandler, data: bytes, take: Any = ResponseHandler.data_received) -> None:
+        came.append(len(data))
+        take(self, data)
+
+    monkeypatch.setattr(ResponseHandler, "data_received", received)
+    async with AsyncAIHubClient(config(server.url), policy=ONCE) as client:
+        await client.authenticate()
+        await asyncio.gather(client.send(thing()), return_exceptions=True)
+        assert max(came) == most
+        # A connection that is used again begins anew.
+        came.clear()
+        server.script["/things/7"] = [HUGE["interim answers without end"][0]()]
+        await asyncio.gather(client.send(thing()), return_exceptions=True)
+        assert max(came) == FIRST_TURN
 
 
 SLOW: dict[str, tuple[str, bytes]] = {
