@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from airflow.providers.common.compat.openlineage.facet import Dataset as OpenLineageDataset
     from airflow.providers.common.compat.sdk import Asset
 
-    from airflow_provider_aihub.api.dataset_management import DatasetVersion
-    from airflow_provider_aihub.client.config import Config
+    from airflow_provider_aihub.aihub.config import Config
+    from airflow_provider_aihub.aihub.dataset_management import DatasetVersion
 
 SCHEME = "aihub"
 FOLDER = "datasets"
@@ -90,8 +90,8 @@ def dataset_host(config: Config) -> str:
 
     :raises AIHubConfigError: The connection does not say it.
     """
-    from airflow_provider_aihub.api.request import Service
-    from airflow_provider_aihub.client.urls import origin
+    from airflow_provider_aihub.http.request import Service
+    from airflow_provider_aihub.http.urls import origin
 
     scheme, host, port = origin(config.address(Service.DATASET_MANAGEMENT))
     host = f"[{host}]" if ":" in host else host

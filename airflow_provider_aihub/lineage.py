@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from airflow_provider_aihub.api.errors import AIHubConfigError
-from airflow_provider_aihub.beside import beside
+from airflow_provider_aihub.aihub.errors import AIHubConfigError
+from airflow_provider_aihub.jobs.beside import beside
 
 if TYPE_CHECKING:
     from airflow.providers.openlineage.extractors import OperatorLineage
 
-    from airflow_provider_aihub.api.jobs import JobState
+    from airflow_provider_aihub.aihub.kinds import JobState
     from airflow_provider_aihub.hooks.aihub import AIHubHook
 
 log = logging.getLogger(__name__)

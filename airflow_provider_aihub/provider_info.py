@@ -162,7 +162,10 @@ PROVIDER_INFO: dict[str, Any] = {
     "task-decorators": [
         {"name": "aihub_training", "class-name": "airflow_provider_aihub.decorators.training.training_task"}
     ],
-    "extra-links": ["airflow_provider_aihub.links.ViewInAIHubLink", "airflow_provider_aihub.links.ResultCsvLink"],
+    "extra-links": [
+        "airflow_provider_aihub.tasks.links.ViewInAIHubLink",
+        "airflow_provider_aihub.tasks.links.ResultCsvLink",
+    ],
     "asset-uris": _ASSET_URIS,
     # For Airflow 2.
     "dataset-uris": _ASSET_URIS,

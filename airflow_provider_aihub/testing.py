@@ -23,7 +23,7 @@ Then a test that takes ``aihub`` runs against an AIHub of its own:
         aihub.clock.advance(3600)
         operator.hook.list_storages()
 
-It is an :class:`~airflow_provider_aihub.emulator.Emulator`; starting one takes less than a tenth of a second.
+It is an :class:`~airflow_provider_aihub.emulators.aihub.Emulator`; starting one takes less than a tenth of a second.
 When the test ends, the emulator and its jobs are ended, its files removed and the environment is as it was.
 
 What the emulator is told at its start, such as ``data``, ``api``, ``speed`` or ``users``, is given for a single test by
@@ -39,7 +39,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from airflow_provider_aihub.emulator import Emulator
+    from airflow_provider_aihub.emulators.aihub import Emulator
 
 POLL_FLOOR = 0.1
 """Seconds between two polls of a young job in tests."""
@@ -56,7 +56,7 @@ def pytest_configure(config: pytest.Config) -> None:
 def aihub_settings() -> dict[str, Any]:
     """What the emulators of ``aihub`` are told at their start. Override it; default: nothing.
 
-    See :class:`~airflow_provider_aihub.emulator.Emulator` for what there is.
+    See :class:`~airflow_provider_aihub.emulators.aihub.Emulator` for what there is.
     """
     return {}
 
@@ -87,7 +87,7 @@ def make_aihub(
     """Start emulators, for a test of several, or of one that it starts and stops itself.
 
     ``make_aihub(conn_id="other", api="document")`` gives one behind the connection ``other``, default
-    ``aihub_default``; all else goes to :class:`~airflow_provider_aihub.emulator.Emulator`.
+    ``aihub_default``; all else goes to :class:`~airflow_provider_aihub.emulators.aihub.Emulator`.
     """
     with ExitStack() as running:
 
@@ -105,7 +105,7 @@ def quick_aihub_polls(monkeypatch: pytest.MonkeyPatch) -> None:
 
     Nor does a trigger hold its event back, since there is no scheduler that could take it too early.
     """
-    from airflow_provider_aihub.client import waiting
+    from airflow_provider_aihub.jobs import waiting
     from airflow_provider_aihub.triggers import job
 
     monkeypatch.setattr(waiting, "POLL_FLOOR", POLL_FLOOR)
@@ -118,7 +118,7 @@ def _emulator_class() -> type[Emulator]:
     try:
         import duckdb  # noqa: F401 - the emulator imports it only when it searches
 
-        from airflow_provider_aihub.emulator import Emulator
+        from airflow_provider_aihub.emulators.aihub import Emulator
 
         return Emulator
     except ModuleNotFoundError as error:

@@ -23,9 +23,9 @@ from typing import Any
 
 from airflow.sdk.log import configure_logging
 
-from airflow_provider_aihub import own_xcoms
-from airflow_provider_aihub.api.errors import AIHubError
+from airflow_provider_aihub.aihub.errors import AIHubError
 from airflow_provider_aihub.hooks.aihub import AIHubHook
+from airflow_provider_aihub.tasks import own_xcoms
 from airflow_provider_aihub.triggers.dataset_version import DatasetVersionTrigger
 from airflow_provider_aihub.triggers.job import JobTrigger
 from benchmarks.hostile_server import REFUSED

@@ -83,7 +83,7 @@ def bare(url: str, jobs: int, interval: float) -> list[Callable[[], Awaitable[No
 @cache
 def count_looks() -> None:
     """Note each look of this provider at a job."""
-    from airflow_provider_aihub.triggers.pages import Pages
+    from airflow_provider_aihub.triggers.batch_poller import Pages
 
     show, by_itself = Pages._show, Pages._by_itself
 

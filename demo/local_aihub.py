@@ -62,7 +62,7 @@ class LocalAIHub:
         """
         data, ready, output = self.home / "data", self.home / "ready.json", self.home / "emulator.out"
         write_digits_table(data)
-        command = [sys.executable, "-m", "airflow_provider_aihub.emulator", "--port", "0"]
+        command = [sys.executable, "-m", "airflow_provider_aihub.emulators.aihub", "--port", "0"]
         command += ["--home", str(self.home / "aihub"), "--data", str(data), "--ready-file", str(ready)]
         command += ["--api", self.api]
         # Jobs run with the Python of this environment, as on a node whose image has what they need.

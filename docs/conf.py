@@ -39,10 +39,10 @@ nitpick_ignore_regex = [
     ("py:.*", r"(?!airflow_provider_aihub).*"),
     # Type variables; and a class that is documented where it is imported from.
     ("py:class", r".*\.[A-Z]"),
-    ("py:class", r"airflow_provider_aihub\.emulator\.server\.Emulator"),
+    ("py:class", r"airflow_provider_aihub\.emulators\.aihub\.server\.Emulator"),
     # What passes between parts of the code, in signatures.
-    ("py:class", r"airflow_provider_aihub\.client\.(waiting\.(Look|Pause)|errands\.\w+|part_logs\.\w+)"),
-    ("py:class", r"airflow_provider_aihub\.api\.request\.OnlyDocument"),
+    ("py:class", r"airflow_provider_aihub\.jobs\.(waiting\.(Look|Pause)|errands\.\w+|log_stream\.\w+)"),
+    ("py:class", r"airflow_provider_aihub\.http\.request\.OnlyDocument"),
 ]
 
 

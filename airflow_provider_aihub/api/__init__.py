@@ -1,1 +1,1 @@
-"""AIHub as data: every endpoint as a value, with no I/O and no Airflow in it."""
+"""Where the errors were in earlier versions."""

@@ -13,14 +13,14 @@ from airflow.providers.common.compat.sdk import (
     task_decorator_factory,
 )
 
-from airflow_provider_aihub.api.errors import AIHubParameterError
-from airflow_provider_aihub.failures import task_failures
+from airflow_provider_aihub.aihub.errors import AIHubParameterError
 from airflow_provider_aihub.operators.training import TrainingOperator
+from airflow_provider_aihub.tasks.failures import task_failures
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context, TaskDecorator
 
-    from airflow_provider_aihub.api.jobs import JobState
+    from airflow_provider_aihub.aihub.kinds import JobState
 
 
 class TrainingDecoratedOperator(DecoratedOperator, TrainingOperator):
@@ -68,7 +68,7 @@ class TrainingDecoratedOperator(DecoratedOperator, TrainingOperator):
         """Let the function write the command, and run it.
 
         :raises AIHubParameterError: The function did not return a command.
-        :raises AIHubError: In one of its kinds, see :mod:`airflow_provider_aihub.api.errors`.
+        :raises AIHubError: In one of its kinds, see :mod:`airflow_provider_aihub.aihub.errors`.
         """
         if self.name is None:
             self.name = self.task_id

@@ -1,26 +1,6 @@
-"""An AIHub on your own machine: the same API over HTTP, with jobs that really run.
-
-Needs the extra ``emulator``. From the command line: ``aihub-emulator --help``.
-"""
+"""Where :mod:`airflow_provider_aihub.emulators.aihub` was in earlier versions."""
 
 from __future__ import annotations
 
-from .clock import Clock
-from .faults import Fault, Faults
-from .journal import Entry, Journal
-from .server import Emulator
-from .settings import Cluster, Node, Pipeline, PipelineVersion, SettingsError
-
-__all__ = [
-    "Clock",
-    "Cluster",
-    "Emulator",
-    "Entry",
-    "Fault",
-    "Faults",
-    "Journal",
-    "Node",
-    "Pipeline",
-    "PipelineVersion",
-    "SettingsError",
-]
+from airflow_provider_aihub.emulators.aihub import *  # noqa: F403
+from airflow_provider_aihub.emulators.aihub import __all__ as __all__

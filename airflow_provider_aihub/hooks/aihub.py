@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 
 from airflow.providers.common.compat.sdk import AirflowNotFoundException, BaseHook
 
-from airflow_provider_aihub.api import (
+from airflow_provider_aihub.aihub import (
     data_warehouse,
     dataset_management,
     model_training,
@@ -17,21 +17,21 @@ from airflow_provider_aihub.api import (
     tag_system,
     workflow_center,
 )
-from airflow_provider_aihub.api.errors import AIHubConfigError, AIHubError, AIHubRejectedError
-from airflow_provider_aihub.api.request import Request, Service
-from airflow_provider_aihub.client.config import Config, unknown_fields
-from airflow_provider_aihub.client.endpoints import Endpoints
-from airflow_provider_aihub.client.sync import AIHubClient
-from airflow_provider_aihub.client.waiting import POLL_POLICY
+from airflow_provider_aihub.aihub.config import Config, unknown_fields
+from airflow_provider_aihub.aihub.endpoints import Endpoints
+from airflow_provider_aihub.aihub.errors import AIHubConfigError, AIHubError, AIHubRejectedError
+from airflow_provider_aihub.http.blocking import AIHubClient
+from airflow_provider_aihub.http.request import Request, Service
+from airflow_provider_aihub.jobs.waiting import POLL_POLICY
 from airflow_provider_aihub.lineage import tell_collector
 from airflow_provider_aihub.provider_info import CONN_FIELDS, UI_FIELD_BEHAVIOUR
-from airflow_provider_aihub.uninterrupted import uninterrupted
+from airflow_provider_aihub.tasks.uninterrupted import uninterrupted
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Connection
 
-    from airflow_provider_aihub.api.jobs import JobId, JobKind, JobState
-    from airflow_provider_aihub.client.retry import RetryPolicy
+    from airflow_provider_aihub.aihub.kinds import JobId, JobKind, JobState
+    from airflow_provider_aihub.http.retry import RetryPolicy
 
 T = TypeVar("T")
 
@@ -101,7 +101,7 @@ class AIHubHook(Endpoints, BaseHook):
     """Calls AIHub with what an Airflow connection says, blocking.
 
     Every endpoint is a method: ``hook.get_training(12)``, ``hook.create_dataset(spec)``. They raise
-    :class:`~airflow_provider_aihub.api.errors.AIHubError` and its kinds.
+    :class:`~airflow_provider_aihub.aihub.errors.AIHubError` and its kinds.
 
     :param aihub_conn_id: Id of a connection of type ``aihub``. Default: ``aihub_default``.
     """
@@ -136,7 +136,7 @@ class AIHubHook(Endpoints, BaseHook):
         """Carry out one request.
 
         :param policy: How long to keep trying. Default: five attempts.
-        :raises AIHubError: In one of its kinds, see :mod:`airflow_provider_aihub.api.errors`.
+        :raises AIHubError: In one of its kinds, see :mod:`airflow_provider_aihub.aihub.errors`.
         """
         return self.get_conn().send(request, policy=policy)
 

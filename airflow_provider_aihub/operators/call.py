@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import BaseOperator
 
-from airflow_provider_aihub.failures import task_failures
+from airflow_provider_aihub.tasks.failures import task_failures
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
@@ -37,7 +37,7 @@ class CallOperator(BaseOperator):
         """Do it, and give the task's return value: small, and JSON.
 
         :param context: Airflow's.
-        :raises AIHubError: In one of its kinds, see :mod:`airflow_provider_aihub.api.errors`.
+        :raises AIHubError: In one of its kinds, see :mod:`airflow_provider_aihub.aihub.errors`.
         """
 
     @cached_property
@@ -50,7 +50,7 @@ class CallOperator(BaseOperator):
     def execute(self, context: Context) -> dict[str, Any]:
         """Do it.
 
-        :raises AIHubError: In one of its kinds, see :mod:`airflow_provider_aihub.api.errors`.
+        :raises AIHubError: In one of its kinds, see :mod:`airflow_provider_aihub.aihub.errors`.
         """
         with task_failures():
             return self.call(context)

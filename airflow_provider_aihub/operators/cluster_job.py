@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from airflow_provider_aihub.api.errors import AIHubParameterError
-from airflow_provider_aihub.operators.base import JobOperator
+from airflow_provider_aihub.aihub.errors import AIHubParameterError
+from airflow_provider_aihub.tasks.job_operator import JobOperator
 
 if TYPE_CHECKING:
-    from airflow_provider_aihub.api.jobs import JobState
-    from airflow_provider_aihub.api.model_training import JobSpec, Training
-    from airflow_provider_aihub.api.tag_system import ModuleType
+    from airflow_provider_aihub.aihub.kinds import JobState
+    from airflow_provider_aihub.aihub.model_training import JobSpec, Training
+    from airflow_provider_aihub.aihub.tag_system import ModuleType
     from airflow_provider_aihub.lineage import Lineage
-    from airflow_provider_aihub.operators.record import Marker
+    from airflow_provider_aihub.tasks.job_state import Marker
 
 
 class ClusterJobOperator(JobOperator):
@@ -129,8 +129,8 @@ class ClusterJobOperator(JobOperator):
         :param modules: What the virtual cluster may be for.
         :param more: Fields beyond those that all cluster jobs have.
         """
-        from airflow_provider_aihub.api.model_training import Category
-        from airflow_provider_aihub.api.values import check_member, shown
+        from airflow_provider_aihub.aihub.model_training import Category
+        from airflow_provider_aihub.http.values import check_member, shown
         from airflow_provider_aihub.operators.names import known_id, project_id, storage_ids, virtual_cluster_id
 
         if not isinstance(self.storages, str | int | list | tuple | set | None):

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from airflow_provider_aihub.api.errors import (
+from airflow_provider_aihub.aihub.errors import (
     AIHubAmbiguousSubmit,
     AIHubError,
     AIHubNotFoundError,
@@ -15,19 +15,19 @@ from airflow_provider_aihub.api.errors import (
     AIHubUnsupportedError,
 )
 from airflow_provider_aihub.assets import with_versions_alias
-from airflow_provider_aihub.beside import beside
-from airflow_provider_aihub.links import ViewInAIHubLink, link_to_page
-from airflow_provider_aihub.operators.base import JobOperator
+from airflow_provider_aihub.jobs.beside import beside
 from airflow_provider_aihub.operators.call import CallOperator
+from airflow_provider_aihub.tasks.job_operator import JobOperator
+from airflow_provider_aihub.tasks.links import ViewInAIHubLink, link_to_page
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context, ObjectStoragePath
 
-    from airflow_provider_aihub.api.dataset_management import DatasetVersion
-    from airflow_provider_aihub.api.jobs import JobId, JobState
-    from airflow_provider_aihub.api.request import Request
+    from airflow_provider_aihub.aihub.dataset_management import DatasetVersion
+    from airflow_provider_aihub.aihub.kinds import JobId, JobState
+    from airflow_provider_aihub.http.request import Request
     from airflow_provider_aihub.lineage import Lineage
-    from airflow_provider_aihub.operators.record import Marker
+    from airflow_provider_aihub.tasks.job_state import Marker
 
 
 class CreateDatasetOperator(CallOperator):
@@ -94,9 +94,9 @@ class CreateDatasetOperator(CallOperator):
         return dataset
 
     def _dataset(self, context: Context) -> dict[str, Any]:
-        from airflow_provider_aihub.api.dataset_management import DatasetSpec
-        from airflow_provider_aihub.api.values import shown
+        from airflow_provider_aihub.aihub.dataset_management import DatasetSpec
         from airflow_provider_aihub.assets import dataset_host, dataset_uri
+        from airflow_provider_aihub.http.values import shown
 
         if self.if_exists not in ("use", "fail"):
             raise AIHubParameterError(f"if_exists is {shown(self.if_exists)}; allowed are 'use' and 'fail'.")
@@ -140,7 +140,7 @@ class CreateDatasetOperator(CallOperator):
 
     def _id_of_an_earlier_run(self, context: Context, uri: str) -> int | None:
         """Return the id in the newest result that Airflow has of this task, if that is about the same dataset."""
-        from airflow_provider_aihub.api.values import as_int
+        from airflow_provider_aihub.http.values import as_int
 
         ti: Any = context["ti"]
         with beside(self.log, "what an earlier run was told"):
@@ -180,7 +180,7 @@ class DatasetVersionOperator(JobOperator):
     :param dataset_name: Name of the dataset, where ``dataset`` is an id. An AIHub with only the document's API needs
         both for a dataset that has no version yet: it finds an id by a version alone, and reads a version by its name.
 
-    The remaining parameters are those of :class:`~airflow_provider_aihub.operators.base.JobOperator`. AIHub has no
+    The remaining parameters are those of :class:`~airflow_provider_aihub.tasks.job_operator.JobOperator`. AIHub has no
     call to stop the building of a version, so it is left to its end when the task is killed.
     """
 
@@ -235,7 +235,7 @@ class DatasetVersionOperator(JobOperator):
 
     def create_request(self, marker: Marker) -> Request[int]:
         """Check the parameters and find the dataset."""
-        from airflow_provider_aihub.api.dataset_management import DatasetVersionSpec, create_dataset_version
+        from airflow_provider_aihub.aihub.dataset_management import DatasetVersionSpec, create_dataset_version
         from airflow_provider_aihub.operators.names import dataset_id, known_id
 
         self._check_data()
@@ -253,14 +253,14 @@ class DatasetVersionOperator(JobOperator):
 
     def unlisted(self, since: float) -> list[DatasetVersion] | None:
         """Return the newest versions of the dataset, which are read one by one by their names."""
-        from airflow_provider_aihub.client.dataset_versions import newest_versions
+        from airflow_provider_aihub.aihub.dataset_versions import newest_versions
 
         return list(newest_versions(self._version, since)) if self._name() else None
 
     def prepare_submission(self, request: Request[int]) -> Request[int]:
         """Upload the data, where that is to be done."""
         from airflow_provider_aihub.lineage import is_uri, tell_collector
-        from airflow_provider_aihub.operators.storage import find_source
+        from airflow_provider_aihub.storage import find_source
 
         if self.local_path is None:
             return request
@@ -333,7 +333,7 @@ class DatasetVersionOperator(JobOperator):
 
     def _check_data(self) -> None:
         """Make sure that the parameters say in one way where the data is."""
-        from airflow_provider_aihub.operators.storage import storage_path
+        from airflow_provider_aihub.storage import storage_path
 
         if (self.upload_path is None) == (self.local_path is None):
             given = "none" if self.local_path is None else "both"
@@ -378,7 +378,7 @@ class DatasetVersionOperator(JobOperator):
             ) from None
 
     def _found_by_name(self, version_id: int) -> str:
-        from airflow_provider_aihub.client.dataset_versions import find_version
+        from airflow_provider_aihub.aihub.dataset_versions import find_version
 
         name = self._name()
         found = find_version(self._version, version_id)
@@ -391,7 +391,7 @@ class DatasetVersionOperator(JobOperator):
 
     def _version(self, number: int) -> DatasetVersion | None:
         """Read a version by its number; ``None`` where there is none."""
-        from airflow_provider_aihub.client.answers import FORBIDDEN
+        from airflow_provider_aihub.http.answers import FORBIDDEN
 
         try:
             return self.hook.get_dataset_version_by_name(f"{self._name()}/V{number}")

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_aihub.api.errors import AIHubParameterError
-from airflow_provider_aihub.operators.base import JobOperator
+from airflow_provider_aihub.aihub.errors import AIHubParameterError
+from airflow_provider_aihub.tasks.job_operator import JobOperator
 
 if TYPE_CHECKING:
-    from airflow_provider_aihub.api.jobs import JobState
-    from airflow_provider_aihub.api.request import File, Request
+    from airflow_provider_aihub.aihub.kinds import JobState
+    from airflow_provider_aihub.http.request import File, Request
     from airflow_provider_aihub.lineage import Lineage
-    from airflow_provider_aihub.operators.record import Marker
+    from airflow_provider_aihub.tasks.job_state import Marker
 
 
 class EvalImportOperator(JobOperator):
@@ -34,7 +34,7 @@ class EvalImportOperator(JobOperator):
     :param pred_file: Path of the predictions on the worker, as JSON Lines.
     :param user_id: Id of the user it belongs to. Default: the one the connection logs in as.
 
-    The remaining parameters are those of :class:`~airflow_provider_aihub.operators.base.JobOperator`.
+    The remaining parameters are those of :class:`~airflow_provider_aihub.tasks.job_operator.JobOperator`.
     """
 
     kind = "evaluation"
@@ -78,7 +78,7 @@ class EvalImportOperator(JobOperator):
 
     def create_request(self, marker: Marker) -> Request[int]:  # noqa: ARG002 - an evaluation has no description
         """Check the parameters and find the files."""
-        from airflow_provider_aihub.api.evaluation import EvaluationSpec, import_evaluation
+        from airflow_provider_aihub.aihub.evaluation import EvaluationSpec, import_evaluation
 
         spec = EvaluationSpec.build(
             model_name=self.model_name,
@@ -115,8 +115,8 @@ class EvalImportOperator(JobOperator):
 
 
 def _file(parameter: str, path: str) -> File:
-    from airflow_provider_aihub.api.values import check_text
-    from airflow_provider_aihub.client.transfer import file_from_path
+    from airflow_provider_aihub.http.transfer import file_from_path
+    from airflow_provider_aihub.http.values import check_text
 
     try:
         return file_from_path(check_text(parameter, path, allowed="the path of a file"))

@@ -10,19 +10,19 @@ from difflib import get_close_matches
 from itertools import count
 from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeVar
 
-from airflow_provider_aihub.api.errors import (
+from airflow_provider_aihub.aihub.errors import (
     AIHubConfigError,
     AIHubParameterError,
     AIHubRejectedError,
     AIHubUnsupportedError,
 )
-from airflow_provider_aihub.api.values import as_int, check_id, check_text
-from airflow_provider_aihub.client.answers import FORBIDDEN
+from airflow_provider_aihub.http.answers import FORBIDDEN
+from airflow_provider_aihub.http.values import as_int, check_id, check_text
 
 if TYPE_CHECKING:
-    from airflow_provider_aihub.api.dataset_management import Dataset
-    from airflow_provider_aihub.api.models import Page
-    from airflow_provider_aihub.api.tag_system import ModuleType
+    from airflow_provider_aihub.aihub.dataset_management import Dataset
+    from airflow_provider_aihub.aihub.models import Page
+    from airflow_provider_aihub.aihub.tag_system import ModuleType
     from airflow_provider_aihub.hooks.aihub import AIHubHook
 
 T = TypeVar("T")

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any, cast
 from airflow_provider_aihub.operators.cluster_job import ClusterJobOperator
 
 if TYPE_CHECKING:
-    from airflow_provider_aihub.api.jobs import JobState
-    from airflow_provider_aihub.api.quota_schedule import QuotaTaskSpec
-    from airflow_provider_aihub.api.request import Request
-    from airflow_provider_aihub.operators.record import Marker
+    from airflow_provider_aihub.aihub.kinds import JobState
+    from airflow_provider_aihub.aihub.quota_schedule import QuotaTaskSpec
+    from airflow_provider_aihub.http.request import Request
+    from airflow_provider_aihub.tasks.job_state import Marker
 
 
 class QuotaTaskOperator(ClusterJobOperator):
@@ -24,7 +24,7 @@ class QuotaTaskOperator(ClusterJobOperator):
     :param enable_reschedule: Whether it may be scheduled again. Newer platforms only.
 
     The remaining parameters are those of :class:`~airflow_provider_aihub.operators.cluster_job.ClusterJobOperator` and
-    :class:`~airflow_provider_aihub.operators.base.JobOperator`.
+    :class:`~airflow_provider_aihub.tasks.job_operator.JobOperator`.
     """
 
     kind = "quota_task"
@@ -43,8 +43,8 @@ class QuotaTaskOperator(ClusterJobOperator):
 
     def create_request(self, marker: Marker) -> Request[int]:
         """Check the parameters and find ids for names."""
-        from airflow_provider_aihub.api.quota_schedule import QuotaTaskSpec, create_quota_task
-        from airflow_provider_aihub.api.tag_system import ModuleType
+        from airflow_provider_aihub.aihub.quota_schedule import QuotaTaskSpec, create_quota_task
+        from airflow_provider_aihub.aihub.tag_system import ModuleType
 
         spec = self.job_spec(
             QuotaTaskSpec,

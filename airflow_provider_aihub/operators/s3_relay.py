@@ -10,7 +10,7 @@ from airflow_provider_aihub.operators.call import CallOperator
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context, ObjectStoragePath
 
-    from airflow_provider_aihub.operators.storage import Source
+    from airflow_provider_aihub.storage import Source
 
 
 class S3RelayUploadOperator(CallOperator):
@@ -51,9 +51,9 @@ class S3RelayUploadOperator(CallOperator):
 
     def call(self, context: Context) -> dict[str, Any]:  # noqa: ARG002 - nothing on AIHub to show
         """Upload what is there."""
-        from airflow_provider_aihub.api.values import check_flag, check_text
+        from airflow_provider_aihub.http.values import check_flag, check_text
         from airflow_provider_aihub.lineage import tell_collector
-        from airflow_provider_aihub.operators.storage import find_source
+        from airflow_provider_aihub.storage import find_source
 
         archive, bucket = check_flag("archive", self.archive), check_text("bucket", self.bucket)
         key = check_text("key", self.key, r"(?s).*[^\s/].*", "a path within the bucket")
@@ -67,7 +67,7 @@ class S3RelayUploadOperator(CallOperator):
         return {"path": upload.path, "url": upload.url}
 
     def _upload_folder(self, source: Source, bucket: str, prefix: str) -> dict[str, Any]:
-        from airflow_provider_aihub.client.progress import Progress
+        from airflow_provider_aihub.http.progress import Progress
         from airflow_provider_aihub.lineage import tell_collector
 
         progress = Progress(f"Sending the files of {source.name!r}", source.size)

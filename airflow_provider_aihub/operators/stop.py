@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.providers.common.compat.sdk import AirflowSkipException
 
-from airflow_provider_aihub.api.errors import AIHubError, AIHubRejectedError, AIHubUnsupportedError
-from airflow_provider_aihub.links import ViewInAIHubLink, link_to_page
+from airflow_provider_aihub.aihub.errors import AIHubError, AIHubRejectedError, AIHubUnsupportedError
 from airflow_provider_aihub.operators.call import CallOperator
+from airflow_provider_aihub.tasks.links import ViewInAIHubLink, link_to_page
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
-    from airflow_provider_aihub.api.jobs import JobKind, JobState
-    from airflow_provider_aihub.operators.options import StopOptions
+    from airflow_provider_aihub.aihub.kinds import JobKind, JobState
+    from airflow_provider_aihub.tasks.options import StopOptions
 
 
 class StopOperator(CallOperator):
@@ -37,7 +37,7 @@ class StopOperator(CallOperator):
     """
 
     kind: ClassVar[str]
-    """Key of the kind of job in :data:`~airflow_provider_aihub.api.jobs.KINDS`."""
+    """Key of the kind of job in :data:`~airflow_provider_aihub.aihub.kinds.KINDS`."""
     template_fields: Sequence[str] = (
         *CallOperator.template_fields,
         "wait_for_completion",
@@ -67,9 +67,9 @@ class StopOperator(CallOperator):
 
     def call(self, context: Context) -> dict[str, Any]:
         """Stop the job unless it is over."""
-        from airflow_provider_aihub.api.jobs import KINDS, Phase
-        from airflow_provider_aihub.api.values import check_id, is_nothing
-        from airflow_provider_aihub.operators.options import StopOptions
+        from airflow_provider_aihub.aihub.kinds import KINDS, Phase
+        from airflow_provider_aihub.http.values import check_id, is_nothing
+        from airflow_provider_aihub.tasks.options import StopOptions
 
         options = StopOptions.of(self)
         kind = KINDS[self.kind]
@@ -105,7 +105,7 @@ class StopOperator(CallOperator):
         return self._read(kind, job_id)
 
     def _wait(self, kind: JobKind, job_id: int, options: StopOptions) -> JobState:
-        from airflow_provider_aihub.client.waiting import Watch, wait
+        from airflow_provider_aihub.jobs.waiting import Watch, wait
 
         watch = Watch(
             kind=kind,

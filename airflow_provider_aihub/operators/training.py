@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, cast
 from airflow_provider_aihub.operators.cluster_job import ClusterJobOperator
 
 if TYPE_CHECKING:
-    from airflow_provider_aihub.api.model_training import TrainingSpec
-    from airflow_provider_aihub.api.request import Request
-    from airflow_provider_aihub.operators.record import Marker
+    from airflow_provider_aihub.aihub.model_training import TrainingSpec
+    from airflow_provider_aihub.http.request import Request
+    from airflow_provider_aihub.tasks.job_state import Marker
 
 
 class TrainingOperator(ClusterJobOperator):
@@ -26,7 +26,7 @@ class TrainingOperator(ClusterJobOperator):
     :param is_quota_schedule: Whether the quota scheduler runs it. Newer platforms only.
 
     The remaining parameters are those of :class:`~airflow_provider_aihub.operators.cluster_job.ClusterJobOperator` and
-    :class:`~airflow_provider_aihub.operators.base.JobOperator`.
+    :class:`~airflow_provider_aihub.tasks.job_operator.JobOperator`.
     """
 
     kind = "training"
@@ -59,8 +59,8 @@ class TrainingOperator(ClusterJobOperator):
 
     def create_request(self, marker: Marker) -> Request[int]:
         """Check the parameters and find ids for names."""
-        from airflow_provider_aihub.api.model_training import TrainingSpec, create_training
-        from airflow_provider_aihub.api.tag_system import ModuleType
+        from airflow_provider_aihub.aihub.model_training import TrainingSpec, create_training
+        from airflow_provider_aihub.aihub.tag_system import ModuleType
 
         spec = self.job_spec(
             TrainingSpec,

@@ -6,20 +6,20 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, BinaryIO, ClassVar, cast
 
-from airflow_provider_aihub.api.errors import AIHubError
-from airflow_provider_aihub.links import ResultCsvLink, ViewInAIHubLink, link_to_page, link_to_result
-from airflow_provider_aihub.operators.base import JobOperator
+from airflow_provider_aihub.aihub.errors import AIHubError
 from airflow_provider_aihub.operators.call import CallOperator
+from airflow_provider_aihub.tasks.job_operator import JobOperator
+from airflow_provider_aihub.tasks.links import ResultCsvLink, ViewInAIHubLink, link_to_page, link_to_result
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context, ObjectStoragePath
 
-    from airflow_provider_aihub.api.data_warehouse import Search
-    from airflow_provider_aihub.api.jobs import JobState
-    from airflow_provider_aihub.api.request import Request
+    from airflow_provider_aihub.aihub.data_warehouse import Search
+    from airflow_provider_aihub.aihub.kinds import JobState
     from airflow_provider_aihub.hooks.aihub import AIHubHook
+    from airflow_provider_aihub.http.request import Request
     from airflow_provider_aihub.lineage import Lineage
-    from airflow_provider_aihub.operators.record import Marker
+    from airflow_provider_aihub.tasks.job_state import Marker
 
 
 class WarehouseSearchOperator(JobOperator):
@@ -39,7 +39,7 @@ class WarehouseSearchOperator(JobOperator):
     :param output_path: Where the result is saved as CSV: a path or the URI of an object in S3, GCS and so on, as in
         ``ObjectStoragePath``. It is written anew, and appears only when it is whole. Default: it is not saved.
 
-    The remaining parameters are those of :class:`~airflow_provider_aihub.operators.base.JobOperator`. AIHub has no
+    The remaining parameters are those of :class:`~airflow_provider_aihub.tasks.job_operator.JobOperator`. AIHub has no
     call to stop a search, so it is left to its end when the task is killed.
     """
 
@@ -97,8 +97,8 @@ class WarehouseSearchOperator(JobOperator):
 
     def create_request(self, marker: Marker) -> Request[int]:
         """Check the parameters."""
-        from airflow_provider_aihub.api.data_warehouse import SearchSpec, create_search
-        from airflow_provider_aihub.operators.storage import check_output
+        from airflow_provider_aihub.aihub.data_warehouse import SearchSpec, create_search
+        from airflow_provider_aihub.storage import check_output
 
         if self.output_path is not None:
             check_output("output_path", self.output_path)
@@ -173,9 +173,9 @@ class WarehouseResultToObjectStorageOperator(CallOperator):
 
     def call(self, context: Context) -> dict[str, Any]:
         """Read the search and save its result."""
-        from airflow_provider_aihub.api.jobs import SEARCH, Phase
-        from airflow_provider_aihub.operators.diagnosis import failure
-        from airflow_provider_aihub.operators.storage import check_output
+        from airflow_provider_aihub.aihub.kinds import SEARCH, Phase
+        from airflow_provider_aihub.jobs.failure_report import failure
+        from airflow_provider_aihub.storage import check_output
 
         check_output("output_path", self.output_path)
         search = self.hook.get_search(self.search_id)
@@ -198,7 +198,7 @@ def save_result(hook: AIHubHook, search: Search, output_path: str | ObjectStorag
     :raises AIHubError: The result cannot be had; then no file is left.
     """
     from airflow_provider_aihub.lineage import tell_collector
-    from airflow_provider_aihub.operators.storage import check_output, written
+    from airflow_provider_aihub.storage import check_output, written
 
     if not search.result_url:
         raise AIHubError(f"AIHub gives no result_url for search {search.id}, so there is no result to save.")

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from airflow_provider_aihub.api.errors import AIHubParameterError
-from airflow_provider_aihub.operators.base import JobOperator
+from airflow_provider_aihub.aihub.errors import AIHubParameterError
+from airflow_provider_aihub.tasks.job_operator import JobOperator
 
 if TYPE_CHECKING:
-    from airflow_provider_aihub.api.jobs import JobState
-    from airflow_provider_aihub.api.request import Request
-    from airflow_provider_aihub.api.workflow_center import TaskNode, WorkflowRun
+    from airflow_provider_aihub.aihub.kinds import JobState
+    from airflow_provider_aihub.aihub.workflow_center import TaskNode, WorkflowRun
+    from airflow_provider_aihub.http.request import Request
     from airflow_provider_aihub.lineage import Lineage
-    from airflow_provider_aihub.operators.record import Marker
+    from airflow_provider_aihub.tasks.job_state import Marker
 
 MOST_NODES = 100
 """Nodes in the task's return value; their states are in the log and on AIHub as well."""
@@ -43,8 +43,8 @@ class WorkflowRunOperator(JobOperator):
     :param stream_logs: Whether the logs of its nodes are followed into the task's log while it runs, in place or in
         the triggerer, each line once. Newer platforms only; elsewhere the task's log says so. Default: false.
 
-    The remaining parameters are those of :class:`~airflow_provider_aihub.operators.base.JobOperator`. Newer platforms
-    alone can stop a run; elsewhere it is left to its end when the task is killed, and the log says so.
+    The remaining parameters are those of :class:`~airflow_provider_aihub.tasks.job_operator.JobOperator`. Newer
+    platforms alone can stop a run; elsewhere it is left to its end when the task is killed, and the log says so.
     """
 
     kind = "workflow_run"
@@ -92,8 +92,8 @@ class WorkflowRunOperator(JobOperator):
 
     def create_request(self, marker: Marker) -> Request[int]:
         """Check the parameters and find ids for names."""
-        from airflow_provider_aihub.api.tag_system import ModuleType
-        from airflow_provider_aihub.api.workflow_center import WorkflowRunSpec, create_workflow_run
+        from airflow_provider_aihub.aihub.tag_system import ModuleType
+        from airflow_provider_aihub.aihub.workflow_center import WorkflowRunSpec, create_workflow_run
         from airflow_provider_aihub.operators.names import known_id, pipeline_ids, project_id, virtual_cluster_id
 
         clusters, placement = _placement(self.node_virtual_clusters)
@@ -151,7 +151,7 @@ class WorkflowRunOperator(JobOperator):
 
 def _placement(given: Any) -> tuple[list[str | int], list[dict[str, Any]]]:
     """Take ``node_virtual_clusters`` apart: the clusters as they were given, and AIHub's form with ids known so far."""
-    from airflow_provider_aihub.api.values import shown
+    from airflow_provider_aihub.http.values import shown
     from airflow_provider_aihub.operators.names import known_id
 
     clusters, placement = [], []
@@ -168,6 +168,6 @@ def _placement(given: Any) -> tuple[list[str | int], list[dict[str, Any]]]:
 
 
 def _node_status(node: TaskNode) -> str:
-    from airflow_provider_aihub.api.workflow_center import NodeStatus
+    from airflow_provider_aihub.aihub.workflow_center import NodeStatus
 
     return NodeStatus(node.status).name.lower() if node.status in set(NodeStatus) else str(node.status)

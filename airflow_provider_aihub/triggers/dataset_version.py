@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.providers.common.compat.sdk import AirflowOptionalProviderFeatureException
 from airflow.triggers.base import TriggerEvent
 
-from airflow_provider_aihub.api.errors import AIHubParameterError
+from airflow_provider_aihub.aihub.errors import AIHubParameterError
 
 try:
     from airflow.triggers.base import BaseEventTrigger
@@ -23,9 +23,9 @@ else:
     HAS_WATCHERS = True
 
 if TYPE_CHECKING:
-    from airflow_provider_aihub.triggers.fired import Fired
-    from airflow_provider_aihub.triggers.ticks import Tick, Ticks
-    from airflow_provider_aihub.triggers.watching import Watching
+    from airflow_provider_aihub.watcher.acknowledgements import Tick, Ticks
+    from airflow_provider_aihub.watcher.checkpoint import Fired
+    from airflow_provider_aihub.watcher.watcher import Watching
 
 
 class DatasetVersionTrigger(BaseEventTrigger):
@@ -121,13 +121,13 @@ class DatasetVersionTrigger(BaseEventTrigger):
     @classmethod
     def create_shared_stream_producer(cls, kwargs: dict[str, Any]) -> Ticks:  # noqa: ARG003 - Airflow's signature
         """Give the stream that is acknowledged."""
-        from airflow_provider_aihub.triggers.ticks import Ticks
+        from airflow_provider_aihub.watcher.acknowledgements import Ticks
 
         return Ticks()
 
     async def filter_shared_stream(self, shared_stream: AsyncIterator[Tick]) -> AsyncIterator[TriggerEvent]:
         """Tell of versions, and write down that they were told when Airflow has recorded the events."""
-        from airflow_provider_aihub.triggers.fired import Fired
+        from airflow_provider_aihub.watcher.checkpoint import Fired
 
         fired = Fired(self.asset_state_store, self.aihub_conn_id, self.dataset)
         async with self._watching(fired) as watching:
@@ -138,7 +138,7 @@ class DatasetVersionTrigger(BaseEventTrigger):
                     yield TriggerEvent(payload)
 
     def _watching(self, fired: Fired | None) -> AbstractAsyncContextManager[Watching]:
-        from airflow_provider_aihub.triggers.watching import Watching
+        from airflow_provider_aihub.watcher.watcher import Watching
 
         return Watching.of(
             self.aihub_conn_id,

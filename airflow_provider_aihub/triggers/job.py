@@ -11,17 +11,17 @@ from typing import Any, TypedDict
 from airflow.providers.common.compat.sdk import conf
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
-from airflow_provider_aihub.api import errors
-from airflow_provider_aihub.api.errors import AIHubError, AIHubNotFoundError, AIHubOtherJob
-from airflow_provider_aihub.api.jobs import KINDS, JobId, JobKind, JobState
-from airflow_provider_aihub.api.values import as_int
-from airflow_provider_aihub.client.identity import Identity, Verdict, other_job
-from airflow_provider_aihub.client.waiting import Ask, Fetch, Keep, Outcome, Recall, Redact, Tell, Watch, wait_async
-from airflow_provider_aihub.links import ViewInAIHubLink, link_in_triggerer
-from airflow_provider_aihub.triggers.offsets import KeptOffsets
+from airflow_provider_aihub.aihub import errors
+from airflow_provider_aihub.aihub.errors import AIHubError, AIHubNotFoundError, AIHubOtherJob
+from airflow_provider_aihub.aihub.kinds import KINDS, JobId, JobKind, JobState
+from airflow_provider_aihub.http.values import as_int
+from airflow_provider_aihub.jobs.identity import Identity, Verdict, other_job
+from airflow_provider_aihub.jobs.waiting import Ask, Fetch, Keep, Outcome, Recall, Redact, Tell, Watch, wait_async
+from airflow_provider_aihub.tasks.links import ViewInAIHubLink, link_in_triggerer
+from airflow_provider_aihub.triggers.cancellation import to_the_end
+from airflow_provider_aihub.triggers.log_lines import tell
+from airflow_provider_aihub.triggers.log_offsets import KeptOffsets
 from airflow_provider_aihub.triggers.poller import TRIGGERER, Poller, Surroundings
-from airflow_provider_aihub.triggers.telling import tell
-from airflow_provider_aihub.triggers.undisturbed import to_the_end
 
 Look = Callable[[float], Awaitable[JobState | AIHubError]]
 
@@ -58,7 +58,7 @@ _USER_ACTION = "__airflow_user_action__"
 class JobEvent(TypedDict):
     """What the trigger tells the task.
 
-    ``outcome``, one of :class:`~airflow_provider_aihub.client.waiting.Outcome`, says why the waiting ended; ``phase``
+    ``outcome``, one of :class:`~airflow_provider_aihub.jobs.waiting.Outcome`, says why the waiting ended; ``phase``
     and ``status`` where the job was last seen to be; ``error`` and ``error_type`` why it could not be read or stopped;
     ``since``, ``deadline`` and ``identity`` what the trigger was given, and ``rounds`` how often the task had resumed
     before and deferred again, for a task that does so once more.
@@ -95,9 +95,9 @@ class JobTrigger(BaseTrigger):
     The arguments are plain JSON values and hold no secret: the connection is read in the triggerer.
 
     :param aihub_conn_id: Connection of type ``aihub``.
-    :param kind: Kind of job, a key of :data:`~airflow_provider_aihub.api.jobs.KINDS`.
+    :param kind: Kind of job, a key of :data:`~airflow_provider_aihub.aihub.kinds.KINDS`.
     :param since: When the job was submitted, in Unix seconds. Default: now.
-    :param poll_interval: See :class:`~airflow_provider_aihub.client.waiting.Watch`; likewise ``backoff``,
+    :param poll_interval: See :class:`~airflow_provider_aihub.jobs.waiting.Watch`; likewise ``backoff``,
         ``longest_interval``, ``poll_tolerance``, ``may_be_missing`` and ``stream_logs``.
     :param deadline: When the waiting ends, in Unix seconds. Default: never.
     :param owner: Whether the job belongs to the task: it is stopped at the deadline, and when somebody marks or
@@ -105,7 +105,7 @@ class JobTrigger(BaseTrigger):
     :param cancel_on_kill: Whether marking or clearing the task stops a job that belongs to it. Default: true.
     :param rounds: How often the task has resumed and deferred again. Default: 0.
     :param identity: What the task knows of its job besides the id, as
-        :meth:`~airflow_provider_aihub.client.identity.Identity.plain` gives it. Whatever else stands under the id is
+        :meth:`~airflow_provider_aihub.jobs.identity.Identity.plain` gives it. Whatever else stands under the id is
         neither waited for nor stopped. Default: nothing, and whatever stands there will do.
     :param job: One more argument, the job's id (or its name, where AIHub reads it by name) under the name that a
         sensor has for it, such as ``training_id=12``: Airflow renders a trigger's templates by those names.

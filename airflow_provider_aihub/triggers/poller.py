@@ -15,18 +15,18 @@ from weakref import WeakKeyDictionary
 
 from airflow.providers.common.compat.connection import get_async_connection, get_async_extra_dejson
 
-from airflow_provider_aihub.api.errors import AIHubAuthError, AIHubError, AIHubUnavailable
-from airflow_provider_aihub.api.jobs import JobKind
-from airflow_provider_aihub.api.request import Request, Service
-from airflow_provider_aihub.client.aio import AsyncAIHubClient
-from airflow_provider_aihub.client.config import Config
-from airflow_provider_aihub.client.errands import POLL_POLICY, Ask, Fetch, Redact
-from airflow_provider_aihub.client.retry import RetryPolicy
+from airflow_provider_aihub.aihub.config import Config
+from airflow_provider_aihub.aihub.errors import AIHubAuthError, AIHubError, AIHubUnavailable
+from airflow_provider_aihub.aihub.kinds import JobKind
 from airflow_provider_aihub.hooks.aihub import config_from
-from airflow_provider_aihub.triggers import guard, settings
+from airflow_provider_aihub.http.asynchronous import AsyncAIHubClient
+from airflow_provider_aihub.http.request import Request, Service
+from airflow_provider_aihub.http.retry import RetryPolicy
+from airflow_provider_aihub.jobs.errands import POLL_POLICY, Ask, Fetch, Redact
+from airflow_provider_aihub.triggers import hand_over, settings
+from airflow_provider_aihub.triggers.batch_poller import Pages
+from airflow_provider_aihub.triggers.cancellation import undisturbed
 from airflow_provider_aihub.triggers.lanes import Lanes
-from airflow_provider_aihub.triggers.pages import Pages
-from airflow_provider_aihub.triggers.undisturbed import undisturbed
 
 T = TypeVar("T")
 
@@ -66,7 +66,7 @@ class Surroundings:
     :param jitter: Gives a number from 0 to 1.
     :param read: Reads a connection, as :func:`read_connection` does.
     :param client: Makes a client of what the connection says.
-    :param guard: Tells how tasks stand, as :mod:`~airflow_provider_aihub.triggers.guard` does.
+    :param guard: Tells how tasks stand, as :mod:`~airflow_provider_aihub.triggers.hand_over` does.
     :param settings: What an administrator has set, as :mod:`~airflow_provider_aihub.triggers.settings` tells it.
     """
 
@@ -74,7 +74,7 @@ class Surroundings:
     jitter: Callable[[], float] = random.random
     read: Callable[[str], Awaitable[Config]] = read_connection
     client: Callable[..., AsyncAIHubClient] = AsyncAIHubClient
-    guard: Any = guard
+    guard: Any = hand_over
     settings: Any = settings
 
 

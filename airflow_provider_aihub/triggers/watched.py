@@ -6,8 +6,8 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from airflow_provider_aihub.api.jobs import JobId, JobState
-from airflow_provider_aihub.api.request import Request
+from airflow_provider_aihub.aihub.kinds import JobId, JobState
+from airflow_provider_aihub.http.request import Request
 
 
 @dataclass(slots=True, eq=False)

@@ -13,10 +13,9 @@ import pytest
 from task_life import TaskInstance
 from twisted import Twisted, serve
 
-from airflow_provider_aihub import own_xcoms
-from airflow_provider_aihub.client.sync import AIHubClient
-from airflow_provider_aihub.emulator import Emulator
-from airflow_provider_aihub.operators import held
+from airflow_provider_aihub.emulators.aihub import Emulator
+from airflow_provider_aihub.http.blocking import AIHubClient
+from airflow_provider_aihub.tasks import held, own_xcoms
 
 
 @pytest.fixture(autouse=True)

@@ -13,9 +13,9 @@ from test_trigger_kill import TASK, airflow_says
 from twisted import Twisted, before, creates, each_row, once
 from waiting import until
 
-from airflow_provider_aihub.api.errors import AIHubBadAnswerError, AIHubError, AIHubJobTimeout, AIHubOtherJob
-from airflow_provider_aihub.api.model_training import TrainingSpec
-from airflow_provider_aihub.emulator import Emulator
+from airflow_provider_aihub.aihub.errors import AIHubBadAnswerError, AIHubError, AIHubJobTimeout, AIHubOtherJob
+from airflow_provider_aihub.aihub.model_training import TrainingSpec
+from airflow_provider_aihub.emulators.aihub import Emulator
 from airflow_provider_aihub.hooks.aihub import AIHubHook
 from airflow_provider_aihub.operators.training import TrainingOperator
 from airflow_provider_aihub.triggers.job import JobTrigger

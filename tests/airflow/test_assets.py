@@ -15,9 +15,9 @@ from airflow.providers.common.compat.sdk import Asset
 from dag_runs import Round, run_dags
 
 from airflow_provider_aihub import assets
+from airflow_provider_aihub.aihub.config import PRESETS, Config
 from airflow_provider_aihub.assets import dataset_asset, dataset_uri
-from airflow_provider_aihub.client.config import PRESETS, Config
-from airflow_provider_aihub.emulator import Emulator
+from airflow_provider_aihub.emulators.aihub import Emulator
 from airflow_provider_aihub.hooks.aihub import AIHubHook
 from airflow_provider_aihub.operators.dataset import DatasetVersionOperator
 
@@ -210,7 +210,7 @@ def events(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[dict[str,
         patch.setenv("AIRFLOW_CONN_AIHUB_DEFAULT", aihub.connection_json())
         host = urlsplit(aihub.url).netloc
         hook = AIHubHook()
-        from airflow_provider_aihub.api.dataset_management import DatasetSpec
+        from airflow_provider_aihub.aihub.dataset_management import DatasetSpec
 
         for name in NAMES:
             hook.create_dataset(DatasetSpec(name=name))

@@ -16,18 +16,19 @@ import pytest
 from task_life import TaskInstance, TaskLife
 from test_what_is_sent import DATASETS, LEAST_ON_A_CLUSTER, Recorder
 
-from airflow_provider_aihub import assets, links
-from airflow_provider_aihub.beside import beside
-from airflow_provider_aihub.client import part_logs
-from airflow_provider_aihub.client.sync import AIHubClient
-from airflow_provider_aihub.emulator import Emulator
+from airflow_provider_aihub import assets
+from airflow_provider_aihub.emulators.aihub import Emulator
 from airflow_provider_aihub.hooks.aihub import AIHubHook
+from airflow_provider_aihub.http.blocking import AIHubClient
+from airflow_provider_aihub.jobs import log_stream
+from airflow_provider_aihub.jobs.beside import beside
 from airflow_provider_aihub.operators.dataset import DatasetVersionOperator
 from airflow_provider_aihub.operators.quota_task import QuotaTaskOperator
 from airflow_provider_aihub.operators.training import TrainingOperator
 from airflow_provider_aihub.operators.warehouse import WarehouseSearchOperator
 from airflow_provider_aihub.operators.workflow import WorkflowRunOperator
 from airflow_provider_aihub.sensors.training import TrainingSensor
+from airflow_provider_aihub.tasks import links
 from airflow_provider_aihub.triggers.poller import Poller
 
 S = TypeVar("S", bound=Recorder)
@@ -109,7 +110,7 @@ def failing(monkeypatch: pytest.MonkeyPatch) -> None:
         push(self, key, value)
 
     monkeypatch.setattr(TaskInstance, "xcom_push", refuse)
-    monkeypatch.setattr("airflow_provider_aihub.operators.diagnosis.summary", broken)
+    monkeypatch.setattr("airflow_provider_aihub.jobs.failure_report.summary", broken)
     monkeypatch.setattr(assets, "announce", broken)
     monkeypatch.setattr("airflow.providers.common.compat.lineage.hook.get_hook_lineage_collector", broken)
 
@@ -158,10 +159,10 @@ def test_reading_the_logs_may_fail_in_any_way(
 
     def follow(self: Any, parts: Any, **_: Any) -> Iterator[Any]:
         calls.append(True)
-        yield part_logs.Recall()
+        yield log_stream.Recall()
         raise ValueError("Invalid IPv6 URL")
 
-    monkeypatch.setattr(part_logs.PartLogs, "follow", follow)
+    monkeypatch.setattr(log_stream.PartLogs, "follow", follow)
     given = {**LEAST_ON_A_CLUSTER, "virtual_cluster": 1, "project": 1, "name": new_name, "stream_logs": True}
     given["command"] = "sleep 1"
     life = TaskLife(lambda: TrainingOperator(task_id="train", deferrable=deferrable, **given))

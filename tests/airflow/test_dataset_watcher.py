@@ -24,17 +24,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from waiting import HANG, eventually, until
 
-from airflow_provider_aihub.api.dataset_management import DatasetSpec, DatasetVersion, DatasetVersionSpec
-from airflow_provider_aihub.api.errors import AIHubParameterError
+from airflow_provider_aihub.aihub.dataset_management import DatasetSpec, DatasetVersion, DatasetVersionSpec
+from airflow_provider_aihub.aihub.errors import AIHubParameterError
 from airflow_provider_aihub.assets import recorded_key
-from airflow_provider_aihub.emulator import Emulator
-from airflow_provider_aihub.emulator.jobs.versions import Versions
+from airflow_provider_aihub.emulators.aihub import Emulator
+from airflow_provider_aihub.emulators.aihub.jobs.versions import Versions
 from airflow_provider_aihub.hooks.aihub import AIHubHook
-from airflow_provider_aihub.triggers import new_versions
 from airflow_provider_aihub.triggers.dataset_version import HAS_WATCHERS, DatasetVersionTrigger
-from airflow_provider_aihub.triggers.new_versions import Mark, NewVersions, Reading, Watched
 from airflow_provider_aihub.triggers.poller import Poller
-from airflow_provider_aihub.triggers.watching import Watching
+from airflow_provider_aihub.watcher import version_feed
+from airflow_provider_aihub.watcher.version_feed import Mark, NewVersions, Reading, Watched
+from airflow_provider_aihub.watcher.watcher import Watching
 
 LIST = "/dataset-mng/api/v2/dataset-versions"
 DATASETS = "/dataset-mng/api/v2/datasets"
@@ -332,7 +332,7 @@ async def test_one_that_is_told_to_come_back_tomorrow_comes_back_sooner(monkeypa
 
 
 async def test_a_list_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(new_versions, "PAGES_AT_ONCE", new_versions.MOST_PAGES)
+    monkeypatch.setattr(version_feed, "PAGES_AT_ONCE", version_feed.MOST_PAGES)
 
     async def endless(request: web.Request) -> web.StreamResponse:
         page = int(request.query["page_num"])
@@ -340,7 +340,7 @@ async def test_a_list_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
 
     watching, told, asked = await look_at(endless, monkeypatch)
     assert told == []
-    assert asked["GET", LIST] == new_versions.MOST_PAGES
+    assert asked["GET", LIST] == version_feed.MOST_PAGES
     assert watching.pause > 0
 
 
@@ -386,7 +386,7 @@ async def test_versions_that_are_never_built_are_not_all_asked_for_each_time(mon
         watched.mark, done = watched.advance(await versions.look(watched, 0.0))
         assert [version.id for version in done] == [301]
         assert len(watched.mark.open) == 300
-        assert singles() - before == new_versions.MOST_OPEN
+        assert singles() - before == version_feed.MOST_OPEN
 
 
 @pytest.mark.parametrize("number", [None, 0, 12])
@@ -404,7 +404,7 @@ async def test_an_aihub_that_has_every_version(
 
     watching, told, asked = await look_at(anything, monkeypatch, include_existing=begun)
     assert told == []
-    assert asked["GET", BY_NAME] <= new_versions.MOST_PROBES
+    assert asked["GET", BY_NAME] <= version_feed.MOST_PROBES
     assert watching.pause > 0
 
 
@@ -474,8 +474,8 @@ def test_a_dag_file_imports_nothing_heavy_for_it() -> None:
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1].split() == [
-        "airflow_provider_aihub.api",
-        "airflow_provider_aihub.api.errors",
+        "airflow_provider_aihub.aihub",
+        "airflow_provider_aihub.aihub.errors",
         "airflow_provider_aihub.triggers",
         "airflow_provider_aihub.triggers.dataset_version",
     ]

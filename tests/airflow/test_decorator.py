@@ -10,9 +10,9 @@ from airflow.providers.common.compat.sdk import DAG, AirflowFailException, task
 from serialized import round_trip
 from task_life import TaskLife
 
-from airflow_provider_aihub.api.errors import AIHubJobFailed, AIHubParameterError
+from airflow_provider_aihub.aihub.errors import AIHubJobFailed, AIHubParameterError
 from airflow_provider_aihub.decorators.training import TrainingDecoratedOperator
-from airflow_provider_aihub.emulator import Emulator
+from airflow_provider_aihub.emulators.aihub import Emulator
 from airflow_provider_aihub.hooks.aihub import AIHubHook
 from airflow_provider_aihub.triggers.job import JobTrigger
 

@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException
 
-from airflow_provider_aihub.api import errors
-from airflow_provider_aihub.api.errors import AIHubAuthError, AIHubError, AIHubJobError, AIHubRequestError
-from airflow_provider_aihub.failures import as_task_failure, task_failures
+from airflow_provider_aihub.aihub import errors
+from airflow_provider_aihub.aihub.errors import AIHubAuthError, AIHubError, AIHubJobError, AIHubRequestError
+from airflow_provider_aihub.tasks.failures import as_task_failure, task_failures
 
 KINDS = [kind for kind in vars(errors).values() if inspect.isclass(kind) and issubclass(kind, AIHubError)]
 WAYS: dict[str, Callable[[Any], Any]] = {

@@ -10,7 +10,9 @@ import pytest
 import airflow_provider_aihub
 
 NEWER_ONLY = {
-    "airflow_provider_aihub.triggers.ticks": pytest.mark.airflow(">=3.3", lacks="streams that triggers share"),
+    "airflow_provider_aihub.watcher.acknowledgements": pytest.mark.airflow(
+        ">=3.3", lacks="streams that triggers share"
+    ),
 }
 """Modules that others import only where Airflow has what they are made of."""
 MODULES = sorted(

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from task_life import TaskInstance, TaskLife
 
-from airflow_provider_aihub.api.model_training import TrainingSpec
-from airflow_provider_aihub.emulator import Emulator
+from airflow_provider_aihub.aihub.model_training import TrainingSpec
+from airflow_provider_aihub.emulators.aihub import Emulator
 from airflow_provider_aihub.hooks.aihub import AIHubHook
 from airflow_provider_aihub.operators.dataset import CreateDatasetOperator, DatasetVersionOperator
 from airflow_provider_aihub.operators.stop import StopTrainingOperator

@@ -17,22 +17,22 @@ from airflow.providers.common.compat.sdk import AirflowFailException, TaskDeferr
 from task_life import Store, TaskInstance, TaskLife, stopped
 from waiting import until
 
-from airflow_provider_aihub.api import jobs as jobs_of_aihub
-from airflow_provider_aihub.api.errors import (
+from airflow_provider_aihub.aihub import kinds as jobs_of_aihub
+from airflow_provider_aihub.aihub.errors import (
     AIHubAmbiguousSubmit,
     AIHubAuthError,
     AIHubJobFailed,
     AIHubJobStopped,
     AIHubUnavailable,
 )
-from airflow_provider_aihub.api.model_training import Training
-from airflow_provider_aihub.client.sync import AIHubClient
-from airflow_provider_aihub.emulator import Emulator, Node, Pipeline, PipelineVersion
+from airflow_provider_aihub.aihub.model_training import Training
+from airflow_provider_aihub.emulators.aihub import Emulator, Node, Pipeline, PipelineVersion
 from airflow_provider_aihub.hooks.aihub import AIHubHook
-from airflow_provider_aihub.operators import held
+from airflow_provider_aihub.http.blocking import AIHubClient
 from airflow_provider_aihub.operators.training import TrainingOperator
 from airflow_provider_aihub.operators.warehouse import WarehouseSearchOperator
 from airflow_provider_aihub.operators.workflow import WorkflowRunOperator
+from airflow_provider_aihub.tasks import held
 from airflow_provider_aihub.triggers.job import JobTrigger
 
 TRAININGS = "/model-training-platform/api/v1/trainings"

@@ -22,11 +22,11 @@ from serialized import round_trip
 
 import airflow_provider_aihub
 from airflow_provider_aihub import get_provider_info
-from airflow_provider_aihub.links import ViewInAIHubLink
-from airflow_provider_aihub.operators.base import JobOperator
 from airflow_provider_aihub.operators.call import CallOperator
 from airflow_provider_aihub.operators.stop import StopOperator
-from airflow_provider_aihub.sensors.base import JobSensor
+from airflow_provider_aihub.tasks.job_operator import JobOperator
+from airflow_provider_aihub.tasks.job_sensor import JobSensor
+from airflow_provider_aihub.tasks.links import ViewInAIHubLink
 
 PACKAGE = airflow_provider_aihub.__name__
 FOLDERS = ("operators", "sensors", "decorators")
@@ -583,17 +583,17 @@ PUBLIC = (
 """What providers may import: the compatibility layer, and what Airflow documents for triggers, plugins and lineage."""
 INTERNAL = {
     # How a triggerer asks whether its task is still deferred; before Airflow 3, of its database.
-    "triggers/guard.py": {
+    "triggers/hand_over.py": {
         "airflow.models.taskinstance",
         "airflow.sdk.execution_time",
         "airflow.utils.session",
     },
     # XComs that stand in Airflow's database, whatever backend the users have.
-    "own_xcoms.py": {"airflow.models.xcom", "airflow.sdk.bases.xcom", "airflow.utils.session"},
+    "tasks/own_xcoms.py": {"airflow.models.xcom", "airflow.sdk.bases.xcom", "airflow.utils.session"},
     # Airflow 2 knows an alias only once its database has it.
     "assets.py": {"airflow", "airflow.models.dataset"},
     # It writes in the transaction in which Airflow records an event.
-    "watcher_plugin.py": {"airflow", "airflow.models.asset", "airflow.state"},
+    "watcher/plugin.py": {"airflow", "airflow.models.asset", "airflow.state"},
 }
 """Modules that need more, for want of another way, and what."""
 
@@ -647,4 +647,4 @@ import airflow_of_others
         "airflow.sdk.definitions._internal.types",
     ]
     assert import_problems("operators/base.py", code) == expected
-    assert import_problems("triggers/guard.py", code) == expected[1:]
+    assert import_problems("triggers/hand_over.py", code) == expected[1:]

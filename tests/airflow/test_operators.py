@@ -14,14 +14,14 @@ import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException
 from task_life import TaskLife, stopped
 
-from airflow_provider_aihub.api.dataset_management import DatasetSpec
-from airflow_provider_aihub.api.errors import (
+from airflow_provider_aihub.aihub.dataset_management import DatasetSpec
+from airflow_provider_aihub.aihub.errors import (
     AIHubError,
     AIHubJobFailed,
     AIHubJobTimeout,
     AIHubParameterError,
 )
-from airflow_provider_aihub.emulator import Emulator
+from airflow_provider_aihub.emulators.aihub import Emulator
 from airflow_provider_aihub.hooks.aihub import AIHubHook
 from airflow_provider_aihub.operators.dataset import DatasetVersionOperator
 from airflow_provider_aihub.operators.evaluation import EvalImportOperator

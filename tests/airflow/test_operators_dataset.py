@@ -13,8 +13,8 @@ from urllib.parse import urlsplit
 import pytest
 from task_life import TaskInstance, TaskLife
 
-from airflow_provider_aihub.api.dataset_management import DatasetSpec
-from airflow_provider_aihub.api.errors import (
+from airflow_provider_aihub.aihub.dataset_management import DatasetSpec
+from airflow_provider_aihub.aihub.errors import (
     AIHubAmbiguousSubmit,
     AIHubError,
     AIHubExistsError,
@@ -25,7 +25,7 @@ from airflow_provider_aihub.api.errors import (
     AIHubUnsupportedError,
 )
 from airflow_provider_aihub.assets import dataset_uri
-from airflow_provider_aihub.emulator import Emulator
+from airflow_provider_aihub.emulators.aihub import Emulator
 from airflow_provider_aihub.hooks.aihub import AIHubHook
 from airflow_provider_aihub.operators.dataset import CreateDatasetOperator, DatasetVersionOperator
 from airflow_provider_aihub.operators.names import dataset_named

@@ -16,8 +16,9 @@ import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException, ObjectStoragePath
 from task_life import TaskInstance, TaskLife
 
-from airflow_provider_aihub.api.data_warehouse import SearchSpec
-from airflow_provider_aihub.api.errors import (
+from airflow_provider_aihub import storage
+from airflow_provider_aihub.aihub.data_warehouse import SearchSpec
+from airflow_provider_aihub.aihub.errors import (
     AIHubConfigError,
     AIHubError,
     AIHubJobFailed,
@@ -25,17 +26,16 @@ from airflow_provider_aihub.api.errors import (
     AIHubParameterError,
     AIHubUnavailable,
 )
-from airflow_provider_aihub.emulator import Emulator
+from airflow_provider_aihub.emulators.aihub import Emulator
 from airflow_provider_aihub.hooks.aihub import AIHubHook
-from airflow_provider_aihub.links import ResultCsvLink, ViewInAIHubLink
-from airflow_provider_aihub.operators import storage
 from airflow_provider_aihub.operators.s3_relay import S3RelayUploadOperator
-from airflow_provider_aihub.operators.storage import check_output, find_source
 from airflow_provider_aihub.operators.warehouse import (
     CsvRows,
     WarehouseResultToObjectStorageOperator,
     WarehouseSearchOperator,
 )
+from airflow_provider_aihub.storage import check_output, find_source
+from airflow_provider_aihub.tasks.links import ResultCsvLink, ViewInAIHubLink
 
 try:
     from airflow.sdk.io.store import attach

@@ -9,15 +9,15 @@ import pytest
 from airflow.providers.common.compat.sdk import AirflowSkipException
 from task_life import TaskInstance, TaskLife
 
-from airflow_provider_aihub.api.errors import (
+from airflow_provider_aihub.aihub.errors import (
     AIHubNotFoundError,
     AIHubParameterError,
     AIHubRejectedError,
     AIHubUnavailable,
     AIHubUnsupportedError,
 )
-from airflow_provider_aihub.api.workflow_center import WorkflowRunSpec
-from airflow_provider_aihub.emulator import Emulator, Node, Pipeline, PipelineVersion
+from airflow_provider_aihub.aihub.workflow_center import WorkflowRunSpec
+from airflow_provider_aihub.emulators.aihub import Emulator, Node, Pipeline, PipelineVersion
 from airflow_provider_aihub.hooks.aihub import AIHubHook
 from airflow_provider_aihub.operators.quota_task import QuotaTaskOperator
 from airflow_provider_aihub.operators.stop import (

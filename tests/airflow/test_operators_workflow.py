@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from task_life import TaskLife, stopped
 
-from airflow_provider_aihub.api.errors import AIHubJobFailed, AIHubJobTimeout, AIHubParameterError
-from airflow_provider_aihub.emulator import Emulator, Node, Pipeline, PipelineVersion
+from airflow_provider_aihub.aihub.errors import AIHubJobFailed, AIHubJobTimeout, AIHubParameterError
+from airflow_provider_aihub.emulators.aihub import Emulator, Node, Pipeline, PipelineVersion
 from airflow_provider_aihub.hooks.aihub import AIHubHook
 from airflow_provider_aihub.operators.workflow import MOST_NODES, WorkflowRunOperator
 
@@ -159,8 +159,8 @@ def test_the_document_cannot_stop_a_run(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def test_a_result_stays_small(aihub: Emulator) -> None:
-    from airflow_provider_aihub.api.jobs import WORKFLOW_RUN
-    from airflow_provider_aihub.api.workflow_center import WorkflowRun
+    from airflow_provider_aihub.aihub.kinds import WORKFLOW_RUN
+    from airflow_provider_aihub.aihub.workflow_center import WorkflowRun
 
     nodes = [{"name": f"n{number}", "status": 3 + number % 2 * 6} for number in range(3 * MOST_NODES)]
     answer = WorkflowRun.read({"id": 1, "status": 3, "name": "r", "duration": 5, "task_nodes": nodes})

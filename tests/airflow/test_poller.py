@@ -8,12 +8,12 @@ import math
 
 import pytest
 
-from airflow_provider_aihub.api.errors import AIHubAuthError, AIHubError, AIHubUnavailable
-from airflow_provider_aihub.api.jobs import TRAINING, JobState
-from airflow_provider_aihub.api.model_training import TrainingSpec
-from airflow_provider_aihub.client.errands import Ask
-from airflow_provider_aihub.emulator import Emulator
+from airflow_provider_aihub.aihub.errors import AIHubAuthError, AIHubError, AIHubUnavailable
+from airflow_provider_aihub.aihub.kinds import TRAINING, JobState
+from airflow_provider_aihub.aihub.model_training import TrainingSpec
+from airflow_provider_aihub.emulators.aihub import Emulator
 from airflow_provider_aihub.hooks.aihub import AIHubHook
+from airflow_provider_aihub.jobs.errands import Ask
 from airflow_provider_aihub.triggers import poller
 from airflow_provider_aihub.triggers.poller import Poller
 

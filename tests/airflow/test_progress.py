@@ -11,16 +11,16 @@ from typing import Any
 import pytest
 from task_life import TaskLife
 
-from airflow_provider_aihub.api.errors import AIHubJobFailed, AIHubJobStopped
-from airflow_provider_aihub.api.model_training import TrainingSpec
-from airflow_provider_aihub.emulator import Cluster, Emulator, Node, Pipeline, PipelineVersion
-from airflow_provider_aihub.emulator.call import public
-from airflow_provider_aihub.emulator.services import pods
+from airflow_provider_aihub.aihub.errors import AIHubJobFailed, AIHubJobStopped
+from airflow_provider_aihub.aihub.model_training import TrainingSpec
+from airflow_provider_aihub.emulators.aihub import Cluster, Emulator, Node, Pipeline, PipelineVersion
+from airflow_provider_aihub.emulators.aihub.call import public
+from airflow_provider_aihub.emulators.aihub.services import pods
 from airflow_provider_aihub.hooks.aihub import AIHubHook
-from airflow_provider_aihub.operators.base import JobOperator
 from airflow_provider_aihub.operators.quota_task import QuotaTaskOperator
 from airflow_provider_aihub.operators.training import TrainingOperator
 from airflow_provider_aihub.operators.workflow import WorkflowRunOperator
+from airflow_provider_aihub.tasks.job_operator import JobOperator
 from airflow_provider_aihub.triggers.job import JobTrigger
 
 deferred_or_not = pytest.mark.parametrize("deferrable", [True, False], ids=["deferred", "in place"])

@@ -20,8 +20,8 @@ from airflow.providers_manager import ProvidersManager
 from airflow.triggers.base import BaseTrigger
 
 from airflow_provider_aihub import __version__, get_provider_info
-from airflow_provider_aihub.client.config import PRESETS, URL_FIELDS, Config
-from airflow_provider_aihub.client.web import PAGES
+from airflow_provider_aihub.aihub.config import PRESETS, URL_FIELDS, Config
+from airflow_provider_aihub.aihub.web import PAGES
 from airflow_provider_aihub.hooks.aihub import AIHubHook
 from airflow_provider_aihub.provider_info import CONN_FIELDS, SETTINGS
 
@@ -89,7 +89,7 @@ def test_every_module_is_listed(folder: str) -> None:
     }
     (listed,) = get_provider_info()[folder]
     assert listed["integration-name"] in [one["integration-name"] for one in get_provider_info()["integrations"]]
-    assert set(listed["python-modules"]) == made - {"airflow_provider_aihub.sensors.base"}
+    assert set(listed["python-modules"]) == made - {"airflow_provider_aihub.tasks.job_sensor"}
 
 
 def test_all_that_is_named_is_there() -> None:
@@ -168,7 +168,7 @@ def test_airflow_has_found_it() -> None:
 
 
 def test_every_field_of_the_form_is_one_that_the_connection_has() -> None:
-    from airflow_provider_aihub.client import config
+    from airflow_provider_aihub.aihub import config
 
     known = {
         config.ENVIRONMENT,

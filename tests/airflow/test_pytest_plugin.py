@@ -10,8 +10,8 @@ import threading
 import duckdb  # noqa: F401
 import pytest
 
-from airflow_provider_aihub import emulator  # noqa: F401
-from airflow_provider_aihub.client import waiting
+from airflow_provider_aihub.emulators import aihub  # noqa: F401
+from airflow_provider_aihub.jobs import waiting
 from airflow_provider_aihub.triggers import job
 
 CONFTEST = """
@@ -43,7 +43,7 @@ def test_the_connection_leads_to_an_aihub_of_the_tests_own(project: pytest.Pytes
     project.makepyfile("""
         import os
         import pytest
-        from airflow_provider_aihub.api.dataset_management import DatasetSpec
+        from airflow_provider_aihub.aihub.dataset_management import DatasetSpec
         from airflow_provider_aihub.hooks.aihub import AIHubHook
 
         @pytest.mark.parametrize("time", ["first", "second"])
@@ -65,7 +65,7 @@ def test_the_connection_leads_to_an_aihub_of_the_tests_own(project: pytest.Pytes
 def test_its_clock_can_be_moved_and_it_misbehaves_on_demand(project: pytest.Pytester) -> None:
     project.makepyfile("""
         import pytest
-        from airflow_provider_aihub.api.errors import AIHubUnavailable
+        from airflow_provider_aihub.aihub.errors import AIHubUnavailable
         from airflow_provider_aihub.hooks.aihub import AIHubHook
 
         def test_a_token_expires(aihub):
@@ -143,7 +143,7 @@ def test_several_at_a_time(project: pytest.Pytester) -> None:
 def test_without_the_emulators_extra_it_says_what_to_install(
     project: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, missing: str
 ) -> None:
-    for module in [name for name in sys.modules if name.startswith("airflow_provider_aihub.emulator")]:
+    for module in [name for name in sys.modules if name.startswith("airflow_provider_aihub.emulators.aihub")]:
         monkeypatch.delitem(sys.modules, module)
     monkeypatch.setitem(sys.modules, missing, None)
     project.makepyfile("""

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from dag_runs import Round, run_dags
 
-from airflow_provider_aihub.emulator import Emulator
+from airflow_provider_aihub.emulators.aihub import Emulator
 
 DAG_FILE = """
 import json

@@ -14,14 +14,14 @@ from typing import Any
 import pytest
 from waiting import eventually
 
-from airflow_provider_aihub.api.errors import AIHubError, AIHubNotFoundError
-from airflow_provider_aihub.api.jobs import KINDS, TRAINING, WORKFLOW_RUN, JobKind, JobState, Phase
-from airflow_provider_aihub.client.waiting import FRESHNESS, Pause
+from airflow_provider_aihub.aihub.errors import AIHubError, AIHubNotFoundError
+from airflow_provider_aihub.aihub.kinds import KINDS, TRAINING, WORKFLOW_RUN, JobKind, JobState, Phase
+from airflow_provider_aihub.jobs.waiting import FRESHNESS, Pause
 from airflow_provider_aihub.provider_info import SETTINGS
-from airflow_provider_aihub.triggers import pages as module
+from airflow_provider_aihub.triggers import batch_poller as module
 from airflow_provider_aihub.triggers import settings
+from airflow_provider_aihub.triggers.batch_poller import PAGE_SIZE, Pages, Watched
 from airflow_provider_aihub.triggers.job import JobTrigger
-from airflow_provider_aihub.triggers.pages import PAGE_SIZE, Pages, Watched
 from airflow_provider_aihub.triggers.poller import Poller
 from benchmarks.server import RUNNING, Http, Hub
 

@@ -18,26 +18,26 @@ from airflow.providers.common.compat.sdk import (
 )
 from task_life import TaskLife
 
-from airflow_provider_aihub.api.data_warehouse import SearchSpec
-from airflow_provider_aihub.api.dataset_management import DatasetSpec, DatasetVersionSpec
-from airflow_provider_aihub.api.errors import (
+from airflow_provider_aihub.aihub.data_warehouse import SearchSpec
+from airflow_provider_aihub.aihub.dataset_management import DatasetSpec, DatasetVersionSpec
+from airflow_provider_aihub.aihub.errors import (
     AIHubJobFailed,
     AIHubJobStopped,
     AIHubNotFoundError,
     AIHubParameterError,
     AIHubUnavailable,
 )
-from airflow_provider_aihub.api.model_training import TrainingSpec
-from airflow_provider_aihub.api.quota_schedule import QuotaTaskSpec
-from airflow_provider_aihub.api.workflow_center import WorkflowRunSpec
-from airflow_provider_aihub.emulator import Emulator
+from airflow_provider_aihub.aihub.model_training import TrainingSpec
+from airflow_provider_aihub.aihub.quota_schedule import QuotaTaskSpec
+from airflow_provider_aihub.aihub.workflow_center import WorkflowRunSpec
+from airflow_provider_aihub.emulators.aihub import Emulator
 from airflow_provider_aihub.hooks.aihub import AIHubHook
-from airflow_provider_aihub.sensors.base import JobSensor
 from airflow_provider_aihub.sensors.dataset import DatasetVersionSensor
 from airflow_provider_aihub.sensors.quota_task import QuotaTaskSensor
 from airflow_provider_aihub.sensors.training import TrainingSensor
 from airflow_provider_aihub.sensors.warehouse import WarehouseSearchSensor
 from airflow_provider_aihub.sensors.workflow import WorkflowRunSensor
+from airflow_provider_aihub.tasks.job_sensor import JobSensor
 from airflow_provider_aihub.triggers.job import JobTrigger
 
 MODES: dict[str, dict[str, Any]] = {

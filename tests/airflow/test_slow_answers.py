@@ -17,9 +17,9 @@ from test_scale import fired
 from test_trigger_kill import TASK
 from waiting import crowd, eventually
 
-from airflow_provider_aihub.api.errors import AIHubError, AIHubJobTimeout
-from airflow_provider_aihub.api.jobs import TRAINING, JobState
-from airflow_provider_aihub.api.models import BRIEF
+from airflow_provider_aihub.aihub.errors import AIHubError, AIHubJobTimeout
+from airflow_provider_aihub.aihub.kinds import TRAINING, JobState
+from airflow_provider_aihub.aihub.models import BRIEF
 from airflow_provider_aihub.operators.training import TrainingOperator
 from airflow_provider_aihub.sensors.training import TrainingSensor
 from airflow_provider_aihub.triggers import job, lanes

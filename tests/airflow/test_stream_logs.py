@@ -15,16 +15,16 @@ import pytest
 from task_life import TaskLife
 from waiting import eventually
 
-from airflow_provider_aihub import own_xcoms
-from airflow_provider_aihub.api.errors import AIHubJobFailed
-from airflow_provider_aihub.emulator import Emulator
-from airflow_provider_aihub.operators.base import JobOperator
+from airflow_provider_aihub.aihub.errors import AIHubJobFailed
+from airflow_provider_aihub.emulators.aihub import Emulator
 from airflow_provider_aihub.operators.quota_task import QuotaTaskOperator
 from airflow_provider_aihub.operators.training import TrainingOperator
 from airflow_provider_aihub.operators.workflow import WorkflowRunOperator
-from airflow_provider_aihub.triggers import telling
+from airflow_provider_aihub.tasks import own_xcoms
+from airflow_provider_aihub.tasks.job_operator import JobOperator
+from airflow_provider_aihub.triggers import log_lines
 from airflow_provider_aihub.triggers.job import JobTrigger
-from airflow_provider_aihub.triggers.telling import tell
+from airflow_provider_aihub.triggers.log_lines import tell
 
 deferred_or_not = pytest.mark.parametrize("deferrable", [True, False], ids=["deferred", "in place"])
 SLOW = "for i in 1 2 3 4 5; do echo line $i of rank $RANK; sleep 0.15; done; printf 'the end'"
@@ -171,7 +171,7 @@ async def test_a_restarted_triggerer_goes_on_where_the_last_one_ended(
     aihub: Emulator, told: Callable[[], list[str]], xcoms: Xcoms, gate: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Airflow of any version takes a task that is still deferred for one that is handed over.
-    monkeypatch.setattr("airflow_provider_aihub.triggers.guard.still_deferred", _yes)
+    monkeypatch.setattr("airflow_provider_aihub.triggers.hand_over.still_deferred", _yes)
     command = f"echo 1; echo 2; printf 'and '; while [ ! -e {gate} ]; do sleep 0.02; done; echo 3; echo 4"
     life = TaskLife(make(command=command, instances=2, deferrable=True))
     trigger = await asyncio.to_thread(life.start)
@@ -266,7 +266,7 @@ async def test_lines_of_many_triggers_leave_the_event_loop_free(monkeypatch: pyt
 
 
 async def test_lines_for_which_there_is_no_time_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(telling, "LONGEST_WAIT", 0.2)
+    monkeypatch.setattr(log_lines, "LONGEST_WAIT", 0.2)
     written: list[Any] = []
 
     class Log(logging.Logger):

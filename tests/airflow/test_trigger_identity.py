@@ -18,10 +18,10 @@ from test_scale import fired, serving
 from test_trigger_kill import TASK, airflow_says
 from waiting import eventually
 
-from airflow_provider_aihub import own_xcoms
-from airflow_provider_aihub.api.errors import AIHubOtherJob
-from airflow_provider_aihub.client.identity import Identity
-from airflow_provider_aihub.triggers import guard, poller
+from airflow_provider_aihub.aihub.errors import AIHubOtherJob
+from airflow_provider_aihub.jobs.identity import Identity
+from airflow_provider_aihub.tasks import own_xcoms
+from airflow_provider_aihub.triggers import hand_over, poller
 from airflow_provider_aihub.triggers.job import JobTrigger, error_of
 from benchmarks.server import Hub
 
@@ -220,7 +220,7 @@ async def test_a_task_that_was_cleared_and_has_deferred_again(
         host = json.loads(os.environ["AIRFLOW_CONN_AIHUB_DEFAULT"])["host"]
         given = {key: value.format(host=host) if isinstance(value, str) else value for key, value in now.items()}
         xcoms = Xcoms(**given)
-        monkeypatch.setattr(guard, "XCom", xcoms)
+        monkeypatch.setattr(hand_over, "XCom", xcoms)
         monkeypatch.setattr(own_xcoms, "get", xcoms.own)
         trigger = trigger_of(identity=IDENTITY)
         running = asyncio.create_task(fired(trigger))
@@ -237,7 +237,7 @@ if not AIRFLOW_V_3_0_PLUS:
     async def test_airflow_2_shows_which_trigger_the_task_waits_for(
         monkeypatch: pytest.MonkeyPatch, trigger_id: int, count: int
     ) -> None:
-        monkeypatch.setattr(guard, "_in_database", lambda _: ("deferred", trigger_id))
+        monkeypatch.setattr(hand_over, "_in_database", lambda _: ("deferred", trigger_id))
         async with hostile(Training(RUNNING), monkeypatch) as asked:
             trigger = trigger_of(identity=IDENTITY)
             trigger.trigger_id = 5
@@ -252,7 +252,7 @@ async def test_an_airflow_that_does_not_answer_keeps_the_job_alive(
         raise RuntimeError("Airflow's API server is away")
 
     airflow_says(monkeypatch, deferred=True)
-    monkeypatch.setattr(guard, "of_newer_try", fail)
+    monkeypatch.setattr(hand_over, "of_newer_try", fail)
     monkeypatch.setattr(JobTrigger, "log", logging.getLogger("test.trigger"))
     async with hostile(Training(RUNNING), monkeypatch) as asked:
         await trigger_of(identity=IDENTITY).on_kill()

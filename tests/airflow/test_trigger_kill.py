@@ -13,10 +13,10 @@ from airflow.triggers.base import BaseTrigger
 from task_life import stopped
 from waiting import eventually
 
-from airflow_provider_aihub.api.model_training import TrainingSpec
-from airflow_provider_aihub.emulator import Emulator
+from airflow_provider_aihub.aihub.model_training import TrainingSpec
+from airflow_provider_aihub.emulators.aihub import Emulator
 from airflow_provider_aihub.hooks.aihub import AIHubHook
-from airflow_provider_aihub.triggers import guard
+from airflow_provider_aihub.triggers import hand_over
 from airflow_provider_aihub.triggers.job import JobTrigger
 
 TASK = SimpleNamespace(dag_id="d", task_id="t", run_id="r", map_index=-1, id="1")
@@ -36,7 +36,7 @@ def airflow_says(monkeypatch: pytest.MonkeyPatch, deferred: bool | Exception) ->
             raise deferred
         return deferred
 
-    monkeypatch.setattr(guard, "still_deferred", still_deferred)
+    monkeypatch.setattr(hand_over, "still_deferred", still_deferred)
 
 
 def trigger_of(training_id: int, **given: Any) -> JobTrigger:
@@ -137,7 +137,7 @@ async def test_a_trigger_that_is_cancelled_again_and_again_still_stops_its_job(
         monkeypatch.setattr(BaseTrigger, "on_kill", BaseTrigger.cleanup, raising=False)
     else:
         monkeypatch.delattr(BaseTrigger, "on_kill", raising=False)
-    monkeypatch.setattr(guard, "still_deferred", slowly)
+    monkeypatch.setattr(hand_over, "still_deferred", slowly)
     trigger = trigger_of(training_id)
     running = asyncio.create_task(run())
     await asyncio.sleep(0.3)
@@ -158,7 +158,7 @@ async def test_a_triggerer_that_reads_no_answers_any_more_is_not_asked(monkeypat
     reader = asyncio.ensure_future(asyncio.sleep(0))
     await reader
     monkeypatch.setattr(task_runner, "SUPERVISOR_COMMS", SimpleNamespace(_reader_task=reader), raising=False)
-    assert await guard.still_deferred(TASK)
+    assert await hand_over.still_deferred(TASK)
 
 
 def test_a_cancelled_trigger_alone_stops_nothing_where_airflow_says_why(

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 from waiting import eventually
 
-from airflow_provider_aihub.links import link_in_triggerer
-from airflow_provider_aihub.triggers import guard, offsets, poller
-from airflow_provider_aihub.triggers.undisturbed import undisturbed
+from airflow_provider_aihub.tasks.links import link_in_triggerer
+from airflow_provider_aihub.triggers import hand_over, log_offsets, poller
+from airflow_provider_aihub.triggers.cancellation import undisturbed
 
 
 class Airflow:
@@ -34,8 +34,8 @@ CONFIG: Any = SimpleNamespace(page=lambda kind, thing: "http://aihub.example")
 TI = SimpleNamespace(dag_id="d", task_id="t", run_id="r", map_index=-1)
 CALLS: dict[str, Callable[[], Awaitable[Any]]] = {
     "for the connection": lambda: poller.Poller("aihub_default")._load(None),
-    "for how far the logs were read": lambda: offsets.KeptOffsets(TI, 1, LOG).recall(),
-    "for the state of the task": lambda: guard.still_deferred(TI),
+    "for how far the logs were read": lambda: log_offsets.KeptOffsets(TI, 1, LOG).recall(),
+    "for the state of the task": lambda: hand_over.still_deferred(TI),
     "to keep a link": lambda: link_in_triggerer(TI, CONFIG, "training", 1, LOG),
 }
 
@@ -44,7 +44,7 @@ CALLS: dict[str, Callable[[], Awaitable[Any]]] = {
 async def test_a_cancelled_trigger_leaves_no_answer_unread(monkeypatch: pytest.MonkeyPatch, asks: str) -> None:
     airflow = Airflow()
     monkeypatch.setattr(poller, "get_async_connection", airflow)
-    for module in (guard, offsets):
+    for module in (hand_over, log_offsets):
         monkeypatch.setattr(module, "sync_to_async", lambda method: airflow)
     monkeypatch.setattr("asgiref.sync.sync_to_async", lambda method: airflow)
     trigger = asyncio.ensure_future(CALLS[asks]())

@@ -15,14 +15,14 @@ import pytest
 from airflow.providers.common.compat.sdk import AirflowTaskTimeout, Connection
 from task_life import Store, TaskLife
 
-from airflow_provider_aihub import own_xcoms
-from airflow_provider_aihub.emulator import Emulator
+from airflow_provider_aihub.emulators.aihub import Emulator
 from airflow_provider_aihub.hooks.aihub import AIHubHook
-from airflow_provider_aihub.operators.steps import Entry, Forget, Load, Push, Save
 from airflow_provider_aihub.operators.training import TrainingOperator
-from airflow_provider_aihub.operators.worker import Worker
-from airflow_provider_aihub.own_xcoms import get, put
-from airflow_provider_aihub.uninterrupted import uninterrupted
+from airflow_provider_aihub.tasks import own_xcoms
+from airflow_provider_aihub.tasks.own_xcoms import get, put
+from airflow_provider_aihub.tasks.steps import Entry, Forget, Load, Push, Save
+from airflow_provider_aihub.tasks.uninterrupted import uninterrupted
+from airflow_provider_aihub.tasks.worker import Worker
 
 PLACE = SimpleNamespace(dag_id="d", task_id="t", run_id="r", map_index=-1)
 

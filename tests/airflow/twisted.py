@@ -17,7 +17,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import pytest
 
-from airflow_provider_aihub.emulator import Emulator
+from airflow_provider_aihub.emulators.aihub import Emulator
 
 READ = re.compile(r"/(trainings|tasks|searches|runs|dataset-versions)/\d+$|/dataset-versions-detail$")
 LIST = re.compile(r"/(trainings|tasks|searches|runs|dataset-versions)$")

@@ -9,7 +9,7 @@ import pytest
 from transports import Asynchronous, Blocking, Transport
 from world import PIPELINES, World, tables
 
-from airflow_provider_aihub.emulator import Emulator
+from airflow_provider_aihub.emulators.aihub import Emulator
 
 
 @pytest.fixture(params=[Blocking, Asynchronous], ids=["blocking", "asynchronous"])

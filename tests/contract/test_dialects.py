@@ -11,15 +11,15 @@ import requests
 from cases import CASES, Case, case
 from world import World, client_of
 
-from airflow_provider_aihub.api.errors import AIHubError, AIHubUnsupportedError
-from airflow_provider_aihub.api.model_training import TrainingSpec
-from airflow_provider_aihub.api.quota_schedule import QuotaTaskSpec
-from airflow_provider_aihub.api.request import Service
-from airflow_provider_aihub.client.aio import AsyncAIHubClient
-from airflow_provider_aihub.client.config import Config
-from airflow_provider_aihub.client.endpoints import Endpoint, Endpoints
-from airflow_provider_aihub.client.retry import RetryPolicy
-from airflow_provider_aihub.client.sync import AIHubClient
+from airflow_provider_aihub.aihub.config import Config
+from airflow_provider_aihub.aihub.endpoints import Endpoint, Endpoints
+from airflow_provider_aihub.aihub.errors import AIHubError, AIHubUnsupportedError
+from airflow_provider_aihub.aihub.model_training import TrainingSpec
+from airflow_provider_aihub.aihub.quota_schedule import QuotaTaskSpec
+from airflow_provider_aihub.http.asynchronous import AsyncAIHubClient
+from airflow_provider_aihub.http.blocking import AIHubClient
+from airflow_provider_aihub.http.request import Service
+from airflow_provider_aihub.http.retry import RetryPolicy
 
 PLATFORM_ONLY = [
     one for one in CASES if one.source == "P" and one.request().optional and one.request().fallback is None

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from test_odd_answers import READS
 from transports import Blocking
 
-from airflow_provider_aihub.api.errors import AIHubError
-from airflow_provider_aihub.api.jobs import KINDS, JobState
+from airflow_provider_aihub.aihub.errors import AIHubError
+from airflow_provider_aihub.aihub.kinds import KINDS, JobState
 
 ODD = st.one_of(
     st.none(),

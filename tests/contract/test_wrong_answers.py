@@ -10,7 +10,7 @@ from cases.case import encoded
 from changes import changed, value_at, without
 from transports import Asynchronous, Blocking, Transport
 
-from airflow_provider_aihub.api.errors import (
+from airflow_provider_aihub.aihub.errors import (
     AIHubAmbiguousSubmit,
     AIHubAuthError,
     AIHubBadAnswerError,
@@ -21,7 +21,7 @@ from airflow_provider_aihub.api.errors import (
     AIHubRequestError,
     AIHubUnavailable,
 )
-from airflow_provider_aihub.api.jobs import KINDS
+from airflow_provider_aihub.aihub.kinds import KINDS
 
 EACH_SHAPE = pytest.mark.parametrize("one", SHAPES, ids=str)
 EVERY = pytest.mark.parametrize(

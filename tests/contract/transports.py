@@ -13,11 +13,11 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 from cases.case import RELAY_TOKEN, TOKEN, Case
 
-from airflow_provider_aihub.api.request import Service
-from airflow_provider_aihub.client.aio import AsyncAIHubClient
-from airflow_provider_aihub.client.config import Config
-from airflow_provider_aihub.client.retry import RetryPolicy
-from airflow_provider_aihub.client.sync import AIHubClient
+from airflow_provider_aihub.aihub.config import Config
+from airflow_provider_aihub.http.asynchronous import AsyncAIHubClient
+from airflow_provider_aihub.http.blocking import AIHubClient
+from airflow_provider_aihub.http.request import Service
+from airflow_provider_aihub.http.retry import RetryPolicy
 
 ONCE = RetryPolicy(attempts=1)
 

@@ -17,7 +17,7 @@ from airflow.configuration import conf
 from airflow.models import Connection
 from blocks import BLOCKS, ROOT, Block
 
-from airflow_provider_aihub.emulator.__main__ import _parser as emulator_parser
+from airflow_provider_aihub.emulators.aihub.__main__ import _parser as emulator_parser
 from airflow_provider_aihub.hooks.aihub import config_from
 from airflow_provider_aihub.provider_info import PROVIDER_INFO
 

@@ -14,7 +14,7 @@ from blocks import BLOCKS, ROOT, Block, read_blocks
 from dag_runs import Round, run_dags
 from waiting import HANG
 
-from airflow_provider_aihub.emulator import Emulator
+from airflow_provider_aihub.emulators.aihub import Emulator
 
 pytestmark = pytest.mark.airflow(">=3.3", lacks="what the pages show")
 

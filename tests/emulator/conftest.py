@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from plain_http import Api
 
-from airflow_provider_aihub.emulator import Cluster, Emulator
+from airflow_provider_aihub.emulators.aihub import Cluster, Emulator
 
 
 @pytest.fixture(scope="session")

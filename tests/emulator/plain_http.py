@@ -9,7 +9,7 @@ from typing import Any
 import requests
 from waiting import PATIENCE, until
 
-from airflow_provider_aihub.emulator import Emulator
+from airflow_provider_aihub.emulators.aihub import Emulator
 
 TRAININGS = "/model-training-platform/api/v1/trainings"
 TASKS = "/quota-schedule-management/api/v1/tasks"

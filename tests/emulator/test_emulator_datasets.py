@@ -15,7 +15,7 @@ import pytest
 import requests
 from plain_http import DATASETS, VERSIONS, Api
 
-from airflow_provider_aihub.emulator import Emulator
+from airflow_provider_aihub.emulators.aihub import Emulator
 
 FILES = {"a.txt": b"12345", "deep/b.txt": b"123"}
 

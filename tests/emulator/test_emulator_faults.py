@@ -11,7 +11,7 @@ import pytest
 import requests
 from plain_http import SEARCHES, TRAININGS, Api, training
 
-from airflow_provider_aihub.emulator import Faults
+from airflow_provider_aihub.emulators.aihub import Faults
 
 
 @pytest.fixture

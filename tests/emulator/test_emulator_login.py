@@ -13,7 +13,7 @@ import pytest
 import requests
 from plain_http import RUNS, TRAININGS, VERSIONS, Api
 
-from airflow_provider_aihub.emulator import Emulator
+from airflow_provider_aihub.emulators.aihub import Emulator
 
 
 def test_the_token_is_a_signed_jwt_of_seven_days(api: Api) -> None:

@@ -14,7 +14,7 @@ import pytest
 from plain_http import DATASETS, RUNS, SEARCHES, TASKS, TRAININGS, VERSIONS, Api, gone
 from waiting import until, written
 
-from airflow_provider_aihub.emulator import Clock, Cluster, Emulator, SettingsError
+from airflow_provider_aihub.emulators.aihub import Clock, Cluster, Emulator, SettingsError
 
 ONE = (Cluster(id=1, name="one", capacity=1),)
 
@@ -63,7 +63,7 @@ def test_sleeps_sleep_on(own: Callable[..., Api]) -> None:
 def test_processes_that_outlived_a_killed_emulator_are_ended(own: Callable[..., Api], tmp_path: Path) -> None:
     home = tmp_path / "home"
     script = (
-        "import sys, time; sys.path[:0] = sys.argv[2:]; from airflow_provider_aihub.emulator import Emulator; "
+        "import sys, time; sys.path[:0] = sys.argv[2:]; from airflow_provider_aihub.emulators.aihub import Emulator; "
         "from plain_http import Api; api = Api(Emulator(sys.argv[1]).start()); "
         f"api.train('echo $$ > {tmp_path}/pid; sleep 300 & wait'); open('{tmp_path}/created', 'w'); time.sleep(3600)"
     )

@@ -12,7 +12,7 @@ import pytest
 import requests
 from plain_http import SEARCHES, Api
 
-from airflow_provider_aihub.emulator.jobs.unpack import write_index
+from airflow_provider_aihub.emulators.aihub.jobs.unpack import write_index
 
 
 def search(api: Api, **given: Any) -> dict[str, Any]:

@@ -20,10 +20,10 @@ import pytest
 import requests
 from plain_http import DATASETS, TRAININGS, VERSIONS, Api, training
 
-from airflow_provider_aihub.emulator import Emulator, call, guard, journal
-from airflow_provider_aihub.emulator.jobs import unpack
-from airflow_provider_aihub.emulator.journal import NO_ENDPOINT, Journal
-from airflow_provider_aihub.emulator.settings import Settings
+from airflow_provider_aihub.emulators.aihub import Emulator, call, guard, journal
+from airflow_provider_aihub.emulators.aihub.jobs import unpack
+from airflow_provider_aihub.emulators.aihub.journal import NO_ENDPOINT, Journal
+from airflow_provider_aihub.emulators.aihub.settings import Settings
 
 LOGIN = "/api/v1/auth/login"
 
@@ -253,7 +253,7 @@ def test_what_is_no_request_fills_no_log(api: Api, caplog: pytest.LogCaptureFixt
 
 
 def test_a_failure_of_its_own_is_told(caplog: pytest.LogCaptureFixture) -> None:
-    log = logging.getLogger("airflow_provider_aihub.emulator.server.http")
+    log = logging.getLogger("airflow_provider_aihub.emulators.aihub.server.http")
     log.error("Error handling request", exc_info=RuntimeError("its own"))
     assert [record.message for record in caplog.records] == ["Error handling request"]
 

@@ -13,7 +13,7 @@ import requests
 from plain_http import RUNS, TRAININGS, Api
 from waiting import until, written
 
-from airflow_provider_aihub.emulator import Node, Pipeline, PipelineVersion
+from airflow_provider_aihub.emulators.aihub import Node, Pipeline, PipelineVersion
 
 
 @pytest.fixture

@@ -26,7 +26,7 @@ from aihub.models import user_system as us
 from aihub.models import workflow_center as wc
 from plain_http import RUNS, TASKS, TRAININGS, VERSIONS, Api
 
-from airflow_provider_aihub.emulator import Emulator, Node, Pipeline, PipelineVersion
+from airflow_provider_aihub.emulators.aihub import Emulator, Node, Pipeline, PipelineVersion
 
 JOB: dict[str, Any] = {
     "framework": "PyTorchJob",

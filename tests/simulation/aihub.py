@@ -12,8 +12,8 @@ from functools import cache, lru_cache, partial
 from typing import Any, Final, Protocol, TypeAlias
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from airflow_provider_aihub.client.retry import Trouble
-from airflow_provider_aihub.client.steps import Answer, Failure, Outcome, Send
+from airflow_provider_aihub.http.protocol import Answer, Failure, Outcome, Send
+from airflow_provider_aihub.http.retry import Trouble
 
 TIMEOUT: Final = 30.0
 """Seconds after which a client gives up on an answer."""

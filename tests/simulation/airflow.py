@@ -16,18 +16,18 @@ from typing import Any, Final
 
 from airflow.providers.common.compat.sdk import TaskDeferred
 
-from airflow_provider_aihub.api.errors import AIHubError
-from airflow_provider_aihub.client.config import Config
-from airflow_provider_aihub.client.exchange import authenticate, exchange
-from airflow_provider_aihub.client.retry import RetryPolicy
-from airflow_provider_aihub.client.steps import Outcome as HttpOutcome
-from airflow_provider_aihub.client.steps import Send
-from airflow_provider_aihub.client.steps import Sleep as HttpSleep
-from airflow_provider_aihub.client.sync import AIHubClient
-from airflow_provider_aihub.client.waiting import Ask, Fetch, Pause
+from airflow_provider_aihub.aihub.config import Config
+from airflow_provider_aihub.aihub.errors import AIHubError
 from airflow_provider_aihub.hooks.aihub import AIHubHook
-from airflow_provider_aihub.operators.life import Deferral, Life
-from airflow_provider_aihub.operators.steps import (
+from airflow_provider_aihub.http.blocking import AIHubClient
+from airflow_provider_aihub.http.exchange import authenticate, exchange
+from airflow_provider_aihub.http.protocol import Outcome as HttpOutcome
+from airflow_provider_aihub.http.protocol import Send
+from airflow_provider_aihub.http.protocol import Sleep as HttpSleep
+from airflow_provider_aihub.http.retry import RetryPolicy
+from airflow_provider_aihub.jobs.waiting import Ask, Fetch, Pause
+from airflow_provider_aihub.tasks.life import Deferral, Life
+from airflow_provider_aihub.tasks.steps import (
     AIHubTime,
     Call,
     Do,
@@ -39,7 +39,7 @@ from airflow_provider_aihub.operators.steps import (
     Save,
     Sleep,
 )
-from airflow_provider_aihub.operators.worker import POLICY
+from airflow_provider_aihub.tasks.worker import POLICY
 
 from .aihub import AIHub
 

@@ -9,15 +9,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
-from airflow_provider_aihub.client import waiting
-from airflow_provider_aihub.client.identity import Identity, Verdict
-from airflow_provider_aihub.client.waiting import Watch
-from airflow_provider_aihub.operators import held, record, submission
-from airflow_provider_aihub.operators.held import Held
-from airflow_provider_aihub.operators.life import Life
-from airflow_provider_aihub.operators.record import Tries
-from airflow_provider_aihub.operators.steps import Call
-from airflow_provider_aihub.operators.submission import NOTHING, Submission
+from airflow_provider_aihub.jobs import waiting
+from airflow_provider_aihub.jobs.identity import Identity, Verdict
+from airflow_provider_aihub.jobs.waiting import Watch
+from airflow_provider_aihub.tasks import held, job_state, submission
+from airflow_provider_aihub.tasks.held import Held
+from airflow_provider_aihub.tasks.job_state import Tries
+from airflow_provider_aihub.tasks.life import Life
+from airflow_provider_aihub.tasks.steps import Call
+from airflow_provider_aihub.tasks.submission import NOTHING, Submission
 from airflow_provider_aihub.triggers import job
 from airflow_provider_aihub.triggers.job import JobTrigger
 
@@ -87,7 +87,7 @@ def _forgets_a_refusal(real: Any) -> Any:
 
 def _no_intent(real: Any) -> Any:
     def save(self: Held, entry: Any) -> Steps:
-        return None if entry.state == record.SUBMITTING else (yield from real(self, entry))
+        return None if entry.state == job_state.SUBMITTING else (yield from real(self, entry))
 
     return save
 

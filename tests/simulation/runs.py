@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
 
-from airflow_provider_aihub.operators.record import Marker
+from airflow_provider_aihub.tasks.job_state import Marker
 
 from .aihub import AIHub, Job, Weather
 from .airflow import Process, World

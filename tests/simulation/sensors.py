@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSensorTimeout, TaskDeferred
 
-from airflow_provider_aihub.api.errors import AIHubError, AIHubJobFailed
+from airflow_provider_aihub.aihub.errors import AIHubError, AIHubJobFailed
 from airflow_provider_aihub.sensors.dataset import DatasetVersionSensor
 from airflow_provider_aihub.sensors.quota_task import QuotaTaskSensor
 from airflow_provider_aihub.sensors.training import TrainingSensor

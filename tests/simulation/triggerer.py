@@ -14,10 +14,10 @@ from typing import Any, Final
 
 from airflow.triggers.base import BaseTrigger
 
-from airflow_provider_aihub.client.aio import AsyncAIHubClient
-from airflow_provider_aihub.client.config import Config
-from airflow_provider_aihub.client.steps import Outcome as HttpOutcome
-from airflow_provider_aihub.client.steps import Send
+from airflow_provider_aihub.aihub.config import Config
+from airflow_provider_aihub.http.asynchronous import AsyncAIHubClient
+from airflow_provider_aihub.http.protocol import Outcome as HttpOutcome
+from airflow_provider_aihub.http.protocol import Send
 from airflow_provider_aihub.triggers.job import JobTrigger
 from airflow_provider_aihub.triggers.poller import Surroundings
 

@@ -18,7 +18,7 @@ from cluster import Cluster
 from postgres import Postgres, programs
 from scene import Scene
 
-from airflow_provider_aihub.emulator import auth
+from airflow_provider_aihub.emulators.aihub import auth
 
 HERE = Path(__file__).parent
 SIDE_BY_SIDE = 8

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from cluster import Cluster, Task
 from waiting import until
 
-from airflow_provider_aihub.emulator import Emulator
+from airflow_provider_aihub.emulators.aihub import Emulator
 
 T = TypeVar("T")
 

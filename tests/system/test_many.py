@@ -17,9 +17,9 @@ from cluster import TRIGGERERS, Cluster, Task
 from scene import ENDED, SUCCEEDED, TRAININGS, Scene
 from waiting import until
 
-from airflow_provider_aihub.client.waiting import POLL_FLOOR
-from airflow_provider_aihub.emulator.settings import Cluster as VirtualCluster
-from airflow_provider_aihub.triggers.pages import PAGE_SIZE
+from airflow_provider_aihub.emulators.aihub.settings import Cluster as VirtualCluster
+from airflow_provider_aihub.jobs.waiting import POLL_FLOOR
+from airflow_provider_aihub.triggers.batch_poller import PAGE_SIZE
 
 pytestmark = pytest.mark.usefixtures("alone")
 TASKS = int(os.environ.get("MANY_TASKS", "40"))

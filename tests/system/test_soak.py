@@ -21,10 +21,10 @@ from cluster import TRIGGERERS, Cluster, Task
 from scene import ENDED, Scene
 from waiting import until
 
-from airflow_provider_aihub.api.jobs import KINDS, Phase
-from airflow_provider_aihub.client.config import Config
-from airflow_provider_aihub.client.sync import AIHubClient
-from airflow_provider_aihub.operators.record import Marker
+from airflow_provider_aihub.aihub.config import Config
+from airflow_provider_aihub.aihub.kinds import KINDS, Phase
+from airflow_provider_aihub.http.blocking import AIHubClient
+from airflow_provider_aihub.tasks.job_state import Marker
 from demo.real_airflow import TaskLog
 
 SECONDS = float(os.environ.get("SOAK_SECONDS", "45"))
@@ -206,7 +206,7 @@ def test_nothing_is_doubled_or_lost_or_wrong(
 ) -> None:
     scene = new_scene(f"soak_{SEED}", data=DATA)
     with AIHubClient(client_config(scene)) as client:
-        from airflow_provider_aihub.api.dataset_management import DatasetSpec
+        from airflow_provider_aihub.aihub.dataset_management import DatasetSpec
 
         client.create_dataset(DatasetSpec(name="soak"))
     soak = Soak(airflow, scene)

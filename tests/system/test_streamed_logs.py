@@ -6,8 +6,8 @@ from pathlib import Path
 
 from waiting import until
 
-from airflow_provider_aihub.emulator import Emulator
-from airflow_provider_aihub.triggers.offsets import KEY
+from airflow_provider_aihub.emulators.aihub import Emulator
+from airflow_provider_aihub.triggers.log_offsets import KEY
 from demo.processes import end
 from demo.real_airflow import RealAirflow
 

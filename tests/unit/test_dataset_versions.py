@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_provider_aihub.api.dataset_management import DatasetVersion
-from airflow_provider_aihub.client.dataset_versions import GAP, find_version
+from airflow_provider_aihub.aihub.dataset_management import DatasetVersion
+from airflow_provider_aihub.aihub.dataset_versions import GAP, find_version
 
 
 class Versions:

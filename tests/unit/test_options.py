@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_aihub.api.errors import AIHubParameterError
-from airflow_provider_aihub.operators.options import LONGEST, JobOptions, Options, SensorOptions, StopOptions
+from airflow_provider_aihub.aihub.errors import AIHubParameterError
+from airflow_provider_aihub.tasks.options import LONGEST, JobOptions, Options, SensorOptions, StopOptions
 
 JOB: dict[str, Any] = {
     "wait_for_completion": True,

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_aihub.api.errors import (
+from airflow_provider_aihub.aihub.errors import (
     AIHubAuthError,
     AIHubError,
     AIHubNotFoundError,
@@ -18,11 +18,11 @@ from airflow_provider_aihub.api.errors import (
     AIHubUnavailable,
     AIHubUnsupportedError,
 )
-from airflow_provider_aihub.api.parts import Part, PartLog
-from airflow_provider_aihub.api.request import Request, Service
-from airflow_provider_aihub.client import part_logs
-from airflow_provider_aihub.client.errands import Ask, Fetch, Piece, Redact
-from airflow_provider_aihub.client.part_logs import (
+from airflow_provider_aihub.aihub.parts import Part, PartLog
+from airflow_provider_aihub.http.request import Request, Service
+from airflow_provider_aihub.jobs import log_stream
+from airflow_provider_aihub.jobs.errands import Ask, Fetch, Piece, Redact
+from airflow_provider_aihub.jobs.log_stream import (
     LARGEST_PIECE,
     LAST_LINES,
     MOST_FILES,
@@ -178,7 +178,7 @@ def test_another_process_goes_on_where_one_has_ended() -> None:
     st.integers(min_value=0, max_value=40),
 )
 def test_no_line_is_lost_or_repeated(chunks: Iterable[tuple[bytes, bool]], longest: int) -> None:
-    largest, part_logs.LARGEST_PIECE = part_logs.LARGEST_PIECE, 64
+    largest, log_stream.LARGEST_PIECE = log_stream.LARGEST_PIECE, 64
     try:
         aihub = Aihub(a=b"")
         logs, told = follower()
@@ -197,7 +197,7 @@ def test_no_line_is_lost_or_repeated(chunks: Iterable[tuple[bytes, bool]], longe
             aihub.poll(logs)
         aihub.poll(logs, last=True)
     finally:
-        part_logs.LARGEST_PIECE = largest
+        log_stream.LARGEST_PIECE = largest
     assert told.lines == lines
 
 

@@ -28,7 +28,7 @@ def test_every_promise_names_its_test() -> None:
 
 
 def test_every_kind_of_error_is_on_the_page() -> None:
-    from airflow_provider_aihub.api import errors
+    from airflow_provider_aihub.aihub import errors
 
     kinds = {kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, errors.AIHubError)}
     raised = {kind.__name__ for kind in kinds - {errors.AIHubError, errors.AIHubRequestError, errors.AIHubJobError}}

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_aihub.api.errors import AIHubBadAnswerError, AIHubError, AIHubUnavailable, AIHubUnsupportedError
-from airflow_provider_aihub.api.jobs import QUOTA_TASK, SEARCH, TRAINING, WORKFLOW_RUN, JobKind
-from airflow_provider_aihub.client.story import LIFE_LINE
-from airflow_provider_aihub.client.waiting import Ask, Fetch, Outcome, Watch, wait
+from airflow_provider_aihub.aihub.errors import AIHubBadAnswerError, AIHubError, AIHubUnavailable, AIHubUnsupportedError
+from airflow_provider_aihub.aihub.kinds import QUOTA_TASK, SEARCH, TRAINING, WORKFLOW_RUN, JobKind
+from airflow_provider_aihub.jobs.progress_log import LIFE_LINE
+from airflow_provider_aihub.jobs.waiting import Ask, Fetch, Outcome, Watch, wait
 
 LOG = logging.getLogger("test.story")
 CLUSTER = {"id": 3, "name": "vc-a800"}

@@ -11,19 +11,19 @@ from itertools import cycle, pairwise
 
 import pytest
 
-from airflow_provider_aihub.api.errors import (
+from airflow_provider_aihub.aihub.errors import (
     AIHubAuthError,
     AIHubBadAnswerError,
     AIHubError,
     AIHubNotFoundError,
     AIHubUnavailable,
 )
-from airflow_provider_aihub.api.jobs import TRAINING, JobState
-from airflow_provider_aihub.api.model_training import Training
-from airflow_provider_aihub.api.parts import Part
-from airflow_provider_aihub.client.part_logs import PartLogs
-from airflow_provider_aihub.client.retry import LONGEST_RETRY_AFTER
-from airflow_provider_aihub.client.waiting import (
+from airflow_provider_aihub.aihub.kinds import TRAINING, JobState
+from airflow_provider_aihub.aihub.model_training import Training
+from airflow_provider_aihub.aihub.parts import Part
+from airflow_provider_aihub.http.retry import LONGEST_RETRY_AFTER
+from airflow_provider_aihub.jobs.log_stream import PartLogs
+from airflow_provider_aihub.jobs.waiting import (
     GONE_TOLERANCE,
     LIFE_LINE,
     POLL_FLOOR,

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from airflow_provider_aihub.api.quota_schedule import QuotaTaskSpec
-from airflow_provider_aihub.api.request import Service
+from airflow_provider_aihub.aihub.quota_schedule import QuotaTaskSpec
+from airflow_provider_aihub.http.request import Service
 
 from .case import Case, ok, page
 from .model_training import JOB, PLATFORM, STOPPED, TRAINING, pod_case

@@ -7,7 +7,7 @@ from typing import Any
 
 from airflow.sdk import DAG, ExceptionRetryPolicy, RetryAction, RetryRule
 
-from airflow_provider_aihub.api.errors import AIHubJobFailed
+from airflow_provider_aihub.aihub.errors import AIHubJobFailed
 from airflow_provider_aihub.operators.dataset import DatasetVersionOperator
 from airflow_provider_aihub.operators.evaluation import EvalImportOperator
 from airflow_provider_aihub.operators.quota_task import QuotaTaskOperator

@@ -10,8 +10,8 @@ from typing import Any
 
 from airflow.providers.common.compat.sdk import DAG
 
-from airflow_provider_aihub.operators.record import KEY
 from airflow_provider_aihub.operators.training import TrainingOperator
+from airflow_provider_aihub.tasks.job_state import KEY
 
 
 class NotedTraining(TrainingOperator):

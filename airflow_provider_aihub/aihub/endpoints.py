@@ -1,0 +1,115 @@
+"""Every endpoint of AIHub as a method, made from its one definition in :mod:`airflow_provider_aihub.aihub`."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Coroutine
+from typing import Any, Generic, ParamSpec, Protocol, Self, TypeVar, overload
+
+from airflow_provider_aihub.aihub import (
+    data_warehouse,
+    dataset_management,
+    evaluation,
+    model_training,
+    quota_schedule,
+    s3_relay,
+    tag_system,
+    user_system,
+    workflow_center,
+)
+from airflow_provider_aihub.http.request import Request
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class Sender(Protocol):
+    """Whoever carries out requests, blocking."""
+
+    def send(self, request: Request[T], /) -> T: ...
+
+
+class AsyncSender(Protocol):
+    """Whoever carries out requests, to be awaited."""
+
+    def send(self, request: Request[T], /) -> Coroutine[Any, Any, T]: ...
+
+
+class Endpoint(Generic[P, T]):
+    """A method that sends the request which a function of the same parameters builds.
+
+    It returns what the owner's ``send`` returns: the result, or something to await.
+    """
+
+    def __init__(self, build: Callable[P, Request[T]]) -> None:
+        self.build = build
+        self.__wrapped__ = build
+        self.__doc__ = build.__doc__
+
+    @overload
+    def __get__(self, client: None, owner: type) -> Self: ...
+    @overload
+    def __get__(self, client: AsyncSender, owner: type) -> Callable[P, Coroutine[Any, Any, T]]: ...
+    @overload
+    def __get__(self, client: Sender, owner: type) -> Callable[P, T]: ...
+    def __get__(self, client: Sender | AsyncSender | None, owner: type) -> Any:
+        if client is None:
+            return self
+        build, send = self.build, client.send
+
+        @functools.wraps(build)
+        def call(*args: P.args, **kwargs: P.kwargs) -> Any:
+            return send(build(*args, **kwargs))
+
+        return call
+
+
+class Endpoints:
+    """One line per endpoint; the function named on it documents parameters, result and errors."""
+
+    login = Endpoint(user_system.login)
+
+    create_search = Endpoint(data_warehouse.create_search)
+    get_search = Endpoint(data_warehouse.get_search)
+    list_searches = Endpoint(data_warehouse.list_searches)
+
+    create_dataset = Endpoint(dataset_management.create_dataset)
+    get_dataset = Endpoint(dataset_management.get_dataset)
+    list_datasets = Endpoint(dataset_management.list_datasets)
+    create_dataset_version = Endpoint(dataset_management.create_dataset_version)
+    get_dataset_version = Endpoint(dataset_management.get_dataset_version)
+    get_dataset_version_by_name = Endpoint(dataset_management.get_dataset_version_by_name)
+    list_dataset_versions = Endpoint(dataset_management.list_dataset_versions)
+    upload_file = Endpoint(dataset_management.upload_file)
+
+    create_workflow_run = Endpoint(workflow_center.create_workflow_run)
+    get_workflow_run = Endpoint(workflow_center.get_workflow_run)
+    list_workflow_runs = Endpoint(workflow_center.list_workflow_runs)
+    stop_workflow_run = Endpoint(workflow_center.stop_workflow_run)
+    retry_workflow_run = Endpoint(workflow_center.retry_workflow_run)
+    resubmit_workflow_run = Endpoint(workflow_center.resubmit_workflow_run)
+    get_workflow_task_log = Endpoint(workflow_center.get_workflow_task_log)
+
+    create_training = Endpoint(model_training.create_training)
+    get_training = Endpoint(model_training.get_training)
+    list_trainings = Endpoint(model_training.list_trainings)
+    stop_training = Endpoint(model_training.stop_training)
+    list_training_pods = Endpoint(model_training.list_training_pods)
+    get_training_pod_logs = Endpoint(model_training.get_training_pod_logs)
+    get_training_pod_events = Endpoint(model_training.get_training_pod_events)
+    get_training_pod_spec = Endpoint(model_training.get_training_pod_spec)
+    list_storages = Endpoint(model_training.list_storages)
+
+    create_quota_task = Endpoint(quota_schedule.create_quota_task)
+    get_quota_task = Endpoint(quota_schedule.get_quota_task)
+    list_quota_tasks = Endpoint(quota_schedule.list_quota_tasks)
+    stop_quota_task = Endpoint(quota_schedule.stop_quota_task)
+    list_quota_task_pods = Endpoint(quota_schedule.list_quota_task_pods)
+    get_quota_task_pod_logs = Endpoint(quota_schedule.get_quota_task_pod_logs)
+    get_quota_task_pod_events = Endpoint(quota_schedule.get_quota_task_pod_events)
+    get_quota_task_pod_spec = Endpoint(quota_schedule.get_quota_task_pod_spec)
+
+    import_evaluation = Endpoint(evaluation.import_evaluation)
+    list_virtual_clusters = Endpoint(tag_system.list_virtual_clusters)
+    list_projects = Endpoint(tag_system.list_projects)
+    upload_to_relay = Endpoint(s3_relay.upload_to_relay)

@@ -1,0 +1,114 @@
+"""What a job consists of: the pods of a training or quota task, the nodes of a workflow run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import TypeVar
+
+from airflow_provider_aihub.aihub.errors import AIHubParameterError
+from airflow_provider_aihub.aihub.models import LogFile, Page, Pod
+from airflow_provider_aihub.aihub.workflow_center import NodeStatus, TaskLog, WorkflowRun, get_workflow_task_log
+from airflow_provider_aihub.http.request import Request
+
+T = TypeVar("T")
+U = TypeVar("U")
+
+PENDING, RUNNING, SUCCEEDED, FAILED = "Pending", "Running", "Succeeded", "Failed"
+"""States of a pod, in AIHub's own words; the other is Deleted, which one that failed may be as well."""
+_NODE_STATES = {
+    NodeStatus.WAITING: PENDING,
+    NodeStatus.RUNNING: RUNNING,
+    NodeStatus.SUCCESS: SUCCEEDED,
+    NodeStatus.FAILED: FAILED,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class PartLog:
+    """A log file of a part: where it lies, or its text. A URL may carry a signature and is nobody else's business."""
+
+    name: str
+    url: str = field(default="", repr=False)
+    text: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """A pod of a job, or a node of a workflow run.
+
+    :param key: Tells it from the other parts of the job.
+    :param name: What people call it.
+    :param state: Pending, Running, Succeeded, Failed or Deleted; others may appear.
+    :param place: Where it is, among the parts in the same state: the machine of a pod, the name of a workflow's node.
+    :param machine: The machine it runs on, where that is known.
+    :param message: AIHub's words on a failure.
+    :param logs: The request that names its log files; not every platform has it.
+    :param events: The request that reads its events; not every platform has it.
+    """
+
+    key: str
+    name: str
+    state: str
+    place: str = ""
+    machine: str = ""
+    message: str = ""
+    logs: Request[list[PartLog]] | None = None
+    events: Request[str] | None = None
+
+    @property
+    def over(self) -> bool:
+        """Whether it has ended."""
+        return self.state not in (PENDING, RUNNING, "")
+
+
+def pods(
+    pages: Callable[[int | str], Request[Page[Pod]]],
+    logs: Callable[[int | str, int], Request[list[LogFile]]],
+    events: Callable[[int | str, int], Request[str]],
+) -> Callable[[int | str], Request[list[Part]]]:
+    """Make the request that reads the parts of a job from the one that lists its pods."""
+
+    def part(job_id: int | str, pod: Pod) -> Part:
+        return Part(
+            key=str(pod.id or pod.name),
+            name=pod.name,
+            state=pod.status,
+            # A pod that waits has a machine at most in name.
+            place="" if pod.status == PENDING else pod.node_name,
+            machine=pod.node_name,
+            logs=_mapped(logs(job_id, pod.id), _files) if pod.id > 0 else None,
+            events=events(job_id, pod.id) if pod.id > 0 else None,
+        )
+
+    return lambda job_id: _mapped(pages(job_id), lambda page: [part(job_id, pod) for pod in page.data])
+
+
+def workflow_nodes(run: WorkflowRun) -> list[Part]:
+    """Give the nodes of a workflow run."""
+    parts = []
+    for node in run.task_nodes:
+        try:
+            logs = _mapped(get_workflow_task_log(run.id, node.pod_name), _task_log)
+        except AIHubParameterError:
+            logs = None
+        state = _NODE_STATES.get(node.status, f"in status {node.status}")  # type: ignore[call-overload]
+        key = node.pod_name or node.name
+        parts.append(
+            Part(key=key, name=node.name, state=state, place=node.name, message=node.message.strip(), logs=logs)
+        )
+    return parts
+
+
+def _files(files: list[LogFile]) -> list[PartLog]:
+    return [PartLog(file.name, file.url) for file in files if file.url]
+
+
+def _task_log(log: TaskLog) -> list[PartLog]:
+    url = log.log_s3_url if log.log_s3_url.startswith(("http://", "https://")) else ""
+    return [PartLog("", url, log.log)]
+
+
+def _mapped(request: Request[T], change: Callable[[T], U]) -> Request[U]:
+    read = request.read
+    return replace(request, read=lambda data: change(read(data)))  # type: ignore[return-value, arg-type]

@@ -1,0 +1,213 @@
+"""The quota scheduler: GPU jobs that wait for their share. A quota task is a training with a priority."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import Annotated, ClassVar
+
+from pydantic import Field
+
+from airflow_provider_aihub.aihub.model_training import JobSpec, Training
+from airflow_provider_aihub.aihub.models import LogFile, Named, Page, Pod, new_id, nothing, page_of, rows, text_of
+from airflow_provider_aihub.http.request import Request, Service, path
+from airflow_provider_aihub.http.values import Flag, Number, check_id, check_member, one_of, page_query
+
+_TASKS = "/quota-schedule-management/api/v1/tasks"
+_TASK = _TASKS + "/{}"
+_POD = _TASK + "/pods/{}"
+
+
+class Priority(IntEnum):
+    """How urgent a quota task is."""
+
+    LOW = 1
+    HIGH = 2
+
+
+class QuotaTaskStatus(IntEnum):
+    """Where a quota task stands."""
+
+    WAITING = 1
+    RUNNING = 2
+    SUCCESS = 3
+    FAILED = 4
+    STOPPED = 5
+    STOPPING = 6
+
+
+class QuotaTaskSpec(JobSpec):
+    """A quota task to create: what :class:`~airflow_provider_aihub.aihub.model_training.JobSpec` has, and a priority.
+
+    :param priority: By word or number, see :class:`Priority`; low.
+    :param enable_reschedule: Whether it may be scheduled again. Newer platforms only.
+    """
+
+    noun: ClassVar[str] = "quota task"
+
+    priority: Annotated[Priority, one_of(Priority)] = Priority.LOW
+    enable_reschedule: Flag | None = None
+
+
+class QuotaTask(Training):
+    """A quota task as AIHub knows it: what a training has, and the following.
+
+    ``virtual_cluster.node_tasks`` says what runs on the nodes of its virtual cluster.
+
+    :param status: See :class:`QuotaTaskStatus`; numbers beyond it may appear.
+    :param priority: See :class:`Priority`.
+    :param mtp_id: Id of the training behind it, 0 for none yet.
+    :param source_task: The task that it is a new round of.
+    """
+
+    priority: Number = 0
+    mtp_id: Number = 0
+    enable_reschedule: bool = False
+    remain_schedule_cnt: Number = 0
+    source_task: Named = Field(default_factory=Named)
+
+
+def create_quota_task(spec: QuotaTaskSpec) -> Request[int]:
+    """Start a quota task; gives its id."""
+    return Request(
+        asks=f"create quota task {spec.name!r}",
+        service=Service.QUOTA_SCHEDULE,
+        method="POST",
+        path=_TASKS,
+        read=new_id,
+        json=spec.body(),
+        only_document=spec.only_document(list_quota_tasks(page_size=1)),
+        creates=True,
+    )
+
+
+def get_quota_task(quota_task_id: int | str) -> Request[QuotaTask]:
+    """Read a quota task.
+
+    :raises AIHubParameterError: Where the id is none.
+    """
+    number = check_id("quota_task_id", quota_task_id)
+    return Request(
+        asks=f"read quota task {number}",
+        service=Service.QUOTA_SCHEDULE,
+        method="GET",
+        path=path(_TASK, number),
+        read=QuotaTask.read,
+        about={"id": number},
+    )
+
+
+def list_quota_task_pods(quota_task_id: int | str, page: int = 1, page_size: int = 9999) -> Request[Page[Pod]]:
+    """List the pods of a quota task.
+
+    :raises AIHubParameterError: Where a number is none.
+    """
+    number = check_id("quota_task_id", quota_task_id)
+    return Request(
+        asks=f"list the pods of quota task {number}",
+        service=Service.QUOTA_SCHEDULE,
+        method="GET",
+        path=path(_TASK + "/pods", number),
+        read=page_of(Pod),
+        query=page_query(page, page_size),
+    )
+
+
+def stop_quota_task(quota_task_id: int | str) -> Request[None]:
+    """Stop a quota task.
+
+    :raises AIHubParameterError: Where the id is none.
+    """
+    number = check_id("quota_task_id", quota_task_id)
+    return Request(
+        asks=f"stop quota task {number}",
+        service=Service.QUOTA_SCHEDULE,
+        method="POST",
+        path=path(_TASK + "/stop", number),
+        read=nothing,
+    )
+
+
+def list_quota_tasks(
+    page: int = 1,
+    page_size: int = 20,
+    name: str | None = None,
+    status: int | None = None,
+    user_id: int | str | None = None,
+    virtual_cluster_id: int | str | None = None,
+    category_id: int | None = None,
+    project_id: int | str | None = None,
+    is_quota_schedule: bool | None = None,
+    priority: Priority | int | str | None = None,
+) -> Request[Page[QuotaTask]]:
+    """List quota tasks. Newer platforms only. Each parameter but the first two keeps only the tasks that have it.
+
+    :param name: Whether AIHub takes a part of the name for a match is not documented.
+    :param status: See :class:`QuotaTaskStatus`.
+    :param category_id: See :class:`~airflow_provider_aihub.aihub.model_training.Category`.
+    :param priority: By word or number, see :class:`Priority`.
+    :raises AIHubParameterError: Where a number is none, or the priority is unknown.
+    """
+    numbers = {
+        "status": status,
+        "user_id": user_id,
+        "virtual_cluster_id": virtual_cluster_id,
+        "category_id": category_id,
+        "project_id": project_id,
+        "priority": None if priority is None else check_member("priority", Priority, priority).value,
+    }
+    return Request(
+        asks="list quota tasks",
+        service=Service.QUOTA_SCHEDULE,
+        method="GET",
+        path=_TASKS,
+        read=page_of(QuotaTask),
+        query=page_query(page, page_size, numbers, name=name, is_quota_schedule=is_quota_schedule),
+        optional=True,
+    )
+
+
+def get_quota_task_pod_logs(quota_task_id: int | str, pod_id: int | str) -> Request[list[LogFile]]:
+    """Name the log files of a pod. Newer platforms only.
+
+    :param pod_id: ``id`` of the pod, not its name.
+    :raises AIHubParameterError: Where an id is none.
+    """
+    number, pod = check_id("quota_task_id", quota_task_id), check_id("pod_id", pod_id)
+    return Request(
+        asks=f"name the logs of pod {pod} of quota task {number}",
+        service=Service.QUOTA_SCHEDULE,
+        method="GET",
+        path=path(_POD + "/logs/new", number, pod),
+        read=rows(LogFile, "logs"),
+        optional=True,
+    )
+
+
+def get_quota_task_pod_events(quota_task_id: int | str, pod_id: int | str) -> Request[str]:
+    """Read the events of a pod as text. Newer platforms only.
+
+    :param pod_id: ``id`` of the pod, not its name.
+    :raises AIHubParameterError: Where an id is none.
+    """
+    return _pod_text("events", quota_task_id, pod_id)
+
+
+def get_quota_task_pod_spec(quota_task_id: int | str, pod_id: int | str) -> Request[str]:
+    """Read the specification of a pod as text. Newer platforms only.
+
+    :param pod_id: ``id`` of the pod, not its name.
+    :raises AIHubParameterError: Where an id is none.
+    """
+    return _pod_text("spec", quota_task_id, pod_id)
+
+
+def _pod_text(what: str, quota_task_id: int | str, pod_id: int | str) -> Request[str]:
+    number, pod = check_id("quota_task_id", quota_task_id), check_id("pod_id", pod_id)
+    return Request(
+        asks=f"read the {what} of pod {pod} of quota task {number}",
+        service=Service.QUOTA_SCHEDULE,
+        method="GET",
+        path=path(_POD + "/{}", number, pod, what),
+        read=text_of(what),
+        optional=True,
+    )

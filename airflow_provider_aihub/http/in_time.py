@@ -1,0 +1,45 @@
+"""Asking with a time limit that holds whatever the server does."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable
+from typing import TypeVar
+
+from airflow_provider_aihub.aihub.errors import AIHubUnavailable
+
+T = TypeVar("T")
+
+
+def in_time(ask: Callable[[], T], longest: float | None) -> T:
+    """Ask something, and return what comes of it.
+
+    What takes longer goes on in a thread of its own, and nobody hears what comes of it: it is for reading alone.
+
+    :param longest: Seconds; ``None`` for as long as it takes.
+    :raises AIHubUnavailable: It takes longer.
+    """
+    if longest is None:
+        return ask()
+    answers: queue.SimpleQueue[tuple[T | None, BaseException | None]] = queue.SimpleQueue()
+
+    def asking() -> None:
+        try:
+            answers.put((ask(), None))
+        except BaseException as error:
+            answers.put((None, error))
+
+    threading.Thread(target=asking, daemon=True).start()
+    try:
+        answer, error = answers.get(timeout=longest)
+    except queue.Empty:
+        raise too_late() from None
+    if error is not None:
+        raise error
+    return answer  # type: ignore[return-value]
+
+
+def too_late() -> AIHubUnavailable:
+    """Return the error for an answer that has not come in time."""
+    return AIHubUnavailable("AIHub did not answer before the deadline.")

@@ -1,0 +1,114 @@
+"""Which hosts a file is fetched from. AIHub, and file servers that redirect, name addresses as they like.
+
+The networks of a company are open, AIHub itself is in one. The machine that asks, its own link, and what clouds tell
+their machines (credentials among it) are not. A host name is looked up before it is asked, so a name that stands for
+another address a moment later is not noticed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
+from typing import TYPE_CHECKING, Final, TypeAlias
+from urllib.parse import urlsplit
+
+from airflow_provider_aihub.aihub.errors import AIHubParameterError
+from airflow_provider_aihub.http.protocol import Resolve
+
+if TYPE_CHECKING:
+    from airflow_provider_aihub.aihub.config import Config
+    from airflow_provider_aihub.http.protocol import Steps
+
+Address: TypeAlias = IPv4Address | IPv6Address
+Addresses: TypeAlias = Collection[Address]
+
+THIS_MACHINE: Final = "is this machine itself"
+THIS_LINK: Final = "is link-local"
+METADATA: Final = "tells a cloud's machines their credentials"
+
+METADATA_NAMES: Final = frozenset(
+    {
+        "instance-data",
+        "instance-data.ec2.internal",
+        "metadata",
+        "metadata.goog",
+        "metadata.google.internal",
+        "metadata.tencentyun.com",
+    }
+)
+METADATA_ADDRESSES: Final = frozenset(
+    map(
+        ip_address,
+        (
+            "169.254.169.254",  # most clouds
+            "169.254.170.2",  # Amazon ECS
+            "169.254.170.23",  # Amazon EKS
+            "169.254.0.23",  # Tencent
+            "100.100.100.200",  # Alibaba
+            "168.63.129.16",  # Azure
+            "192.0.0.192",  # Oracle
+            "fd00:ec2::254",
+            "fd00:ec2::23",
+        ),
+    )
+)
+NAT64: Final = IPv6Network("64:ff9b::/96")
+
+
+def reached(url: str, config: Config, before: Addresses) -> Steps[Addresses]:
+    """Return the addresses of the host that a URL names; none where it cannot be looked up.
+
+    Nothing of the kinds above may be among them, unless one of AIHub's own services is at an address of that kind, as
+    an emulator is. For metadata it must be that very host.
+
+    :param before: The addresses of the host that redirects to it, if one does: where they are public, these must be.
+    :raises AIHubParameterError: The host is not to be asked.
+    """
+    host = _host(url)
+    found = yield from _addresses(host)
+    own = {_host(address) for address in config.addresses.values()}
+    problem = None
+    if any(one.is_global for one in before) and not all(one.is_global for one in found):
+        problem = "is in a private network, to which a public server redirects"
+    elif host not in own:
+        kinds = {METADATA} if host in METADATA_NAMES else {_kind(one) for one in found} - {None}
+        for place in own if kinds else ():
+            kinds -= {_kind(one) for one in (yield from _addresses(place))} - {METADATA}
+        problem = min(kinds, key=str, default=None)
+    if problem is None:
+        return found
+    raise AIHubParameterError(
+        f"The file server {host} was not asked to give a file, because it {problem}; see which addresses AIHub gives "
+        "to its files."
+    )
+
+
+def _host(url: str) -> str:
+    return (urlsplit(url).hostname or "").rstrip(".")
+
+
+def _addresses(host: str) -> Steps[Addresses]:
+    try:
+        return [_address(host)]
+    except ValueError:
+        found: Collection[str] = yield Resolve(host)
+    return [_address(text) for text in found]
+
+
+def _address(text: str) -> Address:
+    """Read an address; one of IPv4 that is written as one of IPv6 is the one that it stands for."""
+    address = ip_address(text.partition("%")[0])
+    if isinstance(address, IPv4Address):
+        return address
+    if address in NAT64:
+        return IPv4Address(int(address) & 0xFFFFFFFF)
+    return address.ipv4_mapped or address.sixtofour or address
+
+
+def _kind(address: Address) -> str | None:
+    """Say what is wrong with an address, if anything."""
+    if address in METADATA_ADDRESSES:
+        return METADATA
+    if address.is_loopback or address.is_unspecified:
+        return THIS_MACHINE
+    return THIS_LINK if address.is_link_local else None

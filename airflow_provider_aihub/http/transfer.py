@@ -1,0 +1,283 @@
+"""Files on their way to and from AIHub, a piece at a time."""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import stat
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import BinaryIO, Final, TypeVar
+from urllib.parse import urljoin, urlsplit
+
+from airflow_provider_aihub.aihub.errors import AIHubError, AIHubParameterError, AIHubUnavailable
+from airflow_provider_aihub.http import answers
+from airflow_provider_aihub.http.answers import Call, Heard
+from airflow_provider_aihub.http.exchange import carry
+from airflow_provider_aihub.http.progress import Progress
+from airflow_provider_aihub.http.protocol import Sink, State, Steps
+from airflow_provider_aihub.http.reach import reached
+from airflow_provider_aihub.http.receiving import CHUNK
+from airflow_provider_aihub.http.request import Auth, File, Form
+from airflow_provider_aihub.http.retry import RetryPolicy
+from airflow_provider_aihub.http.urls import netloc, quoted
+
+S = TypeVar("S", bound=Sink)
+
+MOST_REDIRECTS: Final = 5
+
+
+def file_from_path(path: str | Path) -> File:
+    """Describe a local file for an upload. It is opened anew for each attempt.
+
+    :raises AIHubParameterError: where there is no such file, it is a folder, or it may not be read.
+    """
+    path = Path(path)
+    check_name(path.name)
+    try:
+        with open_file(path) as file:
+            size = os.fstat(file.fileno()).st_size
+    except OSError as error:
+        problem = error.strerror
+    except ValueError as error:
+        problem = str(error)
+    else:
+        return File(name=path.name, open=lambda: open_file(path), size=size)
+    raise AIHubParameterError(f"The file {str(path)!r} cannot be sent: {problem}.")
+
+
+def open_file(path: str | Path, *, follow_link: bool = True) -> BinaryIO:
+    """Open a local file for reading; a pipe is refused, and not waited for until somebody writes into it.
+
+    :param follow_link: Whether the path itself may be a link.
+    :raises OSError: It cannot be opened, or it is no regular file.
+    """
+
+    def opener(place: str, flags: int) -> int:
+        # Windows has neither of them.
+        flags |= getattr(os, "O_NONBLOCK", 0) | (0 if follow_link else getattr(os, "O_NOFOLLOW", 0))
+        try:
+            descriptor = os.open(place, flags)
+        except OSError as error:
+            if not follow_link and error.errno == errno.ELOOP:
+                raise OSError(error.errno, "it has become a link") from None
+            raise
+        # Python itself refuses a folder.
+        if not (stat.S_ISREG(mode := os.fstat(descriptor).st_mode) or stat.S_ISDIR(mode)):
+            os.close(descriptor)
+            raise OSError(errno.EINVAL, "it is no regular file")
+        return descriptor
+
+    return open(path, "rb", opener=opener)
+
+
+def check_name(name: str) -> None:
+    """Refuse the name of a file that is no UTF-8: neither a form nor a zip archive can tell it to AIHub.
+
+    :raises AIHubParameterError: It is none. The bytes that are no UTF-8 are shown as ``\\xe9``.
+    """
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        shown = re.sub(r"\\udc([89a-f][0-9a-f])", r"\\x\1", repr(name))
+    else:
+        return
+    raise AIHubParameterError(f"The file {shown} cannot be sent: its name is no UTF-8; rename it.")
+
+
+class Body:
+    """A multipart form on its way, made while it is sent.
+
+    :param fields: Names and content of its parts: texts as they are, files with their names.
+    """
+
+    def __init__(self, fields: Iterable[tuple[str, str | Content]]) -> None:
+        from urllib3.fields import RequestField
+        from urllib3.filepost import choose_boundary
+
+        boundary = choose_boundary()
+        self.content_type = f"multipart/form-data; boundary={boundary}"
+        self._pieces: list[bytes | Content] = []
+        for name, content in fields:
+            file = isinstance(content, Content)
+            part = RequestField(name, b"", filename=content.name if isinstance(content, Content) else None)
+            part.make_multipart(content_type="application/octet-stream" if file else None)
+            head = f"--{boundary}\r\n{part.render_headers()}".encode(errors="replace")
+            body = [content] if isinstance(content, Content) else [content.encode()]
+            self._pieces += [head, *body, b"\r\n"]
+        self._pieces.append(f"--{boundary}--\r\n".encode())
+        self.len = sum(piece.len if isinstance(piece, Content) else len(piece) for piece in self._pieces)
+
+    def __iter__(self) -> Iterator[bytes]:
+        small = b""
+        for piece in self._pieces:
+            if isinstance(piece, Content):
+                yield small
+                small = b""
+                while data := piece.read(CHUNK):
+                    yield data
+            else:
+                small += piece
+        yield small
+
+
+@contextmanager
+def multipart(form: Form) -> Iterator[Body]:
+    """Open the files of a form.
+
+    :raises AIHubError: where a file cannot be opened, or turns out shorter than it was said to be.
+    """
+    with ExitStack() as stack:
+        parts: list[tuple[str, str | Content]] = list(form.fields.items())
+        for field_name, file in form.files.items():
+            progress = Progress(f"Sending {file.name!r}", file.size)
+            parts.append((field_name, Content(file, stack.enter_context(opened(file)), progress)))
+        yield Body(parts)
+
+
+def opened(file: File) -> BinaryIO:
+    """Open a file.
+
+    :raises AIHubParameterError: It may not be read.
+    :raises AIHubError: It is not there any more, or is none any more: a retry looks anew at what there is.
+    """
+    try:
+        return file.open()
+    except PermissionError as error:
+        final, problem = True, error.strerror or str(error)
+    except OSError as error:
+        final, problem = False, error.strerror or str(error)
+    raise (AIHubParameterError if final else AIHubError)(f"The file {file.name!r} cannot be sent: {problem}.")
+
+
+class Content:
+    """A file on its way: ``len`` is what remains. It gives neither more nor less than was promised."""
+
+    def __init__(self, file: File, content: BinaryIO, progress: Progress | None = None) -> None:
+        self.name = file.name
+        self.len = file.size
+        self._content = content
+        self._progress = progress
+
+    def read(self, size: int = -1) -> bytes:
+        try:
+            data = self._content.read(self.len if size < 0 else min(size, self.len))
+        except OSError as error:
+            problem = error.strerror or str(error)
+            raise AIHubError(f"The file {self.name!r} could not be read while it was sent: {problem}.") from None
+        if not data and self.len:
+            raise AIHubError(f"The file {self.name!r} became shorter while it was sent.")
+        self.len -= len(data)
+        if self._progress:
+            self._progress.add(len(data))
+        return data
+
+
+@dataclass(slots=True)
+class _Target:
+    """A file that is written anew when an attempt has to be repeated."""
+
+    call: Call
+    file: BinaryIO
+    size: int = 0
+    patient: bool = True
+    start: int | None = field(init=False)
+    progress: Progress = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.start = self.file.tell() if self.file.seekable() else None
+
+    def begin(self) -> None:
+        if self.size and self.start is None:
+            what, advice = f"broke off after {self.size} bytes", "read it again from its beginning"
+            raise self.call.error(AIHubUnavailable, what, advice)
+        if self.size and self.start is not None:
+            self.file.seek(self.start)
+            self.file.truncate()
+        self.size = 0
+        self.progress = Progress("Receiving a file")
+
+    def write(self, data: bytes) -> None:
+        try:
+            self.file.write(data)
+        except OSError as error:
+            problem = error.strerror or str(error)
+            raise AIHubError(f"What was received cannot be written: {problem}.") from None
+        self.size += len(data)
+        self.progress.add(len(data))
+
+
+def download(url: str, target: BinaryIO, state: State) -> Steps[int]:
+    """Stream what is at a URL into a file, and return its size in bytes.
+
+    The token goes along only where the URL has the scheme, host and port of one of AIHub's own services, and then no
+    redirect is followed. Elsewhere redirects are followed, never with the token.
+
+    :param target: A binary file open for writing. Where it cannot be rewound, an answer that breaks off in the middle
+        is an error at once.
+    :raises AIHubParameterError: where the URL is none that can be read, or leads to a host that is not to be asked; see
+        :func:`~.reach.reached`.
+    :raises AIHubRequestError: of the kind that says what went wrong.
+    """
+    call, heard, sink = yield from fetch(url, lambda call: _Target(call, target), state, state.policy)
+    if 200 <= heard.answer.status < 300:
+        return sink.size
+    raise answers.refusal(call, heard)
+
+
+def fetch(
+    url: str,
+    sink: Callable[[Call], S],
+    state: State,
+    policy: RetryPolicy,
+    headers: Mapping[str, str] | None = None,
+) -> Steps[tuple[Call, Heard, S]]:
+    """Read what is at a URL, with the token where :func:`download` would send it along, and give what was answered.
+
+    :param sink: Makes what takes the content.
+    :param headers: Headers to send besides.
+    :raises AIHubParameterError: where the URL is none that can be read, or leads to a host that is not to be asked; see
+        :func:`~.reach.reached`.
+    :raises AIHubRequestError: where no answer came.
+    """
+    try:
+        url = quoted(url)
+    except ValueError:
+        problem = "Only http and https URLs can be downloaded, and what was given is none."
+    else:
+        problem = ""
+    if problem:
+        raise AIHubParameterError(problem)
+    call = _call(url, headers or {}, with_token=state.config.takes_token(url))
+    asked = [] if call.auth is Auth.BEARER else (yield from reached(url, state.config, []))
+    for _ in range(MOST_REDIRECTS):
+        taker = sink(call)
+        heard = yield from carry(replace(call, sink=taker), state, policy)
+        location = heard.answer.headers.get("Location")
+        if not 300 <= heard.answer.status < 400 or not location or call.auth is Auth.BEARER:
+            break
+        try:
+            url = quoted(urljoin(url, answers.as_text(location)))
+        except ValueError:
+            break
+        asked = yield from reached(url, state.config, asked)
+        call = _call(url, headers or {}, with_token=False)
+    return call, heard, taker
+
+
+def _call(url: str, headers: Mapping[str, str], *, with_token: bool) -> Call:
+    parts = urlsplit(url)
+    host = netloc(parts)
+    return Call(
+        who="AIHub" if with_token else f"The file server {host}",
+        asks="give a file",
+        service=None,
+        method="GET",
+        url=f"{parts.scheme}://{host}{parts.path}",
+        query=f"?{parts.query}" if parts.query else "",
+        headers=headers,
+        auth=Auth.BEARER if with_token else Auth.NONE,
+    )

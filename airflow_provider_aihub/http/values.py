@@ -1,0 +1,255 @@
+"""How single values are checked: numbers, booleans, words, pairs. Templates render to text, so text will do."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from enum import Enum
+from functools import partial
+from typing import Annotated, Any, Final, TypeVar
+
+from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer
+
+from airflow_provider_aihub.aihub.errors import AIHubParameterError
+
+EXACT: Final = 2**53
+"""Below this, every whole number has a float of its own."""
+_SHOWN = 60
+_WHOLE = re.compile(r"\s*[+-]?[0-9]{1,18}\s*")
+
+
+def shown(value: object) -> str:
+    """Show a value in a message, shortened to about 60 characters."""
+    try:
+        text = repr(value)
+    except ValueError:
+        # Python writes out no whole number of more than 4300 digits.
+        text = f"a very large {type(value).__name__}"
+    return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 3]}..."
+
+
+def as_int(value: object) -> int | None:
+    """Read ``12``, ``12.0`` or ``"12"`` as a whole number; ``None`` for all else, booleans included.
+
+    ``None`` as well for what no integer of 64 bits can hold, and for a float from 2^53 on: it may stand for another
+    number than the one that was written.
+    """
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, int):
+        return int(value) if -(2**63) <= value < 2**63 else None
+    if isinstance(value, float):
+        return int(value) if abs(value) < EXACT and value.is_integer() else None
+    return int(value) if isinstance(value, str) and _WHOLE.fullmatch(value) else None
+
+
+def _least(least: int | None) -> BeforeValidator:
+    def read(value: Any) -> int:
+        number = as_int(value)
+        if number is None or (least is not None and number < least):
+            raise ValueError("must be a whole number" + ("" if least is None else f" of at least {least}"))
+        return number
+
+    return BeforeValidator(read)
+
+
+def is_nothing(value: object) -> bool:
+    """Whether a value says that there is none: a template that finds nothing renders to ``"None"``."""
+    return value is None or (isinstance(value, str) and value.strip() in ("", "None"))
+
+
+def flag(value: Any) -> bool:
+    """Return a boolean, or what its word says.
+
+    :raises ValueError: It is neither.
+    """
+    given = value.strip().lower() if isinstance(value, str) else value
+    if given is True or given == "true":
+        return True
+    if given is False or given == "false":
+        return False
+    raise ValueError("must be true or false")
+
+
+def _plain(value: Any) -> str | None:
+    """Turn a text, number or boolean into text, a boolean into the words of JSON; ``None`` for all else."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(value) if isinstance(value, str | int | float) else None
+
+
+def _words(value: Any) -> str:
+    text = None if isinstance(value, bool) else _plain(value)
+    if text is None:
+        raise ValueError("must be a text")
+    return text
+
+
+def _text(value: Any) -> str:
+    text = None if isinstance(value, bool) else _plain(value)
+    if text is None or not text.strip():
+        raise ValueError("must be a non-empty text")
+    return text
+
+
+def _is_pair(item: Any) -> bool:
+    return isinstance(item, Mapping) and set(item) == {"key", "value"}
+
+
+def _pairs(value: Any) -> dict[str, str]:
+    rule = "must be a dict of text, numbers and booleans, or a list of {key, value}"
+    if isinstance(value, Mapping):
+        items = list(value.items())
+    elif isinstance(value, list | tuple) and all(map(_is_pair, value)):
+        items = [(item["key"], item["value"]) for item in value]
+    else:
+        raise ValueError(rule)
+    pairs: dict[str, str] = {}
+    for key, given in items:
+        text = _plain(given)
+        if not isinstance(key, str) or not key or text is None:
+            raise ValueError(f"{rule}; the value of {shown(key)} is a {type(given).__name__}")
+        if key in pairs:
+            raise ValueError(f"must hold {shown(key)} only once")
+        pairs[key] = text
+    return pairs
+
+
+def _box(value: Any) -> list[int | float]:
+    numbers: list[int | float] = []
+    for given in value if isinstance(value, list | tuple) else ():
+        whole = as_int(given)
+        if whole is not None:
+            numbers.append(whole)
+        elif isinstance(given, float) and math.isfinite(given):
+            numbers.append(given)
+    if len(numbers) != 4 or len(value) != 4:
+        raise ValueError("must be four numbers [x1, y1, x2, y2]")
+    return numbers
+
+
+def _not_empty(value: list[Any]) -> list[Any]:
+    if not value:
+        raise ValueError("must not be empty")
+    return value
+
+
+E = TypeVar("E", bound=Enum)
+
+
+def _member(kind: type[E], value: object) -> E:
+    words: dict[str, E] = {}
+    for word, member in kind.__members__.items():
+        words[word.lower()] = words[str(member.value).lower()] = member
+    known = isinstance(value, str | int) and not isinstance(value, bool)
+    found = words.get(str(value).strip().lower()) if known else None
+    if found is not None:
+        return found
+    allowed = ", ".join(
+        f"{word.lower()} ({member.value})" if isinstance(member.value, int) else str(member.value)
+        for word, member in kind.__members__.items()
+    )
+    raise ValueError(f"must be one of {allowed}")
+
+
+def one_of(kind: type[Enum]) -> BeforeValidator:
+    """Take a member of an enumeration by its word, in any case, or by its number."""
+    return BeforeValidator(partial(_member, kind))
+
+
+Number = Annotated[int, Field(ge=-(2**63), lt=2**63)]
+"""A number in an answer: one that 64 bits can hold, so that it can be reckoned with."""
+Whole = Annotated[int, _least(None)]
+"""A whole number, of whatever sign: a status."""
+Count = Annotated[int, _least(0)]
+"""A whole number, 0 or more."""
+Positive = Annotated[int, _least(1)]
+"""A whole number, 1 or more: an id."""
+Flag = Annotated[bool, BeforeValidator(flag)]
+"""A boolean, or its word."""
+Words = Annotated[str, BeforeValidator(_words)]
+"""A text, which may be empty, or a number, which becomes one."""
+Text = Annotated[str, BeforeValidator(_text)]
+"""A text that is not empty, or a number, which becomes one: what a template renders to may be either."""
+Pairs = Annotated[
+    dict[str, str],
+    BeforeValidator(_pairs),
+    PlainSerializer(lambda pairs: [{"key": key, "value": value} for key, value in pairs.items()]),
+]
+"""A dict, or a list of ``{key, value}``, as which it is sent. Numbers and booleans become text."""
+Box = Annotated[list[int | float], BeforeValidator(_box)]
+"""A frame in an image: ``[x1, y1, x2, y2]``."""
+NotEmpty = AfterValidator(_not_empty)
+"""Refuses an empty list."""
+
+
+def check_id(parameter: str, value: int | str) -> int:
+    """Take a whole number of at least 1, also as text.
+
+    :raises AIHubParameterError: Where it is none.
+    """
+    number = as_int(value)
+    if number is None or number < 1:
+        nothing = ", to which a template renders that finds nothing" if value == "None" else ""
+        raise AIHubParameterError(f"{parameter} must be a whole number of at least 1, not {shown(value)}{nothing}")
+    return number
+
+
+def check_member(parameter: str, kind: type[E], value: object) -> E:
+    """Take a member of an enumeration by its word, in any case, or by its number.
+
+    :raises AIHubParameterError: Where there is none such.
+    """
+    try:
+        return _member(kind, value)
+    except ValueError as error:
+        problem = str(error)
+    raise AIHubParameterError(f"{parameter} {problem}, not {shown(value)}")
+
+
+def check_flag(parameter: str, value: object) -> bool:
+    """Return a boolean, or what its word says.
+
+    :raises AIHubParameterError: Where it is neither.
+    """
+    try:
+        return flag(value)
+    except ValueError as error:
+        problem = str(error)
+    raise AIHubParameterError(f"{parameter} {problem}, not {shown(value)}")
+
+
+def check_text(
+    parameter: str, value: str | float, pattern: str = r"(?s).*\S.*", allowed: str = "a non-empty text"
+) -> str:
+    """Return a text that matches a pattern as a whole; a number becomes one.
+
+    :raises AIHubParameterError: Where it does not.
+    """
+    text = None if isinstance(value, bool) else _plain(value)
+    if text is None or not re.fullmatch(pattern, text):
+        raise AIHubParameterError(f"{parameter} must be {allowed}, not {shown(value)}")
+    return text
+
+
+def page_query(
+    page: int, page_size: int, numbers: Mapping[str, int | str | None] | None = None, **words: str | bool | None
+) -> dict[str, str | int | None]:
+    """Build the query of a list: which page, and the filters that were given.
+
+    :param page: Number of the page, from 1.
+    :param page_size: Greatest number of rows on a page.
+    :param numbers: Filters by a number of at least 1.
+    :param words: Filters by a text or a boolean.
+    :raises AIHubParameterError: Where a number is none.
+    """
+    query: dict[str, str | int | None] = {
+        "page_size": check_id("page_size", page_size),
+        "page_num": check_id("page", page),
+    }
+    for name, number in (numbers or {}).items():
+        query[name] = None if number is None else check_id(name, number)
+    for name, word in words.items():
+        query[name] = ("true" if word else "false") if isinstance(word, bool) else word
+    return query

@@ -1,0 +1,37 @@
+"""What stands beside a task's result: links, events, lineage, lines of the log. It may fail; the task may not for it.
+
+Nothing of Airflow or AIHub is imported here but the errors, so everything may use it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Protocol
+
+from airflow_provider_aihub.aihub.errors import AIHubError
+
+
+class Log(Protocol):
+    """A logger, the standard library's or Airflow's."""
+
+    def debug(self, message: str, /, *args: Any) -> Any: ...
+    def warning(self, message: str, /, *args: Any) -> Any: ...
+
+
+@contextmanager
+def beside(log: Log, what: str, told: set[str] | None = None) -> Iterator[None]:
+    """Do what a task can do without: whatever goes wrong there is one line in the log, and the task goes on.
+
+    :param what: What is done, as in *the link to AIHub*.
+    :param told: Of what the log has said so already; it is said once. Default: it is said each time.
+    """
+    try:
+        yield
+    except Exception as error:
+        # Other errors quote what they met, which may be an address with a signature.
+        why = str(error) if isinstance(error, AIHubError) or type(error) is ValueError else type(error).__name__
+        tell = log.warning if told is None or what not in told else log.debug
+        if told is not None:
+            told.add(what)
+        tell("The task goes on without %s: %s", what, why or type(error).__name__)

@@ -1,0 +1,141 @@
+"""What is asked of AIHub besides the job itself while one waits: more about it, and parts of its log files."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from airflow_provider_aihub.aihub.errors import AIHubBadAnswerError, AIHubUnsupportedError
+from airflow_provider_aihub.http import answers
+from airflow_provider_aihub.http.exchange import exchange
+from airflow_provider_aihub.http.protocol import State, Steps
+from airflow_provider_aihub.http.request import Request
+from airflow_provider_aihub.http.retry import RetryPolicy
+from airflow_provider_aihub.http.transfer import fetch
+
+POLL_POLICY: Final = RetryPolicy(attempts=1)
+"""A poll that fails is not repeated at once: the next one comes anyway."""
+LARGEST_SKIP: Final = 4 * 2**20
+"""Bytes at most that are read in vain to reach a part of a file, of a server that gives files as a whole only."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """Carry out a request, once. It gives the request's own result.
+
+    :param longest: Seconds that it may take; ``None`` for as long as it takes.
+    """
+
+    request: Request[Any]
+    longest: float | None = None
+
+    def steps(self, state: State) -> Steps[Any]:
+        """Give the steps that it takes."""
+        return exchange(self.request, state, POLL_POLICY)
+
+
+@dataclass(frozen=True, slots=True)
+class Redact:
+    """Replace the secrets that the client knows in a text. It gives the text."""
+
+    text: str = field(repr=False)
+
+    def steps(self, state: State) -> Steps[str]:
+        """Give the steps that it takes: none."""
+        yield from ()
+        return state.redact(self.text)
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A part of a file.
+
+    :param data: What was asked for, or as much of it as there is.
+    :param size: Size of the whole file in bytes; ``None`` where the server does not say.
+    """
+
+    data: bytes = field(repr=False)
+    size: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Fetch:
+    """Read a part of a file, once. It gives a :class:`Piece`.
+
+    Errors name the file's address, which may carry a signature: tell nobody more than their type.
+
+    :param start: First byte, from 0.
+    :param most: Bytes at most.
+    :param longest: Seconds that it may take; ``None`` for as long as it takes.
+    """
+
+    url: str = field(repr=False)
+    start: int
+    most: int
+    longest: float | None = None
+
+    def steps(self, state: State) -> Steps[Piece]:
+        """Give the steps that it takes.
+
+        :raises AIHubUnsupportedError: The server gives files as a whole only, and the part is far from the beginning.
+        """
+        # A file that is compressed on its way has no bytes that could be counted.
+        headers = {"Range": f"bytes={self.start}-{self.start + self.most - 1}", "Accept-Encoding": "identity"}
+        call, heard, window = yield from fetch(
+            self.url, lambda _call: _Window(self.start, self.most), state, POLL_POLICY, headers
+        )
+        status, begin, size = heard.answer.status, *_content_range(heard.answer.headers)
+        if status == 416:
+            return Piece(b"", size)
+        if status == 206 and begin == self.start:
+            return Piece(bytes(window.head), size)
+        if 200 <= status < 300 and status != 206:
+            if window.full and self.start > LARGEST_SKIP:
+                raise call.error(AIHubUnsupportedError, "gives files as a whole only", "its end cannot be read")
+            return Piece(bytes(window.part), _length(heard.answer.headers) if window.full else window.received)
+        if 200 <= status < 300:
+            what = "gave another part of a file than was asked for"
+            raise call.error(AIHubBadAnswerError, what, "it cannot be read in parts", status=status)
+        raise answers.refusal(call, heard)
+
+
+class _Window:
+    """Takes what may be the part alone, or the whole file with the part in it; which one, the status tells later."""
+
+    patient = False
+
+    def __init__(self, start: int, most: int) -> None:
+        self._start = start
+        self._most = most
+        self.begin()
+
+    def begin(self) -> None:
+        self.head, self.part, self.received = bytearray(), bytearray(), 0
+
+    def write(self, data: bytes) -> bool:
+        self.head += data[: self._most - len(self.head)]
+        ahead = max(self._start - self.received, 0)
+        self.part += data[ahead : ahead + self._most - len(self.part)]
+        self.received += len(data)
+        return self.full
+
+    @property
+    def full(self) -> bool:
+        """Whether there is more than is wanted."""
+        return self.received > self._most + (self._start if self._start <= LARGEST_SKIP else 0)
+
+
+def _content_range(headers: Mapping[str, str]) -> tuple[int | None, int | None]:
+    """Read where a part begins, and the size of the whole."""
+    found = re.fullmatch(r"bytes (?:(\d{1,18})-\d+|\*)/(?:(\d{1,18})|\*)", headers.get("Content-Range", "").strip())
+    if not found:
+        return None, None
+    begin, size = found.groups()
+    return (None if begin is None else int(begin), None if size is None else int(size))
+
+
+def _length(headers: Mapping[str, str]) -> int | None:
+    length = headers.get("Content-Length", "")
+    return int(length) if re.fullmatch(r"\d{1,18}", length) and "Content-Encoding" not in headers else None

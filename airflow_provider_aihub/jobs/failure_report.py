@@ -1,0 +1,144 @@
+"""What is said of a job that has ended: a line in the log, and for one that ended badly the error with its reasons."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol
+
+from airflow_provider_aihub.aihub.errors import AIHubError, AIHubJobError, AIHubJobFailed, AIHubJobStopped
+from airflow_provider_aihub.aihub.kinds import JobKind, JobState, Phase
+from airflow_provider_aihub.aihub.parts import FAILED, SUCCEEDED, Part, PartLog
+from airflow_provider_aihub.http.answers import quote
+from airflow_provider_aihub.http.durations import span
+from airflow_provider_aihub.jobs.errands import Ask, Fetch
+from airflow_provider_aihub.jobs.log_stream import lines
+from airflow_provider_aihub.jobs.progress_log import gpu_utilisation, plain
+
+if TYPE_CHECKING:
+    from airflow_provider_aihub.hooks.aihub import AIHubHook
+    from airflow_provider_aihub.http.blocking import AIHubClient
+
+MOST_PARTS = 5
+"""How many of the parts that ended badly are named."""
+MOST_LOGS = 3
+"""Of how many of them the log is read."""
+LAST_LINES = 20
+TAIL = 8 * 1024
+"""Bytes at the end of a log file that are read for its last lines."""
+
+
+class Log(Protocol):
+    """A logger, the standard library's or Airflow's."""
+
+    def debug(self, message: str, /, *args: Any, **kwargs: Any) -> Any: ...
+    def error(self, message: str, /, *args: Any) -> Any: ...
+
+
+def summary(kind: JobKind, state: JobState) -> str:
+    """Say how a job ended, how long it waited and ran, and what it used."""
+    answer = state.answer
+    parts = [f"{kind.called(state.job_id)} {state.verb}"]
+    created, started, finished = (getattr(answer, f"{moment}_at", 0) for moment in ("created", "started", "finished"))
+    if created and started >= created:
+        parts.append(f"waited {span((started - created) / 1000)}")
+    if started and finished >= started:
+        parts.append(f"ran {span((finished - started) / 1000)}")
+    if used := gpu_utilisation(answer):
+        parts.append(used)
+    stopper = _stopper(state)
+    if stopper:
+        parts.append(f"stopped by {stopper}")
+    return ", ".join(parts)
+
+
+def failure(hook: AIHubHook, kind: JobKind, state: JobState, log: Log | None = None) -> AIHubJobError:
+    """Give the error for a job that failed or was stopped, with all that AIHub says about it.
+
+    :param log: Where the last lines of the logs of what failed are told; nowhere by default.
+    """
+    name = getattr(state.answer, "name", "")
+    subject = f"AIHub's {kind.called(state.job_id)}" + (f" ({plain(name)})" if name else "")
+    if state.phase is Phase.STOPPED:
+        stopper = _stopper(state)
+        message = f"{subject} was stopped on AIHub" + (f" by {stopper}" if stopper else "")
+        return AIHubJobStopped(f"{message}.", kind=kind.name, job_id=state.job_id)
+    try:
+        reasons = _reasons(hook.get_conn(), kind, state, log)
+    except Exception:
+        # Whatever goes wrong here, the failure itself must be told.
+        if log:
+            log.debug("The reasons for the failure could not be found", exc_info=True)
+        reasons = [plain(state.message)]
+    told = "; ".join(reason for reason in reasons if reason) or "AIHub gives no reason"
+    return AIHubJobFailed(f"{subject} failed: {told}", kind=kind.name, job_id=state.job_id)
+
+
+def _stopper(state: JobState) -> str:
+    user = getattr(state.answer, "stop_op_user", None)
+    return plain(user.name) if user else ""
+
+
+def _reasons(client: AIHubClient, kind: JobKind, state: JobState, log: Log | None) -> list[str]:
+    if kind.parts_within:
+        parts = kind.parts_within(state.answer)
+    else:
+        parts = (kind.parts and _asked(client, Ask(kind.parts(state.job_id)))) or []
+    bad = [part for part in parts if part.state == FAILED]
+    # The pods of a job that has failed may have been deleted since, or be in a state of another name.
+    bad = bad or [part for part in parts if part.over and part.state != SUCCEEDED]
+    told = {part.key: _last_words(client, part, kind, log) for part in (bad or parts)[:MOST_LOGS]}
+    reasons = []
+    if not any(part.message for part in bad[:MOST_PARTS]):
+        reasons.append(quote(state.message, client.config.redact))
+    for part in bad[:MOST_PARTS]:
+        end = "failed" if part.state == FAILED else f"ended as {plain(part.state)}"
+        machine = f" on node {plain(part.machine)}" if part.machine else ""
+        message = f": {quote(part.message, client.config.redact)}" if part.message else ""
+        reasons.append(f"{kind.part_noun} {plain(part.name)} {end}{machine}{message}{told.get(part.key, '')}")
+    if len(bad) > MOST_PARTS:
+        reasons.append(f"and {len(bad) - MOST_PARTS} more")
+    if not bad:
+        reasons += [f"{kind.part_noun} {plain(part.name)}{told[part.key]}" for part in parts if told.get(part.key)]
+    return reasons
+
+
+def _last_words(client: AIHubClient, part: Part, kind: JobKind, log: Log | None) -> str:
+    """Tell the last lines of a part's log, or else its last events; give the very last one."""
+    redact, what = client.config.redact, "its log ends with"
+    files: list[PartLog] = (part.logs and _asked(client, Ask(part.logs))) or []
+    found = next((tail for tail in (_tail(client, file) for file in files) if tail), [])
+    if not found and part.events:
+        what = "its last event is"
+        events = _asked(client, Ask(part.events)) or ""
+        found = _without_blanks(events.encode()[-TAIL:])
+    if not found:
+        return ""
+    if log:
+        title = "last lines of the log" if what.startswith("its log") else "last events"
+        told = "\n".join(redact(line) for line in found)
+        log.error("The %s of %s %s:\n%s", title, kind.part_noun, plain(part.name), told)
+    return f", {what} {quote(found[-1], redact)}"
+
+
+def _tail(client: AIHubClient, file: PartLog) -> list[str]:
+    if file.text:
+        return _without_blanks(file.text.encode()[-TAIL:])
+    piece = _asked(client, Fetch(file.url, 0, TAIL))
+    if not piece or piece.size is None:
+        return []
+    if piece.size > TAIL:
+        piece = _asked(client, Fetch(file.url, piece.size - TAIL, TAIL))
+        # The first line lacks its beginning.
+        return _without_blanks(piece.data.partition(b"\n")[2] or piece.data) if piece else []
+    return _without_blanks(piece.data)
+
+
+def _without_blanks(data: bytes) -> list[str]:
+    return [line for line in lines(data) if line.strip()][-LAST_LINES:]
+
+
+def _asked(client: AIHubClient, errand: Ask | Fetch) -> Any:
+    """Give what came of an errand, ``None`` where it failed."""
+    try:
+        return client.perform(errand)
+    except AIHubError:
+        return None

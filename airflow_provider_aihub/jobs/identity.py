@@ -1,0 +1,139 @@
+"""Whether a job that AIHub shows is the one that a task has created.
+
+An id is no identity: the connection may point to another AIHub meanwhile, where the same id is somebody else's job.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, fields
+from enum import StrEnum
+from typing import Any, Final, Self
+
+from airflow_provider_aihub.aihub.errors import AIHubOtherJob
+from airflow_provider_aihub.aihub.kinds import JobId, JobKind
+from airflow_provider_aihub.http.values import as_int
+
+EARLIER: Final = 600.0
+"""By how many seconds the clocks of AIHub and of a worker may differ."""
+LATER: Final = 1800.0
+"""How many seconds after a create call was begun its job may come into being: the call may be sent several times."""
+CUT: Final = 64
+"""A description of so many characters may have lost its end, and the marker with it."""
+CUT_NAME: Final = 16
+"""Likewise a name."""
+
+_PREFIX: Final = "[airflow:"
+_MARKERS: Final = re.compile(r"\[airflow:[0-9a-f.]+\]")
+
+
+class Verdict(StrEnum):
+    """Whose a job is."""
+
+    OWN = "own"
+    OTHER = "other"
+    UNKNOWN = "unknown"
+    """AIHub shows too little to tell."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Identity:
+    """What a task knows of its job besides the id.
+
+    The marker decides. Where AIHub shows none, or one that is cut off, name, user and time of creation do.
+
+    :param marker: The text that the job's description was signed with; ``None`` for none.
+    :param name: The job's name; ``None`` for a kind that has none.
+    :param user_id: Id of the user who created it; ``None`` where that is not known.
+    :param submitted_at: When the create call was begun, in Unix seconds; ``None`` where that is not known.
+    :param opening: The first characters of the description that it was given, see :func:`opening_of`; ``None`` where
+        they are not known.
+    """
+
+    marker: str | None = None
+    name: str | None = None
+    user_id: int | None = None
+    submitted_at: float | None = None
+    opening: str | None = None
+
+    @classmethod
+    def from_plain(cls, plain: Mapping[str, Any]) -> Self:
+        """Make one from what :meth:`plain` returned, also in a newer version of this package."""
+        return cls(**{field.name: plain[field.name] for field in fields(cls) if field.name in plain})
+
+    def plain(self) -> dict[str, Any]:
+        """Return it as JSON values; what is not known is left out."""
+        return {name: value for name, value in asdict(self).items() if value is not None}
+
+    def judge(self, answer: Any) -> Verdict:
+        """Return whose job this is.
+
+        :param answer: What AIHub answered when it was asked for the job, or a row of a list: a model or a dict.
+        """
+
+        def read(field: str) -> Any:
+            return answer.get(field) if isinstance(answer, Mapping) else getattr(answer, field, None)
+
+        return self._by_marker(_text(read("description"))) or self._by_facts(read)
+
+    def _by_marker(self, description: str) -> Verdict | None:
+        if not self.marker:
+            return None
+        if self.marker in description:
+            return Verdict.OWN
+        end = description.rstrip(" .…")
+        tail = end[end.rfind("[") :] if "[" in end else ""
+        if len(tail) > len(_PREFIX) and self.marker.startswith(tail):
+            return None
+        if _MARKERS.search(description) or (tail.startswith(_PREFIX) and len(tail) > len(_PREFIX)):
+            return Verdict.OTHER
+        return None
+
+    def _by_facts(self, read: Callable[[str], Any]) -> Verdict:
+        name, user_id = _text(read("name")).strip(), as_int(read("user_id"))
+        created = as_int(read("created_at"))
+        same_name = _same_name(self.name.strip(), name) if self.name and name else None
+        same_user = self.user_id == user_id if self.user_id and user_id else None
+        same_time = None
+        if self.submitted_at is not None and created:
+            same_time = -EARLIER <= created / 1000 - self.submitted_at <= LATER
+        if False in (same_name, same_user, same_time):
+            return Verdict.OTHER
+        description = _text(read("description"))
+        if same_time and (same_name or same_user):
+            return Verdict.OWN if self._may_be_cut(description) else Verdict.OTHER
+        unsigned = self.marker and 0 < len(description) < CUT and "[" not in description
+        return Verdict.OTHER if unsigned else Verdict.UNKNOWN
+
+    def _may_be_cut(self, description: str) -> bool:
+        """Whether a description without the marker may be what is left of the one that was given."""
+        if self.opening is None:
+            return True
+        left = description.rstrip(" .…")[: len(self.opening)]
+        return self.opening.startswith(left)
+
+
+def opening_of(description: str) -> str:
+    """Return as much of a description as is kept, to tell one that was cut off from another one."""
+    return description[:CUT]
+
+
+def other_job(kind: JobKind, job_id: JobId) -> AIHubOtherJob:
+    """Return the error for an id under which AIHub shows another job."""
+    called = kind.called(job_id)
+    return AIHubOtherJob(
+        f"AIHub was asked for {called} and showed a job that this task did not create, which is left alone; see "
+        "whether the connection points to another AIHub than it did when the task began.",
+        kind=kind.name,
+        job_id=job_id,
+    )
+
+
+def _same_name(own: str, shown: str) -> bool:
+    """Whether a name is the one that was given, perhaps cut off by AIHub."""
+    return own == shown or (len(shown) >= CUT_NAME and own.startswith(shown))
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else ""

@@ -1,0 +1,277 @@
+"""Following the logs of a job's parts, each line once. Without I/O."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Generator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias, TypeVar
+
+from airflow_provider_aihub.aihub.errors import AIHubError, AIHubUnsupportedError
+from airflow_provider_aihub.aihub.parts import PENDING, Part, PartLog
+from airflow_provider_aihub.http.answers import ESCAPES, JWT
+from airflow_provider_aihub.jobs.errands import Ask, Fetch, Piece, Redact
+from airflow_provider_aihub.jobs.progress_log import Log, plain, without_folds
+
+T = TypeVar("T")
+
+LARGEST_PIECE = 32 * 1024
+"""Bytes that are read and told at once: more would hold up an event loop for too long."""
+PIECES_PER_POLL = 32
+"""How many of them are read at a poll, of all files together."""
+MOST_LINES = 2000
+"""How many lines are told at a poll, of all files together: each takes Airflow about a millisecond."""
+LAST_LINES = 200
+"""So many of them are the last ones of a file, where it has more lines than are told."""
+LAST_WORDS = 20
+"""So many of those are told although the log could not take all that came before: they say how a job ended."""
+MOST_FILES = 32
+"""How many log files of a job are followed."""
+
+_BREAKS = re.compile(r"[\x0b\x0c\x1c-\x1e\x85\u2028\u2029]")
+"""Characters other than the usual ones at which some programs end a line."""
+_CONTROLS = re.compile(r"[\x00-\x08\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+"""Characters that are not shown, or that turn round how others are."""
+
+Offsets: TypeAlias = Mapping[str, int]
+"""Up to which byte each log file has been told."""
+
+
+class Recall:
+    """Step: give the :data:`Offsets` that were kept for this job, or ``None``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Keep:
+    """Step: keep the offsets where they outlive this process. The reply is ignored."""
+
+    offsets: Offsets
+
+
+@dataclass(frozen=True, slots=True)
+class Tell:
+    """Step: write these lines into the log. The reply is how many were written, ``None`` for all."""
+
+    lines: Sequence[str]
+
+
+LogSteps: TypeAlias = Generator[Ask | Fetch | Redact | Recall | Keep | Tell, Any, T]
+
+
+class PartLogs:
+    """Tells what is new in the logs of a job's parts.
+
+    :param called: What the job is called.
+    """
+
+    def __init__(self, called: str, log: Log) -> None:
+        self._called = called
+        self._log = log
+        self._offsets: dict[str, int] | None = None
+        self._files: dict[str, list[PartLog]] = {}
+        self._ended: set[str] = set()
+        self._done: set[str] = set()
+        self._unsupported = False
+        self._said_too_many = False
+
+    def follow(self, parts: Sequence[Part], *, again: bool, last: bool) -> LogSteps[None]:
+        """Tell the lines that have been added.
+
+        :param again: Whether to see if parts have new log files.
+        :param last: Whether nothing more is to come, so that what is no whole line yet is told as well.
+        """
+        if self._unsupported:
+            return
+        if self._offsets is None:
+            recalled = yield Recall()
+            self._offsets = dict(recalled) if isinstance(recalled, Mapping) else {}
+        kept = dict(self._offsets)
+        for part in parts:
+            if part.logs is None or part.key in self._done or (part.state == PENDING and not last):
+                continue
+            # What a part has written in its last moments may come late, so it is over at the second sight.
+            ended = part.key in self._ended
+            if part.over:
+                self._ended.add(part.key)
+            if again or last or part.key not in self._files:
+                reply = yield Ask(part.logs)
+                if isinstance(reply, AIHubUnsupportedError):
+                    self._unsupported = True
+                    self._log.info(
+                        "This AIHub gives out no logs (newer ones do); %s is waited for without", self._called
+                    )
+                    return
+                if isinstance(reply, AIHubError):
+                    self._log.debug("The logs of %s cannot be found now: %s", part.name, reply)
+                else:
+                    self._files[part.key] = reply
+            read = part.key in self._files
+            for file in self._files.get(part.key, ()):
+                read &= yield from self._read(part, file, self._prefix(part, parts), last=last or ended)
+            if ended and read:
+                self._done.add(part.key)
+        if self._offsets != kept:
+            yield Keep(dict(self._offsets))
+
+    def _prefix(self, part: Part, parts: Sequence[Part]) -> str:
+        """Say whose line it is, where that is not clear."""
+        return f"[{plain(part.name)}] " if len(parts) > 1 else ""
+
+    def _read(self, part: Part, file: PartLog, prefix: str, *, last: bool) -> LogSteps[bool]:
+        """Tell what is new in a file, and give whether it could be read."""
+        offsets = self._offsets
+        assert offsets is not None, "recalled before"  # noqa: S101
+        key = f"{part.key}/{file.name}"
+        if key not in offsets and len(offsets) >= MOST_FILES:
+            if not self._said_too_many:
+                self._said_too_many = True
+                self._log.info("Of the log files of %s, the first %d are followed", self._called, MOST_FILES)
+            return True
+        if len(self._files.get(part.key, ())) > 1:
+            prefix = f"[{plain(part.name)} {plain(file.name)}] "
+        offsets.setdefault(key, 0)
+        budget = max(MOST_LINES // len(offsets), 1)
+        telling = _Telling(self._called, self._log, prefix, named=f"[{plain(part.name)}] ", budget=budget)
+        read = yield from self._read_on(part, file, key, telling, last=last)
+        yield from telling.finish()
+        return read
+
+    def _read_on(self, part: Part, file: PartLog, key: str, telling: _Telling, *, last: bool) -> LogSteps[bool]:
+        offsets = self._offsets
+        assert offsets is not None, "recalled before"  # noqa: S101
+        turns = max(3, PIECES_PER_POLL // len(offsets))
+        cut = False
+        for turn in range(turns):
+            offset = offsets[key]
+            piece = yield from self._piece(part, file, offset)
+            if piece is None:
+                return False
+            if piece.size is not None and piece.size < offset:
+                # The file was begun anew.
+                offsets[key] = 0
+                continue
+            whole = len(piece.data) < LARGEST_PIECE if piece.size is None else offset + len(piece.data) >= piece.size
+            begin, end = _whole_lines(piece.data, cut=cut, rest=last and whole)
+            yield from telling.take(piece.data[begin:end])
+            offsets[key] = offset + end
+            if whole or not end:
+                return True
+            cut = False
+            left = (piece.size or 0) - offsets[key]
+            if turn == turns - 2 and left > LARGEST_PIECE:
+                telling.skipped = left - LARGEST_PIECE
+                offsets[key] += telling.skipped
+                cut = True
+        return True
+
+    def _piece(self, part: Part, file: PartLog, offset: int) -> LogSteps[Piece | None]:
+        if file.url:
+            reply = yield Fetch(file.url, offset, LARGEST_PIECE)
+            if isinstance(reply, Piece):
+                return reply
+            self._log.debug("A log of %s cannot be read now (%s)", part.name, type(reply).__name__)
+            if (reply.final or isinstance(reply, AIHubUnsupportedError)) and not file.text:
+                # It would not help to ask again, and to be refused costs a login each time.
+                self._done.add(part.key)
+                self._log.info("The log of %s cannot be followed (%s)", plain(part.name), type(reply).__name__)
+        # Its address may have expired; a text that came in its place is out of date at the next look.
+        self._files.pop(part.key, None)
+        if not file.text:
+            return None
+        text = file.text.encode()
+        return Piece(text[offset : offset + LARGEST_PIECE], len(text))
+
+
+class _Telling:
+    """Tells what is new in one file at one poll: the first lines, and the last ones if there are too many.
+
+    :param called: What the job is called.
+    :param prefix: Begins each line.
+    :param named: Begins a line that could be taken for one of Airflow's or this provider's own.
+    :param budget: How many lines are told.
+    """
+
+    def __init__(self, called: str, log: Log, prefix: str, *, named: str, budget: int) -> None:
+        self._log = log
+        self._prefix, self._named = prefix, named
+        self._suspect = re.compile(rf"\s*(?:[\[{{]|\d{{4}}-\d\d-\d\d)|.*(?:{re.escape(called)}\b|AIHub|Airflow)")
+        self._kept = min(LAST_LINES, budget)
+        self._budget = budget - self._kept
+        self._last: list[str] = []
+        self._untold = 0
+        self._busy = False
+        self.skipped = 0
+        """Bytes that were not read."""
+
+    def take(self, data: bytes) -> LogSteps[None]:
+        """Tell these lines, or keep the last of them for later."""
+        if not data:
+            return
+        text = yield Redact(data.decode(errors="replace"))
+        if not isinstance(text, str):
+            self.skipped += len(data)
+            return
+        new = [self._named_if_suspect(line) for line in _lines(text)]
+        now, later = new[: self._budget], new[self._budget :]
+        self._budget -= len(now)
+        yield from self._tell(now)
+        last = self._last + later
+        self._last = last[-self._kept :]
+        self._untold += len(last) - len(self._last)
+
+    def finish(self) -> LogSteps[None]:
+        """Say how much is left out, and tell the last lines."""
+        if self._busy:
+            self._busy = False
+            self._untold += len(self._last[:-LAST_WORDS])
+            self._last = self._last[-LAST_WORDS:]
+        self._say_what_is_left_out()
+        yield from self._tell(self._last)
+        self._say_what_is_left_out()
+
+    def _named_if_suspect(self, line: str) -> str:
+        return f"{self._prefix or (self._named if self._suspect.match(line) else '')}{line}"
+
+    def _tell(self, new: list[str]) -> LogSteps[None]:
+        told = 0
+        if new and not self._busy:
+            reply = yield Tell(new)
+            told = reply if isinstance(reply, int) else len(new) if reply is None else 0
+        self._busy |= told < len(new)
+        self._untold += len(new) - told
+
+    def _say_what_is_left_out(self) -> None:
+        parts = [f"{self._untold} lines"] if self._untold else []
+        parts += [f"{-(-self.skipped // 1024)} KiB"] if self.skipped else []
+        if parts:
+            said = "%s%s of the log are left out here: it grows faster than it is told; AIHub has it all"
+            self._log.info(said, self._prefix, " and ".join(parts))
+        self._untold = self.skipped = 0
+
+
+def lines(data: bytes) -> list[str]:
+    """Give the lines of a log as one sees them: what was overwritten (progress bars) and tokens are left out.
+
+    So is what would change how a log is shown: sequences that steer a terminal, marks that Airflow folds lines by.
+    """
+    return _lines(data.decode(errors="replace"))
+
+
+def _lines(text: str) -> list[str]:
+    if not text:
+        return []
+    text = _CONTROLS.sub("", _BREAKS.sub(" ", JWT.sub("***", ESCAPES.sub("", text))))
+    return [line.rstrip("\r").rpartition("\r")[2] for line in without_folds(text).removesuffix("\n").split("\n")]
+
+
+def _whole_lines(data: bytes, *, cut: bool, rest: bool) -> tuple[int, int]:
+    """Give where what is to be told begins and ends.
+
+    :param cut: Whether the first line lacks its beginning, and is left out.
+    :param rest: Whether what comes after the last whole line is told, too.
+    """
+    end = len(data) if rest else data.rfind(b"\n") + 1
+    if not end and len(data) == LARGEST_PIECE:
+        # One line longer than that is told in several.
+        end = len(data)
+    return (data.find(b"\n") + 1 if cut else 0), end

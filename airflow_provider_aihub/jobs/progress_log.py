@@ -1,0 +1,236 @@
+"""What the log says of a job that is waited for: its changes, and signs of life. Without I/O."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Generator, Iterable, Sequence
+from typing import Any, Protocol
+
+from airflow_provider_aihub.aihub.errors import AIHubError
+from airflow_provider_aihub.aihub.kinds import JobId, JobKind, JobState, Phase
+from airflow_provider_aihub.aihub.models import NodeTasks, Page
+from airflow_provider_aihub.aihub.parts import FAILED, PENDING, RUNNING, Part
+from airflow_provider_aihub.http.durations import span
+from airflow_provider_aihub.jobs.errands import Ask
+
+LIFE_LINE = 300.0
+"""Seconds after which an unchanged job is mentioned in the log again."""
+PARTS_AGAIN = 1.5
+"""A job's parts are asked for when its status changes, until all have begun, and whenever it has grown older by this
+factor since: for thousands of jobs that run for days, each line in the log would else be a request."""
+MOST_NAMES = 8
+"""How many machines, nodes or jobs are named; the others are counted."""
+LONGEST_NAME = 80
+
+_FOLD = re.compile(r"::(?=(?:end)?group::)")
+
+
+class Log(Protocol):
+    """A logger, the standard library's or Airflow's."""
+
+    def debug(self, message: str, /, *args: Any) -> Any: ...
+    def info(self, message: str, /, *args: Any) -> Any: ...
+    def error(self, message: str, /, *args: Any) -> Any: ...
+    def warning(self, message: str, /, *args: Any) -> Any: ...
+
+
+class Story:
+    """Tells of a job what is new, and once in a while that nothing is.
+
+    Whatever else it asks for is no more than a courtesy: where that fails, the log just says less.
+
+    :param since: When the job was submitted, in Unix seconds.
+    """
+
+    __slots__ = (
+        "_called",
+        "_job_id",
+        "_kind",
+        "_known_parts",
+        "_log",
+        "_parts_at",
+        "_settled",
+        "_since",
+        "_status",
+        "_told_at",
+        "_told_parts",
+        "parts",
+    )
+
+    def __init__(self, kind: JobKind, job_id: JobId, since: float, log: Log) -> None:
+        self.parts: list[Part] = []
+        """The parts of the job as they were last seen."""
+        self._kind = kind
+        self._job_id = job_id
+        self._called = kind.called(job_id)
+        self._since = since
+        self._log = log
+        self._status: int | None = None
+        self._told_at = 0.0
+        self._known_parts = self.parts
+        self._told_parts = ""
+        self._settled = True
+        self._parts_at = since
+
+    @property
+    def next_line(self) -> float:
+        """Until when there is nothing to tell unless the status changes, in Unix seconds."""
+        if not self._settled or self._kind.parts_within:
+            return -math.inf
+        return self._told_at + LIFE_LINE
+
+    def tell(self, state: JobState, now: float) -> Generator[Ask, Any, bool]:
+        """Tell what a look at the job showed, and give whether the job was mentioned.
+
+        :param now: When that was, in Unix seconds.
+        """
+        changed = state.status != self._status
+        due = changed or now - self._told_at >= LIFE_LINE
+        if due:
+            self._told_at, self._status = now, state.status
+        if changed:
+            self._tell_status(state, now)
+        if state.phase.terminal:
+            return changed
+        older = now - self._since >= PARTS_AGAIN * (self._parts_at - self._since)
+        if changed or not self._settled or (due and older):
+            self._parts_at = now
+            yield from self.look_at_parts(state)
+        elif self._kind.parts_within:
+            self.parts = self._kind.parts_within(state.answer)
+        if not due and self.parts is self._known_parts:
+            return False
+        self._known_parts = self.parts
+        facts = (yield from self._surroundings(state)) if due and state.phase is Phase.WAITING else []
+        parts = parts_text(self.parts, self._kind.part_noun)
+        if due and not changed:
+            if state.phase is not Phase.WAITING:
+                facts.append(gpu_utilisation(state.answer))
+            said = "; ".join(fact for fact in (*facts, parts) if fact)
+            age = span(now - self._since)
+            self._log.info(
+                "%s is still %s, %s after its submission%s", self._called, state.word, age, said and f"; {said}"
+            )
+        else:
+            if parts and parts != self._told_parts:
+                facts.append(parts)
+            for fact in facts:
+                self._log.info("%s: %s", self._called, fact)
+        self._told_parts = parts
+        return due
+
+    def look_at_parts(self, state: JobState) -> Generator[Ask, Any, None]:
+        """See how the parts of the job are."""
+        kind = self._kind
+        if kind.parts_within:
+            self.parts = kind.parts_within(state.answer)
+        elif kind.parts:
+            reply = yield Ask(kind.parts(self._job_id))
+            if self._failed(reply):
+                self._settled = True
+                return
+            self.parts = reply
+            # The pods of a job that waits all wait as well: they are looked at again when the job goes on.
+            self._settled = state.phase is Phase.WAITING or bool(reply and all(part.state != PENDING for part in reply))
+
+    def _tell_status(self, state: JobState, now: float) -> None:
+        if state.phase is Phase.UNKNOWN:
+            self._log.warning("%s %s; it counts as in progress", self._called, state.verb)
+        else:
+            age = span(now - self._since)
+            self._log.info("%s %s, %s after its submission", self._called, state.verb, age)
+
+    def _surroundings(self, state: JobState) -> Generator[Ask, Any, list[str]]:
+        """Say who else waits for the virtual cluster, and who uses it."""
+        kind, facts = self._kind, []
+        request = kind.queue(state.answer) if kind.queue else None
+        if request is not None:
+            reply = yield Ask(request)
+            if not self._failed(reply):
+                facts.append(queue_text(reply, state, kind.noun))
+        facts.append(neighbours_text(kind.neighbours(state.answer), state.answer))
+        return [fact for fact in facts if fact]
+
+    def _failed(self, reply: Any) -> bool:
+        if isinstance(reply, AIHubError):
+            self._log.debug("No more can be said of %s now: %s", self._called, reply)
+        return isinstance(reply, AIHubError)
+
+
+def parts_text(parts: Sequence[Part], noun: str) -> str:
+    """Say how many parts are in which state, and where: ``2 of 4 pods Running (node-1, node-2); 2 Pending``."""
+    states: dict[str, list[str]] = {state: [] for state in (RUNNING, PENDING, FAILED)}
+    for part in parts:
+        states.setdefault(part.state or "in no known state", []).append(part.place)
+    groups: list[str] = []
+    for state, places in states.items():
+        if not places:
+            continue
+        count = f"{len(places)}"
+        if len(parts) == 1:
+            count = f"its {noun} is"
+        elif not groups:
+            count = f"all {len(parts)} {noun}s" if len(places) == len(parts) else f"{count} of {len(parts)} {noun}s"
+        where = named(dict.fromkeys(place for place in places if place))
+        groups.append(f"{count} {plain(state)}" + (f" ({where})" if where else ""))
+    return "; ".join(groups)
+
+
+def queue_text(page: Page[Any], state: JobState, noun: str) -> str:
+    """Say how many others wait for the same virtual cluster, and for longer where all of them were seen."""
+    cluster = state.answer.virtual_cluster
+    if any(job.status != state.status or job.virtual_cluster.id != cluster.id for job in page.data):
+        # This AIHub does not filter its lists by that; its numbers say nothing.
+        return ""
+    others = [job for job in page.data if job.id != state.answer.id]
+    total = max(page.total - (len(page.data) - len(others)), len(others))
+    where = plain(cluster.name) or f"virtual cluster {cluster.id}"
+    if not total:
+        return f"no other {noun} waits on {where}"
+    said = f"{total} other {noun}{'s wait' if total > 1 else ' waits'} on {where}"
+    if total == len(others):
+        mine = (state.answer.created_at, state.answer.id)
+        longer = sum((job.created_at, job.id) < mine for job in others)
+        if total == 1:
+            said += ", for longer" if longer else ", not for as long"
+        else:
+            said += f", {longer or 'none'} of them for longer"
+    return said
+
+
+def neighbours_text(nodes: Sequence[NodeTasks], job: Any) -> str:
+    """Say what runs on the virtual cluster of a job, of whom and where."""
+    found: dict[str, tuple[str, dict[str, None]]] = {}
+    for node in nodes:
+        for task in node.tasks:
+            label = plain(task.name) + (f" of {plain(task.username)}" if task.username else "")
+            found.setdefault(task.id or label, (label, {}))[1][plain(node.node_name)] = None
+    if not found:
+        return ""
+    cluster = plain(job.virtual_cluster.name) or f"virtual cluster {job.virtual_cluster.id}"
+    return f"on {cluster} run now: " + named(f"{label} ({named(where)})" for label, where in found.values())
+
+
+def gpu_utilisation(answer: Any) -> str:
+    """Say how much of its GPUs a job has used so far, in AIHub's own words: nobody knows the unit."""
+    used = getattr(answer, "avg_gpu_util", 0)
+    return f"avg_gpu_util {used:g}" if used else ""
+
+
+def named(names: Iterable[str]) -> str:
+    """Write names one after another; of many, the first ones."""
+    every = list(names)
+    said = ", ".join(plain(name) if len(name) <= LONGEST_NAME else name for name in every[:MOST_NAMES])
+    return said if len(every) <= MOST_NAMES else f"{said} and {len(every) - MOST_NAMES} more"
+
+
+def plain(name: str) -> str:
+    """Write a name that somebody has chosen so that it keeps to its place in a line."""
+    said = without_folds("".join(char for char in name if char.isprintable()))
+    return said if len(said) <= LONGEST_NAME else f"{said[:LONGEST_NAME]}..."
+
+
+def without_folds(text: str) -> str:
+    """Take the marks apart by which Airflow's UI folds the lines of a log, wherever they stand."""
+    return _FOLD.sub(": :", text)

@@ -1,0 +1,391 @@
+"""Waiting for a job, without I/O: when to look, when to give up, what to say.
+
+:func:`follow` is a generator. It yields what it wants done and is sent what came of it, so that a worker that polls
+in place and a trigger on an event loop wait in exactly the same way.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import random
+import time
+from collections.abc import Awaitable, Callable, Generator
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import partial
+from itertools import count
+from typing import Any, TypeAlias, cast
+
+from airflow_provider_aihub.aihub.errors import (
+    AIHubError,
+    AIHubNotFoundError,
+    AIHubRejectedError,
+    AIHubUnsupportedError,
+)
+from airflow_provider_aihub.aihub.kinds import JobId, JobKind, JobState
+from airflow_provider_aihub.http.durations import span
+from airflow_provider_aihub.http.in_time import in_time, too_late
+from airflow_provider_aihub.http.retry import asked_for
+from airflow_provider_aihub.jobs.beside import beside
+from airflow_provider_aihub.jobs.errands import POLL_POLICY, Ask, Fetch, Redact
+from airflow_provider_aihub.jobs.identity import Identity, Verdict, other_job
+from airflow_provider_aihub.jobs.log_stream import Keep, PartLogs, Recall, Tell
+from airflow_provider_aihub.jobs.progress_log import LIFE_LINE, Log, Story
+
+__all__ = [
+    "LIFE_LINE",
+    "POLL_POLICY",
+    "Ask",
+    "Fetch",
+    "Keep",
+    "Log",
+    "Look",
+    "Outcome",
+    "Pause",
+    "Recall",
+    "Redact",
+    "Tell",
+    "Waited",
+    "Watch",
+    "courtesy",
+    "follow",
+    "not_there",
+    "span",
+    "wait",
+    "wait_async",
+]
+
+POLL_FLOOR = 1.7
+"""Seconds between two polls of a young job; nothing is polled more often. With the jitter it leaves time for the
+answer, so that the end of a job of 10 s is seen within 2 s."""
+JITTER = 0.1
+"""A pause is longer by up to this fraction of it, at random, so that jobs are not all polled at once."""
+STRETCH = 0.1 / (1 + JITTER)
+"""The pause grows with the job's age, to this fraction of it: a tenth with the jitter, so that an end is seen soon."""
+FRESHNESS = 0.5
+"""What was read of a job for somebody else will do if it is not older than this fraction of the pause."""
+LONGEST_HEAD_START = 10.0
+"""Seconds over which the first polls are spread when many jobs are taken up at once."""
+LAST_ANSWERS = 0.75
+"""Seconds after the deadline for which what was asked may still be answered."""
+LAST_LOOK = 0.5
+"""Seconds that the last look may take at least."""
+GONE_TOLERANCE = 60.0
+"""Seconds for which a job that AIHub says does not exist is asked for again before that is believed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Watch:
+    """A job to be waited for.
+
+    :param since: When it was submitted, or the waiting began, in Unix seconds.
+    :param poll_interval: Longest pause between two polls, in seconds: a young job is polled more often. With
+        ``backoff``, the first pause.
+    :param backoff: By what the pause is multiplied after each poll, 1 or more, instead of stretching with the job's
+        age.
+    :param longest_interval: Longest pause with ``backoff``, in seconds; ``None`` for no bound.
+    :param deadline: When to give up, in Unix seconds; ``None`` for never.
+    :param poll_tolerance: For how many seconds polls may fail before waiting gives up.
+    :param may_be_missing: Whether a job that does not exist is waited for, too.
+    :param stream_logs: Whether the logs of its pods or nodes are told as well, where AIHub gives them out.
+    :param floor: Shortest pause between two polls, in seconds; ``None`` for :data:`POLL_FLOOR`.
+    :param identity: What is known of the job besides its id; another job under that id is not waited for.
+    :param doubts_lists: Whether an end that a list shows is believed only when the job itself is read to have ended.
+    """
+
+    kind: JobKind
+    job_id: JobId
+    since: float
+    poll_interval: float = 30.0
+    backoff: float | None = None
+    longest_interval: float | None = None
+    deadline: float | None = None
+    poll_tolerance: float = 900.0
+    may_be_missing: bool = False
+    stream_logs: bool = False
+    floor: float | None = None
+    identity: Identity | None = None
+    doubts_lists: bool = False
+
+    @property
+    def shortest_pause(self) -> float:
+        """Seconds between two polls at least."""
+        return POLL_FLOOR if self.floor is None else self.floor
+
+    def pause(self, looks: int, now: float) -> float:
+        """Give the seconds from one look to the next, without the jitter.
+
+        :param looks: How many there were.
+        """
+        if self.backoff is None:
+            wanted = min(STRETCH * (now - self.since), self.poll_interval / (1 + JITTER))
+        else:
+            wanted = min(self.poll_interval * self.backoff ** min(looks - 1, 64), self.longest_interval or math.inf)
+        return max(self.shortest_pause, wanted)
+
+    def max_age(self, looks: int, now: float) -> float:
+        """Give how old, in seconds, what the next look shows may be."""
+        return FRESHNESS * self.pause(looks, now)
+
+    def head_start(self, now: float, jitter: Callable[[], float] = random.random) -> float:
+        """Give the seconds until the first look, so that the jobs that are taken up together are not polled together.
+
+        :param jitter: Gives a number from 0 to 1.
+        """
+        seconds = jitter() * min(self.pause(1, now), LONGEST_HEAD_START)
+        return seconds if self.deadline is None else min(seconds, max(self.deadline - now, 0.0))
+
+    def left(self, step: Step, now: float) -> float | None:
+        """Return the seconds that a step may take, whatever AIHub does; ``None`` for as long as it takes."""
+        if self.deadline is None:
+            return None
+        return max(self.deadline + LAST_ANSWERS - now, LAST_LOOK if isinstance(step, Look) else 0.0)
+
+
+def not_there(error: AIHubError) -> bool:
+    """Whether an error says that the job does not exist.
+
+    The document's API has no code of its own for that, so any refusal will do.
+    """
+    return isinstance(error, AIHubRejectedError) and not isinstance(error, AIHubUnsupportedError)
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """Step: read the job. The reply is a :class:`JobState`, or the :class:`AIHubError` that came instead.
+
+    :param max_age: How old what was read may be, in seconds.
+    """
+
+    max_age: float
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """Step: wait for so many seconds. The reply is ignored.
+
+    :param status: The status that the job was seen to have, where nothing but another one is worth a look for now.
+    :param calm_until: Up to when that is so, in Unix seconds.
+    :param longest: How long it may take, in seconds; ``None`` for as long as the job is calm.
+    """
+
+    seconds: float
+    status: int | None = None
+    calm_until: float = -math.inf
+    longest: float | None = None
+
+
+class Outcome(StrEnum):
+    """Why the waiting ended."""
+
+    ENDED = "ended"
+    DEADLINE = "deadline"
+    UNREADABLE = "unreadable"
+
+
+@dataclass(frozen=True, slots=True)
+class Waited:
+    """What the waiting came to.
+
+    :param state: What the last look that succeeded showed; where the job has not ended, its status alone.
+    :param error: Why looking failed at the end, where ``outcome`` is ``UNREADABLE``.
+    """
+
+    outcome: Outcome
+    state: JobState | None = None
+    error: AIHubError | None = None
+
+
+Step: TypeAlias = Look | Pause | Ask | Fetch | Redact | Recall | Keep | Tell
+"""What :func:`follow` wants done; the reply to an :class:`Ask`, a :class:`Fetch` or a :class:`Redact` is its result or
+an :class:`AIHubError`, too."""
+Waiting: TypeAlias = Generator[Step, Any, Waited]
+
+
+def follow(
+    watch: Watch,
+    log: Log,
+    *,
+    clock: Callable[[], float] = time.time,
+    jitter: Callable[[], float] = random.random,
+) -> Waiting:
+    """Wait for a job to end.
+
+    A poll that fails is no failed job: it is tried again, with growing pauses, until polls have failed for
+    ``watch.poll_tolerance``. A status that is not known counts as in progress.
+
+    :param clock: Gives the time in Unix seconds.
+    :param jitter: Gives a number from 0 to 1.
+    """
+    called = watch.kind.called(watch.job_id)
+    story = Story(watch.kind, watch.job_id, watch.since, log)
+    logs = PartLogs(called, log) if watch.stream_logs else None
+    state: JobState | None = None
+    untold: set[str] = set()
+    failing_since = 0.0
+    failures = 0
+
+    def is_other(state: JobState) -> bool:
+        return watch.identity is not None and watch.identity.judge(state.shown) is Verdict.OTHER
+
+    max_age = watch.max_age(1, clock())
+    for looks in count(1):
+        reply = yield Look(max_age)
+        if isinstance(reply, JobState) and reply.read_at is not None:
+            doubtful = watch.doubts_lists and reply.phase.terminal
+            if doubtful or is_other(reply):
+                # A list may be wrong; what is read singly is believed.
+                reply = yield Look(0.0)
+        now = clock()
+        pause, age, max_age = watch.pause(looks, now), 0.0, watch.max_age(looks, now)
+        calm_until, left = -math.inf, None
+        if isinstance(reply, JobState) and is_other(reply):
+            return Waited(Outcome.UNREADABLE, None, other_job(watch.kind, watch.job_id))
+        if isinstance(reply, AIHubError) and watch.may_be_missing and not_there(reply):
+            failures = 0
+            if looks == 1:
+                log.info("%s does not exist yet: %s", called, reply)
+        elif isinstance(reply, JobState):
+            if failures:
+                log.info("AIHub answers again about %s, after %d failed polls", called, failures)
+                failures = 0
+            state = reply
+            if state.read_at is not None:
+                age = now - state.read_at
+            mentioned = False
+            with beside(log, f"news of {called}", untold):
+                mentioned = yield from story.tell(state, now)
+            if logs:
+                with beside(log, f"the logs of {called}", untold):
+                    if state.phase.terminal:
+                        yield from story.look_at_parts(state)
+                    yield from logs.follow(story.parts, again=mentioned, last=state.phase.terminal)
+            if state.phase.terminal:
+                return Waited(Outcome.ENDED, state)
+            state.forget()
+            if logs is None and watch.backoff in (None, 1):
+                calm_until = story.next_line
+        elif isinstance(reply, AIHubError):
+            failing_since = failing_since if failures else now
+            failures += 1
+            tolerance = watch.poll_tolerance
+            if isinstance(reply, AIHubNotFoundError):
+                tolerance = min(tolerance, GONE_TOLERANCE)
+            if now - failing_since >= tolerance:
+                return Waited(Outcome.UNREADABLE, state, reply)
+            if failures == 1:
+                log.warning("Could not read %s; trying again for up to %s: %s", called, span(tolerance), reply)
+            backoff = watch.shortest_pause * 2 ** min(failures - 1, 5)
+            pause = max(pause, backoff, asked_for(reply))
+            pause = min(pause, max(watch.shortest_pause, failing_since + tolerance - now))
+        # From when the job was read on, not from now on: so its end is never seen later than the pause after it came.
+        wanted = max(pause * (1 + JITTER * jitter()) - max(age, 0.0), 0.0)
+        if watch.deadline is not None:
+            if now >= watch.deadline:
+                return Waited(Outcome.DEADLINE, state)
+            # What was asked besides has taken time, too.
+            left = max(watch.deadline - clock(), 0.0)
+            if left <= wanted:
+                wanted, max_age = left, 0.0
+        calm = now + wanted < calm_until
+        yield Pause(wanted, state.status if state and calm else None, calm_until, left)
+        if calm and watch.deadline is not None and clock() >= watch.deadline:
+            max_age = 0.0
+    raise AssertionError("the looks do not end")
+
+
+def wait(
+    look: Callable[[], JobState | AIHubError],
+    watch: Watch,
+    log: Log,
+    *,
+    perform: Callable[[Ask | Fetch | Redact], Any] | None = None,
+    sleep: Callable[[float], None] = time.sleep,
+    clock: Callable[[], float] = time.time,
+) -> Waited:
+    """Wait for a job to end, blocking.
+
+    :param look: Reads the job, or gives the error that came instead.
+    :param perform: Asks what else is of interest, raising an :class:`AIHubError` where that fails; by default the log
+        tells of the job's status alone.
+    """
+    waiting, reply = follow(watch, log, clock=clock), None
+    while True:
+        try:
+            step = waiting.send(reply)
+        except StopIteration as end:
+            return cast(Waited, end.value)
+        reply = None
+        left = watch.left(step, clock())
+        if isinstance(step, Look):
+            try:
+                reply = in_time(look, left)
+            except AIHubError as error:
+                reply = error
+        elif isinstance(step, Pause):
+            sleep(step.seconds)
+        elif isinstance(step, Tell):
+            for line in step.lines:
+                log.info("%s", line)
+        elif isinstance(step, Ask | Fetch | Redact):
+            if perform is None:
+                reply = _UNASKED
+                continue
+            try:
+                reply = in_time(partial(perform, step), left)
+            except Exception as error:
+                reply = courtesy(error)
+        # A waiting that blocks ends with its process: it has nothing to keep.
+
+
+async def wait_async(
+    look: Callable[[float], Awaitable[JobState | AIHubError]],
+    watch: Watch,
+    log: Log,
+    *,
+    perform: Callable[[Ask | Fetch | Redact | Recall | Keep | Tell], Awaitable[Any]] | None = None,
+    rest: Callable[[Pause], Awaitable[None]] | None = None,
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    clock: Callable[[], float] = time.time,
+    jitter: Callable[[], float] = random.random,
+) -> Waited:
+    """Wait for a job to end, on an event loop; otherwise as :func:`wait`.
+
+    :param look: Is told how old what was read of the job may be, in seconds.
+    :param rest: Waits from one look to the next; by default by ``sleep``, for the seconds of the pause.
+    :param perform: As for :func:`wait`; also keeps how far logs were told, so that another process can go on.
+    """
+    waiting, reply = follow(watch, log, clock=clock, jitter=jitter), None
+    while True:
+        try:
+            step = waiting.send(reply)
+        except StopIteration as end:
+            return cast(Waited, end.value)
+        reply = None
+        if isinstance(step, Pause):
+            await (rest(step) if rest else sleep(step.seconds))
+            continue
+        try:
+            # Whatever AIHub does meanwhile, the deadline stands.
+            async with asyncio.timeout(watch.left(step, clock())):
+                if isinstance(step, Look):
+                    reply = await look(step.max_age)
+                elif perform:
+                    reply = await perform(step)
+                elif isinstance(step, Ask | Fetch | Redact):
+                    reply = _UNASKED
+        except Exception as error:
+            reply = courtesy(error)
+
+
+def courtesy(error: Exception) -> AIHubError:
+    """Return what is said of an errand that failed, whatever it was: no waiting ends because of it."""
+    if isinstance(error, AIHubError):
+        return error
+    if isinstance(error, TimeoutError):
+        return too_late()
+    return AIHubError(f"The errand failed with {type(error).__name__}.")
+
+
+_UNASKED = AIHubError("Nobody is there to ask.")

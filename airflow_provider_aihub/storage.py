@@ -1,0 +1,241 @@
+"""Files that a task sends to AIHub or gets from there: local ones, and those in any storage that Airflow reaches.
+
+``fsspec`` does the reading and writing, by way of Airflow's ``ObjectStoragePath``.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryFile
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+from airflow.providers.common.compat.sdk import ObjectStoragePath
+
+from airflow_provider_aihub.aihub.errors import AIHubError, AIHubParameterError
+from airflow_provider_aihub.http.values import check_text
+
+if TYPE_CHECKING:
+    from airflow_provider_aihub.http.request import File
+
+
+@dataclass(frozen=True)
+class Source:
+    """A file, or the files below a folder.
+
+    :param name: Name of the file or folder.
+    :param is_folder: Which of both it is.
+    :param files: The files by their paths below the folder, parted by ``/``; a single one by its name.
+    """
+
+    name: str
+    is_folder: bool
+    files: Mapping[str, File] = field(repr=False)
+
+    @property
+    def size(self) -> int:
+        """Bytes of all files."""
+        return sum(file.size for file in self.files.values())
+
+    def as_file(self) -> File:
+        """Give a file as it is, and a folder as a zip archive that is made while it is sent."""
+        return self.as_archive() if self.is_folder else self.files[self.name]
+
+    def as_archive(self) -> File:
+        """Give a zip archive of the files, made while it is sent."""
+        from airflow_provider_aihub.http.archive import zipped
+
+        return zipped(f"{self.name}.zip", self.files)
+
+
+def storage_path(parameter: str, given: str | ObjectStoragePath) -> ObjectStoragePath:
+    """Take a path or URI: ``/data/images``, ``s3://bucket/images``, ``gs://conn_id@bucket/images``.
+
+    :raises AIHubParameterError: It is none, or what reads this kind of storage is not installed.
+    """
+    if not isinstance(given, ObjectStoragePath):
+        given = check_text(parameter, given, allowed="a path or a URI such as s3://bucket/key")
+    try:
+        # Airflow 2.11 does not take relative paths for what they are.
+        text = given if not isinstance(given, str) or "://" in given else str(Path(given).absolute())
+        path = ObjectStoragePath(text)
+        # Here it shows whether the storage can be read at all.
+        _ = path.fs
+    except (ImportError, ValueError) as error:
+        problem = f"{str(error).rstrip('.')}; install Airflow's provider for this kind of storage"
+    except Exception as error:
+        # Airflow's connection, or what a provider makes of it; its words may hold a secret.
+        problem = f"{type(error).__name__}; check the connection that it names"
+    else:
+        return path
+    raise AIHubParameterError(f"{parameter} is '{given}', which Airflow cannot reach: {problem}.")
+
+
+def find_source(parameter: str, given: str | ObjectStoragePath) -> Source:
+    """Look at what is to be sent. A folder is listed once, with the sizes of its files; none is opened.
+
+    Links in a folder are followed to files within it.
+
+    :raises AIHubParameterError: There is no such thing, it is empty, or holds what is no file, a link that leads
+        out of it, or a name that is no UTF-8.
+    """
+    from fsspec.implementations.local import LocalFileSystem  # type: ignore[import-untyped]
+
+    from airflow_provider_aihub.http.request import File
+    from airflow_provider_aihub.http.transfer import check_name, open_file
+
+    path = storage_path(parameter, given)
+    storage, root = path.fs, _place(path)
+    name = root.rpartition("/")[2]
+    local = isinstance(storage, LocalFileSystem)
+    problem = "there is no such file or folder"
+    try:
+        found: dict[str, dict[str, Any]]
+        if not storage.isdir(root):
+            found = {root: storage.info(root)}
+        elif local:
+            found = dict(sorted(_below(storage, root)))
+        else:
+            found = storage.find(root, detail=True)
+    except FileNotFoundError:
+        found = {}
+    except PermissionError:
+        found, problem = {}, "it may not be read"
+    else:
+        problem = "the folder holds no file"
+    is_folder = root not in found
+    files = {}
+    for place, info in found.items():
+        # Object storages know folders only as parts of names, and some as objects that hold nothing.
+        if info["type"] == "directory" or place.endswith("/"):
+            continue
+        below = place[len(root) :].lstrip("/") or name
+        check_name(below)
+        if info["type"] != "file" and not storage.isfile(place):
+            raise AIHubParameterError(f"{parameter}: {place} cannot be sent, since it is no file, or a link to none.")
+        if not local:
+            opened = partial(storage.open, place, "rb")
+        elif is_folder and not _within(root, place):
+            raise AIHubParameterError(
+                f"{parameter}: {place} cannot be sent, since it is a link that leads out of the folder; put the file "
+                "itself there, or take the link away."
+            )
+        else:
+            # What becomes a link from here on is not followed.
+            opened = partial(open_file, os.path.realpath(place), follow_link=False)
+        files[below] = File(name=place.rpartition("/")[2], open=opened, size=info["size"])
+    if not files:
+        raise AIHubParameterError(f"{parameter} is '{given}', but {problem}.")
+    return Source(name, is_folder, files)
+
+
+def check_output(parameter: str, given: str | ObjectStoragePath) -> ObjectStoragePath:
+    """Take the path or URI of a file that is to be written.
+
+    What is found out here, before anything is asked of AIHub, and nothing is left behind: whether it is a path, no
+    folder and no device; that Airflow has what writes to this kind of storage, and the connection for it; that the
+    storage answers; for a local file, that its folder, or the nearest one above it that there is, can be written to by
+    this worker. What shows only when the file is written: whether an object storage has the bucket and takes the
+    object, whether there is room for it, and what another worker may do, where the task ends on another one.
+
+    :raises AIHubParameterError: It cannot be written.
+    :raises AIHubError: The storage does not answer now.
+    """
+    from fsspec.implementations.local import LocalFileSystem
+
+    path = storage_path(parameter, given)
+    if isinstance(path.fs, LocalFileSystem):
+        problem = _unwritable(_place(path))
+    else:
+        problem = "which is a folder" if _is_folder(parameter, path) else ""
+    if str(given).endswith("/"):
+        problem = "which is a folder"
+    if problem:
+        raise AIHubParameterError(f"{parameter} is '{given}', {problem}; give the path of a file that can be written.")
+    return path
+
+
+def _unwritable(place: str) -> str:
+    """Say why a local file cannot be written; nothing where it can."""
+    target = Path(place or "/")
+    try:
+        if target.exists() and not target.is_file():
+            return "which is a folder" if target.is_dir() else "which is no file"
+        folder = next(folder for folder in target.parents if folder.exists())
+        # It has no name in the folder, so it is gone whatever happens.
+        with TemporaryFile(dir=folder):
+            pass
+        # Of a name that is too long, or links in a circle, the system says so itself.
+        with suppress(FileNotFoundError):
+            target.lstat()
+    except (OSError, ValueError) as error:
+        return f"which cannot be written ({error.strerror if isinstance(error, OSError) else error})"
+    return ""
+
+
+def _is_folder(parameter: str, path: ObjectStoragePath) -> bool:
+    try:
+        return bool(path.fs.isdir(_place(path)))
+    except PermissionError:
+        # Who may write need not be allowed to list.
+        return False
+    except Exception as error:
+        raise AIHubError(
+            f"{parameter} is '{path}', and its storage could not be asked about it ({type(error).__name__}); check the "
+            "connection of the storage, or try again later."
+        ) from error
+
+
+@contextmanager
+def written(path: ObjectStoragePath) -> Iterator[BinaryIO]:
+    """Open a file for writing. It gets its name only when it is whole, so that no half one is ever taken for it.
+
+    :raises AIHubError: The storage does not take it.
+    """
+    from fsspec.implementations.local import LocalFileSystem
+
+    storage, place = path.fs, _place(path)
+    folder = place.rpartition("/")[0]
+    # Its length does not depend on the file's, whose name may be as long as a name can be.
+    half = f"{folder}/.{secrets.token_hex(8)}.part"
+    try:
+        if isinstance(storage, LocalFileSystem):
+            storage.makedirs(folder or "/", exist_ok=True)
+        with storage.open(half, "wb") as file:
+            yield file
+        storage.mv(half, place)
+    except BaseException as error:
+        with suppress(Exception):
+            storage.rm_file(half)
+        if isinstance(error, AIHubError) or not isinstance(error, Exception):
+            raise
+        raise AIHubError(
+            f"'{path}' could not be written ({type(error).__name__}); check that its folder or bucket is there and can "
+            "be written, then try again: the result is still on AIHub."
+        ) from error
+
+
+def _place(path: ObjectStoragePath) -> str:
+    """Give the path as the storage itself knows it: a local one is absolute, another begins with its bucket."""
+    place: str = path.fs._strip_protocol(path.path)
+    return place.rstrip("/")
+
+
+def _below(storage: Any, folder: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """List what is below a local folder. ``fsspec`` itself leaves out folders that may not be read, in silence."""
+    for info in storage.ls(folder, detail=True):
+        if info["type"] == "directory":
+            yield from _below(storage, info["name"])
+        else:
+            yield info["name"], info
+
+
+def _within(folder: str, place: str) -> bool:
+    """Whether a local file lies below a folder, wherever links lead."""
+    folder = os.path.realpath(folder)
+    return os.path.commonpath([folder, os.path.realpath(place)]) == folder

@@ -1,0 +1,314 @@
+"""What one try of a task holds: its job on AIHub, and the record that Airflow keeps of it. No I/O."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final, TypeVar
+
+from airflow_provider_aihub.aihub.errors import (
+    AIHubAuthError,
+    AIHubBadAnswerError,
+    AIHubError,
+    AIHubJobStopped,
+    AIHubNotFoundError,
+    AIHubParameterError,
+    AIHubUnavailable,
+)
+from airflow_provider_aihub.aihub.kinds import JobId, JobKind, JobState
+from airflow_provider_aihub.http.request import Request
+from airflow_provider_aihub.jobs.identity import Identity, Verdict, other_job
+from airflow_provider_aihub.jobs.waiting import Log
+from airflow_provider_aihub.tasks import job_state
+from airflow_provider_aihub.tasks.job_state import Entry, Tries
+from airflow_provider_aihub.tasks.steps import AIHubTime, Call, Do, Forget, Load, Refused, Save, Sleep, Steps
+
+if TYPE_CHECKING:
+    from airflow_provider_aihub.tasks.job_operator import JobOperator
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Patience:
+    """How long it is waited for what AIHub may show late.
+
+    :param settled: Seconds after a create call began beyond which its job is there if there ever will be one: AIHub may
+        be at work on it for a minute, and its lists lag behind.
+    :param shown: Seconds after AIHub said yes or no to a create call beyond which its lists and reads know the job.
+    :param first_pause: Seconds from one look to the next, doubled each time.
+    :param longest_pause: Bound on that, in seconds.
+    :param retry_pause: Seconds before AIHub is asked again about a job that it has, while it does not answer.
+    """
+
+    settled: float = 120.0
+    shown: float = 60.0
+    first_pause: float = 1.0
+    longest_pause: float = 10.0
+    retry_pause: float = 10.0
+
+
+PATIENCE: Final = Patience()
+HIDDEN: Final = 5.0
+"""Seconds for which AIHub may say of an old job that there is none, before that is believed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A job of this task on AIHub.
+
+    :param id: What its creation gave.
+    :param entry: What is remembered of it.
+    :param reference: What it is read by, where that is known.
+    :param seen: Whether this try has created it, or has seen that it is this task's.
+    """
+
+    id: JobId
+    entry: Entry
+    reference: JobId | None = None
+    seen: bool = False
+
+    @property
+    def identity(self) -> Identity:
+        """What tells it from other jobs of the same id."""
+        entry = self.entry
+        return Identity(
+            marker=entry.marker,
+            name=entry.name,
+            user_id=entry.user_id,
+            submitted_at=entry.since,
+            opening=entry.opening,
+        )
+
+
+class Held:
+    """What one try of a task holds.
+
+    :param operator: Says what is to be created, and what a good job gives.
+    :param kept: Whether this Airflow keeps a record.
+    :param clock: Gives Unix time in seconds.
+    """
+
+    def __init__(
+        self, operator: JobOperator, tries: Tries, *, kept: bool, clock: Callable[[], float] = time.time
+    ) -> None:
+        self.operator = operator
+        self.tries = tries
+        self.kind: JobKind = operator.job_kind
+        self.log: Log = operator.log
+        self.kept = kept
+        self.clock = clock
+        self.patience = PATIENCE
+        self.job: Job | None = None
+        """The job that is to be stopped should the task end now."""
+        self.creating: Entry | None = None
+        """The intent of a create call whose id is not known yet."""
+        self.unread: Refused | ValueError | None = None
+        """Why the record that there is, or may be, could not be read."""
+        self.killed = False
+        self.stopped = False
+
+    @property
+    def cancels(self) -> bool:
+        try:
+            return self.operator.options.cancel_on_kill
+        except AIHubParameterError:
+            return self.operator.cancel_on_kill is True
+
+    @property
+    def durable(self) -> bool:
+        try:
+            return self.operator.options.durable
+        except AIHubParameterError:
+            return self.operator.durable is True
+
+    def load(self) -> Steps[Entry | None]:
+        """Return what an earlier try wrote down; from now on the job that it had is stopped with the task."""
+        self.kept = self.kept and self.durable
+        value = (yield Load()) if self.kept else None
+        if value is None:
+            return None
+        try:
+            entry = None if isinstance(value, Refused) else Entry.read(value)
+        except ValueError as error:
+            value, entry = error, None
+        if entry is None:
+            self.unread = value
+            why = value.why if isinstance(value, Refused) else value
+            self.log.warning("What an earlier try has written down of its job cannot be read: %s", why)
+            return None
+        if entry.job_id is None:
+            self.creating = None if entry.state == job_state.UNKNOWN else entry
+        elif entry.state != job_state.DONE:
+            self.job = Job(entry.job_id, entry)
+        return entry
+
+    def save(self, entry: Entry) -> Steps[Refused | None]:
+        return (yield Save(entry)) if self.kept else None
+
+    def move(self, job: Job, state: str) -> Steps[None]:
+        """Write down what became of the job."""
+        refused = yield from self.save(replace(job.entry.moved(state, self.tries), job_id=job.id))
+        if refused:
+            self.log.warning("Airflow did not take that %s is %s: %s", self.kind.called(job.id), state, refused.why)
+
+    def forget(self) -> Steps[None]:
+        if self.kept:
+            yield Forget()
+
+    def not_told(self, refused: Refused, what: str) -> Steps[None]:
+        """Go on although Airflow did not take something, but for a worker that is not the task's any more.
+
+        Such a worker stops what it alone knows of: a job that it has created, and not one that it has taken up.
+
+        :raises AIHubJobStopped: It is not.
+        """
+        if not refused.superseded:
+            self.log.warning("Airflow did not take %s: %s", what, refused.why)
+            return
+        job, self.job = self.job, None
+        created = job is not None and job.entry.try_number == self.tries.try_number
+        if created:
+            self.job = job
+            yield from self.stop_for_good()
+        done = "what this one had created was stopped" if created else "this one ends"
+        raise AIHubJobStopped(
+            f"Airflow has given this task to another try meanwhile, so {done}.",
+            kind=self.kind.name,
+            job_id=job.id if job else None,
+        )
+
+    def ask(self, request: Request[T]) -> Steps[T]:
+        """Ask about a job that may be there already.
+
+        :raises AIHubError: In one of its kinds; also a refused login leaves the next try to find the job.
+        """
+        return (yield from self.asked(Call(request)))
+
+    def asked(self, step: Call[T] | Do[T]) -> Steps[T]:
+        try:
+            answer: T = yield step
+        except AIHubAuthError as refusal:
+            refusal.final = False
+            raise
+        return answer
+
+    def reference(self, job: Job) -> Steps[JobId]:
+        if job.reference is not None:
+            return job.reference
+        return (yield from self.asked(Do(lambda: self.operator.reference(job.id))))
+
+    def read(self, job: Job) -> Steps[JobState]:
+        reference = yield from self.reference(job)
+        answer = yield from self.ask(self.kind.read(reference))
+        return self.kind.state(reference, answer)
+
+    def judge(self, job: Job, state: JobState) -> Verdict:
+        return job.identity.judge(state.answer) if job.entry.marker else Verdict.OWN
+
+    def patiently(
+        self, job: Job, ask: Callable[[], Steps[T]], tolerance: float | None = None, hidden: float | None = None
+    ) -> Steps[T]:
+        """Ask about a job that is there: AIHub may be away for a time, or not know yet what it has just created.
+
+        :param tolerance: Seconds for which AIHub may be away. Default: ``poll_tolerance``.
+        :param hidden: Seconds for which it may not know the job. Default: as long as the job's age lets that be.
+        :raises AIHubError: AIHub says no, or does not answer for too long.
+        """
+        began = self.clock()
+        tolerance = self.operator.options.poll_tolerance if tolerance is None else tolerance
+        pause = self.patience.first_pause
+        while True:
+            waited = self.clock() - began
+            try:
+                return (yield from ask())
+            except AIHubNotFoundError as trouble:
+                # It may just have been created, or be hidden for a moment.
+                if hidden is None:
+                    age = yield from self.age(job.entry)
+                    hidden = self.patience.shown if age is None else max(self.patience.shown - age, HIDDEN)
+                if waited >= hidden:
+                    raise
+                self.log.info("Asking again in %.0f s: %s", pause, trouble)
+                yield Sleep(pause)
+                pause = min(2 * pause, self.patience.longest_pause)
+            except (AIHubUnavailable, AIHubBadAnswerError) as trouble:
+                if waited >= tolerance:
+                    raise
+                self.log.warning("Asking again in %d s: %s", self.patience.retry_pause, trouble)
+                yield Sleep(self.patience.retry_pause)
+
+    def age(self, entry: Entry) -> Steps[float | None]:
+        """Return how long ago an entry was written, in seconds by AIHub's own clock: those of workers differ.
+
+        ``None`` where AIHub has not told what time it is.
+        """
+        server_time: float | None = yield AIHubTime()
+        if server_time is None or entry.server_time is None:
+            return None
+        # AIHub's machines may have clocks of their own, too.
+        return max(min(server_time - entry.server_time, self.clock() - entry.since), 0.0)
+
+    def clock_offset(self) -> Steps[float]:
+        """Return by how many seconds AIHub's clock is ahead; 0 where that is not known."""
+        server_time = yield AIHubTime()
+        return 0.0 if server_time is None else server_time - self.clock()
+
+    def stop(self, job: Job, patience: float | None = None) -> Steps[AIHubError | None]:
+        """Ask AIHub to stop a job, if it is this task's; return the error where that failed.
+
+        :param patience: Seconds for which AIHub may not know a job yet that it has just created. Default: as long as
+            that may take.
+        """
+        called = self.kind.called(job.id)
+        if self.kind.stop is None:
+            self.log.warning("AIHub cannot stop a %s; %s runs on", self.kind.noun, called)
+            return None
+        try:
+            yield from self.patiently(job, lambda: self._stop(job), tolerance=0.0, hidden=patience)
+        except AIHubNotFoundError:
+            self.log.info("%s is gone, so there is nothing to stop", called)
+        except AIHubError as error:
+            return error
+        return None
+
+    def _stop(self, job: Job) -> Steps[None]:
+        assert self.kind.stop is not None, "asked before"  # noqa: S101
+        request = self.kind.stop(job.id if job.reference is None else job.reference)
+        called = self.kind.called(job.id)
+        if job.seen:
+            # There may be time for a single call. Who does not take the token may be another AIHub by now.
+            with suppress(AIHubAuthError):
+                yield Call(replace(request, same_login=True))
+                self.log.info("Asked AIHub to stop %s", called)
+                return
+        state = yield from self.read(job)
+        if self.judge(job, state) is Verdict.OTHER:
+            raise other_job(self.kind, job.id)
+        if not state.phase.terminal:
+            yield Call(request)
+            self.log.info("Asked AIHub to stop %s", called)
+
+    def stop_for_good(self, patience: float | None = None) -> Steps[None]:
+        """Stop the job of a task that no try follows; what goes wrong is logged.
+
+        :param patience: See :meth:`stop`.
+        """
+        if self.cancels and not self.stopped and self.job is not None:
+            error = yield from self.stop(self.job, patience)
+            self.stopped = error is None
+            if error:
+                self.may_be_running(error)
+
+    def may_be_running(self, error: AIHubError) -> None:
+        self.log.error("A %s may still be running on AIHub: %s", self.kind.noun, error)
+
+    def go_on_unless_killed(self) -> None:
+        """Do not go on with a job for a task that is being killed.
+
+        :raises AIHubJobStopped: The task is.
+        """
+        if self.killed:
+            raise AIHubJobStopped("The task was killed while its job was being created.", kind=self.kind.name)

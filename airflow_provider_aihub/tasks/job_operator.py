@@ -1,0 +1,314 @@
+"""The life of a job on AIHub within an Airflow task: submitted once, waited for, stopped with the task, explained."""
+
+from __future__ import annotations
+
+import random
+import time
+from abc import abstractmethod
+from collections.abc import Callable, Collection, Iterable, Sequence
+from datetime import timedelta
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar
+
+from airflow.providers.common.compat.sdk import AirflowTaskTimeout, BaseOperator, conf
+
+from airflow_provider_aihub.aihub.errors import AIHubBadAnswerError, AIHubError, AIHubUnavailable
+from airflow_provider_aihub.jobs.beside import beside
+from airflow_provider_aihub.lineage import HasLineage
+from airflow_provider_aihub.tasks.failures import task_failures
+from airflow_provider_aihub.tasks.links import ViewInAIHubLink, link_to_page
+
+if TYPE_CHECKING:
+    from airflow.providers.common.compat.sdk import BaseOperatorLink, Context
+
+    from airflow_provider_aihub.aihub.kinds import JobId, JobKind, JobState
+    from airflow_provider_aihub.hooks.aihub import AIHubHook
+    from airflow_provider_aihub.http.request import Request
+    from airflow_provider_aihub.tasks.job_state import Marker
+    from airflow_provider_aihub.tasks.life import Deferral, Life
+    from airflow_provider_aihub.tasks.options import JobOptions
+    from airflow_provider_aihub.tasks.steps import Steps
+    from airflow_provider_aihub.triggers.job import JobEvent
+
+
+T = TypeVar("T")
+
+PATIENCE = 10.0
+"""Seconds before AIHub is asked again about a job that it has, while it does not answer."""
+
+
+class JobOperator(HasLineage, BaseOperator):
+    """Submit a job to AIHub and see it to its end.
+
+    A subclass names its kind of job, builds the request that creates one, and says what a good one gives.
+
+    :param aihub_conn_id: Connection of type ``aihub``. Default: ``aihub_default``.
+    :param wait_for_completion: Whether the task waits for the job to end. Default: true.
+    :param deferrable: Whether the waiting is done in the triggerer, without a worker slot. Default: Airflow's
+        ``[operators] default_deferrable``.
+    :param poll_interval: Longest pause between two polls, in seconds; a young job is polled more often. Default: 30.
+    :param poll_tolerance: Seconds for which polls may fail before the waiting gives up; the job goes on and the next
+        try takes it up. Default: 900.
+    :param job_timeout: Time a job may take from its submission, in seconds or as ``timedelta``; then it is stopped and
+        the task fails. Default: none.
+    :param cancel_on_kill: Whether the job is stopped when the task is: marked, cleared or timed out. Default: true.
+    :param durable: Whether a retry takes up the job that an earlier try left behind. Default: true.
+    :param on_ambiguous_submit: What to do when a create call lost its answer and the job cannot be looked up:
+        ``"fail"`` (default) for good, so that a person can check, or ``"resubmit"``.
+    :param multiple_outputs: Whether each part of the result is an XCom of its own, too, so that ``task.output["id"]``
+        is the id. Default: true.
+
+    Times are numbers of seconds or ``timedelta``. Numbers and booleans may also be given as text, as a template renders
+    them. All of it is checked before anything is sent to AIHub.
+    """
+
+    kind: ClassVar[str]
+    """Key of the kind of job in :data:`~airflow_provider_aihub.aihub.kinds.KINDS`."""
+    stream_logs: bool | str = False
+    """Whether the logs of the job's pods or nodes are followed into the task's log; only some kinds offer it."""
+    template_fields: Sequence[str] = (
+        "aihub_conn_id",
+        "wait_for_completion",
+        "deferrable",
+        "poll_interval",
+        "poll_tolerance",
+        "job_timeout",
+        "cancel_on_kill",
+        "durable",
+        "on_ambiguous_submit",
+    )
+    operator_extra_links: Collection[BaseOperatorLink] = (ViewInAIHubLink(),)
+    ui_color = "#d9e7ff"
+
+    def __init__(
+        self,
+        *,
+        aihub_conn_id: str = "aihub_default",
+        wait_for_completion: bool | str = True,
+        deferrable: bool | str = conf.getboolean("operators", "default_deferrable", fallback=False),
+        poll_interval: float | str | timedelta = 30.0,
+        poll_tolerance: float | str | timedelta = 900.0,
+        job_timeout: float | str | timedelta | None = None,
+        cancel_on_kill: bool | str = True,
+        durable: bool | str = True,
+        on_ambiguous_submit: Literal["fail", "resubmit"] | str = "fail",
+        multiple_outputs: bool = True,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(multiple_outputs=multiple_outputs, **kwargs)
+        self.aihub_conn_id = aihub_conn_id
+        self.wait_for_completion = wait_for_completion
+        self.deferrable = deferrable
+        self.poll_interval = poll_interval
+        self.poll_tolerance = poll_tolerance
+        self.job_timeout = job_timeout
+        self.cancel_on_kill = cancel_on_kill
+        self.durable = durable
+        self.on_ambiguous_submit = on_ambiguous_submit
+        self._life: Life | None = None
+        self._context: Any = None
+
+    # What a kind of job says of itself
+
+    @abstractmethod
+    def create_request(self, marker: Marker) -> Request[int]:
+        """Build the request that creates the job: check the parameters, find ids for names.
+
+        :param marker: Signs the user's description, so that the job can be found again.
+        :raises AIHubParameterError: A parameter is wrong.
+        """
+
+    def patiently(self, ask: Callable[[], T]) -> T:
+        """Ask something of a job that is there until AIHub answers, for ``poll_tolerance`` at most.
+
+        :raises AIHubError: AIHub says no, or does not answer for too long.
+        """
+        began = time.monotonic()
+        while True:
+            try:
+                return ask()
+            except (AIHubUnavailable, AIHubBadAnswerError) as trouble:
+                if time.monotonic() - began >= self.options.poll_tolerance:
+                    raise
+                self.log.warning("Asking again in %d s: %s", PATIENCE, trouble)
+            time.sleep(PATIENCE)
+
+    def unlisted(self, since: float) -> Iterable[Any] | None:  # noqa: ARG002 - for those that can
+        """Return the jobs that one of this task would be among, on an AIHub that lists none.
+
+        :param since: None that is older is of use, in Unix seconds.
+        :return: What reading each of them answers; ``None`` where there is no way to find them.
+        """
+        return None
+
+    def prepare_submission(self, request: Request[int]) -> Request[int]:
+        """Do what must be done only if a job is really created, such as an upload; return the request to send."""
+        return request
+
+    def reference(self, job_id: JobId) -> JobId:
+        """Return what the job is read by, from the id that its creation gave.
+
+        :raises AIHubNotFoundError: AIHub does not know the job, perhaps not yet.
+        """
+        return job_id
+
+    def result(self, state: JobState) -> dict[str, Any]:
+        """Return the task's return value for a job that succeeded: small, and JSON."""
+        return {"id": state.answer.id, "status": str(state.phase)}
+
+    def succeeded(self, context: Context, state: JobState) -> None:
+        """Tell Airflow what came of a job that succeeded, besides the result; in the process that ends the task."""
+
+    # The life of a job
+
+    @cached_property
+    def hook(self) -> AIHubHook:
+        """The hook of this operator's connection."""
+        from airflow_provider_aihub.hooks.aihub import AIHubHook
+
+        return AIHubHook(self.aihub_conn_id)
+
+    @cached_property
+    def options(self) -> JobOptions:
+        """The parameters that all kinds share, checked.
+
+        :raises AIHubParameterError: One of them is wrong.
+        """
+        from airflow_provider_aihub.tasks.options import JobOptions
+
+        return JobOptions.of(self)
+
+    @property
+    def job_kind(self) -> JobKind:
+        """The kind of job."""
+        from airflow_provider_aihub.aihub.kinds import KINDS
+
+        return KINDS[self.kind]
+
+    @property
+    def job_name(self) -> str | None:
+        """The job's name on AIHub, where it has one."""
+        name = getattr(self, "name", None)
+        return None if name is None else str(name)
+
+    def execute(self, context: Context) -> Any:
+        """Submit the job, or take up the one an earlier try left behind, and see it to its end.
+
+        :raises AIHubError: In one of its kinds, see :mod:`airflow_provider_aihub.aihub.errors`.
+        """
+        return self._live(context, lambda life: life.begin())
+
+    def execute_complete(self, context: Context, event: JobEvent) -> Any:
+        """Go on where the trigger saw the waiting end.
+
+        :param event: What :class:`~airflow_provider_aihub.triggers.job.JobTrigger` told.
+        """
+        return self._live(context, lambda life: life.resume(event))
+
+    def on_kill(self) -> None:
+        """Stop the job, because the task is being ended in the worker.
+
+        Airflow calls this in the middle of whatever the task does, lets that go on, and kills the worker's process a
+        few seconds later. So what is interrupted may hold the locks of the hook's own client, and there is another.
+        """
+        if self._life is None:
+            return
+        self._life.held.killed = True
+        if self._life.may_have_a_job:
+            from airflow_provider_aihub.tasks.worker import POLICY, TIMEOUT, Worker
+
+            with self.hook.get_conn().in_haste(TIMEOUT, POLICY) as client:
+                Worker(lambda: client, self._context, self.log).run(self._life.kill())
+
+    def life(
+        self, context: Context, *, clock: Callable[[], float] = time.time, jitter: Callable[[], float] = random.random
+    ) -> Life:
+        """Return the life of one try, to be driven by a worker.
+
+        :param clock: Gives Unix time in seconds.
+        :param jitter: Gives a number from 0 to 1.
+        """
+        from airflow_provider_aihub.tasks.held import Held
+        from airflow_provider_aihub.tasks.job_state import Tries
+        from airflow_provider_aihub.tasks.life import Life
+
+        self._context = context
+        kept = context.get("task_state_store") is not None
+        return Life(Held(self, Tries.of(context), kept=kept, clock=clock), jitter=jitter)
+
+    def _live(self, context: Context, part: Callable[[Life], Steps[Any]]) -> Any:
+        from airflow_provider_aihub.tasks.life import Deferral
+        from airflow_provider_aihub.tasks.worker import Worker
+
+        life = self._life = self.life(context)
+        worker = Worker(self.hook.get_conn, context, self.log)
+        with task_failures():
+            try:
+                came = worker.run(part(life))
+            except AIHubError:
+                raise
+            except BaseException as end:
+                # Nobody else would stop the job. There may be time to find one that is just being created, too.
+                given_up = life.held.tries.last and isinstance(end, Exception)
+                if given_up or life.held.killed or isinstance(end, AirflowTaskTimeout):
+                    worker.run(life.kill(patience=life.held.patience.settled))
+                raise
+        if isinstance(came, Deferral):
+            self._defer(came)
+        self._result = came
+        return came
+
+    def _defer(self, deferral: Deferral) -> None:
+        from airflow_provider_aihub.triggers.job import JobTrigger
+
+        options = self.options
+        if options.stream_logs and not deferral.rounds:
+            from airflow_provider_aihub.triggers import log_offsets
+
+            log_offsets.begin(self._context["ti"], deferral.reference, self.log)
+        self.defer(
+            trigger=JobTrigger(
+                aihub_conn_id=self.aihub_conn_id,
+                kind=self.kind,
+                job_id=deferral.reference,
+                since=deferral.since,
+                poll_interval=options.poll_interval,
+                poll_tolerance=options.poll_tolerance,
+                deadline=deferral.deadline,
+                rounds=deferral.rounds,
+                identity=deferral.identity.plain() if deferral.identity.marker else None,
+                cancel_on_kill=options.cancel_on_kill,
+                stream_logs=options.stream_logs,
+            ),
+            method_name="execute_complete",
+        )
+
+    # What a life does with its operator
+
+    def link(self, job_id: JobId) -> None:
+        """Let the task's *View in AIHub* lead to the job."""
+        link_to_page(self._context, self.hook, self.kind, job_id, self.log)
+
+    def ended(self, state: JobState) -> None:
+        """Tell how the job ended."""
+        from airflow_provider_aihub.jobs.failure_report import summary
+
+        self._ended = state
+        with beside(self.log, "a summary of its job"):
+            self.log.info(summary(self.job_kind, state))
+
+    def success(self, state: JobState) -> dict[str, Any]:
+        """Tell of a job that succeeded; return the task's return value."""
+        self.ended(state)
+        result = self._result = self.result(state)
+        with beside(self.log, "telling Airflow what came of it"):
+            self.succeeded(self._context, state)
+        return result
+
+    def failure(self, state: JobState) -> AIHubError:
+        """Tell of a job that did not end well; return the error to raise."""
+        from airflow_provider_aihub.jobs.failure_report import failure
+
+        self.ended(state)
+        # What was streamed stands in the log already.
+        return failure(self.hook, self.job_kind, state, None if self.options.stream_logs else self.log)

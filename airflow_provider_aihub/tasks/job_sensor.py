@@ -1,0 +1,343 @@
+"""Waiting for a job on AIHub that somebody else has started."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import timedelta
+from functools import cached_property, partial
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from airflow.providers.common.compat.sdk import (
+    AirflowFailException,
+    AirflowSensorTimeout,
+    AirflowSkipException,
+    BaseSensorOperator,
+    PokeReturnValue,
+    XComArg,
+    conf,
+)
+from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS, AIRFLOW_V_3_3_PLUS
+
+from airflow_provider_aihub.aihub.errors import AIHubParameterError
+from airflow_provider_aihub.jobs.beside import beside
+from airflow_provider_aihub.tasks.failures import task_failures
+from airflow_provider_aihub.tasks.links import ViewInAIHubLink, link_to_page
+
+if TYPE_CHECKING:
+    from airflow.providers.common.compat.sdk import BaseOperatorLink, Context
+    from airflow.triggers.base import StartTriggerArgs
+
+    from airflow_provider_aihub.aihub.kinds import JobId, JobKind, JobState
+    from airflow_provider_aihub.hooks.aihub import AIHubHook
+    from airflow_provider_aihub.tasks.options import SensorOptions
+    from airflow_provider_aihub.triggers.job import JobEvent
+
+
+class _StartTriggerArgs:
+    """What the scheduler needs to start a sensor's waiting in the triggerer.
+
+    An attribute of instances only: Airflow gives a mapped task what the class has, and that cannot say which job.
+    """
+
+    def __get__(self, sensor: JobSensor | None, owner: type[JobSensor]) -> StartTriggerArgs | None:
+        return None if sensor is None else sensor._start_in_triggerer()
+
+
+class JobSensor(BaseSensorOperator):
+    """Wait for a job on AIHub to succeed.
+
+    The sensor succeeds when the job has succeeded, and fails at once and for good when the job has failed or was
+    stopped. It never stops the job. A poll that fails is no failed job: it is repeated for ``poll_tolerance``, in
+    mode ``reschedule`` until ``timeout``.
+
+    :param aihub_conn_id: Connection of type ``aihub``. Default: ``aihub_default``.
+    :param deferrable: Whether the waiting is done in the triggerer, whatever the ``mode``. Default: Airflow's
+        ``[operators] default_deferrable``.
+    :param start_from_trigger: Whether the waiting starts in the triggerer, without any worker: on Airflow 2.11 if no
+        field is templated, on Airflow 3.3 always but for a template that pulls an XCom without saying
+        ``map_indexes``. Elsewhere, and for a mapped task, it starts in a worker. Default: false.
+    :param poll_tolerance: Seconds for which polls may fail before the waiting gives up. Default: 900.
+    :param poke_interval: Pause between two looks, in seconds. Default: 60.
+    :param timeout: Time that the job may take from the first look on, in seconds. Default: Airflow's ``[sensors]
+        default_timeout``, 7 days.
+    :param exponential_backoff: Whether the pauses grow. Default: false.
+    :param max_wait: Longest of the growing pauses, in seconds. Default: none.
+    :param soft_fail: Whether the task is skipped where it would fail. Default: false.
+    :param multiple_outputs: Whether each part of the result is an XCom of its own, too, so that ``task.output["id"]``
+        is the id. Default: true.
+
+    These mean what they mean for every sensor of Airflow, deferred or not. AIHub is never asked about a job more often
+    than every 2 seconds in the triggerer. Times may also be a ``timedelta``; numbers and booleans may also be given as
+    text, as a template renders them. All of it is checked before AIHub is asked for anything.
+    """
+
+    kind: ClassVar[str]
+    """Key of the kind of job in :data:`~airflow_provider_aihub.aihub.kinds.KINDS`."""
+    job_field: ClassVar[str]
+    """Name of the parameter that says which job."""
+    may_be_missing: ClassVar[bool] = False
+    """Whether a job that does not exist yet is waited for, too."""
+    template_fields: Sequence[str] = (
+        "aihub_conn_id",
+        "deferrable",
+        "poll_tolerance",
+        "poke_interval",
+        "timeout",
+        "exponential_backoff",
+        "max_wait",
+        "soft_fail",
+    )
+    operator_extra_links: Collection[BaseOperatorLink] = (ViewInAIHubLink(),)
+    ui_color = "#e8f0ff"
+    start_trigger_args = _StartTriggerArgs()
+    _clock = staticmethod(time.time)
+    _monotonic = staticmethod(time.monotonic)
+    # What may be a template until a task runs.
+    poke_interval: Any
+    timeout: Any
+    exponential_backoff: Any
+    max_wait: Any
+    soft_fail: Any
+
+    def __init__(
+        self,
+        *,
+        aihub_conn_id: str = "aihub_default",
+        deferrable: bool | str = conf.getboolean("operators", "default_deferrable", fallback=False),
+        start_from_trigger: bool = False,
+        poll_tolerance: float | str | timedelta = 900.0,
+        poke_interval: float | str | timedelta = 60.0,
+        timeout: float | str | timedelta = conf.getfloat("sensors", "default_timeout"),  # noqa: B008 - a number
+        exponential_backoff: bool | float | str = False,
+        max_wait: float | str | timedelta | None = None,
+        soft_fail: bool | str = False,
+        multiple_outputs: bool = True,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(multiple_outputs=multiple_outputs, **kwargs)
+        self.aihub_conn_id = aihub_conn_id
+        self.deferrable = deferrable
+        self.poll_tolerance = poll_tolerance
+        # Airflow's own constructor takes no template for these.
+        self.poke_interval = poke_interval
+        self.timeout = timeout
+        self.exponential_backoff = exponential_backoff
+        self.max_wait = max_wait
+        self.soft_fail = soft_fail
+        self.start_from_trigger = start_from_trigger
+        self._until: float | None = None
+        self._failing_since: float | None = None
+        self._linked = False
+
+    def result(self, state: JobState) -> dict[str, Any]:
+        """Give the task's return value for a job that succeeded: small, and JSON."""
+        return {"id": state.answer.id, "status": str(state.phase)}
+
+    def succeeded(self, context: Context, state: JobState) -> None:
+        """Tell Airflow what came of a job that succeeded, besides the result."""
+
+    @cached_property
+    def hook(self) -> AIHubHook:
+        """The hook of this sensor's connection."""
+        from airflow_provider_aihub.hooks.aihub import AIHubHook
+
+        return AIHubHook(self.aihub_conn_id)
+
+    @cached_property
+    def options(self) -> SensorOptions:
+        """The parameters that all sensors share, checked; those of Airflow's own are told Airflow.
+
+        :raises AIHubParameterError: One of them is wrong.
+        """
+        from airflow_provider_aihub.tasks.options import SensorOptions
+
+        options = SensorOptions.of(self)
+        self.poke_interval, self.timeout = options.poke_interval, options.timeout
+        self.exponential_backoff = options.exponential_backoff > 1 and options.exponential_backoff
+        self.max_wait = None if options.max_wait is None else timedelta(seconds=options.max_wait)
+        self.soft_fail, self.never_fail = options.soft_fail, options.never_fail
+        self.silent_fail = options.silent_fail
+        return options
+
+    @property
+    def job_kind(self) -> JobKind:
+        """The kind of job."""
+        from airflow_provider_aihub.aihub.kinds import KINDS
+
+        return KINDS[self.kind]
+
+    def poke(self, context: Context) -> PokeReturnValue:
+        """Look at the job once.
+
+        :raises AIHubError: The job ended badly, or AIHub will never answer.
+        """
+        from airflow_provider_aihub.aihub.errors import AIHubError, AIHubNotFoundError
+        from airflow_provider_aihub.http.in_time import in_time
+        from airflow_provider_aihub.jobs.waiting import LAST_ANSWERS, LAST_LOOK, not_there
+
+        with task_failures():
+            reference = self._reference()
+            left = None if self._until is None else max(self._until + LAST_ANSWERS - self._monotonic(), LAST_LOOK)
+            try:
+                seen = in_time(partial(self.hook.look, self.job_kind, reference), left)
+            except AIHubError as late:
+                seen = late
+            if not isinstance(seen, AIHubError):
+                self._failing_since = None
+                return self._judge(context, seen)
+            if self.may_be_missing and not_there(seen):
+                self.log.info("%s does not exist yet: %s", self.job_kind.called(reference), seen)
+                return PokeReturnValue(is_done=False)
+            now = self._monotonic()
+            self._failing_since = now if self._failing_since is None else self._failing_since
+            failing_for, tolerance = now - self._failing_since, self.options.poll_tolerance
+            if seen.final or isinstance(seen, AIHubNotFoundError) or failing_for >= tolerance:
+                raise seen
+            self.log.warning("Could not read %s: %s", self.job_kind.called(reference), seen)
+            return PokeReturnValue(is_done=False)
+
+    def execute(self, context: Context) -> Any:
+        """Wait in the triggerer, or in place.
+
+        :raises AIHubError: The job ended badly, or could not be read for too long.
+        """
+        with task_failures():
+            options = self.options
+        self._until = self._monotonic() + options.timeout
+        if not options.deferrable:
+            return super().execute(context)
+        with self._skipping():
+            done = self.poke(context)
+        return done.xcom_value if done else self._defer()
+
+    def execute_complete(self, context: Context, event: JobEvent) -> Any:
+        """Go on where the trigger saw the waiting end.
+
+        :param event: What :class:`~airflow_provider_aihub.triggers.job.JobTrigger` told.
+        """
+        from airflow_provider_aihub.aihub.errors import AIHubAuthError, AIHubBadAnswerError, AIHubUnavailable
+        from airflow_provider_aihub.jobs.waiting import Outcome
+        from airflow_provider_aihub.triggers.job import MOST_ROUNDS, error_of
+
+        reference, deadline, rounds = event["job_id"], event["deadline"], event["rounds"]
+        with task_failures():
+            options = self.options
+        with self._skipping(), task_failures():
+            if event["outcome"] == Outcome.DEADLINE:
+                raise AirflowSensorTimeout(
+                    f"{self.job_kind.called(reference)} had not ended after the sensor's timeout of "
+                    f"{options.timeout:g} s."
+                )
+            error = error_of(event)
+            if error:
+                raise error
+            try:
+                state = self.job_kind.state(reference, self.hook.send(self.job_kind.read(reference)))
+            except (AIHubUnavailable, AIHubBadAnswerError, AIHubAuthError) as trouble:
+                # The triggerer has just read it, so whatever is wrong here may pass.
+                trouble.final = False
+                if rounds >= MOST_ROUNDS:
+                    raise
+                self.log.warning("Waiting until AIHub can be asked how it ended: %s", trouble)
+                deadline, rounds = None, rounds + 1
+            else:
+                done = self._judge(context, state, resumed=True)
+                if done:
+                    return done.xcom_value
+        return self._defer(deadline, rounds)
+
+    def _defer(self, deadline: float | None = None, rounds: int = 0) -> Any:
+        from airflow_provider_aihub.triggers.job import JobTrigger
+
+        now = self._clock()
+        # A trigger that the scheduler has started has none, nor has one whose job has ended in time.
+        deadline = now + self.options.timeout if deadline is None else deadline
+        trigger = JobTrigger(**self._trigger_arguments(), since=now, deadline=deadline, rounds=rounds)
+        return self.defer(trigger=trigger, method_name="execute_complete")
+
+    def _trigger_arguments(self) -> dict[str, Any]:
+        options = self.options
+        arguments = {
+            "aihub_conn_id": self.aihub_conn_id,
+            "kind": self.kind,
+            self.job_field: self._reference(),
+            "poll_interval": options.poke_interval,
+            "backoff": options.exponential_backoff,
+            "poll_tolerance": options.poll_tolerance,
+            "owner": False,
+        }
+        if options.max_wait is not None:
+            arguments["longest_interval"] = options.max_wait
+        if self.may_be_missing:
+            arguments["may_be_missing"] = True
+        return arguments
+
+    def _start_in_triggerer(self) -> StartTriggerArgs | None:
+        if not getattr(self, "start_from_trigger", False) or not hasattr(self, self.job_field):
+            return None
+        try:
+            arguments = self._trigger_arguments()
+        except AIHubParameterError:
+            # A template, which a worker renders; or a mistake, which it tells of.
+            self.log.info("How the task waits is not known yet; it starts in a worker")
+            return None
+        # What another task returns is a template, too.
+        arguments |= {name: str(value) for name, value in arguments.items() if isinstance(value, XComArg)}
+        templated = any(isinstance(value, str) and "{" in value for value in arguments.values())
+        if AIRFLOW_V_3_0_PLUS and not AIRFLOW_V_3_3_PLUS:
+            self.log.info("Airflow before 3.3 cannot start a task in the triggerer; it starts in a worker")
+            return None
+        if templated and not AIRFLOW_V_3_3_PLUS:
+            self.log.info("Airflow before 3.3 renders no templates in the triggerer; the task starts in a worker")
+            return None
+        if any("xcom_pull" in str(value) and "map_indexes" not in str(value) for value in arguments.values()):
+            # The triggerer of Airflow 3.3 never gets an answer to such a pull, and the trigger would wait for ever.
+            self.log.info("xcom_pull works in the triggerer with map_indexes only; the task starts in a worker")
+            return None
+        from airflow.triggers.base import StartTriggerArgs
+
+        return StartTriggerArgs(
+            trigger_cls="airflow_provider_aihub.triggers.job.JobTrigger",
+            trigger_kwargs=arguments,
+            next_method="execute_complete",
+            timeout=timedelta(seconds=self.options.timeout),
+        )
+
+    @contextmanager
+    def _skipping(self) -> Iterator[None]:
+        """Do what ``soft_fail`` and ``never_fail`` promise, as Airflow does for a sensor that waits in place."""
+        try:
+            yield
+        except (AirflowFailException, AirflowSensorTimeout) as error:
+            if not (self.soft_fail or self.never_fail):
+                raise
+            reason = "soft_fail" if self.soft_fail else "never_fail"
+            raise AirflowSkipException(f"Skipped because of {reason}: {error}") from None
+
+    def _judge(self, context: Context, state: JobState, *, resumed: bool = False) -> PokeReturnValue:
+        from airflow_provider_aihub.aihub.kinds import Phase
+        from airflow_provider_aihub.jobs.failure_report import failure, summary
+
+        if not self._linked:
+            link_to_page(context, self.hook, self.kind, state.answer.id, self.log, resumed=resumed)
+            self._linked = True
+        if not state.phase.terminal:
+            self.log.info("%s %s", self.job_kind.called(state.job_id), state.verb)
+            return PokeReturnValue(is_done=False)
+        with beside(self.log, "a summary of its job"):
+            self.log.info(summary(self.job_kind, state))
+        if state.phase is Phase.SUCCEEDED:
+            result = self.result(state)
+            with beside(self.log, "telling Airflow what came of it"):
+                self.succeeded(context, state)
+            return PokeReturnValue(is_done=True, xcom_value=result)
+        error = failure(self.hook, self.job_kind, state)
+        # The sensor cannot start the job again, so another try would find it as it is.
+        error.final = True
+        raise error
+
+    def _reference(self) -> JobId:
+        reference: JobId = getattr(self, self.job_field)
+        return reference

@@ -1,0 +1,289 @@
+"""The life of a job in an Airflow task, without I/O: submitted once, taken up again, waited for, stopped, explained.
+
+:class:`Life` consists of generators. They yield what they want done and are sent what came of it, see :mod:`~.steps`,
+so that a worker, and a simulation that stops it at any step, drive the same text.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_aihub.aihub.errors import (
+    AIHubAuthError,
+    AIHubBadAnswerError,
+    AIHubError,
+    AIHubJobTimeout,
+    AIHubNotFoundError,
+    AIHubUnavailable,
+    AIHubUnsupportedError,
+)
+from airflow_provider_aihub.aihub.kinds import JobId, JobState, Phase
+from airflow_provider_aihub.jobs.identity import Identity, Verdict, other_job
+from airflow_provider_aihub.jobs.waiting import Ask, Fetch, Look, Outcome, Waited, Watch, follow
+from airflow_provider_aihub.tasks import job_state
+from airflow_provider_aihub.tasks.held import Held, Job
+from airflow_provider_aihub.tasks.job_state import Entry
+from airflow_provider_aihub.tasks.steps import Do, Push, Steps
+from airflow_provider_aihub.tasks.submission import Submission
+
+if TYPE_CHECKING:
+    from airflow_provider_aihub.triggers.job import JobEvent
+
+
+IN_HASTE = 2.0
+"""Seconds for which a killed task waits until AIHub knows a job that it has just created."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deferral:
+    """The waiting is the triggerer's."""
+
+    reference: JobId
+    since: float
+    deadline: float | None
+    rounds: int
+    identity: Identity
+
+
+class Life:
+    """One try of a task, from its record to its result.
+
+    :param held: What the try holds.
+    :param jitter: Gives a number from 0 to 1.
+    """
+
+    def __init__(self, held: Held, *, jitter: Callable[[], float] = random.random) -> None:
+        self.held = held
+        self.submission = Submission(held)
+        self._jitter = jitter
+
+    @property
+    def may_have_a_job(self) -> bool:
+        """Whether there is, or may be, a job to be stopped with the task."""
+        return self.held.job is not None or self.held.creating is not None or not self.submission.looked
+
+    def begin(self) -> Steps[Any]:
+        """Submit the job, or take up the one an earlier try left behind, and see it to its end.
+
+        :return: The task's result, or a :class:`Deferral`.
+        :raises AIHubError: In one of its kinds.
+        """
+        entry = yield from self.held.load()
+        try:
+            options = self.held.operator.options
+            job, state = yield from self._job(entry)
+        except AIHubError as error:
+            if error.final or self.held.tries.last:
+                # No retry will take it up.
+                yield from self.kill()
+            raise
+        self.held.job, self.held.creating = job, None
+        if self.held.killed:
+            yield from self.held.stop_for_good()
+        self.held.go_on_unless_killed()
+        refused = yield Push("job_id", job.id)
+        if refused:
+            yield from self.held.not_told(refused, "the XCom 'job_id'")
+        yield Do(lambda: self.held.operator.link(job.id))
+        if not options.wait_for_completion or not self.held.kind.statuses:
+            self.held.job = None
+            yield from self.held.move(job, job_state.DONE)
+            return {"id": job.id}
+        if state is not None and state.phase.terminal:
+            return (yield from self._end(job, state))
+        try:
+            reference = yield from self.held.patiently(job, lambda: self.held.reference(job))
+        except AIHubError as error:
+            raise (yield from self._given_up(job, error)) from None
+        job = self.held.job = replace(job, reference=reference)
+        return (yield from self._wait(job, job.entry.since, self._deadline(job.entry.since)))
+
+    def resume(self, event: JobEvent) -> Steps[Any]:
+        """Go on where the trigger saw the waiting end.
+
+        :return: The task's result, or a :class:`Deferral`.
+        :raises AIHubError: In one of its kinds.
+        """
+        from airflow_provider_aihub.triggers.job import MOST_ROUNDS, error_of
+
+        job = yield from self._deferred_job(event)
+        self.held.job, self.held.creating = job, None
+        error = error_of(event)
+        if event["outcome"] == Outcome.DEADLINE:
+            raise (yield from self._timed_out(job, error))
+        if event["outcome"] != Outcome.ENDED:
+            raise (yield from self._given_up(job, error))
+        deadline, rounds = event["deadline"], event["rounds"] + 1
+        try:
+            state = yield from self.held.read(job)
+        except (AIHubUnavailable, AIHubBadAnswerError, AIHubAuthError, AIHubNotFoundError) as trouble:
+            if rounds > MOST_ROUNDS:
+                raise (yield from self._given_up(job, trouble)) from None
+            self.held.log.warning("Waiting until AIHub can be asked how it ended: %s", trouble)
+            # It has ended in time, as the trigger saw.
+            deadline = None
+        else:
+            if self.held.judge(job, state) is Verdict.OTHER:
+                raise (yield from self._given_up(job, other_job(self.held.kind, job.id)))
+            if state.phase.terminal:
+                return (yield from self._end(job, state))
+            called = self.held.kind.called(job.id)
+            if rounds > MOST_ROUNDS:
+                contradiction = AIHubBadAnswerError(
+                    f"AIHub's list said {rounds} times that {called} had ended, and AIHub then said of the job itself "
+                    f"that it {state.verb}; see whether AIHub is well."
+                )
+                raise (yield from self._given_up(job, contradiction))
+            self.held.log.warning("%s %s again", called, state.verb)
+        return (yield from self._wait(job, event["since"] or self.held.clock(), deadline, rounds))
+
+    def _job(self, entry: Entry | None) -> Steps[tuple[Job, JobState | None]]:
+        """Return the task's job, and how one that was taken up stands."""
+        operator, marker = self.held.operator, self.held.tries.marker()
+        request = yield Do(lambda: operator.create_request(marker))
+        taken_up, state = yield from self.submission.take_up(entry)
+        if taken_up is not None:
+            return taken_up, state
+        request = yield Do(lambda: operator.prepare_submission(request))
+        self.held.go_on_unless_killed()
+        return (yield from self.submission.create(request, marker)), None
+
+    def kill(self, *, patience: float = 0.0) -> Steps[None]:
+        """Stop the job, because the task is being ended; also one that is just being created.
+
+        What this interrupts may go on afterwards; it then stops what it has created itself.
+
+        :param patience: Seconds for which a job that is being created may be looked for.
+        """
+        self.held.killed = True
+        if not self.held.cancels or self.held.stopped:
+            return
+        end = self.held.clock() + patience
+        try:
+            if self.held.job is None and self.held.creating is not None:
+                self.held.job = yield from self.submission.look_for(
+                    self.held.creating, lambda: end - self.held.clock(), killing=True
+                )
+                if self.held.job is None:
+                    self.held.log.warning("The task ends while AIHub may be creating its %s", self.held.kind.noun)
+            elif self.held.job is None and not self.submission.looked:
+                self.held.job = yield from self.submission.unrecorded_job()
+        except AIHubUnsupportedError:
+            self.held.log.warning("This AIHub cannot be asked whether there is a %s to stop", self.held.kind.noun)
+        except AIHubError as error:
+            self.held.may_be_running(error)
+        yield from self.held.stop_for_good(max(patience, IN_HASTE))
+
+    def _wait(self, job: Job, since: float, deadline: float | None, rounds: int = 0) -> Steps[Any]:
+        """Wait in the triggerer, or here."""
+        reference, options = job.id if job.reference is None else job.reference, self.held.operator.options
+        if options.deferrable:
+            return Deferral(reference=reference, since=since, deadline=deadline, rounds=rounds, identity=job.identity)
+        watch = Watch(
+            kind=self.held.kind,
+            job_id=reference,
+            since=since,
+            poll_interval=options.poll_interval,
+            poll_tolerance=options.poll_tolerance,
+            deadline=deadline,
+            stream_logs=options.stream_logs,
+            identity=job.identity if job.entry.marker else None,
+            doubts_lists=rounds > 0,
+        )
+        waited = yield from self._follow(watch)
+        if waited.outcome is Outcome.DEADLINE:
+            raise (yield from self._timed_out(job, (yield from self.held.stop(job))))
+        if waited.outcome is Outcome.UNREADABLE or waited.state is None:
+            raise (yield from self._given_up(job, waited.error))
+        if self.held.judge(job, waited.state) is Verdict.OTHER:
+            raise (yield from self._given_up(job, other_job(self.held.kind, job.id)))
+        return (yield from self._end(job, waited.state))
+
+    def _follow(self, watch: Watch) -> Steps[Waited]:
+        waiting = follow(watch, self.held.log, clock=self.held.clock, jitter=self._jitter)
+        reply = None
+        while True:
+            try:
+                step = waiting.send(reply)
+            except StopIteration as end:
+                waited: Waited = end.value
+                return waited
+            left = watch.left(step, self.held.clock())
+            if isinstance(step, Look):
+                step = Ask(self.held.kind.look(watch.job_id))
+            reply = yield replace(step, longest=left) if isinstance(step, Ask | Fetch) else step
+
+    def _deadline(self, since: float) -> float | None:
+        """Return when the job is stopped, in Unix seconds: by ``job_timeout`` or ``execution_timeout``.
+
+        Airflow 3 does not count the time in the triggerer towards ``execution_timeout``, so the trigger does.
+        """
+        deadlines, options = [], self.held.operator.options
+        if options.job_timeout is not None:
+            deadlines.append(since + options.job_timeout)
+        if options.execution_timeout is not None:
+            deadlines.append(self.held.clock() + options.execution_timeout)
+        return min(deadlines, default=None)
+
+    def _deferred_job(self, event: JobEvent) -> Steps[Job]:
+        """Return the job that the task has deferred for."""
+        entry = yield from self.held.load()
+        reference = event["job_id"]
+        identity = Identity.from_plain(event.get("identity") or {})
+        if entry is None or (identity.marker and entry.marker != identity.marker):
+            entry = Entry(
+                state=job_state.SUBMITTED,
+                marker=identity.marker or "",
+                since=identity.submitted_at or event["since"] or self.held.clock(),
+                max_tries=self.held.tries.max_tries,
+                retries=self.held.tries.retries,
+                try_number=self.held.tries.try_number,
+                name=identity.name,
+                user_id=identity.user_id,
+                opening=identity.opening,
+                job_id=reference,
+            )
+        job_id = entry.job_id if entry.job_id is not None else reference
+        return Job(job_id, entry, reference=reference, seen=event["outcome"] == Outcome.ENDED)
+
+    def _end(self, job: Job, state: JobState) -> Steps[Any]:
+        """Return the result of a job that succeeded, or raise what became of it."""
+        self.held.job = None
+        if state.phase is not Phase.SUCCEEDED:
+            yield from self.held.forget()
+            raise (yield Do(lambda: self.held.operator.failure(state)))
+        result = yield Do(lambda: self.held.operator.success(state))
+        yield from self.held.move(job, job_state.DONE)
+        return result
+
+    def _timed_out(self, job: Job, error: AIHubError | None) -> Steps[AIHubError]:
+        """Return the error for a job that was not done at its deadline, and was asked to stop."""
+        self.held.job = None
+        if not error:
+            yield from self.held.forget()
+        called, kind = self.held.kind.called(job.id), self.held.kind
+        if error:
+            stopped = f"and stopping it failed, so it may still be running: {error}"
+        elif kind.stop is None:
+            stopped = f"and AIHub cannot stop a {kind.noun}, so it may still be running"
+        else:
+            stopped = "and AIHub was asked to stop it"
+        return AIHubJobTimeout(
+            f"{called} was not done at its deadline (job_timeout or execution_timeout), {stopped}.",
+            kind=kind.name,
+            job_id=job.id,
+        )
+
+    def _given_up(self, job: Job, error: AIHubError | None) -> Steps[AIHubError]:
+        """Return the error for a job that could not be read for too long; it goes on, and the next try takes it up."""
+        self.held.job = None
+        yield from self.held.move(job, job_state.LEFT)
+        called = self.held.kind.called(job.id)
+        self.held.log.error("Gave up waiting for %s, which was left as it is; the next try takes it up again", called)
+        error = error or AIHubError(f"The waiting for {called} ended without a word on why.")
+        # Whatever is wrong now, such as the login, may be mended by the time of the next try.
+        error.final = False
+        return error

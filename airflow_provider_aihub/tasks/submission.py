@@ -1,0 +1,449 @@
+"""Creating a job once: what an earlier try left behind is taken up, and a create call is never blindly repeated.
+
+No I/O: generators yield what they want done, see :mod:`~.steps`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any, TypeAlias
+
+from airflow_provider_aihub.aihub.errors import (
+    AIHubAmbiguousSubmit,
+    AIHubBadAnswerError,
+    AIHubError,
+    AIHubNotFoundError,
+    AIHubRejectedError,
+    AIHubUnavailable,
+    AIHubUnsupportedError,
+)
+from airflow_provider_aihub.aihub.kinds import JobId, JobState, Phase
+from airflow_provider_aihub.http.durations import span
+from airflow_provider_aihub.http.request import Request
+from airflow_provider_aihub.jobs.identity import Verdict, opening_of
+from airflow_provider_aihub.tasks import job_state
+from airflow_provider_aihub.tasks.held import Held, Job
+from airflow_provider_aihub.tasks.job_state import Entry, Marker
+from airflow_provider_aihub.tasks.search import DOUBT, Sieve, sift_list
+from airflow_provider_aihub.tasks.steps import AIHubTime, Call, Do, LogIn, Refused, Sleep, Steps
+
+TakenUp: TypeAlias = tuple[Job | None, JobState | None]
+"""A job of an earlier try, and how it stands; or nothing."""
+NOTHING: TakenUp = (None, None)
+CLOCKS = 10.0
+"""Seconds by which the clocks of AIHub's own machines may differ."""
+NO_LIST = "this AIHub cannot list its jobs of that kind"
+
+
+class Submission:
+    """Creates the job of one task instance, or finds the one that is there."""
+
+    def __init__(self, held: Held) -> None:
+        self.held = held
+        self.looked = not (held.durable and held.tries.tried)
+        """Whether it is known by now what earlier tries left behind."""
+        self._began = held.clock()
+
+    def take_up(self, entry: Entry | None) -> Steps[TakenUp]:
+        """Return the job that an earlier try left behind, and how it stands; nothing where a new one is to be created.
+
+        :raises AIHubAmbiguousSubmit: It cannot be told whether an earlier try created one.
+        """
+        taken_up = yield from self._left_behind(entry)
+        self.looked = True
+        return taken_up
+
+    def _left_behind(self, entry: Entry | None) -> Steps[TakenUp]:
+        if entry is None:
+            return NOTHING if self.looked else (yield from self._unrecorded())
+        # A job that the waiting gave up on was left for whatever try comes next.
+        cleared = entry.state != job_state.LEFT and self.held.tries.cleared_since(entry)
+        if cleared and (not self.held.kind.statuses or entry.state == job_state.UNKNOWN):
+            return NOTHING
+        if entry.job_id is None:
+            job = yield from self._lost(entry)
+        else:
+            job = Job(entry.job_id, entry)
+        if job is None:
+            self.held.creating = None
+            return NOTHING
+        self.held.job, self.held.creating = job, None
+        if not self.held.kind.statuses:
+            return job, None
+        state = yield from self._worth_taking_up(job, cleared=cleared)
+        if state is None:
+            self.held.job = None
+            return NOTHING
+        job = replace(job, reference=state.job_id, seen=True)
+        yield from self.held.move(job, entry.state if entry.state == job_state.DONE else job_state.SUBMITTED)
+        return job, state
+
+    def unrecorded_job(self) -> Steps[Job | None]:
+        """Look once for a job of an earlier try that goes on, and of which no record tells.
+
+        :raises AIHubError: AIHub could not be asked, or does not list its jobs.
+        """
+        sieve = yield from self._find(self._is_own, self.held.operator.job_name, since=self._oldest, thorough=False)
+        for marker, state in _going_on(sieve.signed):
+            return Job(state.job_id, self._found_entry(marker, state, self.held.clock()), seen=True)
+        return None
+
+    def _worth_taking_up(self, job: Job, *, cleared: bool) -> Steps[JobState | None]:
+        """Return how a job stands if it is this task's and of use; stop it if it goes on and its task was cleared."""
+        called = self.held.kind.called(job.id)
+        try:
+            # Who comes after the last try would not take it up.
+            tolerance = None if self.held.tries.last else 0.0
+            state = yield from self.held.patiently(job, lambda: self.held.read(job), tolerance)
+        except AIHubNotFoundError:
+            self.held.log.info("%s of an earlier try is gone; creating a new one", called)
+            return None
+        if self.held.judge(job, state) is Verdict.OTHER:
+            self.held.log.warning(
+                "%s is another job than that of an earlier try, so it is left alone and a new one is created; the "
+                "connection may lead to another AIHub than it did then, where the earlier job may still be running",
+                called,
+            )
+            return None
+        job = self.held.job = replace(job, reference=state.job_id, seen=True)
+        if state.phase in (Phase.FAILED, Phase.STOPPED, Phase.STOPPING):
+            self.held.log.info("%s of an earlier try %s; creating a new one", called, state.verb)
+            return None
+        if not cleared or not (self.held.cancels or state.phase.terminal):
+            self.held.log.info("Taking up %s of an earlier try, which %s", called, state.verb)
+            return state
+        self.held.log.info("The task was cleared, so its %s, which %s, is not taken up", called, state.verb)
+        if not state.phase.terminal:
+            error = yield from self.held.stop(job)
+            if isinstance(error, AIHubUnsupportedError):
+                self.held.log.warning("AIHub cannot stop a %s; %s runs on", self.held.kind.noun, called)
+            elif error:
+                raise error
+        return None
+
+    def _unrecorded(self) -> Steps[TakenUp]:
+        """Look for a job of this task that goes on, or that has succeeded since the task was last cleared.
+
+        Only its marker tells, on an Airflow that remembers nothing, and where a record was lost.
+        """
+        try:
+            found = yield from self._of_this_task()
+        except AIHubUnsupportedError:
+            if self.held.unread and self.held.tries.since_clear:
+                yield from self._unread(self.held.unread)
+            elif not self.held.kept:
+                self.held.log.warning(
+                    "Airflow before 3.3 does not keep the id of the %s of an earlier try, and this AIHub cannot list "
+                    "any; creating a new one",
+                    self.held.kind.noun,
+                )
+            return NOTHING
+        own = [(marker, state) for marker, state in found if self._is_own(marker)]
+        offset = yield from self.held.clock_offset()
+        if own:
+            marker, state = (_going_on(own) or own)[0]
+            return (yield from self._take_up_found(marker, state, offset, cleared=False))
+        for marker, state in _going_on(found):
+            same_run = marker.run == self.held.tries.run
+            # One of another run was left when the run ended; if it began later, then another Airflow has it.
+            if same_run or _created(state, offset, math.inf) < self.held.tries.run_began:
+                taken = yield from self._take_up_found(marker, state, offset, cleared=same_run)
+                if taken[0]:
+                    return taken
+        return NOTHING
+
+    def _take_up_found(self, marker: Marker, state: JobState, offset: float, *, cleared: bool) -> Steps[TakenUp]:
+        entry = self._found_entry(marker, state, _created(state, offset, self.held.clock()))
+        job = self.held.job = Job(state.job_id, entry)
+        seen = yield from self._worth_taking_up(job, cleared=cleared)
+        if seen is None:
+            self.held.job = None
+            return NOTHING
+        job = replace(job, reference=seen.job_id, seen=True)
+        yield from self.held.move(job, job_state.SUBMITTED)
+        return job, seen
+
+    def _found_entry(self, marker: Marker, state: JobState, since: float) -> Entry:
+        return Entry(
+            state=job_state.SUBMITTED,
+            marker=str(marker),
+            since=since,
+            max_tries=marker.max_tries,
+            retries=marker.retries,
+            try_number=marker.try_number,
+            name=self.held.operator.job_name,
+            job_id=state.job_id,
+        )
+
+    def _is_own(self, marker: Marker) -> bool:
+        """Whether a job is of this task and run, and no older than the last clear."""
+        tries = self.held.tries
+        return (marker.task, marker.run) == (tries.task, tries.run) and not tries.cleared_since(marker)
+
+    @property
+    def _oldest(self) -> float:
+        """When the oldest job that this task may have was submitted, in Unix seconds."""
+        return min(self.held.tries.run_began or math.inf, self.held.clock())
+
+    def _of_this_task(self) -> Steps[list[tuple[Marker, JobState]]]:
+        """Return the jobs of this task, the newest first; those that come late, too, if an earlier try may have any.
+
+        :raises AIHubUnsupportedError: This AIHub does not list them.
+        """
+        tries = 0 if self.held.kept else self.held.tries.since_clear
+        pause = self.held.patience.first_pause
+        while True:
+            waited = self.held.tries.rested + self.held.clock() - self._began
+            last = not tries or waited >= self.held.patience.settled
+            sieve = yield from self._find(
+                lambda marker: marker.task == self.held.tries.task,
+                self.held.operator.job_name,
+                since=self._oldest,
+                thorough=last,
+            )
+            own = [state for marker, state in sieve.signed if self._is_own(marker)]
+            if last or len(own) >= tries or any(state.phase is Phase.SUCCEEDED or _goes_on(state) for state in own):
+                return sieve.signed
+            yield Sleep(pause)
+            pause = min(2 * pause, self.held.patience.longest_pause)
+
+    def create(self, request: Request[JobId], marker: Marker) -> Steps[Job]:
+        """Create the job.
+
+        :raises AIHubAmbiguousSubmit: It cannot be told whether AIHub has created it.
+        :raises AIHubError: AIHub has not created it.
+        """
+        user_id = yield LogIn()
+        description = (request.json or {}).get("description")
+        entry = replace(
+            self._intent(marker),
+            server_time=(yield AIHubTime()),
+            user_id=user_id,
+            opening=opening_of(description) if isinstance(description, str) else None,
+        )
+        refused = yield from self.held.save(entry)
+        if refused:
+            raise refused.why
+        if self.held.killed:
+            yield from self.held.forget()
+        self.held.go_on_unless_killed()
+        self.held.creating = entry
+        try:
+            job = Job((yield Call(request)), entry, seen=True)
+        except AIHubAmbiguousSubmit as loss:
+            self.held.log.warning("%s", loss)
+            job = yield from self._after_loss(request, entry, loss)
+        except AIHubError:
+            self.held.creating = None
+            yield from self.held.forget()
+            raise
+        self.held.job, self.held.creating = job, None
+        self.held.log.info("Created %s on AIHub", self.held.kind.called(job.id))
+        refused = yield from self.held.save(replace(entry, state=job_state.SUBMITTED, job_id=job.id))
+        if refused:
+            yield from self.held.not_told(refused, f"that {self.held.kind.called(job.id)} is this task's")
+        return job
+
+    def _intent(self, marker: Marker) -> Entry:
+        return Entry(
+            state=job_state.SUBMITTING,
+            marker=str(marker),
+            since=self.held.clock(),
+            max_tries=self.held.tries.max_tries,
+            retries=self.held.tries.retries,
+            try_number=self.held.tries.try_number,
+            name=self.held.operator.job_name,
+        )
+
+    def _after_loss(self, request: Request[JobId], entry: Entry, loss: AIHubAmbiguousSubmit) -> Steps[Job]:
+        """Return the job whose create call lost its answer."""
+        # AIHub that has said no is not at work on it any more; else the call may have been sent just now.
+        patience = self.held.patience.shown if loss.refused else self.held.patience.settled
+        end = self.held.clock() + patience
+        try:
+            job = yield from self.look_for(entry, lambda: end - self.held.clock())
+        except AIHubUnsupportedError:
+            if loss.refused:
+                self.held.creating = None
+                yield from self.held.forget()
+                raise _as_refusal(loss) from None
+            yield from self._unknowable(entry, loss, NO_LIST)
+        except Unsigned as doubt:
+            yield from self._unknowable(entry, loss, str(doubt))
+        else:
+            if job is None and loss.refused:
+                self.held.creating = None
+                raise _as_refusal(loss)
+            if job is None:
+                raise loss
+            return job
+        return Job((yield Call(request)), entry, seen=True)
+
+    def _lost(self, entry: Entry) -> Steps[Job | None]:
+        """Return the job that an earlier try was creating when it was ended, if AIHub has taken it."""
+        age = yield from self.held.age(entry)
+        try:
+            # The first answer tells what time it is there.
+            job = (yield from self.look_for(entry, lambda: 0.0, thorough=False)) if age is None else None
+            if job is None:
+                age = (yield from self.held.age(entry)) or 0.0
+                end = self.held.clock() + self.held.patience.settled - age
+                job = yield from self.look_for(entry, lambda: end - self.held.clock())
+        except (AIHubUnsupportedError, Unsigned) as trouble:
+            ended = AIHubAmbiguousSubmit(f"An earlier try was ended while it created a {self.held.kind.noun}.")
+            yield from self._unknowable(entry, ended, str(trouble) if isinstance(trouble, Unsigned) else NO_LIST)
+            return None
+        if job is None:
+            self.held.log.info(
+                "An earlier try was ended while it created a %s, which AIHub does not have after %s",
+                self.held.kind.noun,
+                span(self.held.patience.settled),
+            )
+        return job
+
+    def look_for(
+        self, entry: Entry, left: Callable[[], float], *, thorough: bool = True, killing: bool = False
+    ) -> Steps[Job | None]:
+        """Look for the job of an intent until it is found, or could not come any more.
+
+        :param left: Gives the seconds for which it may still come.
+        :param thorough: Whether the last look is not narrowed by the job's name, which AIHub may have changed.
+        :param killing: Whether the task's being killed is no reason to look no longer.
+        :raises Unsigned: There is one that may be it.
+        :raises AIHubUnsupportedError: This AIHub does not list them.
+        :raises AIHubError: AIHub could not be asked.
+        """
+        identity, earliest = Job("", entry).identity, (entry.server_time or 0.0) - CLOCKS
+
+        def doubtful(row: Any) -> bool:
+            return row.created_at / 1000 >= earliest and identity.judge(row) is Verdict.OWN
+
+        pause = self.held.patience.first_pause
+        while True:
+            last = left() <= 0 or (self.held.killed and not killing)
+            try:
+                sieve = yield from self._find(
+                    lambda marker: str(marker) == entry.marker,
+                    entry.name,
+                    since=entry.since,
+                    thorough=last and thorough,
+                    doubtful=doubtful,
+                )
+            except (AIHubUnavailable, AIHubBadAnswerError):
+                if last:
+                    raise
+            else:
+                for _, state in sieve.signed:
+                    return Job(state.job_id, replace(entry, job_id=state.job_id), seen=True)
+                if last and sieve.unsigned and thorough:
+                    raise Unsigned(self.held.kind.called(sieve.unsigned[0].job_id))
+                if last:
+                    return None
+            yield Sleep(min(pause, max(left(), 0.1)))
+            pause = min(2 * pause, self.held.patience.longest_pause)
+
+    def _unread(self, why: Refused | ValueError) -> Steps[None]:
+        """Do not go on where a record is there, but cannot be read, and nothing else tells.
+
+        :raises Exception: Airflow's own, where it may be read by the next try.
+        """
+        if isinstance(why, Refused):
+            raise why.why
+        lost = AIHubAmbiguousSubmit(f"What an earlier try has written down of its {self.held.kind.noun} is unreadable.")
+        yield from self._unknowable(self._intent(self.held.tries.marker()), lost, NO_LIST)
+
+    def _unknowable(self, entry: Entry, loss: AIHubAmbiguousSubmit, why: str) -> Steps[None]:
+        """Fail for good, so that no retry creates a second job; unless that was asked for.
+
+        :param why: Why nobody can tell.
+        """
+        if self.held.operator.options.resubmit:
+            self.held.log.warning("Creating another %s, since on_ambiguous_submit is 'resubmit'", self.held.kind.noun)
+            return
+        # A person who has looked on AIHub and clears the task means it to start anew.
+        yield from self.held.save(entry.moved(job_state.UNKNOWN, self.held.tries))
+        self.held.creating = None
+        named = f"{self.held.kind.noun} {entry.name!r}" if entry.name else self.held.kind.noun
+        if not self.held.kind.statuses:
+            look = f"whether the {named} exists"
+        elif self.held.kind.stop is None:
+            look = f"whether the {named} exists (its description holds {self.held.tries.task})"
+        else:
+            look = f"whether the {named} exists (its description holds {self.held.tries.task}) and stop it if it does"
+        final = AIHubAmbiguousSubmit(
+            f"{loss} {why[0].upper()}{why[1:]}, so look there {look}; then clear this task to create a new one.",
+            service=loss.service,
+            asks=loss.asks,
+            status=loss.status,
+        )
+        final.final = True
+        raise final
+
+    def _find(
+        self,
+        wanted: Callable[[Marker], bool],
+        name: str | None,
+        *,
+        since: float,
+        thorough: bool,
+        doubtful: Callable[[Any], bool] = lambda _: False,
+    ) -> Steps[Sieve]:
+        """Look through AIHub's jobs of this kind.
+
+        :param doubtful: Whether a job without a marker may be one that is looked for.
+        :raises AIHubUnsupportedError: This AIHub does not list them.
+        """
+        names = [name.strip() or None] if name else []
+        for narrowed in dict.fromkeys([*names, None] if thorough or not names else names):
+            sieve = Sieve(self.held.kind, wanted, doubtful)
+            try:
+                yield from sift_list(self.held.kind, sieve, narrowed, since=since, ask=self.held.ask)
+            except AIHubUnsupportedError:
+                unlisted = yield from self.held.asked(Do(lambda: self.held.operator.unlisted(since - DOUBT)))
+                if unlisted is None:
+                    raise
+                for row in unlisted:
+                    sieve.take(row)
+                return sieve
+            if sieve.signed:
+                break
+        return sieve
+
+
+class Unsigned(AIHubError):
+    """AIHub has a job that may be the one that is looked for, but does not show its marker.
+
+    :param called: What it is called.
+    """
+
+    def __init__(self, called: str) -> None:
+        super().__init__(f"{called} may be the one, but shows nothing of the marker in its description")
+        self.args = (self.args[0].removesuffix("."),)
+
+
+def _as_refusal(loss: AIHubAmbiguousSubmit) -> AIHubRejectedError:
+    """Return the error of a create call that AIHub refused, where there is no job of it."""
+    return AIHubRejectedError(
+        str(loss),
+        service=loss.service,
+        asks=loss.asks,
+        status=loss.status,
+        code=loss.code,
+        retry_after=loss.retry_after,
+    )
+
+
+def _created(state: JobState, offset: float, unknown: float) -> float:
+    """Return when a job was created, in Unix seconds of this worker's clock."""
+    created = state.answer.created_at
+    return created / 1000 - offset if created else unknown
+
+
+def _goes_on(state: JobState) -> bool:
+    return not state.phase.terminal and state.phase is not Phase.STOPPING
+
+
+def _going_on(jobs: list[tuple[Marker, JobState]]) -> list[tuple[Marker, JobState]]:
+    return [(marker, state) for marker, state in jobs if _goes_on(state)]

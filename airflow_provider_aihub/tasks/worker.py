@@ -1,0 +1,128 @@
+"""How a worker does what the life of a job wants done."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from airflow_provider_aihub.aihub.errors import AIHubError
+from airflow_provider_aihub.http.in_time import in_time
+from airflow_provider_aihub.http.retry import RetryPolicy
+from airflow_provider_aihub.jobs.waiting import Ask, Fetch, Pause, Redact, Tell, courtesy
+from airflow_provider_aihub.tasks.job_state import KEY
+from airflow_provider_aihub.tasks.steps import (
+    AIHubTime,
+    Call,
+    Do,
+    Forget,
+    Load,
+    LogIn,
+    Push,
+    Refused,
+    Save,
+    Sleep,
+    Steps,
+)
+from airflow_provider_aihub.tasks.uninterrupted import uninterrupted
+
+if TYPE_CHECKING:
+    from airflow.providers.common.compat.sdk import Context
+
+    from airflow_provider_aihub.http.blocking import AIHubClient
+
+T = TypeVar("T")
+
+TIMEOUT = 3.0
+"""Seconds to wait for an answer while the task is killed: Airflow grants a worker 5 seconds."""
+POLICY = RetryPolicy(attempts=2, first_pause=0.5)
+GONE = {404, 409, 410}
+"""HTTP statuses by which Airflow's API says that a try is not the task's any more."""
+
+
+class Worker:
+    """Drives a life in a worker of Airflow.
+
+    :param client: Makes the client of the task's connection, or gives the one that there is.
+    :param context: Airflow's.
+    """
+
+    def __init__(
+        self,
+        client: Callable[[], AIHubClient],
+        context: Context,
+        log: Any,
+        *,
+        sleep: Callable[[float], object] = time.sleep,
+    ) -> None:
+        self._client = client
+        self._store: Any = context.get("task_state_store")
+        self._ti: Any = context["ti"]
+        self._log = log
+        self._sleep = sleep
+
+    def run(self, steps: Steps[T]) -> T:
+        """Drive it to its end."""
+        reply: Any = None
+        error: AIHubError | None = None
+        while True:
+            try:
+                step = steps.send(reply) if error is None else steps.throw(error)
+            except StopIteration as end:
+                result: T = end.value
+                return result
+            reply = error = None
+            try:
+                reply = self._done(step)
+            except AIHubError as came:
+                if isinstance(step, Ask | Fetch | Redact):
+                    reply = came
+                else:
+                    error = came
+            except Exception as came:
+                if not isinstance(step, Ask | Fetch | Redact):
+                    raise
+                reply = courtesy(came)
+
+    def _done(self, step: Any) -> Any:
+        match step:
+            case Call():
+                return self._client().send(step.request)
+            case Ask() | Fetch():
+                return in_time(partial(self._client().perform, step), step.longest)
+            case Redact():
+                return self._client().perform(step)
+            case Tell():
+                for line in step.lines:
+                    self._log.info("%s", line)
+            case Pause() | Sleep():
+                return self._sleep(step.seconds)
+            case LogIn():
+                return self._client().authenticate()
+            case AIHubTime():
+                return self._client().server_time
+            case Load():
+                return _asked(lambda: self._store.get(KEY))
+            case Save():
+                return _asked(lambda: self._store.set(KEY, step.entry.plain()))
+            case Forget():
+                refused = _asked(lambda: self._store.delete(KEY))
+                if refused:
+                    self._log.warning("Airflow did not delete what it keeps of an earlier job: %s", refused.why)
+            case Push():
+                return _asked(lambda: self._ti.xcom_push(key=step.key, value=step.value))
+            case Do():
+                return step.work()
+        return None
+
+
+def _asked(ask: Callable[[], Any]) -> Any:
+    """Ask something of Airflow; return its answer, or its refusal."""
+    try:
+        return uninterrupted(ask)
+    except Exception as error:
+        response = getattr(error, "error", None)
+        detail = getattr(response, "detail", None)
+        status = detail.get("status_code") if isinstance(detail, dict) else None
+        return Refused(error, superseded=status in GONE)

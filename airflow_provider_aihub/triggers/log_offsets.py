@@ -1,0 +1,69 @@
+"""How far the logs of a job were told, kept where it outlives the triggerer: in an XCom of the task."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from asgiref.sync import sync_to_async
+
+from airflow_provider_aihub.aihub.kinds import JobId
+from airflow_provider_aihub.jobs.beside import beside
+from airflow_provider_aihub.jobs.log_stream import Offsets
+from airflow_provider_aihub.jobs.waiting import Log
+from airflow_provider_aihub.tasks import own_xcoms
+from airflow_provider_aihub.triggers.cancellation import undisturbed
+
+KEY = "aihub_log_offsets"
+"""Key of the XCom. Airflow clears it before the next try, whose log begins anew."""
+
+
+def begin(task_instance: Any, job_id: JobId, log: Log) -> None:
+    """Keep, in the worker, that nothing was told: asked for an XCom that is not there, Airflow logs an error."""
+    with beside(log, "keeping how far the logs were read"):
+        own_xcoms.put(task_instance, KEY, _written(job_id, {}))
+
+
+class KeptOffsets:
+    """The offsets of one job.
+
+    :param task_instance: What the triggerer gave the trigger; ``None`` where it gave nothing.
+    """
+
+    def __init__(self, task_instance: Any, job_id: JobId, log: Log) -> None:
+        self._ti = task_instance
+        self._job_id = job_id
+        self._log = log
+        self._kept = True
+
+    async def recall(self) -> Offsets | None:
+        """Give what an earlier triggerer kept."""
+        text = await self._call(own_xcoms.get)
+        value = json.loads(text or "null")
+        if not isinstance(value, dict) or value.get("job_id") != self._job_id:
+            return None
+        offsets = value.get("offsets")
+        return offsets if isinstance(offsets, dict) else None
+
+    async def keep(self, offsets: Offsets) -> None:
+        """Keep these."""
+        if self._kept:
+            await self._call(own_xcoms.put, _written(self._job_id, offsets))
+
+    async def _call(self, method: Any, *arguments: Any) -> Any:
+        try:
+            # Airflow has asynchronous calls for this in its latest versions only.
+            return await undisturbed(sync_to_async(method)(self._ti, KEY, *arguments))
+        except Exception as error:
+            if self._kept:
+                self._kept = False
+                self._log.info(
+                    "Airflow does not keep how far the logs were read (%s): after a restart of the triggerer, lines "
+                    "may be repeated",
+                    type(error).__name__,
+                )
+            return None
+
+
+def _written(job_id: JobId, offsets: Offsets) -> str:
+    return json.dumps({"job_id": job_id, "offsets": dict(offsets)})

@@ -1,0 +1,136 @@
+"""One watcher at work: when it looks at its dataset, what it tells, and when it has told it."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from logging import Logger
+from typing import Any, Final
+
+from airflow_provider_aihub.aihub.errors import AIHubError
+from airflow_provider_aihub.assets import version_facts
+from airflow_provider_aihub.http.retry import asked_for
+from airflow_provider_aihub.triggers.poller import Poller
+from airflow_provider_aihub.watcher.checkpoint import Fired, StoreTrouble
+from airflow_provider_aihub.watcher.version_feed import Mark, NewVersions, Watched
+
+JITTER: Final = 0.1
+FRESHNESS: Final = 0.5
+"""What was read for another watcher will do if it is not older than this fraction of the interval."""
+LONGEST_PAUSE: Final = 600.0
+"""Seconds between two attempts at most while AIHub or Airflow cannot be asked, unless the interval is longer."""
+
+
+class Watching:
+    """What :class:`~airflow_provider_aihub.triggers.dataset_version.DatasetVersionTrigger` does.
+
+    :param versions: Those of the connection.
+    :param dataset: Name or id of the dataset.
+    :param fired: Where it is written down how far the watcher has come; ``None`` where Airflow keeps nothing.
+    :param poll_interval: Seconds between two looks.
+    :param include_existing: Whether to begin with the first version that there is.
+    :param floor: Seconds between two looks at least.
+    """
+
+    def __init__(
+        self,
+        versions: NewVersions,
+        dataset: str | int,
+        fired: Fired | None,
+        *,
+        poll_interval: float,
+        include_existing: bool,
+        floor: float,
+        log: Logger,
+    ) -> None:
+        self._versions = versions
+        self._watched = Watched(dataset)
+        self._fired = fired
+        self._floor = floor
+        self._interval = max(poll_interval, floor)
+        self._include_existing = include_existing
+        self._log = log
+        self._begun = False
+        self._checked = False
+        self._told: set[int] = set()
+        self._failures = 0
+        self.pause = 0.0
+        """Seconds until the next look."""
+
+    @classmethod
+    @asynccontextmanager
+    async def of(cls, conn_id: str, dataset: str | int, fired: Fired | None, **given: Any) -> AsyncIterator[Watching]:
+        """Watch a dataset over a connection for a while."""
+        async with Poller.shared(conn_id) as poller:
+            watching = cls(NewVersions.of(poller), dataset, fired, floor=poller.floor, **given)
+            watching._versions.watch(watching._watched)
+            try:
+                yield watching
+            finally:
+                watching._versions.leave(watching._watched)
+
+    async def look(self) -> list[dict[str, str | int]]:
+        """Give what is to be told now. Trouble is logged, and nothing is told then."""
+        try:
+            told = await self._look()
+        except (AIHubError, StoreTrouble) as trouble:
+            self._failures += 1
+            self._wait_longer(trouble)
+            return []
+        if self._failures:
+            self._log.info("Dataset %s is watched again, after %d failures", self._watched.dataset, self._failures)
+            self._failures = 0
+        return told
+
+    async def recorded(self) -> None:
+        """Write down that Airflow has recorded all that was told so far."""
+        mark = self._watched.mark
+        if self._fired is None or mark is None or self._fired.is_kept(mark):
+            return
+        try:
+            await self._fired.keep(mark)
+        except StoreTrouble as trouble:
+            self._log.warning("Trying again at the next look: %s", trouble)
+
+    async def _look(self) -> list[dict[str, str | int]]:
+        watched, fired = self._watched, self._fired
+        if not self._begun:
+            await self._begin()
+        reading = await self._versions.look(watched, FRESHNESS * self._interval)
+        if not self._checked:
+            self._checked = True
+            if not await self._versions.is_known(watched, reading):
+                self._log.warning(
+                    "AIHub shows no dataset %s with a version yet; if there should be one, check the name",
+                    watched.dataset,
+                )
+        mark, done = watched.advance(reading)
+        self.pause = max(self._interval * (1 + JITTER * random.random()) - (time.monotonic() - reading.at), self._floor)  # noqa: S311
+        told = [version_facts(version, version.dataset_name or str(watched.dataset)) for version in done]
+        if told and fired:
+            if await fired.overtaken():
+                self._log.info("Another triggerer watches dataset %s as well; going on from there", watched.dataset)
+                self._begun, self.pause = False, self._floor
+                return []
+            await fired.keep(watched.mark or Mark(), told)
+        watched.mark = mark
+        return [facts for facts in told if facts["id"] not in self._told]
+
+    async def _begin(self) -> None:
+        """Go on where the watcher was left, by this triggerer or another."""
+        mark, self._told = await self._fired.recall() if self._fired else (None, set())
+        if mark is None and self._include_existing:
+            mark = Mark()
+        if mark is None:
+            self._log.info("Watching dataset %s for versions that are built from now on", self._watched.dataset)
+        else:
+            self._log.info("Watching dataset %s for versions after id %d", self._watched.dataset, mark.seen)
+        self._watched.mark, self._begun = mark, True
+
+    def _wait_longer(self, trouble: AIHubError | StoreTrouble) -> None:
+        pause = min(self._interval * 2 ** min(self._failures - 1, 16), max(LONGEST_PAUSE, self._interval))
+        self.pause = max(pause * (1 + JITTER * random.random()), asked_for(trouble))  # noqa: S311
+        if self._failures == 1:
+            self._log.warning("Dataset %s cannot be watched now; trying again: %s", self._watched.dataset, trouble)
