@@ -18,8 +18,8 @@ from airflow_provider_aihub.jobs.beside import beside
 if TYPE_CHECKING:
     from airflow.providers.openlineage.extractors import OperatorLineage
 
-    from airflow_provider_aihub.aihub.kinds import JobState
     from airflow_provider_aihub.hooks.aihub import AIHubHook
+    from airflow_provider_aihub.jobs.kind import JobState
 
 log = logging.getLogger(__name__)
 

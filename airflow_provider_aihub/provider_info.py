@@ -163,8 +163,8 @@ PROVIDER_INFO: dict[str, Any] = {
         {"name": "aihub_training", "class-name": "airflow_provider_aihub.decorators.training.training_task"}
     ],
     "extra-links": [
-        "airflow_provider_aihub.tasks.links.ViewInAIHubLink",
-        "airflow_provider_aihub.tasks.links.ResultCsvLink",
+        "airflow_provider_aihub.links.ViewInAIHubLink",
+        "airflow_provider_aihub.links.ResultCsvLink",
     ],
     "asset-uris": _ASSET_URIS,
     # For Airflow 2.

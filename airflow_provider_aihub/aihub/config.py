@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import os
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -15,6 +17,10 @@ from airflow_provider_aihub.http.request import Service
 from airflow_provider_aihub.http.secrets import written
 from airflow_provider_aihub.http.urls import netloc, origin, quoted
 from airflow_provider_aihub.http.values import shown
+
+log = logging.getLogger(__name__)
+_told: set[str] = set()
+"""What this process has said of the fields of connections; it is said once."""
 
 ENVIRONMENT: Final = "environment"
 TOKEN: Final = "token"  # noqa: S105
@@ -221,6 +227,29 @@ def unknown_fields(extra: Mapping[str, Any]) -> str:
         else:
             said.append(f"{shown(name)} (the nearest field is {near[0]!r})" if near else shown(name))
     return f"The connection's extra has {', '.join(said)}, which this provider does not know." if said else ""
+
+
+def config_from(connection: Any, extra: dict[str, Any]) -> Config:
+    """Read an Airflow connection.
+
+    :param extra: The connection's extra, as a dict.
+    :raises AIHubConfigError: The connection contradicts itself or has a value that cannot be.
+    """
+    if not isinstance(extra, dict):
+        raise AIHubConfigError("The connection's extra must be a JSON object.")
+    unknown = unknown_fields(extra)
+    if unknown and (told := f"{connection.conn_id}: {unknown}") not in _told:
+        _told.add(told)
+        log.warning("%s", told)
+    return Config.from_connection(
+        host=connection.host,
+        port=connection.port,
+        schema=connection.schema,
+        login=connection.login,
+        password=connection.password,
+        extra=extra,
+        environ=os.environ,
+    )
 
 
 def is_header_value(text: str) -> bool:

@@ -1,65 +1,26 @@
-"""What a job consists of: the pods of a training or quota task, the nodes of a workflow run."""
+"""What jobs of AIHub consist of: the pods of a training or quota task, the nodes of a workflow run."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import TypeVar
 
 from airflow_provider_aihub.aihub.errors import AIHubParameterError
 from airflow_provider_aihub.aihub.models import LogFile, Page, Pod
 from airflow_provider_aihub.aihub.workflow_center import NodeStatus, TaskLog, WorkflowRun, get_workflow_task_log
 from airflow_provider_aihub.http.request import Request
+from airflow_provider_aihub.jobs.parts import FAILED, PENDING, RUNNING, SUCCEEDED, Part, PartLog
 
 T = TypeVar("T")
 U = TypeVar("U")
 
-PENDING, RUNNING, SUCCEEDED, FAILED = "Pending", "Running", "Succeeded", "Failed"
-"""States of a pod, in AIHub's own words; the other is Deleted, which one that failed may be as well."""
 _NODE_STATES = {
     NodeStatus.WAITING: PENDING,
     NodeStatus.RUNNING: RUNNING,
     NodeStatus.SUCCESS: SUCCEEDED,
     NodeStatus.FAILED: FAILED,
 }
-
-
-@dataclass(frozen=True, slots=True)
-class PartLog:
-    """A log file of a part: where it lies, or its text. A URL may carry a signature and is nobody else's business."""
-
-    name: str
-    url: str = field(default="", repr=False)
-    text: str = field(default="", repr=False)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Part:
-    """A pod of a job, or a node of a workflow run.
-
-    :param key: Tells it from the other parts of the job.
-    :param name: What people call it.
-    :param state: Pending, Running, Succeeded, Failed or Deleted; others may appear.
-    :param place: Where it is, among the parts in the same state: the machine of a pod, the name of a workflow's node.
-    :param machine: The machine it runs on, where that is known.
-    :param message: AIHub's words on a failure.
-    :param logs: The request that names its log files; not every platform has it.
-    :param events: The request that reads its events; not every platform has it.
-    """
-
-    key: str
-    name: str
-    state: str
-    place: str = ""
-    machine: str = ""
-    message: str = ""
-    logs: Request[list[PartLog]] | None = None
-    events: Request[str] | None = None
-
-    @property
-    def over(self) -> bool:
-        """Whether it has ended."""
-        return self.state not in (PENDING, RUNNING, "")
 
 
 def pods(

@@ -20,7 +20,7 @@ from airflow_provider_aihub.tasks.failures import task_failures
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context, TaskDecorator
 
-    from airflow_provider_aihub.aihub.kinds import JobState
+    from airflow_provider_aihub.jobs.kind import JobState
 
 
 class TrainingDecoratedOperator(DecoratedOperator, TrainingOperator):

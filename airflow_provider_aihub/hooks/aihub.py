@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-import os
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 
@@ -17,7 +15,7 @@ from airflow_provider_aihub.aihub import (
     tag_system,
     workflow_center,
 )
-from airflow_provider_aihub.aihub.config import Config, unknown_fields
+from airflow_provider_aihub.aihub.config import Config, config_from, unknown_fields
 from airflow_provider_aihub.aihub.endpoints import Endpoints
 from airflow_provider_aihub.aihub.errors import AIHubConfigError, AIHubError, AIHubRejectedError
 from airflow_provider_aihub.http.blocking import AIHubClient
@@ -28,42 +26,13 @@ from airflow_provider_aihub.provider_info import CONN_FIELDS, UI_FIELD_BEHAVIOUR
 from airflow_provider_aihub.tasks.uninterrupted import uninterrupted
 
 if TYPE_CHECKING:
-    from airflow.providers.common.compat.sdk import Connection
-
-    from airflow_provider_aihub.aihub.kinds import JobId, JobKind, JobState
     from airflow_provider_aihub.http.retry import RetryPolicy
+    from airflow_provider_aihub.jobs.kind import JobId, JobKind, JobState
 
 T = TypeVar("T")
 
-log = logging.getLogger(__name__)
-_told: set[str] = set()
-"""What this process has said of the fields of connections; it is said once."""
-
 TEST_TIMEOUT = 10.0
 """Seconds that the test of a connection waits for an answer: a person is waiting, too."""
-
-
-def config_from(connection: Connection, extra: dict[str, Any]) -> Config:
-    """Read an Airflow connection.
-
-    :param extra: The connection's extra, as a dict.
-    :raises AIHubConfigError: The connection contradicts itself or has a value that cannot be.
-    """
-    if not isinstance(extra, dict):
-        raise AIHubConfigError("The connection's extra must be a JSON object.")
-    unknown = unknown_fields(extra)
-    if unknown and (told := f"{connection.conn_id}: {unknown}") not in _told:
-        _told.add(told)
-        log.warning("%s", told)
-    return Config.from_connection(
-        host=connection.host,
-        port=connection.port,
-        schema=connection.schema,
-        login=connection.login,
-        password=connection.password,
-        extra=extra,
-        environ=os.environ,
-    )
 
 
 def _token_taker(client: AIHubClient) -> Service:

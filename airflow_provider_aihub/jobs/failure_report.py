@@ -5,16 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Protocol
 
 from airflow_provider_aihub.aihub.errors import AIHubError, AIHubJobError, AIHubJobFailed, AIHubJobStopped
-from airflow_provider_aihub.aihub.kinds import JobKind, JobState, Phase
-from airflow_provider_aihub.aihub.parts import FAILED, SUCCEEDED, Part, PartLog
 from airflow_provider_aihub.http.answers import quote
 from airflow_provider_aihub.http.durations import span
 from airflow_provider_aihub.jobs.errands import Ask, Fetch
+from airflow_provider_aihub.jobs.kind import JobKind, JobState, Phase
 from airflow_provider_aihub.jobs.log_stream import lines
-from airflow_provider_aihub.jobs.progress_log import gpu_utilisation, plain
+from airflow_provider_aihub.jobs.parts import FAILED, SUCCEEDED, Part, PartLog
+from airflow_provider_aihub.jobs.progress_log import plain
 
 if TYPE_CHECKING:
-    from airflow_provider_aihub.hooks.aihub import AIHubHook
     from airflow_provider_aihub.http.blocking import AIHubClient
 
 MOST_PARTS = 5
@@ -35,46 +34,39 @@ class Log(Protocol):
 
 def summary(kind: JobKind, state: JobState) -> str:
     """Say how a job ended, how long it waited and ran, and what it used."""
-    answer = state.answer
+    facts = state.facts
     parts = [f"{kind.called(state.job_id)} {state.verb}"]
-    created, started, finished = (getattr(answer, f"{moment}_at", 0) for moment in ("created", "started", "finished"))
-    if created and started >= created:
-        parts.append(f"waited {span((started - created) / 1000)}")
-    if started and finished >= started:
-        parts.append(f"ran {span((finished - started) / 1000)}")
-    if used := gpu_utilisation(answer):
-        parts.append(used)
-    stopper = _stopper(state)
-    if stopper:
-        parts.append(f"stopped by {stopper}")
+    if facts.created and (facts.started or 0) >= facts.created:
+        parts.append(f"waited {span((facts.started or 0) - facts.created)}")
+    if facts.started and (facts.finished or 0) >= facts.started:
+        parts.append(f"ran {span((facts.finished or 0) - facts.started)}")
+    if facts.usage:
+        parts.append(facts.usage)
+    if facts.stopped_by:
+        parts.append(f"stopped by {plain(facts.stopped_by)}")
     return ", ".join(parts)
 
 
-def failure(hook: AIHubHook, kind: JobKind, state: JobState, log: Log | None = None) -> AIHubJobError:
+def failure(client: AIHubClient, kind: JobKind, state: JobState, log: Log | None = None) -> AIHubJobError:
     """Give the error for a job that failed or was stopped, with all that AIHub says about it.
 
     :param log: Where the last lines of the logs of what failed are told; nowhere by default.
     """
-    name = getattr(state.answer, "name", "")
-    subject = f"AIHub's {kind.called(state.job_id)}" + (f" ({plain(name)})" if name else "")
+    facts = state.facts
+    subject = f"{kind.platform}'s {kind.called(state.job_id)}" + (f" ({plain(facts.name)})" if facts.name else "")
     if state.phase is Phase.STOPPED:
-        stopper = _stopper(state)
-        message = f"{subject} was stopped on AIHub" + (f" by {stopper}" if stopper else "")
+        message = f"{subject} was stopped on {kind.platform}"
+        message += f" by {plain(facts.stopped_by)}" if facts.stopped_by else ""
         return AIHubJobStopped(f"{message}.", kind=kind.name, job_id=state.job_id)
     try:
-        reasons = _reasons(hook.get_conn(), kind, state, log)
+        reasons = _reasons(client, kind, state, log)
     except Exception:
         # Whatever goes wrong here, the failure itself must be told.
         if log:
             log.debug("The reasons for the failure could not be found", exc_info=True)
-        reasons = [plain(state.message)]
-    told = "; ".join(reason for reason in reasons if reason) or "AIHub gives no reason"
+        reasons = [plain(facts.message)]
+    told = "; ".join(reason for reason in reasons if reason) or f"{kind.platform} gives no reason"
     return AIHubJobFailed(f"{subject} failed: {told}", kind=kind.name, job_id=state.job_id)
-
-
-def _stopper(state: JobState) -> str:
-    user = getattr(state.answer, "stop_op_user", None)
-    return plain(user.name) if user else ""
 
 
 def _reasons(client: AIHubClient, kind: JobKind, state: JobState, log: Log | None) -> list[str]:
@@ -88,7 +80,7 @@ def _reasons(client: AIHubClient, kind: JobKind, state: JobState, log: Log | Non
     told = {part.key: _last_words(client, part, kind, log) for part in (bad or parts)[:MOST_LOGS]}
     reasons = []
     if not any(part.message for part in bad[:MOST_PARTS]):
-        reasons.append(quote(state.message, client.config.redact))
+        reasons.append(quote(state.facts.message, client.config.redact))
     for part in bad[:MOST_PARTS]:
         end = "failed" if part.state == FAILED else f"ended as {plain(part.state)}"
         machine = f" on node {plain(part.machine)}" if part.machine else ""

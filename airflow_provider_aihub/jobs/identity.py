@@ -6,14 +6,13 @@ An id is no identity: the connection may point to another AIHub meanwhile, where
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from enum import StrEnum
 from typing import Any, Final, Self
 
 from airflow_provider_aihub.aihub.errors import AIHubOtherJob
-from airflow_provider_aihub.aihub.kinds import JobId, JobKind
-from airflow_provider_aihub.http.values import as_int
+from airflow_provider_aihub.jobs.kind import Facts, JobId, JobKind
 
 EARLIER: Final = 600.0
 """By how many seconds the clocks of AIHub and of a worker may differ."""
@@ -53,7 +52,7 @@ class Identity:
 
     marker: str | None = None
     name: str | None = None
-    user_id: int | None = None
+    user_id: JobId | None = None
     submitted_at: float | None = None
     opening: str | None = None
 
@@ -66,16 +65,12 @@ class Identity:
         """Return it as JSON values; what is not known is left out."""
         return {name: value for name, value in asdict(self).items() if value is not None}
 
-    def judge(self, answer: Any) -> Verdict:
+    def judge(self, facts: Facts) -> Verdict:
         """Return whose job this is.
 
-        :param answer: What AIHub answered when it was asked for the job, or a row of a list: a model or a dict.
+        :param facts: What the platform shows of the job.
         """
-
-        def read(field: str) -> Any:
-            return answer.get(field) if isinstance(answer, Mapping) else getattr(answer, field, None)
-
-        return self._by_marker(_text(read("description"))) or self._by_facts(read)
+        return self._by_marker(facts.description) or self._by_facts(facts)
 
     def _by_marker(self, description: str) -> Verdict | None:
         if not self.marker:
@@ -90,17 +85,16 @@ class Identity:
             return Verdict.OTHER
         return None
 
-    def _by_facts(self, read: Callable[[str], Any]) -> Verdict:
-        name, user_id = _text(read("name")).strip(), as_int(read("user_id"))
-        created = as_int(read("created_at"))
+    def _by_facts(self, facts: Facts) -> Verdict:
+        name = facts.name.strip()
         same_name = _same_name(self.name.strip(), name) if self.name and name else None
-        same_user = self.user_id == user_id if self.user_id and user_id else None
+        same_user = self.user_id == facts.user_id if self.user_id and facts.user_id else None
         same_time = None
-        if self.submitted_at is not None and created:
-            same_time = -EARLIER <= created / 1000 - self.submitted_at <= LATER
+        if self.submitted_at is not None and facts.created:
+            same_time = -EARLIER <= facts.created - self.submitted_at <= LATER
         if False in (same_name, same_user, same_time):
             return Verdict.OTHER
-        description = _text(read("description"))
+        description = facts.description
         if same_time and (same_name or same_user):
             return Verdict.OWN if self._may_be_cut(description) else Verdict.OTHER
         unsigned = self.marker and 0 < len(description) < CUT and "[" not in description
@@ -123,8 +117,8 @@ def other_job(kind: JobKind, job_id: JobId) -> AIHubOtherJob:
     """Return the error for an id under which AIHub shows another job."""
     called = kind.called(job_id)
     return AIHubOtherJob(
-        f"AIHub was asked for {called} and showed a job that this task did not create, which is left alone; see "
-        "whether the connection points to another AIHub than it did when the task began.",
+        f"{kind.platform} was asked for {called} and showed a job that this task did not create, which is left alone; "
+        f"see whether the connection points to another {kind.platform} than it did when the task began.",
         kind=kind.name,
         job_id=job_id,
     )
@@ -133,7 +127,3 @@ def other_job(kind: JobKind, job_id: JobId) -> AIHubOtherJob:
 def _same_name(own: str, shown: str) -> bool:
     """Whether a name is the one that was given, perhaps cut off by AIHub."""
     return own == shown or (len(shown) >= CUT_NAME and own.startswith(shown))
-
-
-def _text(value: Any) -> str:
-    return value if isinstance(value, str) else ""

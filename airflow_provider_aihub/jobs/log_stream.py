@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias, TypeVar
 
 from airflow_provider_aihub.aihub.errors import AIHubError, AIHubUnsupportedError
-from airflow_provider_aihub.aihub.parts import PENDING, Part, PartLog
 from airflow_provider_aihub.http.answers import ESCAPES, JWT
 from airflow_provider_aihub.jobs.errands import Ask, Fetch, Piece, Redact
+from airflow_provider_aihub.jobs.parts import PENDING, Part, PartLog
 from airflow_provider_aihub.jobs.progress_log import Log, plain, without_folds
 
 T = TypeVar("T")
@@ -61,10 +61,12 @@ LogSteps: TypeAlias = Generator[Ask | Fetch | Redact | Recall | Keep | Tell, Any
 class PartLogs:
     """Tells what is new in the logs of a job's parts.
 
+    :param platform: Name of the platform.
     :param called: What the job is called.
     """
 
-    def __init__(self, called: str, log: Log) -> None:
+    def __init__(self, platform: str, called: str, log: Log) -> None:
+        self._platform = platform
         self._called = called
         self._log = log
         self._offsets: dict[str, int] | None = None
@@ -98,7 +100,9 @@ class PartLogs:
                 if isinstance(reply, AIHubUnsupportedError):
                     self._unsupported = True
                     self._log.info(
-                        "This AIHub gives out no logs (newer ones do); %s is waited for without", self._called
+                        "This %s gives out no logs (newer ones do); %s is waited for without",
+                        self._platform,
+                        self._called,
                     )
                     return
                 if isinstance(reply, AIHubError):
@@ -131,7 +135,8 @@ class PartLogs:
             prefix = f"[{plain(part.name)} {plain(file.name)}] "
         offsets.setdefault(key, 0)
         budget = max(MOST_LINES // len(offsets), 1)
-        telling = _Telling(self._called, self._log, prefix, named=f"[{plain(part.name)}] ", budget=budget)
+        named = f"[{plain(part.name)}] "
+        telling = _Telling(self._platform, self._called, self._log, prefix, named=named, budget=budget)
         read = yield from self._read_on(part, file, key, telling, last=last)
         yield from telling.finish()
         return read
@@ -185,16 +190,19 @@ class PartLogs:
 class _Telling:
     """Tells what is new in one file at one poll: the first lines, and the last ones if there are too many.
 
+    :param platform: Name of the platform.
     :param called: What the job is called.
     :param prefix: Begins each line.
     :param named: Begins a line that could be taken for one of Airflow's or this provider's own.
     :param budget: How many lines are told.
     """
 
-    def __init__(self, called: str, log: Log, prefix: str, *, named: str, budget: int) -> None:
+    def __init__(self, platform: str, called: str, log: Log, prefix: str, *, named: str, budget: int) -> None:
+        self._platform = platform
         self._log = log
         self._prefix, self._named = prefix, named
-        self._suspect = re.compile(rf"\s*(?:[\[{{]|\d{{4}}-\d\d-\d\d)|.*(?:{re.escape(called)}\b|AIHub|Airflow)")
+        names = f"{re.escape(called)}\\b|{re.escape(platform)}|Airflow"
+        self._suspect = re.compile(rf"\s*(?:[\[{{]|\d{{4}}-\d\d-\d\d)|.*(?:{names})")
         self._kept = min(LAST_LINES, budget)
         self._budget = budget - self._kept
         self._last: list[str] = []
@@ -244,8 +252,8 @@ class _Telling:
         parts = [f"{self._untold} lines"] if self._untold else []
         parts += [f"{-(-self.skipped // 1024)} KiB"] if self.skipped else []
         if parts:
-            said = "%s%s of the log are left out here: it grows faster than it is told; AIHub has it all"
-            self._log.info(said, self._prefix, " and ".join(parts))
+            said = "%s%s of the log are left out here: it grows faster than it is told; %s has it all"
+            self._log.info(said, self._prefix, " and ".join(parts), self._platform)
         self._untold = self.skipped = 0
 
 

@@ -8,11 +8,10 @@ from collections.abc import Generator, Iterable, Sequence
 from typing import Any, Protocol
 
 from airflow_provider_aihub.aihub.errors import AIHubError
-from airflow_provider_aihub.aihub.kinds import JobId, JobKind, JobState, Phase
-from airflow_provider_aihub.aihub.models import NodeTasks, Page
-from airflow_provider_aihub.aihub.parts import FAILED, PENDING, RUNNING, Part
 from airflow_provider_aihub.http.durations import span
 from airflow_provider_aihub.jobs.errands import Ask
+from airflow_provider_aihub.jobs.kind import JobId, JobKind, JobState, Phase, Status
+from airflow_provider_aihub.jobs.parts import FAILED, PENDING, RUNNING, Part
 
 LIFE_LINE = 300.0
 """Seconds after which an unchanged job is mentioned in the log again."""
@@ -66,7 +65,7 @@ class Story:
         self._called = kind.called(job_id)
         self._since = since
         self._log = log
-        self._status: int | None = None
+        self._status: Status | None = None
         self._told_at = 0.0
         self._known_parts = self.parts
         self._told_parts = ""
@@ -102,11 +101,11 @@ class Story:
         if not due and self.parts is self._known_parts:
             return False
         self._known_parts = self.parts
-        facts = (yield from self._surroundings(state)) if due and state.phase is Phase.WAITING else []
+        facts = (yield from self._kind.notes(state)) if due and state.phase is Phase.WAITING else []
         parts = parts_text(self.parts, self._kind.part_noun)
         if due and not changed:
             if state.phase is not Phase.WAITING:
-                facts.append(gpu_utilisation(state.answer))
+                facts.append(state.facts.usage)
             said = "; ".join(fact for fact in (*facts, parts) if fact)
             age = span(now - self._since)
             self._log.info(
@@ -141,17 +140,6 @@ class Story:
             age = span(now - self._since)
             self._log.info("%s %s, %s after its submission", self._called, state.verb, age)
 
-    def _surroundings(self, state: JobState) -> Generator[Ask, Any, list[str]]:
-        """Say who else waits for the virtual cluster, and who uses it."""
-        kind, facts = self._kind, []
-        request = kind.queue(state.answer) if kind.queue else None
-        if request is not None:
-            reply = yield Ask(request)
-            if not self._failed(reply):
-                facts.append(queue_text(reply, state, kind.noun))
-        facts.append(neighbours_text(kind.neighbours(state.answer), state.answer))
-        return [fact for fact in facts if fact]
-
     def _failed(self, reply: Any) -> bool:
         if isinstance(reply, AIHubError):
             self._log.debug("No more can be said of %s now: %s", self._called, reply)
@@ -175,47 +163,6 @@ def parts_text(parts: Sequence[Part], noun: str) -> str:
         where = named(dict.fromkeys(place for place in places if place))
         groups.append(f"{count} {plain(state)}" + (f" ({where})" if where else ""))
     return "; ".join(groups)
-
-
-def queue_text(page: Page[Any], state: JobState, noun: str) -> str:
-    """Say how many others wait for the same virtual cluster, and for longer where all of them were seen."""
-    cluster = state.answer.virtual_cluster
-    if any(job.status != state.status or job.virtual_cluster.id != cluster.id for job in page.data):
-        # This AIHub does not filter its lists by that; its numbers say nothing.
-        return ""
-    others = [job for job in page.data if job.id != state.answer.id]
-    total = max(page.total - (len(page.data) - len(others)), len(others))
-    where = plain(cluster.name) or f"virtual cluster {cluster.id}"
-    if not total:
-        return f"no other {noun} waits on {where}"
-    said = f"{total} other {noun}{'s wait' if total > 1 else ' waits'} on {where}"
-    if total == len(others):
-        mine = (state.answer.created_at, state.answer.id)
-        longer = sum((job.created_at, job.id) < mine for job in others)
-        if total == 1:
-            said += ", for longer" if longer else ", not for as long"
-        else:
-            said += f", {longer or 'none'} of them for longer"
-    return said
-
-
-def neighbours_text(nodes: Sequence[NodeTasks], job: Any) -> str:
-    """Say what runs on the virtual cluster of a job, of whom and where."""
-    found: dict[str, tuple[str, dict[str, None]]] = {}
-    for node in nodes:
-        for task in node.tasks:
-            label = plain(task.name) + (f" of {plain(task.username)}" if task.username else "")
-            found.setdefault(task.id or label, (label, {}))[1][plain(node.node_name)] = None
-    if not found:
-        return ""
-    cluster = plain(job.virtual_cluster.name) or f"virtual cluster {job.virtual_cluster.id}"
-    return f"on {cluster} run now: " + named(f"{label} ({named(where)})" for label, where in found.values())
-
-
-def gpu_utilisation(answer: Any) -> str:
-    """Say how much of its GPUs a job has used so far, in AIHub's own words: nobody knows the unit."""
-    used = getattr(answer, "avg_gpu_util", 0)
-    return f"avg_gpu_util {used:g}" if used else ""
 
 
 def named(names: Iterable[str]) -> str:

@@ -20,16 +20,14 @@ from typing import Any, TypeAlias, cast
 from airflow_provider_aihub.aihub.errors import (
     AIHubError,
     AIHubNotFoundError,
-    AIHubRejectedError,
-    AIHubUnsupportedError,
 )
-from airflow_provider_aihub.aihub.kinds import JobId, JobKind, JobState
 from airflow_provider_aihub.http.durations import span
 from airflow_provider_aihub.http.in_time import in_time, too_late
 from airflow_provider_aihub.http.retry import asked_for
 from airflow_provider_aihub.jobs.beside import beside
 from airflow_provider_aihub.jobs.errands import POLL_POLICY, Ask, Fetch, Redact
 from airflow_provider_aihub.jobs.identity import Identity, Verdict, other_job
+from airflow_provider_aihub.jobs.kind import JobId, JobKind, JobState, Status
 from airflow_provider_aihub.jobs.log_stream import Keep, PartLogs, Recall, Tell
 from airflow_provider_aihub.jobs.progress_log import LIFE_LINE, Log, Story
 
@@ -50,7 +48,6 @@ __all__ = [
     "Watch",
     "courtesy",
     "follow",
-    "not_there",
     "span",
     "wait",
     "wait_async",
@@ -143,14 +140,6 @@ class Watch:
         return max(self.deadline + LAST_ANSWERS - now, LAST_LOOK if isinstance(step, Look) else 0.0)
 
 
-def not_there(error: AIHubError) -> bool:
-    """Whether an error says that the job does not exist.
-
-    The document's API has no code of its own for that, so any refusal will do.
-    """
-    return isinstance(error, AIHubRejectedError) and not isinstance(error, AIHubUnsupportedError)
-
-
 @dataclass(frozen=True, slots=True)
 class Look:
     """Step: read the job. The reply is a :class:`JobState`, or the :class:`AIHubError` that came instead.
@@ -171,7 +160,7 @@ class Pause:
     """
 
     seconds: float
-    status: int | None = None
+    status: Status | None = None
     calm_until: float = -math.inf
     longest: float | None = None
 
@@ -220,7 +209,7 @@ def follow(
     """
     called = watch.kind.called(watch.job_id)
     story = Story(watch.kind, watch.job_id, watch.since, log)
-    logs = PartLogs(called, log) if watch.stream_logs else None
+    logs = PartLogs(watch.kind.platform, called, log) if watch.stream_logs else None
     state: JobState | None = None
     untold: set[str] = set()
     failing_since = 0.0
@@ -242,13 +231,13 @@ def follow(
         calm_until, left = -math.inf, None
         if isinstance(reply, JobState) and is_other(reply):
             return Waited(Outcome.UNREADABLE, None, other_job(watch.kind, watch.job_id))
-        if isinstance(reply, AIHubError) and watch.may_be_missing and not_there(reply):
+        if isinstance(reply, AIHubError) and watch.may_be_missing and watch.kind.missing(reply):
             failures = 0
             if looks == 1:
                 log.info("%s does not exist yet: %s", called, reply)
         elif isinstance(reply, JobState):
             if failures:
-                log.info("AIHub answers again about %s, after %d failed polls", called, failures)
+                log.info("%s answers again about %s, after %d failed polls", watch.kind.platform, called, failures)
                 failures = 0
             state = reply
             if state.read_at is not None:

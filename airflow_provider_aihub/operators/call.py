@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Sequence
-from functools import cached_property
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import BaseOperator
 
+from airflow_provider_aihub.operators.base import AIHubTask
 from airflow_provider_aihub.tasks.failures import task_failures
 
 if TYPE_CHECKING:
-    from airflow.providers.common.compat.sdk import Context
-
-    from airflow_provider_aihub.hooks.aihub import AIHubHook
+    from airflow.providers.common.compat.sdk import BaseOperatorLink, Context
 
 
-class CallOperator(BaseOperator):
+class CallOperator(AIHubTask, BaseOperator):
     """Ask AIHub for something that may be asked for again.
 
     :param aihub_conn_id: Connection of type ``aihub``. Default: ``aihub_default``.
@@ -26,6 +24,7 @@ class CallOperator(BaseOperator):
     """
 
     template_fields: Sequence[str] = ("aihub_conn_id",)
+    operator_extra_links: Collection[BaseOperatorLink] = ()
     ui_color = "#e6f4e1"
 
     def __init__(self, *, aihub_conn_id: str = "aihub_default", multiple_outputs: bool = True, **kwargs: Any) -> None:
@@ -39,13 +38,6 @@ class CallOperator(BaseOperator):
         :param context: Airflow's.
         :raises AIHubError: In one of its kinds, see :mod:`airflow_provider_aihub.aihub.errors`.
         """
-
-    @cached_property
-    def hook(self) -> AIHubHook:
-        """The hook of this operator's connection."""
-        from airflow_provider_aihub.hooks.aihub import AIHubHook
-
-        return AIHubHook(self.aihub_conn_id)
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Do it.

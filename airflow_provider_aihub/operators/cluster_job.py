@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_provider_aihub.aihub.errors import AIHubParameterError
-from airflow_provider_aihub.tasks.job_operator import JobOperator
+from airflow_provider_aihub.operators.base import JobOperator
 
 if TYPE_CHECKING:
-    from airflow_provider_aihub.aihub.kinds import JobState
     from airflow_provider_aihub.aihub.model_training import JobSpec, Training
     from airflow_provider_aihub.aihub.tag_system import ModuleType
+    from airflow_provider_aihub.jobs.kind import JobState
     from airflow_provider_aihub.lineage import Lineage
     from airflow_provider_aihub.tasks.job_state import Marker
 

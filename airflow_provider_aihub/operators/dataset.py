@@ -16,16 +16,16 @@ from airflow_provider_aihub.aihub.errors import (
 )
 from airflow_provider_aihub.assets import with_versions_alias
 from airflow_provider_aihub.jobs.beside import beside
+from airflow_provider_aihub.links import ViewInAIHubLink
+from airflow_provider_aihub.operators.base import JobOperator
 from airflow_provider_aihub.operators.call import CallOperator
-from airflow_provider_aihub.tasks.job_operator import JobOperator
-from airflow_provider_aihub.tasks.links import ViewInAIHubLink, link_to_page
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context, ObjectStoragePath
 
     from airflow_provider_aihub.aihub.dataset_management import DatasetVersion
-    from airflow_provider_aihub.aihub.kinds import JobId, JobState
     from airflow_provider_aihub.http.request import Request
+    from airflow_provider_aihub.jobs.kind import JobId, JobState
     from airflow_provider_aihub.lineage import Lineage
     from airflow_provider_aihub.tasks.job_state import Marker
 
@@ -62,6 +62,7 @@ class CreateDatasetOperator(CallOperator):
         "if_exists",
     )
     template_fields_renderers: ClassVar[dict[str, str]] = {"tags": "json", "access_user_ids": "json"}
+
     operator_extra_links = (ViewInAIHubLink(),)
 
     def __init__(
@@ -90,7 +91,7 @@ class CreateDatasetOperator(CallOperator):
     def call(self, context: Context) -> dict[str, Any]:
         """Create the dataset, or find the one that is there."""
         dataset = self._dataset(context)
-        link_to_page(context, self.hook, "dataset", dataset["id"], self.log)
+        self.link_to(context, dataset["id"], "dataset")
         return dataset
 
     def _dataset(self, context: Context) -> dict[str, Any]:
@@ -180,7 +181,7 @@ class DatasetVersionOperator(JobOperator):
     :param dataset_name: Name of the dataset, where ``dataset`` is an id. An AIHub with only the document's API needs
         both for a dataset that has no version yet: it finds an id by a version alone, and reads a version by its name.
 
-    The remaining parameters are those of :class:`~airflow_provider_aihub.tasks.job_operator.JobOperator`. AIHub has no
+    The remaining parameters are those of :class:`~airflow_provider_aihub.operators.base.JobOperator`. AIHub has no
     call to stop the building of a version, so it is left to its end when the task is killed.
     """
 

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_aihub.aihub.errors import AIHubParameterError
-from airflow_provider_aihub.tasks.job_operator import JobOperator
+from airflow_provider_aihub.operators.base import JobOperator
 
 if TYPE_CHECKING:
-    from airflow_provider_aihub.aihub.kinds import JobState
     from airflow_provider_aihub.http.request import File, Request
+    from airflow_provider_aihub.jobs.kind import JobState
     from airflow_provider_aihub.lineage import Lineage
     from airflow_provider_aihub.tasks.job_state import Marker
 
@@ -34,7 +34,7 @@ class EvalImportOperator(JobOperator):
     :param pred_file: Path of the predictions on the worker, as JSON Lines.
     :param user_id: Id of the user it belongs to. Default: the one the connection logs in as.
 
-    The remaining parameters are those of :class:`~airflow_provider_aihub.tasks.job_operator.JobOperator`.
+    The remaining parameters are those of :class:`~airflow_provider_aihub.operators.base.JobOperator`.
     """
 
     kind = "evaluation"

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, cast
 from airflow_provider_aihub.operators.cluster_job import ClusterJobOperator
 
 if TYPE_CHECKING:
-    from airflow_provider_aihub.aihub.kinds import JobState
     from airflow_provider_aihub.aihub.quota_schedule import QuotaTaskSpec
     from airflow_provider_aihub.http.request import Request
+    from airflow_provider_aihub.jobs.kind import JobState
     from airflow_provider_aihub.tasks.job_state import Marker
 
 
@@ -24,7 +24,7 @@ class QuotaTaskOperator(ClusterJobOperator):
     :param enable_reschedule: Whether it may be scheduled again. Newer platforms only.
 
     The remaining parameters are those of :class:`~airflow_provider_aihub.operators.cluster_job.ClusterJobOperator` and
-    :class:`~airflow_provider_aihub.tasks.job_operator.JobOperator`.
+    :class:`~airflow_provider_aihub.operators.base.JobOperator`.
     """
 
     kind = "quota_task"

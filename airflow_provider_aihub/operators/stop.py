@@ -7,18 +7,18 @@ from abc import abstractmethod
 from collections.abc import Sequence
 from datetime import timedelta
 from functools import partial
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import AirflowSkipException
 
 from airflow_provider_aihub.aihub.errors import AIHubError, AIHubRejectedError, AIHubUnsupportedError
+from airflow_provider_aihub.links import ViewInAIHubLink
 from airflow_provider_aihub.operators.call import CallOperator
-from airflow_provider_aihub.tasks.links import ViewInAIHubLink, link_to_page
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
-    from airflow_provider_aihub.aihub.kinds import JobKind, JobState
+    from airflow_provider_aihub.jobs.kind import JobKind, JobState
     from airflow_provider_aihub.tasks.options import StopOptions
 
 
@@ -36,8 +36,6 @@ class StopOperator(CallOperator):
     The remaining parameters are those of :class:`~airflow_provider_aihub.operators.call.CallOperator`.
     """
 
-    kind: ClassVar[str]
-    """Key of the kind of job in :data:`~airflow_provider_aihub.aihub.kinds.KINDS`."""
     template_fields: Sequence[str] = (
         *CallOperator.template_fields,
         "wait_for_completion",
@@ -67,17 +65,17 @@ class StopOperator(CallOperator):
 
     def call(self, context: Context) -> dict[str, Any]:
         """Stop the job unless it is over."""
-        from airflow_provider_aihub.aihub.kinds import KINDS, Phase
         from airflow_provider_aihub.http.values import check_id, is_nothing
+        from airflow_provider_aihub.jobs.kind import Phase
         from airflow_provider_aihub.tasks.options import StopOptions
 
         options = StopOptions.of(self)
-        kind = KINDS[self.kind]
+        kind = self.job_kind
         if self.job_id is None or is_nothing(self.job_id):
             raise AirflowSkipException(f"There is no {kind.noun} to stop, since {self.kind}_id is empty.")
         job_id = check_id(f"{self.kind}_id", self.job_id)
         state = self._read(kind, job_id)
-        link_to_page(context, self.hook, self.kind, job_id, self.log)
+        self.link_to(context, job_id)
         if state.phase.terminal:
             self.log.info("%s %s already", kind.called(job_id), state.verb)
         elif state.phase is not Phase.STOPPING:

@@ -26,7 +26,7 @@ class TrainingOperator(ClusterJobOperator):
     :param is_quota_schedule: Whether the quota scheduler runs it. Newer platforms only.
 
     The remaining parameters are those of :class:`~airflow_provider_aihub.operators.cluster_job.ClusterJobOperator` and
-    :class:`~airflow_provider_aihub.tasks.job_operator.JobOperator`.
+    :class:`~airflow_provider_aihub.operators.base.JobOperator`.
     """
 
     kind = "training"

@@ -7,17 +7,17 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, BinaryIO, ClassVar, cast
 
 from airflow_provider_aihub.aihub.errors import AIHubError
+from airflow_provider_aihub.links import ResultCsvLink, ViewInAIHubLink, link_to_result
+from airflow_provider_aihub.operators.base import JobOperator
 from airflow_provider_aihub.operators.call import CallOperator
-from airflow_provider_aihub.tasks.job_operator import JobOperator
-from airflow_provider_aihub.tasks.links import ResultCsvLink, ViewInAIHubLink, link_to_page, link_to_result
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context, ObjectStoragePath
 
     from airflow_provider_aihub.aihub.data_warehouse import Search
-    from airflow_provider_aihub.aihub.kinds import JobState
     from airflow_provider_aihub.hooks.aihub import AIHubHook
     from airflow_provider_aihub.http.request import Request
+    from airflow_provider_aihub.jobs.kind import JobState
     from airflow_provider_aihub.lineage import Lineage
     from airflow_provider_aihub.tasks.job_state import Marker
 
@@ -39,7 +39,7 @@ class WarehouseSearchOperator(JobOperator):
     :param output_path: Where the result is saved as CSV: a path or the URI of an object in S3, GCS and so on, as in
         ``ObjectStoragePath``. It is written anew, and appears only when it is whole. Default: it is not saved.
 
-    The remaining parameters are those of :class:`~airflow_provider_aihub.tasks.job_operator.JobOperator`. AIHub has no
+    The remaining parameters are those of :class:`~airflow_provider_aihub.operators.base.JobOperator`. AIHub has no
     call to stop a search, so it is left to its end when the task is killed.
     """
 
@@ -173,20 +173,21 @@ class WarehouseResultToObjectStorageOperator(CallOperator):
 
     def call(self, context: Context) -> dict[str, Any]:
         """Read the search and save its result."""
-        from airflow_provider_aihub.aihub.kinds import SEARCH, Phase
+        from airflow_provider_aihub.aihub.kinds import SEARCH
         from airflow_provider_aihub.jobs.failure_report import failure
+        from airflow_provider_aihub.jobs.kind import Phase
         from airflow_provider_aihub.storage import check_output
 
         check_output("output_path", self.output_path)
         search = self.hook.get_search(self.search_id)
-        link_to_page(context, self.hook, SEARCH.name, search.id, self.log)
+        self.link_to(context, search.id, SEARCH.name)
         state = SEARCH.state(search.id, search)
         if not state.phase.terminal:
             raise AIHubError(
                 f"Search {search.id} has no result yet, it {state.verb}; let a WarehouseSearchSensor wait for it."
             )
         if state.phase is not Phase.SUCCEEDED:
-            raise failure(self.hook, SEARCH, state)
+            raise failure(self.hook.get_conn(), SEARCH, state)
         link_to_result(context, self, search.result_url)
         return {"id": search.id, **save_result(self.hook, search, self.output_path)}
 

@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_provider_aihub.aihub.errors import AIHubParameterError
-from airflow_provider_aihub.tasks.job_operator import JobOperator
+from airflow_provider_aihub.operators.base import JobOperator
 
 if TYPE_CHECKING:
-    from airflow_provider_aihub.aihub.kinds import JobState
     from airflow_provider_aihub.aihub.workflow_center import TaskNode, WorkflowRun
     from airflow_provider_aihub.http.request import Request
+    from airflow_provider_aihub.jobs.kind import JobState
     from airflow_provider_aihub.lineage import Lineage
     from airflow_provider_aihub.tasks.job_state import Marker
 
@@ -43,7 +43,7 @@ class WorkflowRunOperator(JobOperator):
     :param stream_logs: Whether the logs of its nodes are followed into the task's log while it runs, in place or in
         the triggerer, each line once. Newer platforms only; elsewhere the task's log says so. Default: false.
 
-    The remaining parameters are those of :class:`~airflow_provider_aihub.tasks.job_operator.JobOperator`. Newer
+    The remaining parameters are those of :class:`~airflow_provider_aihub.operators.base.JobOperator`. Newer
     platforms alone can stop a run; elsewhere it is left to its end when the task is killed, and the log says so.
     """
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_aihub.tasks.job_sensor import JobSensor
+from airflow_provider_aihub.sensors.base import JobSensor
 
 if TYPE_CHECKING:
     from airflow_provider_aihub.aihub.dataset_management import DatasetVersion
-    from airflow_provider_aihub.aihub.kinds import JobState
+    from airflow_provider_aihub.jobs.kind import JobState
 
 
 class DatasetVersionSensor(JobSensor):
@@ -18,7 +18,7 @@ class DatasetVersionSensor(JobSensor):
     :param dataset_version: Name of the version, such as ``mnist/V1``; or its id, on newer platforms. A version that
         does not exist yet is waited for, too.
 
-    The remaining parameters are those of :class:`~airflow_provider_aihub.tasks.job_sensor.JobSensor`.
+    The remaining parameters are those of :class:`~airflow_provider_aihub.sensors.base.JobSensor`.
     """
 
     kind = "dataset_version"

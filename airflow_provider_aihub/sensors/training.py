@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from airflow_provider_aihub.tasks.job_sensor import JobSensor
+from airflow_provider_aihub.sensors.base import JobSensor
 
 
 class TrainingSensor(JobSensor):
@@ -13,7 +13,7 @@ class TrainingSensor(JobSensor):
 
     :param training_id: Id of the training.
 
-    The remaining parameters are those of :class:`~airflow_provider_aihub.tasks.job_sensor.JobSensor`.
+    The remaining parameters are those of :class:`~airflow_provider_aihub.sensors.base.JobSensor`.
     """
 
     kind = "training"

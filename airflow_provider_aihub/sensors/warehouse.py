@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_aihub.tasks.job_sensor import JobSensor
-from airflow_provider_aihub.tasks.links import ResultCsvLink, ViewInAIHubLink, link_to_result
+from airflow_provider_aihub.links import ResultCsvLink, ViewInAIHubLink, link_to_result
+from airflow_provider_aihub.sensors.base import JobSensor
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
-    from airflow_provider_aihub.aihub.kinds import JobState
+    from airflow_provider_aihub.jobs.kind import JobState
 
 
 class WarehouseSearchSensor(JobSensor):
@@ -19,7 +19,7 @@ class WarehouseSearchSensor(JobSensor):
 
     :param search_id: Id of the search.
 
-    The remaining parameters are those of :class:`~airflow_provider_aihub.tasks.job_sensor.JobSensor`.
+    The remaining parameters are those of :class:`~airflow_provider_aihub.sensors.base.JobSensor`.
     """
 
     kind = "search"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from airflow_provider_aihub.tasks.job_sensor import JobSensor
+from airflow_provider_aihub.sensors.base import JobSensor
 
 
 class WorkflowRunSensor(JobSensor):
@@ -13,7 +13,7 @@ class WorkflowRunSensor(JobSensor):
 
     :param workflow_run_id: Id of the run.
 
-    The remaining parameters are those of :class:`~airflow_provider_aihub.tasks.job_sensor.JobSensor`.
+    The remaining parameters are those of :class:`~airflow_provider_aihub.sensors.base.JobSensor`.
     """
 
     kind = "workflow_run"

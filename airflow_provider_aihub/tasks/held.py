@@ -17,16 +17,16 @@ from airflow_provider_aihub.aihub.errors import (
     AIHubParameterError,
     AIHubUnavailable,
 )
-from airflow_provider_aihub.aihub.kinds import JobId, JobKind, JobState
 from airflow_provider_aihub.http.request import Request
 from airflow_provider_aihub.jobs.identity import Identity, Verdict, other_job
+from airflow_provider_aihub.jobs.kind import JobId, JobKind, JobState
 from airflow_provider_aihub.jobs.waiting import Log
 from airflow_provider_aihub.tasks import job_state
 from airflow_provider_aihub.tasks.job_state import Entry, Tries
 from airflow_provider_aihub.tasks.steps import AIHubTime, Call, Do, Forget, Load, Refused, Save, Sleep, Steps
 
 if TYPE_CHECKING:
-    from airflow_provider_aihub.tasks.job_operator import JobOperator
+    from airflow_provider_aihub.tasks.job_operator import RemoteJobOperator
 
 T = TypeVar("T")
 
@@ -92,7 +92,7 @@ class Held:
     """
 
     def __init__(
-        self, operator: JobOperator, tries: Tries, *, kept: bool, clock: Callable[[], float] = time.time
+        self, operator: RemoteJobOperator, tries: Tries, *, kept: bool, clock: Callable[[], float] = time.time
     ) -> None:
         self.operator = operator
         self.tries = tries
@@ -206,7 +206,7 @@ class Held:
         return self.kind.state(reference, answer)
 
     def judge(self, job: Job, state: JobState) -> Verdict:
-        return job.identity.judge(state.answer) if job.entry.marker else Verdict.OWN
+        return job.identity.judge(state.facts) if job.entry.marker else Verdict.OWN
 
     def patiently(
         self, job: Job, ask: Callable[[], Steps[T]], tolerance: float | None = None, hidden: float | None = None
@@ -264,7 +264,7 @@ class Held:
         """
         called = self.kind.called(job.id)
         if self.kind.stop is None:
-            self.log.warning("AIHub cannot stop a %s; %s runs on", self.kind.noun, called)
+            self.log.warning("%s cannot stop a %s; %s runs on", self.kind.platform, self.kind.noun, called)
             return None
         try:
             yield from self.patiently(job, lambda: self._stop(job), tolerance=0.0, hidden=patience)
@@ -282,14 +282,14 @@ class Held:
             # There may be time for a single call. Who does not take the token may be another AIHub by now.
             with suppress(AIHubAuthError):
                 yield Call(replace(request, same_login=True))
-                self.log.info("Asked AIHub to stop %s", called)
+                self.log.info("Asked %s to stop %s", self.kind.platform, called)
                 return
         state = yield from self.read(job)
         if self.judge(job, state) is Verdict.OTHER:
             raise other_job(self.kind, job.id)
         if not state.phase.terminal:
             yield Call(request)
-            self.log.info("Asked AIHub to stop %s", called)
+            self.log.info("Asked %s to stop %s", self.kind.platform, called)
 
     def stop_for_good(self, patience: float | None = None) -> Steps[None]:
         """Stop the job of a task that no try follows; what goes wrong is logged.
@@ -303,7 +303,7 @@ class Held:
                 self.may_be_running(error)
 
     def may_be_running(self, error: AIHubError) -> None:
-        self.log.error("A %s may still be running on AIHub: %s", self.kind.noun, error)
+        self.log.error("A %s may still be running on %s: %s", self.kind.noun, self.kind.platform, error)
 
     def go_on_unless_killed(self) -> None:
         """Do not go on with a job for a task that is being killed.

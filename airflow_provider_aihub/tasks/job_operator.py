@@ -1,14 +1,14 @@
-"""The life of a job on AIHub within an Airflow task: submitted once, waited for, stopped with the task, explained."""
+"""The base of operators that submit a job: submitted once, waited for, stopped with the task, explained."""
 
 from __future__ import annotations
 
 import random
 import time
 from abc import abstractmethod
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import timedelta
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from airflow.providers.common.compat.sdk import AirflowTaskTimeout, BaseOperator, conf
 
@@ -16,14 +16,13 @@ from airflow_provider_aihub.aihub.errors import AIHubBadAnswerError, AIHubError,
 from airflow_provider_aihub.jobs.beside import beside
 from airflow_provider_aihub.lineage import HasLineage
 from airflow_provider_aihub.tasks.failures import task_failures
-from airflow_provider_aihub.tasks.links import ViewInAIHubLink, link_to_page
+from airflow_provider_aihub.tasks.platform_task import PlatformTask
 
 if TYPE_CHECKING:
-    from airflow.providers.common.compat.sdk import BaseOperatorLink, Context
+    from airflow.providers.common.compat.sdk import Context
 
-    from airflow_provider_aihub.aihub.kinds import JobId, JobKind, JobState
-    from airflow_provider_aihub.hooks.aihub import AIHubHook
     from airflow_provider_aihub.http.request import Request
+    from airflow_provider_aihub.jobs.kind import JobId, JobState
     from airflow_provider_aihub.tasks.job_state import Marker
     from airflow_provider_aihub.tasks.life import Deferral, Life
     from airflow_provider_aihub.tasks.options import JobOptions
@@ -34,15 +33,14 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 PATIENCE = 10.0
-"""Seconds before AIHub is asked again about a job that it has, while it does not answer."""
+"""Seconds before a platform is asked again about a job that it has, while it does not answer."""
 
 
-class JobOperator(HasLineage, BaseOperator):
-    """Submit a job to AIHub and see it to its end.
+class RemoteJobOperator(HasLineage, PlatformTask, BaseOperator):
+    """Submit a job to a platform and see it to its end.
 
     A subclass names its kind of job, builds the request that creates one, and says what a good one gives.
 
-    :param aihub_conn_id: Connection of type ``aihub``. Default: ``aihub_default``.
     :param wait_for_completion: Whether the task waits for the job to end. Default: true.
     :param deferrable: Whether the waiting is done in the triggerer, without a worker slot. Default: Airflow's
         ``[operators] default_deferrable``.
@@ -59,15 +57,12 @@ class JobOperator(HasLineage, BaseOperator):
         is the id. Default: true.
 
     Times are numbers of seconds or ``timedelta``. Numbers and booleans may also be given as text, as a template renders
-    them. All of it is checked before anything is sent to AIHub.
+    them. All of it is checked before anything is sent.
     """
 
-    kind: ClassVar[str]
-    """Key of the kind of job in :data:`~airflow_provider_aihub.aihub.kinds.KINDS`."""
     stream_logs: bool | str = False
     """Whether the logs of the job's pods or nodes are followed into the task's log; only some kinds offer it."""
     template_fields: Sequence[str] = (
-        "aihub_conn_id",
         "wait_for_completion",
         "deferrable",
         "poll_interval",
@@ -77,13 +72,10 @@ class JobOperator(HasLineage, BaseOperator):
         "durable",
         "on_ambiguous_submit",
     )
-    operator_extra_links: Collection[BaseOperatorLink] = (ViewInAIHubLink(),)
-    ui_color = "#d9e7ff"
 
     def __init__(
         self,
         *,
-        aihub_conn_id: str = "aihub_default",
         wait_for_completion: bool | str = True,
         deferrable: bool | str = conf.getboolean("operators", "default_deferrable", fallback=False),
         poll_interval: float | str | timedelta = 30.0,
@@ -96,7 +88,6 @@ class JobOperator(HasLineage, BaseOperator):
         **kwargs: Any,
     ) -> None:
         super().__init__(multiple_outputs=multiple_outputs, **kwargs)
-        self.aihub_conn_id = aihub_conn_id
         self.wait_for_completion = wait_for_completion
         self.deferrable = deferrable
         self.poll_interval = poll_interval
@@ -154,19 +145,12 @@ class JobOperator(HasLineage, BaseOperator):
 
     def result(self, state: JobState) -> dict[str, Any]:
         """Return the task's return value for a job that succeeded: small, and JSON."""
-        return {"id": state.answer.id, "status": str(state.phase)}
+        return {"id": state.id, "status": str(state.phase)}
 
     def succeeded(self, context: Context, state: JobState) -> None:
         """Tell Airflow what came of a job that succeeded, besides the result; in the process that ends the task."""
 
     # The life of a job
-
-    @cached_property
-    def hook(self) -> AIHubHook:
-        """The hook of this operator's connection."""
-        from airflow_provider_aihub.hooks.aihub import AIHubHook
-
-        return AIHubHook(self.aihub_conn_id)
 
     @cached_property
     def options(self) -> JobOptions:
@@ -179,15 +163,8 @@ class JobOperator(HasLineage, BaseOperator):
         return JobOptions.of(self)
 
     @property
-    def job_kind(self) -> JobKind:
-        """The kind of job."""
-        from airflow_provider_aihub.aihub.kinds import KINDS
-
-        return KINDS[self.kind]
-
-    @property
     def job_name(self) -> str | None:
-        """The job's name on AIHub, where it has one."""
+        """The job's name on its platform, where it has one."""
         name = getattr(self, "name", None)
         return None if name is None else str(name)
 
@@ -218,7 +195,7 @@ class JobOperator(HasLineage, BaseOperator):
             from airflow_provider_aihub.tasks.worker import POLICY, TIMEOUT, Worker
 
             with self.hook.get_conn().in_haste(TIMEOUT, POLICY) as client:
-                Worker(lambda: client, self._context, self.log).run(self._life.kill())
+                Worker(lambda: client, self.platform.key, self._context, self.log).run(self._life.kill())
 
     def life(
         self, context: Context, *, clock: Callable[[], float] = time.time, jitter: Callable[[], float] = random.random
@@ -241,7 +218,7 @@ class JobOperator(HasLineage, BaseOperator):
         from airflow_provider_aihub.tasks.worker import Worker
 
         life = self._life = self.life(context)
-        worker = Worker(self.hook.get_conn, context, self.log)
+        worker = Worker(self.hook.get_conn, self.platform.key, context, self.log)
         with task_failures():
             try:
                 came = worker.run(part(life))
@@ -265,12 +242,10 @@ class JobOperator(HasLineage, BaseOperator):
         if options.stream_logs and not deferral.rounds:
             from airflow_provider_aihub.triggers import log_offsets
 
-            log_offsets.begin(self._context["ti"], deferral.reference, self.log)
+            log_offsets.begin(self._context["ti"], self.platform.key, deferral.reference, self.log)
         self.defer(
             trigger=JobTrigger(
-                aihub_conn_id=self.aihub_conn_id,
-                kind=self.kind,
-                job_id=deferral.reference,
+                kind=self.job_kind.key,
                 since=deferral.since,
                 poll_interval=options.poll_interval,
                 poll_tolerance=options.poll_tolerance,
@@ -279,6 +254,7 @@ class JobOperator(HasLineage, BaseOperator):
                 identity=deferral.identity.plain() if deferral.identity.marker else None,
                 cancel_on_kill=options.cancel_on_kill,
                 stream_logs=options.stream_logs,
+                **{self.conn_field: getattr(self, self.conn_field), "job_id": deferral.reference},
             ),
             method_name="execute_complete",
         )
@@ -286,8 +262,8 @@ class JobOperator(HasLineage, BaseOperator):
     # What a life does with its operator
 
     def link(self, job_id: JobId) -> None:
-        """Let the task's *View in AIHub* lead to the job."""
-        link_to_page(self._context, self.hook, self.kind, job_id, self.log)
+        """Let the task lead to the job's page."""
+        self.link_to(self._context, job_id)
 
     def ended(self, state: JobState) -> None:
         """Tell how the job ended."""
@@ -311,4 +287,4 @@ class JobOperator(HasLineage, BaseOperator):
 
         self.ended(state)
         # What was streamed stands in the log already.
-        return failure(self.hook, self.job_kind, state, None if self.options.stream_logs else self.log)
+        return failure(self.hook.get_conn(), self.job_kind, state, None if self.options.stream_logs else self.log)

@@ -1,9 +1,9 @@
-"""Waiting for a job on AIHub that somebody else has started."""
+"""The base of sensors: waiting for a job that somebody else has started."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from functools import cached_property, partial
@@ -23,14 +23,13 @@ from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS, A
 from airflow_provider_aihub.aihub.errors import AIHubParameterError
 from airflow_provider_aihub.jobs.beside import beside
 from airflow_provider_aihub.tasks.failures import task_failures
-from airflow_provider_aihub.tasks.links import ViewInAIHubLink, link_to_page
+from airflow_provider_aihub.tasks.platform_task import PlatformTask
 
 if TYPE_CHECKING:
-    from airflow.providers.common.compat.sdk import BaseOperatorLink, Context
+    from airflow.providers.common.compat.sdk import Context
     from airflow.triggers.base import StartTriggerArgs
 
-    from airflow_provider_aihub.aihub.kinds import JobId, JobKind, JobState
-    from airflow_provider_aihub.hooks.aihub import AIHubHook
+    from airflow_provider_aihub.jobs.kind import JobId, JobState
     from airflow_provider_aihub.tasks.options import SensorOptions
     from airflow_provider_aihub.triggers.job import JobEvent
 
@@ -41,18 +40,17 @@ class _StartTriggerArgs:
     An attribute of instances only: Airflow gives a mapped task what the class has, and that cannot say which job.
     """
 
-    def __get__(self, sensor: JobSensor | None, owner: type[JobSensor]) -> StartTriggerArgs | None:
+    def __get__(self, sensor: RemoteJobSensor | None, owner: type[RemoteJobSensor]) -> StartTriggerArgs | None:
         return None if sensor is None else sensor._start_in_triggerer()
 
 
-class JobSensor(BaseSensorOperator):
-    """Wait for a job on AIHub to succeed.
+class RemoteJobSensor(PlatformTask, BaseSensorOperator):
+    """Wait for a job on a platform to succeed.
 
     The sensor succeeds when the job has succeeded, and fails at once and for good when the job has failed or was
     stopped. It never stops the job. A poll that fails is no failed job: it is repeated for ``poll_tolerance``, in
     mode ``reschedule`` until ``timeout``.
 
-    :param aihub_conn_id: Connection of type ``aihub``. Default: ``aihub_default``.
     :param deferrable: Whether the waiting is done in the triggerer, whatever the ``mode``. Default: Airflow's
         ``[operators] default_deferrable``.
     :param start_from_trigger: Whether the waiting starts in the triggerer, without any worker: on Airflow 2.11 if no
@@ -68,19 +66,16 @@ class JobSensor(BaseSensorOperator):
     :param multiple_outputs: Whether each part of the result is an XCom of its own, too, so that ``task.output["id"]``
         is the id. Default: true.
 
-    These mean what they mean for every sensor of Airflow, deferred or not. AIHub is never asked about a job more often
-    than every 2 seconds in the triggerer. Times may also be a ``timedelta``; numbers and booleans may also be given as
-    text, as a template renders them. All of it is checked before AIHub is asked for anything.
+    These mean what they mean for every sensor of Airflow, deferred or not. Nobody is asked about a job more often than
+    every 2 seconds in the triggerer. Times may also be a ``timedelta``; numbers and booleans may also be given as
+    text, as a template renders them. All of it is checked before anything is asked for.
     """
 
-    kind: ClassVar[str]
-    """Key of the kind of job in :data:`~airflow_provider_aihub.aihub.kinds.KINDS`."""
     job_field: ClassVar[str]
     """Name of the parameter that says which job."""
     may_be_missing: ClassVar[bool] = False
     """Whether a job that does not exist yet is waited for, too."""
     template_fields: Sequence[str] = (
-        "aihub_conn_id",
         "deferrable",
         "poll_tolerance",
         "poke_interval",
@@ -89,8 +84,6 @@ class JobSensor(BaseSensorOperator):
         "max_wait",
         "soft_fail",
     )
-    operator_extra_links: Collection[BaseOperatorLink] = (ViewInAIHubLink(),)
-    ui_color = "#e8f0ff"
     start_trigger_args = _StartTriggerArgs()
     _clock = staticmethod(time.time)
     _monotonic = staticmethod(time.monotonic)
@@ -104,7 +97,6 @@ class JobSensor(BaseSensorOperator):
     def __init__(
         self,
         *,
-        aihub_conn_id: str = "aihub_default",
         deferrable: bool | str = conf.getboolean("operators", "default_deferrable", fallback=False),
         start_from_trigger: bool = False,
         poll_tolerance: float | str | timedelta = 900.0,
@@ -117,7 +109,6 @@ class JobSensor(BaseSensorOperator):
         **kwargs: Any,
     ) -> None:
         super().__init__(multiple_outputs=multiple_outputs, **kwargs)
-        self.aihub_conn_id = aihub_conn_id
         self.deferrable = deferrable
         self.poll_tolerance = poll_tolerance
         # Airflow's own constructor takes no template for these.
@@ -133,17 +124,10 @@ class JobSensor(BaseSensorOperator):
 
     def result(self, state: JobState) -> dict[str, Any]:
         """Give the task's return value for a job that succeeded: small, and JSON."""
-        return {"id": state.answer.id, "status": str(state.phase)}
+        return {"id": state.id, "status": str(state.phase)}
 
     def succeeded(self, context: Context, state: JobState) -> None:
         """Tell Airflow what came of a job that succeeded, besides the result."""
-
-    @cached_property
-    def hook(self) -> AIHubHook:
-        """The hook of this sensor's connection."""
-        from airflow_provider_aihub.hooks.aihub import AIHubHook
-
-        return AIHubHook(self.aihub_conn_id)
 
     @cached_property
     def options(self) -> SensorOptions:
@@ -161,13 +145,6 @@ class JobSensor(BaseSensorOperator):
         self.silent_fail = options.silent_fail
         return options
 
-    @property
-    def job_kind(self) -> JobKind:
-        """The kind of job."""
-        from airflow_provider_aihub.aihub.kinds import KINDS
-
-        return KINDS[self.kind]
-
     def poke(self, context: Context) -> PokeReturnValue:
         """Look at the job once.
 
@@ -175,7 +152,7 @@ class JobSensor(BaseSensorOperator):
         """
         from airflow_provider_aihub.aihub.errors import AIHubError, AIHubNotFoundError
         from airflow_provider_aihub.http.in_time import in_time
-        from airflow_provider_aihub.jobs.waiting import LAST_ANSWERS, LAST_LOOK, not_there
+        from airflow_provider_aihub.jobs.waiting import LAST_ANSWERS, LAST_LOOK
 
         with task_failures():
             reference = self._reference()
@@ -187,7 +164,7 @@ class JobSensor(BaseSensorOperator):
             if not isinstance(seen, AIHubError):
                 self._failing_since = None
                 return self._judge(context, seen)
-            if self.may_be_missing and not_there(seen):
+            if self.may_be_missing and self.job_kind.missing(seen):
                 self.log.info("%s does not exist yet: %s", self.job_kind.called(reference), seen)
                 return PokeReturnValue(is_done=False)
             now = self._monotonic()
@@ -230,7 +207,7 @@ class JobSensor(BaseSensorOperator):
                     f"{self.job_kind.called(reference)} had not ended after the sensor's timeout of "
                     f"{options.timeout:g} s."
                 )
-            error = error_of(event)
+            error = error_of(event, self.platform.errors)
             if error:
                 raise error
             try:
@@ -240,7 +217,7 @@ class JobSensor(BaseSensorOperator):
                 trouble.final = False
                 if rounds >= MOST_ROUNDS:
                     raise
-                self.log.warning("Waiting until AIHub can be asked how it ended: %s", trouble)
+                self.log.warning("Waiting until %s can be asked how it ended: %s", self.platform.name, trouble)
                 deadline, rounds = None, rounds + 1
             else:
                 done = self._judge(context, state, resumed=True)
@@ -260,8 +237,8 @@ class JobSensor(BaseSensorOperator):
     def _trigger_arguments(self) -> dict[str, Any]:
         options = self.options
         arguments = {
-            "aihub_conn_id": self.aihub_conn_id,
-            "kind": self.kind,
+            self.conn_field: getattr(self, self.conn_field),
+            "kind": self.job_kind.key,
             self.job_field: self._reference(),
             "poll_interval": options.poke_interval,
             "backoff": options.exponential_backoff,
@@ -317,11 +294,11 @@ class JobSensor(BaseSensorOperator):
             raise AirflowSkipException(f"Skipped because of {reason}: {error}") from None
 
     def _judge(self, context: Context, state: JobState, *, resumed: bool = False) -> PokeReturnValue:
-        from airflow_provider_aihub.aihub.kinds import Phase
         from airflow_provider_aihub.jobs.failure_report import failure, summary
+        from airflow_provider_aihub.jobs.kind import Phase
 
         if not self._linked:
-            link_to_page(context, self.hook, self.kind, state.answer.id, self.log, resumed=resumed)
+            self.link_to(context, state.id, resumed=resumed)
             self._linked = True
         if not state.phase.terminal:
             self.log.info("%s %s", self.job_kind.called(state.job_id), state.verb)
@@ -333,7 +310,7 @@ class JobSensor(BaseSensorOperator):
             with beside(self.log, "telling Airflow what came of it"):
                 self.succeeded(context, state)
             return PokeReturnValue(is_done=True, xcom_value=result)
-        error = failure(self.hook, self.job_kind, state)
+        error = failure(self.hook.get_conn(), self.job_kind, state)
         # The sensor cannot start the job again, so another try would find it as it is.
         error.final = True
         raise error

@@ -16,10 +16,7 @@ from airflow_provider_aihub.http.values import shown
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
-    from airflow_provider_aihub.aihub.kinds import JobId
-
-KEY: Final = "aihub_job"
-"""Key in Airflow's task state store."""
+    from airflow_provider_aihub.jobs.kind import JobId
 
 SUBMITTING: Final = "submitting"
 """From before the create call until the id is known."""
@@ -186,7 +183,7 @@ class Entry:
     try_number: int = 0
     server_time: float | None = None
     name: str | None = None
-    user_id: int | None = None
+    user_id: JobId | None = None
     opening: str | None = None
     job_id: JobId | None = None
 
@@ -209,7 +206,7 @@ class Entry:
             not all(isinstance(number, int | float) and not isinstance(number, bool) for number in numbers)
             or not all(isinstance(text, str) for text in texts)
             or not isinstance(entry.job_id, int | str | None)
-            or not isinstance(entry.user_id, int | None)
+            or not isinstance(entry.user_id, int | str | None)
         ):
             raise ValueError("a value in it is of another type")
         return entry

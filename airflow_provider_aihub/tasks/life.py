@@ -20,8 +20,8 @@ from airflow_provider_aihub.aihub.errors import (
     AIHubUnavailable,
     AIHubUnsupportedError,
 )
-from airflow_provider_aihub.aihub.kinds import JobId, JobState, Phase
 from airflow_provider_aihub.jobs.identity import Identity, Verdict, other_job
+from airflow_provider_aihub.jobs.kind import JobId, JobState, Phase
 from airflow_provider_aihub.jobs.waiting import Ask, Fetch, Look, Outcome, Waited, Watch, follow
 from airflow_provider_aihub.tasks import job_state
 from airflow_provider_aihub.tasks.held import Held, Job
@@ -88,7 +88,7 @@ class Life:
         if refused:
             yield from self.held.not_told(refused, "the XCom 'job_id'")
         yield Do(lambda: self.held.operator.link(job.id))
-        if not options.wait_for_completion or not self.held.kind.statuses:
+        if not options.wait_for_completion or not self.held.kind.phases:
             self.held.job = None
             yield from self.held.move(job, job_state.DONE)
             return {"id": job.id}
@@ -111,7 +111,7 @@ class Life:
 
         job = yield from self._deferred_job(event)
         self.held.job, self.held.creating = job, None
-        error = error_of(event)
+        error = error_of(event, self.held.operator.platform.errors)
         if event["outcome"] == Outcome.DEADLINE:
             raise (yield from self._timed_out(job, error))
         if event["outcome"] != Outcome.ENDED:
@@ -122,7 +122,7 @@ class Life:
         except (AIHubUnavailable, AIHubBadAnswerError, AIHubAuthError, AIHubNotFoundError) as trouble:
             if rounds > MOST_ROUNDS:
                 raise (yield from self._given_up(job, trouble)) from None
-            self.held.log.warning("Waiting until AIHub can be asked how it ended: %s", trouble)
+            self.held.log.warning("Waiting until %s can be asked how it ended: %s", self.held.kind.platform, trouble)
             # It has ended in time, as the trigger saw.
             deadline = None
         else:
@@ -130,11 +130,11 @@ class Life:
                 raise (yield from self._given_up(job, other_job(self.held.kind, job.id)))
             if state.phase.terminal:
                 return (yield from self._end(job, state))
-            called = self.held.kind.called(job.id)
+            called, platform = self.held.kind.called(job.id), self.held.kind.platform
             if rounds > MOST_ROUNDS:
                 contradiction = AIHubBadAnswerError(
-                    f"AIHub's list said {rounds} times that {called} had ended, and AIHub then said of the job itself "
-                    f"that it {state.verb}; see whether AIHub is well."
+                    f"{platform}'s list said {rounds} times that {called} had ended, and {platform} then said of the "
+                    f"job itself that it {state.verb}; see whether {platform} is well."
                 )
                 raise (yield from self._given_up(job, contradiction))
             self.held.log.warning("%s %s again", called, state.verb)
@@ -168,11 +168,15 @@ class Life:
                     self.held.creating, lambda: end - self.held.clock(), killing=True
                 )
                 if self.held.job is None:
-                    self.held.log.warning("The task ends while AIHub may be creating its %s", self.held.kind.noun)
+                    self.held.log.warning(
+                        "The task ends while %s may be creating its %s", self.held.kind.platform, self.held.kind.noun
+                    )
             elif self.held.job is None and not self.submission.looked:
                 self.held.job = yield from self.submission.unrecorded_job()
         except AIHubUnsupportedError:
-            self.held.log.warning("This AIHub cannot be asked whether there is a %s to stop", self.held.kind.noun)
+            self.held.log.warning(
+                "This %s cannot be asked whether there is a %s to stop", self.held.kind.platform, self.held.kind.noun
+            )
         except AIHubError as error:
             self.held.may_be_running(error)
         yield from self.held.stop_for_good(max(patience, IN_HASTE))
@@ -268,9 +272,9 @@ class Life:
         if error:
             stopped = f"and stopping it failed, so it may still be running: {error}"
         elif kind.stop is None:
-            stopped = f"and AIHub cannot stop a {kind.noun}, so it may still be running"
+            stopped = f"and {kind.platform} cannot stop a {kind.noun}, so it may still be running"
         else:
-            stopped = "and AIHub was asked to stop it"
+            stopped = f"and {kind.platform} was asked to stop it"
         return AIHubJobTimeout(
             f"{called} was not done at its deadline (job_timeout or execution_timeout), {stopped}.",
             kind=kind.name,

@@ -1,13 +1,13 @@
-"""Looking for the jobs of a task in AIHub's lists, which may lag, be cut into small pages, and count wrongly."""
+"""Looking for the jobs of a task in a platform's lists, which may lag, be cut into small pages, and count wrongly."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
 from typing import Any, Final
 
-from airflow_provider_aihub.aihub.errors import AIHubBadAnswerError, AIHubUnsupportedError
-from airflow_provider_aihub.aihub.kinds import JobKind, JobState
+from airflow_provider_aihub.aihub.errors import AIHubBadAnswerError
 from airflow_provider_aihub.http.request import Request
+from airflow_provider_aihub.jobs.kind import Facts, JobId, JobKind, JobState
 from airflow_provider_aihub.tasks.job_state import Marker
 
 PAGE_SIZE: Final = 100
@@ -18,13 +18,13 @@ DOUBT: Final = 24 * 3600.0
 
 
 class Sieve:
-    """Picks the jobs that are looked for out of those that AIHub shows.
+    """Picks the jobs that are looked for out of those that are listed.
 
     :param wanted: Whether a job with this marker is looked for.
-    :param doubtful: Whether a job without one, as AIHub shows it, may be looked for.
+    :param doubtful: Whether a job without one may be looked for.
     """
 
-    def __init__(self, kind: JobKind, wanted: Callable[[Marker], bool], doubtful: Callable[[Any], bool]) -> None:
+    def __init__(self, kind: JobKind, wanted: Callable[[Marker], bool], doubtful: Callable[[Facts], bool]) -> None:
         self._kind = kind
         self._wanted = wanted
         self._doubtful = doubtful
@@ -35,18 +35,19 @@ class Sieve:
     @property
     def signed(self) -> list[tuple[Marker, JobState]]:
         """The jobs that are looked for, the newest first."""
-        return sorted(self._signed.items(), key=lambda job: job[1].answer.created_at, reverse=True)
+        return sorted(self._signed.items(), key=lambda job: job[1].facts.created or 0.0, reverse=True)
 
-    def take(self, row: Any) -> None:
+    def take(self, job_id: JobId, row: Any) -> None:
         """Look at a job."""
-        state = self._kind.state(row.id, row)
-        markers = Marker.all_in(row.description)
+        state = self._kind.state(job_id, row)
+        facts = state.facts
+        markers = Marker.all_in(facts.description)
         for marker in filter(self._wanted, markers):
             # Whoever copies a job copies its description: the first is the task's.
             known = self._signed.get(marker)
-            if known is None or row.created_at < known.answer.created_at:
+            if known is None or (facts.created or 0.0) < (known.facts.created or 0.0):
                 self._signed[marker] = state
-        if not markers and self._doubtful(row):
+        if not markers and self._doubtful(facts):
             self.unsigned.append(state)
 
 
@@ -58,34 +59,40 @@ def sift_list(
     since: float,
     ask: Callable[[Request[Any]], Generator[Any, Any, Any]],
 ) -> Generator[Any, Any, None]:
-    """Read AIHub's list of a kind of job until what is looked for was seen, or cannot come any more.
+    """Read the list of a kind of job until what is looked for was seen, or cannot come any more.
 
-    A page that is shorter than was asked for, and a total, say nothing of the end: AIHub may have pages of its own
+    A page that is shorter than was asked for, and a total, say nothing of the end: a server may have pages of its own
     size and count wrongly.
 
     :param name: Narrows the list; ``None`` for all jobs.
     :param since: When the oldest job that is looked for was submitted, in Unix seconds.
     :param ask: Carries out a request.
-    :raises AIHubUnsupportedError: This AIHub does not list them.
+    :raises AIHubUnsupportedError: The platform does not list them.
     :raises AIHubBadAnswerError: The list has no end.
     """
-    if kind.page is None:
-        raise AIHubUnsupportedError(f"AIHub does not list its jobs of kind {kind.name}.")
-    seen: set[Any] = set()
+    listed, start = kind.listing(), None
+    seen: set[JobId] = set()
     newest_first, last = True, None
-    for number in range(1, MOST_PAGES + 1):
-        page = yield from ask(kind.page(number, PAGE_SIZE, name))
-        rows = [row for row in page.data if row.id not in seen]
-        if not rows:
+    for _ in range(MOST_PAGES):
+        batch = yield from ask(listed(start, size=PAGE_SIZE, name=name))
+        known = len(seen)
+        for row in batch.rows:
+            known_row = kind.row(row)
+            if known_row is None:
+                continue
+            job_id, created = known_row[0], kind.facts(row).created or 0.0
+            if job_id in seen:
+                continue
+            seen.add(job_id)
+            newest_first = newest_first and (last is None or created <= last)
+            last = created
+            sieve.take(job_id, row)
+        start = batch.following
+        if len(seen) == known or start is None:
             return
-        for row in rows:
-            seen.add(row.id)
-            newest_first = newest_first and (last is None or row.created_at <= last)
-            last = row.created_at
-            sieve.take(row)
-        if newest_first and (sieve.signed or 0 < rows[-1].created_at < (since - DOUBT) * 1000):
+        if newest_first and (sieve.signed or 0 < (last or 0.0) < since - DOUBT):
             return
     raise AIHubBadAnswerError(
-        f"AIHub was asked to list its jobs of kind {kind.name} and gave {MOST_PAGES} pages without coming to an end; "
-        "see whether AIHub is well."
+        f"{kind.platform} was asked to list its jobs of kind {kind.name} and gave {MOST_PAGES} pages without coming to "
+        f"an end; see whether {kind.platform} is well."
     )

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 from airflow_provider_aihub.aihub.errors import (
     AIHubAmbiguousSubmit,
@@ -19,10 +19,10 @@ from airflow_provider_aihub.aihub.errors import (
     AIHubUnavailable,
     AIHubUnsupportedError,
 )
-from airflow_provider_aihub.aihub.kinds import JobId, JobState, Phase
 from airflow_provider_aihub.http.durations import span
 from airflow_provider_aihub.http.request import Request
 from airflow_provider_aihub.jobs.identity import Verdict, opening_of
+from airflow_provider_aihub.jobs.kind import Facts, JobId, JobState, Phase
 from airflow_provider_aihub.tasks import job_state
 from airflow_provider_aihub.tasks.held import Held, Job
 from airflow_provider_aihub.tasks.job_state import Entry, Marker
@@ -34,7 +34,6 @@ TakenUp: TypeAlias = tuple[Job | None, JobState | None]
 NOTHING: TakenUp = (None, None)
 CLOCKS = 10.0
 """Seconds by which the clocks of AIHub's own machines may differ."""
-NO_LIST = "this AIHub cannot list its jobs of that kind"
 
 
 class Submission:
@@ -45,6 +44,8 @@ class Submission:
         self.looked = not (held.durable and held.tries.tried)
         """Whether it is known by now what earlier tries left behind."""
         self._began = held.clock()
+        self._platform = held.kind.platform
+        self._no_list = f"this {self._platform} cannot list its jobs of that kind"
 
     def take_up(self, entry: Entry | None) -> Steps[TakenUp]:
         """Return the job that an earlier try left behind, and how it stands; nothing where a new one is to be created.
@@ -60,7 +61,7 @@ class Submission:
             return NOTHING if self.looked else (yield from self._unrecorded())
         # A job that the waiting gave up on was left for whatever try comes next.
         cleared = entry.state != job_state.LEFT and self.held.tries.cleared_since(entry)
-        if cleared and (not self.held.kind.statuses or entry.state == job_state.UNKNOWN):
+        if cleared and (not self.held.kind.phases or entry.state == job_state.UNKNOWN):
             return NOTHING
         if entry.job_id is None:
             job = yield from self._lost(entry)
@@ -70,7 +71,7 @@ class Submission:
             self.held.creating = None
             return NOTHING
         self.held.job, self.held.creating = job, None
-        if not self.held.kind.statuses:
+        if not self.held.kind.phases:
             return job, None
         state = yield from self._worth_taking_up(job, cleared=cleared)
         if state is None:
@@ -103,8 +104,9 @@ class Submission:
         if self.held.judge(job, state) is Verdict.OTHER:
             self.held.log.warning(
                 "%s is another job than that of an earlier try, so it is left alone and a new one is created; the "
-                "connection may lead to another AIHub than it did then, where the earlier job may still be running",
+                "connection may lead to another %s than it did then, where the earlier job may still be running",
                 called,
+                self._platform,
             )
             return None
         job = self.held.job = replace(job, reference=state.job_id, seen=True)
@@ -118,7 +120,7 @@ class Submission:
         if not state.phase.terminal:
             error = yield from self.held.stop(job)
             if isinstance(error, AIHubUnsupportedError):
-                self.held.log.warning("AIHub cannot stop a %s; %s runs on", self.held.kind.noun, called)
+                self.held.log.warning("%s cannot stop a %s; %s runs on", self._platform, self.held.kind.noun, called)
             elif error:
                 raise error
         return None
@@ -135,9 +137,10 @@ class Submission:
                 yield from self._unread(self.held.unread)
             elif not self.held.kept:
                 self.held.log.warning(
-                    "Airflow before 3.3 does not keep the id of the %s of an earlier try, and this AIHub cannot list "
-                    "any; creating a new one",
+                    "Airflow before 3.3 does not keep the id of the %s of an earlier try, and this %s cannot list any; "
+                    "creating a new one",
                     self.held.kind.noun,
+                    self._platform,
                 )
             return NOTHING
         own = [(marker, state) for marker, state in found if self._is_own(marker)]
@@ -216,12 +219,12 @@ class Submission:
         :raises AIHubError: AIHub has not created it.
         """
         user_id = yield LogIn()
-        description = (request.json or {}).get("description")
+        description = self.held.kind.sent_description(request)
         entry = replace(
             self._intent(marker),
             server_time=(yield AIHubTime()),
             user_id=user_id,
-            opening=opening_of(description) if isinstance(description, str) else None,
+            opening=None if description is None else opening_of(description),
         )
         refused = yield from self.held.save(entry)
         if refused:
@@ -240,7 +243,7 @@ class Submission:
             yield from self.held.forget()
             raise
         self.held.job, self.held.creating = job, None
-        self.held.log.info("Created %s on AIHub", self.held.kind.called(job.id))
+        self.held.log.info("Created %s on %s", self.held.kind.called(job.id), self._platform)
         refused = yield from self.held.save(replace(entry, state=job_state.SUBMITTED, job_id=job.id))
         if refused:
             yield from self.held.not_told(refused, f"that {self.held.kind.called(job.id)} is this task's")
@@ -269,7 +272,7 @@ class Submission:
                 self.held.creating = None
                 yield from self.held.forget()
                 raise _as_refusal(loss) from None
-            yield from self._unknowable(entry, loss, NO_LIST)
+            yield from self._unknowable(entry, loss, self._no_list)
         except Unsigned as doubt:
             yield from self._unknowable(entry, loss, str(doubt))
         else:
@@ -293,12 +296,13 @@ class Submission:
                 job = yield from self.look_for(entry, lambda: end - self.held.clock())
         except (AIHubUnsupportedError, Unsigned) as trouble:
             ended = AIHubAmbiguousSubmit(f"An earlier try was ended while it created a {self.held.kind.noun}.")
-            yield from self._unknowable(entry, ended, str(trouble) if isinstance(trouble, Unsigned) else NO_LIST)
+            yield from self._unknowable(entry, ended, str(trouble) if isinstance(trouble, Unsigned) else self._no_list)
             return None
         if job is None:
             self.held.log.info(
-                "An earlier try was ended while it created a %s, which AIHub does not have after %s",
+                "An earlier try was ended while it created a %s, which %s does not have after %s",
                 self.held.kind.noun,
+                self._platform,
                 span(self.held.patience.settled),
             )
         return job
@@ -317,8 +321,8 @@ class Submission:
         """
         identity, earliest = Job("", entry).identity, (entry.server_time or 0.0) - CLOCKS
 
-        def doubtful(row: Any) -> bool:
-            return row.created_at / 1000 >= earliest and identity.judge(row) is Verdict.OWN
+        def doubtful(facts: Facts) -> bool:
+            return (facts.created or 0.0) >= earliest and identity.judge(facts) is Verdict.OWN
 
         pause = self.held.patience.first_pause
         while True:
@@ -352,7 +356,7 @@ class Submission:
         if isinstance(why, Refused):
             raise why.why
         lost = AIHubAmbiguousSubmit(f"What an earlier try has written down of its {self.held.kind.noun} is unreadable.")
-        yield from self._unknowable(self._intent(self.held.tries.marker()), lost, NO_LIST)
+        yield from self._unknowable(self._intent(self.held.tries.marker()), lost, self._no_list)
 
     def _unknowable(self, entry: Entry, loss: AIHubAmbiguousSubmit, why: str) -> Steps[None]:
         """Fail for good, so that no retry creates a second job; unless that was asked for.
@@ -366,7 +370,7 @@ class Submission:
         yield from self.held.save(entry.moved(job_state.UNKNOWN, self.held.tries))
         self.held.creating = None
         named = f"{self.held.kind.noun} {entry.name!r}" if entry.name else self.held.kind.noun
-        if not self.held.kind.statuses:
+        if not self.held.kind.phases:
             look = f"whether the {named} exists"
         elif self.held.kind.stop is None:
             look = f"whether the {named} exists (its description holds {self.held.tries.task})"
@@ -388,7 +392,7 @@ class Submission:
         *,
         since: float,
         thorough: bool,
-        doubtful: Callable[[Any], bool] = lambda _: False,
+        doubtful: Callable[[Facts], bool] = lambda _: False,
     ) -> Steps[Sieve]:
         """Look through AIHub's jobs of this kind.
 
@@ -405,7 +409,7 @@ class Submission:
                 if unlisted is None:
                     raise
                 for row in unlisted:
-                    sieve.take(row)
+                    sieve.take(row.id, row)
                 return sieve
             if sieve.signed:
                 break
@@ -437,8 +441,8 @@ def _as_refusal(loss: AIHubAmbiguousSubmit) -> AIHubRejectedError:
 
 def _created(state: JobState, offset: float, unknown: float) -> float:
     """Return when a job was created, in Unix seconds of this worker's clock."""
-    created = state.answer.created_at
-    return created / 1000 - offset if created else unknown
+    created = state.facts.created
+    return created - offset if created else unknown
 
 
 def _goes_on(state: JobState) -> bool:

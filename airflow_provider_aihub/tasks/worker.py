@@ -11,7 +11,6 @@ from airflow_provider_aihub.aihub.errors import AIHubError
 from airflow_provider_aihub.http.in_time import in_time
 from airflow_provider_aihub.http.retry import RetryPolicy
 from airflow_provider_aihub.jobs.waiting import Ask, Fetch, Pause, Redact, Tell, courtesy
-from airflow_provider_aihub.tasks.job_state import KEY
 from airflow_provider_aihub.tasks.steps import (
     AIHubTime,
     Call,
@@ -45,12 +44,14 @@ class Worker:
     """Drives a life in a worker of Airflow.
 
     :param client: Makes the client of the task's connection, or gives the one that there is.
+    :param platform: Key of the platform.
     :param context: Airflow's.
     """
 
     def __init__(
         self,
         client: Callable[[], AIHubClient],
+        platform: str,
         context: Context,
         log: Any,
         *,
@@ -58,6 +59,7 @@ class Worker:
     ) -> None:
         self._client = client
         self._store: Any = context.get("task_state_store")
+        self._key = f"{platform}_job"
         self._ti: Any = context["ti"]
         self._log = log
         self._sleep = sleep
@@ -103,11 +105,11 @@ class Worker:
             case AIHubTime():
                 return self._client().server_time
             case Load():
-                return _asked(lambda: self._store.get(KEY))
+                return _asked(lambda: self._store.get(self._key))
             case Save():
-                return _asked(lambda: self._store.set(KEY, step.entry.plain()))
+                return _asked(lambda: self._store.set(self._key, step.entry.plain()))
             case Forget():
-                refused = _asked(lambda: self._store.delete(KEY))
+                refused = _asked(lambda: self._store.delete(self._key))
                 if refused:
                     self._log.warning("Airflow did not delete what it keeps of an earlier job: %s", refused.why)
             case Push():

@@ -13,10 +13,9 @@ from contextlib import suppress
 from typing import Any, Final, Protocol, TypeVar
 
 from airflow_provider_aihub.aihub.errors import AIHubError, AIHubUnsupportedError
-from airflow_provider_aihub.aihub.kinds import JobId, JobKind, JobState
 from airflow_provider_aihub.http.request import Request
 from airflow_provider_aihub.http.retry import asked_for
-from airflow_provider_aihub.http.values import as_int
+from airflow_provider_aihub.jobs.kind import JobId, JobKind, JobState, Status
 from airflow_provider_aihub.jobs.waiting import FRESHNESS, Pause
 from airflow_provider_aihub.triggers.watched import Calm, Watched
 
@@ -78,7 +77,7 @@ class Pages:
     ) -> None:
         self._kind = kind
         self._sender = sender
-        self._threshold = threshold if kind.page else 0
+        self._threshold = threshold if kind.states else 0
         self._spacing = spacing
         self._clock = clock
         self._jitter = jitter
@@ -97,11 +96,11 @@ class Pages:
 
         :param pause: Gives the seconds from one look to the next, at a given Unix time.
         """
-        number = as_int(job_id)
-        job = Watched(job_id, job_id if number is None else number, pause)
+        listed = self._kind.listed_as(job_id)
+        job = Watched(job_id, job_id if listed is None else listed, pause)
         self._jobs.add(job)
-        if number is None:
-            # Lists show ids.
+        if listed is None:
+            # No list shows it.
             job.misses = MOST_MISSES
         else:
             self._set_pace(job, _pace(FRESHNESS * pause(self._clock())))
@@ -264,24 +263,26 @@ class Pages:
         unseen: dict[JobId, list[Watched]] = {}
         for job in self._jobs:
             unseen.setdefault(job.key, []).append(job)
-        count, rows, number, most, told = len(wanted), 0, 0, 1, 0
+        count, rows, number, most, told, start = len(wanted), 0, 0, 1, 0, None
         size = max(SMALLEST_PAGE, min(2 * count, PAGE_SIZE))
         user_id = None if self._of_all_users else self._sender.user_id
+        assert self._kind.states is not None, "else nobody asks for lists"  # noqa: S101
         while wanted and number < most:
             number += 1
-            page = await self._sender.send(self._kind.sweep(number, size, user_id))
+            batch = await self._sender.send(self._kind.states(start, size=size, user_id=user_id))
+            start = batch.following
             if number == 1:
-                # AIHub may have pages of its own size.
-                most = min(2 * math.ceil(count / max(len(page.data), 1)) + 1, MOST_PAGES)
-            rows += len(page.data)
-            if len(page.data) < page.total <= rows or not page.data:
+                # A server may have pages of its own size.
+                most = min(2 * math.ceil(count / max(len(batch.rows), 1)) + 1, MOST_PAGES)
+            rows += len(batch.rows)
+            if start is None or (batch.total is not None and len(batch.rows) < batch.total <= rows):
                 most = number
             now = self._clock()
-            for row in page.data:
-                key = as_int(row.get("id"))
+            for data in batch.rows:
+                key, status = self._kind.row(data) or (None, "")
                 for job in unseen.pop(key, ()) if key is not None else ():
                     wanted.discard(job)
-                    told += self._show(job, row, now)
+                    told += self._show(job, status, data, now)
                 if told >= LOOKS_AT_ONCE:
                     told = 0
                     await asyncio.sleep(0)
@@ -298,10 +299,10 @@ class Pages:
             self._end_some_time(job)
             self._tell(job, None)
 
-    def _show(self, job: Watched, row: dict[str, Any], now: float) -> bool:
+    def _show(self, job: Watched, status: Status, row: dict[str, Any], now: float) -> bool:
         """Show what a list says of a job, and give whether it is to be looked at."""
         state, calm = None, self._calm.get(job)
-        if calm and now < calm.until and as_int(row.get("status")) == calm.status:
+        if calm and now < calm.until and status == calm.status:
             job.misses = 0
             pause = job.pause(now)
             calm.due = now + pause
@@ -309,7 +310,7 @@ class Pages:
             return False
         if self._kind.listed_whole(row):
             try:
-                state = self._kind.glimpse(job.job_id, self._kind.brief(row))
+                state = self._kind.state(job.job_id, self._kind.brief(row))
             except ValueError as error:
                 log.debug("A list shows nothing of %s: %s", self._kind.called(job.job_id), error)
             else:

@@ -1,23 +1,22 @@
-"""The trigger that waits for a job on AIHub, of whatever kind."""
+"""The trigger that waits for a job, of whatever platform and kind."""
 
 from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from functools import partial
 from typing import Any, TypedDict
 
 from airflow.providers.common.compat.sdk import conf
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
-from airflow_provider_aihub.aihub import errors
 from airflow_provider_aihub.aihub.errors import AIHubError, AIHubNotFoundError, AIHubOtherJob
-from airflow_provider_aihub.aihub.kinds import KINDS, JobId, JobKind, JobState
-from airflow_provider_aihub.http.values import as_int
 from airflow_provider_aihub.jobs.identity import Identity, Verdict, other_job
+from airflow_provider_aihub.jobs.kind import JobId, JobKind, JobState, Status
+from airflow_provider_aihub.jobs.platform import Platform, platform_of
 from airflow_provider_aihub.jobs.waiting import Ask, Fetch, Keep, Outcome, Recall, Redact, Tell, Watch, wait_async
-from airflow_provider_aihub.tasks.links import ViewInAIHubLink, link_in_triggerer
+from airflow_provider_aihub.tasks.links import link_in_triggerer
 from airflow_provider_aihub.triggers.cancellation import to_the_end
 from airflow_provider_aihub.triggers.log_lines import tell
 from airflow_provider_aihub.triggers.log_offsets import KeptOffsets
@@ -53,6 +52,8 @@ DRAIN = 0.5 if _NOTICE else 0.0
 """Seconds between the last line of a trigger's log and its event. Airflow 3 closes the log of a trigger that has fired
 whether all lines have come through or not; those that come later are lost (apache/airflow#66158)."""
 _USER_ACTION = "__airflow_user_action__"
+CONN_FIELD = "_conn_id"
+"""Ends the name of the argument that names the connection."""
 
 
 class JobEvent(TypedDict):
@@ -67,7 +68,7 @@ class JobEvent(TypedDict):
     outcome: str
     job_id: JobId
     phase: str | None
-    status: int | None
+    status: Status | None
     error: str | None
     error_type: str | None
     since: float | None
@@ -80,22 +81,23 @@ MOST_ROUNDS = 5
 """How often a task that resumes defers again because its worker cannot ask AIHub how the job has ended."""
 
 
-def error_of(event: JobEvent) -> AIHubError | None:
-    """Give the error that an event tells of, as its type."""
+def error_of(event: JobEvent, errors: Mapping[str, type[AIHubError]]) -> AIHubError | None:
+    """Give the error that an event tells of, as its type.
+
+    :param errors: The platform's kinds of error, by their names.
+    """
     if event["error"] is None:
         return None
-    kind = getattr(errors, event["error_type"] or "", AIHubError)
-    error: AIHubError = kind(event["error"])
-    return error
+    kind = errors.get(event["error_type"] or "", AIHubError)
+    return kind(event["error"])
 
 
 class JobTrigger(BaseTrigger):
-    """Waits for a job on AIHub to end and fires once.
+    """Waits for a job to end and fires once.
 
     The arguments are plain JSON values and hold no secret: the connection is read in the triggerer.
 
-    :param aihub_conn_id: Connection of type ``aihub``.
-    :param kind: Kind of job, a key of :data:`~airflow_provider_aihub.aihub.kinds.KINDS`.
+    :param kind: Key of the kind of job, such as ``aihub.training``. Earlier versions gave its name alone.
     :param since: When the job was submitted, in Unix seconds. Default: now.
     :param poll_interval: See :class:`~airflow_provider_aihub.jobs.waiting.Watch`; likewise ``backoff``,
         ``longest_interval``, ``poll_tolerance``, ``may_be_missing`` and ``stream_logs``.
@@ -107,8 +109,10 @@ class JobTrigger(BaseTrigger):
     :param identity: What the task knows of its job besides the id, as
         :meth:`~airflow_provider_aihub.jobs.identity.Identity.plain` gives it. Whatever else stands under the id is
         neither waited for nor stopped. Default: nothing, and whatever stands there will do.
-    :param job: One more argument, the job's id (or its name, where AIHub reads it by name) under the name that a
-        sensor has for it, such as ``training_id=12``: Airflow renders a trigger's templates by those names.
+    :param fields: Two more arguments, under the names that a sensor has for them, since Airflow renders a trigger's
+        templates by those names: the connection, such as ``aihub_conn_id="aihub_default"``, where what stands before
+        ``_conn_id`` is the key of the platform; and the job's id (or its name, where it is read by name), such as
+        ``training_id=12``.
     """
 
     around: Surroundings = TRIGGERER
@@ -116,7 +120,6 @@ class JobTrigger(BaseTrigger):
     def __init__(
         self,
         *,
-        aihub_conn_id: str,
         kind: str,
         since: float | None = None,
         poll_interval: float = 30.0,
@@ -130,12 +133,13 @@ class JobTrigger(BaseTrigger):
         stream_logs: bool = False,
         rounds: int = 0,
         identity: dict[str, Any] | None = None,
-        **job: JobId,
+        **fields: JobId,
     ) -> None:
         super().__init__()
-        ((self.job_field, job_id),) = job.items()
-        setattr(self, self.job_field, job_id)
-        self.aihub_conn_id = aihub_conn_id
+        (self.conn_field,) = (name for name in fields if name.endswith(CONN_FIELD))
+        (self.job_field,) = (name for name in fields if name != self.conn_field)
+        for name, value in fields.items():
+            setattr(self, name, value)
         self.kind = kind
         self.since = since
         self.poll_interval = poll_interval
@@ -158,7 +162,20 @@ class JobTrigger(BaseTrigger):
         parameters = inspect.signature(JobTrigger).parameters
         names = [name for name, parameter in parameters.items() if parameter.kind is parameter.KEYWORD_ONLY]
         given = {name: getattr(self, name) for name in names if getattr(self, name) != parameters[name].default}
-        return f"{__name__}.{JobTrigger.__name__}", {**given, self.job_field: self._job_id}
+        fields = {name: getattr(self, name) for name in (self.conn_field, self.job_field)}
+        return f"{__name__}.{JobTrigger.__name__}", {**fields, **given}
+
+    @property
+    def _conn_id(self) -> str:
+        return str(getattr(self, self.conn_field))
+
+    @property
+    def _platform(self) -> Platform:
+        return platform_of(self.conn_field.removesuffix(CONN_FIELD))
+
+    @property
+    def _kind(self) -> JobKind:
+        return self._platform.kinds[self.kind.rpartition(".")[2]]
 
     @property
     def _job_id(self) -> JobId:
@@ -171,7 +188,7 @@ class JobTrigger(BaseTrigger):
 
     @property
     def _called(self) -> str:
-        return KINDS[self.kind].called(self._job_id)
+        return self._kind.called(self._job_id)
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Follow the job to its end or its deadline."""
@@ -194,7 +211,7 @@ class JobTrigger(BaseTrigger):
         :param floor: Shortest pause between two polls, in seconds; ``None`` for the usual one.
         """
         return Watch(
-            kind=KINDS[self.kind],
+            kind=self._kind,
             job_id=self._job_id,
             since=self.around.clock() if self.since is None else self.since,
             poll_interval=self.poll_interval,
@@ -211,7 +228,7 @@ class JobTrigger(BaseTrigger):
         )
 
     async def _wait(self) -> JobEvent:
-        async with Poller.shared(self.aihub_conn_id, self.around) as poller:
+        async with Poller.shared(self._platform, self._conn_id, self.around) as poller:
             self._poller = poller
             watch = self.watch(poller.floor)
             pages = poller.pages(watch.kind)
@@ -247,11 +264,15 @@ class JobTrigger(BaseTrigger):
         seen = await look(max_age)
         if isinstance(seen, JobState) and not self._linked:
             self._linked = True
-            await link_in_triggerer(self.task_instance, poller.config, self.kind, self._job_id, self.log)
+            await link_in_triggerer(self.task_instance, self._platform.page_link, partial(self._page, poller), self.log)
         return seen
 
+    def _page(self, poller: Poller) -> str | None:
+        page: str | None = poller.config.page(self._kind.name, self._job_id) if poller.config else None
+        return page
+
     def _performer(self, poller: Poller) -> Callable[[Ask | Fetch | Redact | Recall | Keep | Tell], Awaitable[Any]]:
-        kept = KeptOffsets(self.task_instance, self._job_id, self.log)
+        kept = KeptOffsets(self.task_instance, self._platform.key, self._job_id, self.log)
 
         async def perform(step: Ask | Fetch | Redact | Recall | Keep | Tell) -> Any:
             if isinstance(step, Tell):
@@ -269,7 +290,7 @@ class JobTrigger(BaseTrigger):
 
         :param doubt: Seconds to wait for what AIHub shows of it.
         """
-        kind = KINDS[self.kind]
+        kind = self._kind
         if kind.stop is None:
             return None
         until = asyncio.get_running_loop().time() + LONGEST_UNKNOWN
@@ -281,8 +302,8 @@ class JobTrigger(BaseTrigger):
         except AIHubError as error:
             return error
         except TimeoutError:
-            return AIHubError(f"AIHub did not take the request to stop {self._called} in time.")
-        self.log.info("Asked AIHub to stop %s", self._called)
+            return AIHubError(f"{kind.platform} did not take the request to stop {self._called} in time.")
+        self.log.info("Asked %s to stop %s", kind.platform, self._called)
         return None
 
     async def _insist_on_stop(self, poller: Poller, kind: JobKind, until: float) -> None:
@@ -310,7 +331,7 @@ class JobTrigger(BaseTrigger):
             return False
         try:
             async with asyncio.timeout(doubt):
-                seen = await poller.insist(KINDS[self.kind].glance(self._job_id))
+                seen = await poller.insist(self._kind.glance(self._job_id))
         except (AIHubError, TimeoutError):
             return False
         return identity.judge(seen.shown) is Verdict.OTHER
@@ -328,7 +349,9 @@ class JobTrigger(BaseTrigger):
                 if deferred and not await self._has_newer_try():
                     return
                 async with (
-                    self._poller.held() if self._poller else Poller.shared(self.aihub_conn_id, self.around) as poller
+                    self._poller.held()
+                    if self._poller
+                    else Poller.shared(self._platform, self._conn_id, self.around) as poller
                 ):
                     problem: Exception | None = await self._stop(poller, LONGEST_DOUBT)
         except Exception as error:
@@ -336,17 +359,18 @@ class JobTrigger(BaseTrigger):
         if isinstance(problem, AIHubOtherJob):
             self.log.warning("%s", problem)
         elif problem:
-            self.log.error("%s may still be running on AIHub: %s", self._called, str(problem) or type(problem).__name__)
+            why = str(problem) or type(problem).__name__
+            self.log.error("%s may still be running on %s: %s", self._called, self._platform.name, why)
 
     async def _has_newer_try(self) -> bool:
         """Whether the task was cleared or tried again, and is deferred because of that."""
-        number = as_int(self._job_id)
+        listed = self._kind.listed_as(self._job_id)
         about: dict[str, Any] = {}
-        if number is not None:
-            about["job_id"] = number
+        if listed is not None:
+            about["job_id"] = listed
             config = self._poller.config if self._poller else None
-            if config and (page := config.page(self.kind, number)):
-                about[ViewInAIHubLink.xcom_key] = page
+            if config and (page := config.page(self._kind.name, listed)):
+                about[self._platform.page_link] = page
         try:
             return bool(await self.around.guard.of_newer_try(self.task_instance, self.trigger_id, about))
         except Exception as error:

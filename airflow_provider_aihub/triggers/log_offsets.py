@@ -7,31 +7,35 @@ from typing import Any
 
 from asgiref.sync import sync_to_async
 
-from airflow_provider_aihub.aihub.kinds import JobId
 from airflow_provider_aihub.jobs.beside import beside
+from airflow_provider_aihub.jobs.kind import JobId
 from airflow_provider_aihub.jobs.log_stream import Offsets
 from airflow_provider_aihub.jobs.waiting import Log
 from airflow_provider_aihub.tasks import own_xcoms
 from airflow_provider_aihub.triggers.cancellation import undisturbed
 
-KEY = "aihub_log_offsets"
-"""Key of the XCom. Airflow clears it before the next try, whose log begins anew."""
+
+def _key(platform: str) -> str:
+    """Return the key of the XCom. Airflow clears it before the next try, whose log begins anew."""
+    return f"{platform}_log_offsets"
 
 
-def begin(task_instance: Any, job_id: JobId, log: Log) -> None:
+def begin(task_instance: Any, platform: str, job_id: JobId, log: Log) -> None:
     """Keep, in the worker, that nothing was told: asked for an XCom that is not there, Airflow logs an error."""
     with beside(log, "keeping how far the logs were read"):
-        own_xcoms.put(task_instance, KEY, _written(job_id, {}))
+        own_xcoms.put(task_instance, _key(platform), _written(job_id, {}))
 
 
 class KeptOffsets:
     """The offsets of one job.
 
     :param task_instance: What the triggerer gave the trigger; ``None`` where it gave nothing.
+    :param platform: Key of the platform.
     """
 
-    def __init__(self, task_instance: Any, job_id: JobId, log: Log) -> None:
+    def __init__(self, task_instance: Any, platform: str, job_id: JobId, log: Log) -> None:
         self._ti = task_instance
+        self._key = _key(platform)
         self._job_id = job_id
         self._log = log
         self._kept = True
@@ -53,7 +57,7 @@ class KeptOffsets:
     async def _call(self, method: Any, *arguments: Any) -> Any:
         try:
             # Airflow has asynchronous calls for this in its latest versions only.
-            return await undisturbed(sync_to_async(method)(self._ti, KEY, *arguments))
+            return await undisturbed(sync_to_async(method)(self._ti, self._key, *arguments))
         except Exception as error:
             if self._kept:
                 self._kept = False

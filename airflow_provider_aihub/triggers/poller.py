@@ -1,4 +1,4 @@
-"""All that the triggers of one connection ask of AIHub, through one client."""
+"""All that the triggers of one connection ask of its platform, through one client."""
 
 from __future__ import annotations
 
@@ -15,18 +15,17 @@ from weakref import WeakKeyDictionary
 
 from airflow.providers.common.compat.connection import get_async_connection, get_async_extra_dejson
 
-from airflow_provider_aihub.aihub.config import Config
 from airflow_provider_aihub.aihub.errors import AIHubAuthError, AIHubError, AIHubUnavailable
-from airflow_provider_aihub.aihub.kinds import JobKind
-from airflow_provider_aihub.hooks.aihub import config_from
-from airflow_provider_aihub.http.asynchronous import AsyncAIHubClient
 from airflow_provider_aihub.http.request import Request, Service
 from airflow_provider_aihub.http.retry import RetryPolicy
 from airflow_provider_aihub.jobs.errands import POLL_POLICY, Ask, Fetch, Redact
-from airflow_provider_aihub.triggers import hand_over, settings
+from airflow_provider_aihub.jobs.kind import JobKind
+from airflow_provider_aihub.jobs.platform import Platform
+from airflow_provider_aihub.triggers import hand_over
 from airflow_provider_aihub.triggers.batch_poller import Pages
 from airflow_provider_aihub.triggers.cancellation import undisturbed
 from airflow_provider_aihub.triggers.lanes import Lanes
+from airflow_provider_aihub.triggers.settings import Settings
 
 T = TypeVar("T")
 
@@ -40,7 +39,7 @@ REFUSAL_PAUSE = 30.0
 """Seconds for which a login that was refused is not tried again, so that many triggers do not lock an account."""
 
 
-async def read_connection(conn_id: str) -> Config:
+async def read_connection(platform: Platform, conn_id: str) -> Any:
     """Read a connection.
 
     :raises AIHubUnavailable: Airflow does not give it.
@@ -55,7 +54,7 @@ async def read_connection(conn_id: str) -> Config:
             f"Airflow did not give the connection {conn_id!r} ({type(error).__name__}); see that it exists "
             "and that Airflow's API server is well."
         ) from None
-    return config_from(connection, extra)
+    return platform.config(connection, extra)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,17 +64,17 @@ class Surroundings:
     :param clock: Gives Unix time in seconds. Time that has passed is measured by the event loop's own clock.
     :param jitter: Gives a number from 0 to 1.
     :param read: Reads a connection, as :func:`read_connection` does.
-    :param client: Makes a client of what the connection says.
+    :param client: Makes a client of what the connection says. Default: the platform's own.
     :param guard: Tells how tasks stand, as :mod:`~airflow_provider_aihub.triggers.hand_over` does.
-    :param settings: What an administrator has set, as :mod:`~airflow_provider_aihub.triggers.settings` tells it.
+    :param settings: Reads what an administrator has set for a platform.
     """
 
     clock: Callable[[], float] = time.time
     jitter: Callable[[], float] = random.random
-    read: Callable[[str], Awaitable[Config]] = read_connection
-    client: Callable[..., AsyncAIHubClient] = AsyncAIHubClient
+    read: Callable[[Platform, str], Awaitable[Any]] = read_connection
+    client: Callable[..., Any] | None = None
     guard: Any = hand_over
-    settings: Any = settings
+    settings: Callable[[str], Settings] = Settings.of
 
 
 TRIGGERER: Final = Surroundings()
@@ -89,37 +88,42 @@ class Poller:
     platform are kept for the next.
     """
 
-    _of_loop: ClassVar[WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, Poller]]] = WeakKeyDictionary()
+    _of_loop: ClassVar[WeakKeyDictionary[asyncio.AbstractEventLoop, dict[tuple[str, str], Poller]]] = (
+        WeakKeyDictionary()
+    )
 
-    def __init__(self, conn_id: str, around: Surroundings = TRIGGERER) -> None:
+    def __init__(self, platform: Platform, conn_id: str, around: Surroundings = TRIGGERER) -> None:
+        self.platform = platform
         self.conn_id = conn_id
         self._around = around
-        self.floor = around.settings.poll_floor()
+        self._settings = around.settings(platform.key)
+        self.floor = self._settings.poll_floor
         """Seconds between two polls of a job at least."""
-        self._client: AsyncAIHubClient | None = None
-        self._config: Config | None = None
+        self._client: Any = None
+        self._config: Any = None
         self._loaded_at = 0.0
         self._refusal: AIHubAuthError | None = None
         self._refused_at = 0.0
-        self._retired: list[AsyncAIHubClient] = []
+        self._retired: list[Any] = []
         self._loading = asyncio.Lock()
-        self._lanes = Lanes(around.settings.pool_size())
+        self._lanes = Lanes(self._settings.pool_size)
         self._users = 0
         self._pages: dict[str, Pages] = {}
 
     @classmethod
     @asynccontextmanager
-    async def shared(cls, conn_id: str, around: Surroundings = TRIGGERER) -> AsyncIterator[Poller]:
+    async def shared(cls, platform: Platform, conn_id: str, around: Surroundings = TRIGGERER) -> AsyncIterator[Poller]:
         """Give the poller of a connection, as it stands in Airflow now, on the running event loop.
 
-        Where it has come to point to another AIHub, those that began before go on with the poller that they have.
+        Where it has come to point to another place, those that began before go on with the poller that they have.
         """
         pollers = cls._of_loop.setdefault(asyncio.get_running_loop(), {})
-        known = pollers.get(conn_id) or pollers.setdefault(conn_id, cls(conn_id, around))
+        key = (platform.key, conn_id)
+        known = pollers.get(key) or pollers.setdefault(key, cls(platform, conn_id, around))
         current = await known._now()
-        if pollers[conn_id] is known:
-            pollers[conn_id] = current
-        async with pollers[conn_id].held() as poller:
+        if pollers[key] is known:
+            pollers[key] = current
+        async with pollers[key].held() as poller:
             yield poller
 
     @asynccontextmanager
@@ -141,12 +145,12 @@ class Poller:
             await client.close()
 
     @property
-    def config(self) -> Config | None:
-        """What the connection says; ``None`` before AIHub was asked for the first time."""
+    def config(self) -> Any:
+        """What the connection says; ``None`` before the platform was asked for the first time."""
         return self._config
 
     @property
-    def user_id(self) -> int | None:
+    def user_id(self) -> Any:
         """Id of the user that the connection logs in as, where that is known by now."""
         return self._client.user_id if self._client else None
 
@@ -156,7 +160,7 @@ class Poller:
             self._pages[kind.name] = Pages(
                 kind,
                 self,
-                threshold=self._around.settings.page_threshold(),
+                threshold=self._settings.page_threshold,
                 spacing=self.floor,
                 clock=self._around.clock,
                 jitter=self._around.jitter,
@@ -191,7 +195,7 @@ class Poller:
         async with self._lanes.place_to_stop():
             return await self._carry_out(lambda client: client.send(request, policy=RetryPolicy()))
 
-    async def _carry_out(self, ask: Callable[[AsyncAIHubClient], Awaitable[T]]) -> T:
+    async def _carry_out(self, ask: Callable[[Any], Awaitable[T]]) -> T:
         client = self._client or await self._load(None)
         if self._refusal and _moment() - self._refused_at < REFUSAL_PAUSE:
             raise copy(self._refusal)
@@ -206,7 +210,7 @@ class Poller:
                 raise
             return await ask(changed)
 
-    async def _load(self, failed: AsyncAIHubClient | None) -> AsyncAIHubClient:
+    async def _load(self, failed: Any) -> Any:
         """Read the connection, unless that was just done, and give a new client if it says something new."""
         async with self._loading:
             if self._client and (self._client is not failed or _moment() - self._loaded_at < RELOAD_PAUSE):
@@ -221,7 +225,7 @@ class Poller:
             return self._use(config)
 
     async def _now(self) -> Poller:
-        """Give the poller of the connection as it stands in Airflow: another one, where it points to another AIHub."""
+        """Give the poller of the connection as it stands in Airflow: another one, where it points to another place."""
         async with self._loading:
             if self._config is None or _moment() - self._loaded_at < NEWS:
                 return self
@@ -233,16 +237,17 @@ class Poller:
             if config.addresses == self._config.addresses:
                 self._use(config)
                 return self
-            log.info("The connection %s points to another AIHub; what has begun goes on at the old one", self.conn_id)
-            other = type(self)(self.conn_id, self._around)
+            said = "The connection %s points to another %s; what has begun goes on at the old one"
+            log.info(said, self.conn_id, self.platform.name)
+            other = type(self)(self.platform, self.conn_id, self._around)
             other._use(config)
             return other
 
-    async def _read(self) -> Config:
+    async def _read(self) -> Any:
         self._loaded_at = _moment()
-        return await self._around.read(self.conn_id)
+        return await self._around.read(self.platform, self.conn_id)
 
-    def _use(self, config: Config) -> AsyncAIHubClient:
+    def _use(self, config: Any) -> Any:
         """Have a client for what the connection says."""
         if self._client and config == self._config:
             return self._client
@@ -251,7 +256,8 @@ class Poller:
             # Requests of other triggers may be under way on it.
             self._retired.append(self._client)
         self._config, self._refusal, self._loaded_at = config, None, _moment()
-        self._client = self._around.client(config, limit=self._lanes.most)
+        make = self._around.client or self.platform.client
+        self._client = make(config, limit=self._lanes.most)
         return self._client
 
 

@@ -6,8 +6,8 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from airflow_provider_aihub.aihub.kinds import JobId, JobState
 from airflow_provider_aihub.http.request import Request
+from airflow_provider_aihub.jobs.kind import JobId, JobState, Status
 
 
 @dataclass(slots=True, eq=False)
@@ -20,7 +20,7 @@ class Calm:
     :param over: Is done when there is something to look at.
     """
 
-    status: int
+    status: Status
     due: float
     until: float
     over: asyncio.Future[None] = field(repr=False)

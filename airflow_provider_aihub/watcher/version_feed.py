@@ -29,8 +29,9 @@ from airflow_provider_aihub.aihub.errors import (
     AIHubRejectedError,
     AIHubUnsupportedError,
 )
-from airflow_provider_aihub.aihub.kinds import DATASET_VERSION, Phase
+from airflow_provider_aihub.aihub.kinds import DATASET_VERSION
 from airflow_provider_aihub.http.values import as_int
+from airflow_provider_aihub.jobs.kind import Phase
 from airflow_provider_aihub.triggers.poller import Poller
 
 log = logging.getLogger(__name__)
@@ -70,7 +71,7 @@ class Mark:
         for version in sorted(versions, key=lambda version: version.id):
             if version.id <= self.seen and version.id not in self.open:
                 continue
-            phase = DATASET_VERSION.statuses.get(version.status, Phase.UNKNOWN)
+            phase = DATASET_VERSION.phases.get(version.status, Phase.UNKNOWN)
             self.open.pop(version.id, None)
             if phase is Phase.SUCCEEDED:
                 done.append(version)

@@ -12,6 +12,7 @@ from typing import Any, Final
 from airflow_provider_aihub.aihub.errors import AIHubError
 from airflow_provider_aihub.assets import version_facts
 from airflow_provider_aihub.http.retry import asked_for
+from airflow_provider_aihub.jobs.platform import platform_of
 from airflow_provider_aihub.triggers.poller import Poller
 from airflow_provider_aihub.watcher.checkpoint import Fired, StoreTrouble
 from airflow_provider_aihub.watcher.version_feed import Mark, NewVersions, Watched
@@ -63,7 +64,7 @@ class Watching:
     @asynccontextmanager
     async def of(cls, conn_id: str, dataset: str | int, fired: Fired | None, **given: Any) -> AsyncIterator[Watching]:
         """Watch a dataset over a connection for a while."""
-        async with Poller.shared(conn_id) as poller:
+        async with Poller.shared(platform_of("aihub"), conn_id) as poller:
             watching = cls(NewVersions.of(poller), dataset, fired, floor=poller.floor, **given)
             watching._versions.watch(watching._watched)
             try:

@@ -13,8 +13,8 @@ from airflow.exceptions import AirflowRescheduleException
 from airflow.providers.common.compat.sdk import TaskDeferred, timezone
 from waiting import until
 
-from airflow_provider_aihub.tasks.job_operator import JobOperator
-from airflow_provider_aihub.tasks.job_sensor import JobSensor
+from airflow_provider_aihub.operators.base import JobOperator
+from airflow_provider_aihub.sensors.base import JobSensor
 from airflow_provider_aihub.triggers.job import JobTrigger
 
 

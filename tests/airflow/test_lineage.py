@@ -23,6 +23,7 @@ from airflow_provider_aihub.aihub.dataset_management import DatasetSpec
 from airflow_provider_aihub.aihub.errors import AIHubError
 from airflow_provider_aihub.emulators.aihub import Emulator
 from airflow_provider_aihub.hooks.aihub import AIHubHook
+from airflow_provider_aihub.operators.base import JobOperator
 from airflow_provider_aihub.operators.dataset import DatasetVersionOperator
 from airflow_provider_aihub.operators.evaluation import EvalImportOperator
 from airflow_provider_aihub.operators.quota_task import QuotaTaskOperator
@@ -30,7 +31,6 @@ from airflow_provider_aihub.operators.s3_relay import S3RelayUploadOperator
 from airflow_provider_aihub.operators.training import TrainingOperator
 from airflow_provider_aihub.operators.warehouse import WarehouseSearchOperator
 from airflow_provider_aihub.operators.workflow import WorkflowRunOperator
-from airflow_provider_aihub.tasks.job_operator import JobOperator
 
 deferred_or_not = pytest.mark.parametrize("deferrable", [True, False], ids=["deferred", "in place"])
 CLUSTER_JOB = {"name": "n", "image": "registry/image:1", "virtual_cluster": 1, "project": 1}

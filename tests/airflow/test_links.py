@@ -22,18 +22,18 @@ from airflow_provider_aihub.aihub.dataset_management import DatasetSpec
 from airflow_provider_aihub.aihub.errors import AIHubError, AIHubJobFailed
 from airflow_provider_aihub.emulators.aihub import Emulator
 from airflow_provider_aihub.hooks.aihub import AIHubHook
+from airflow_provider_aihub.links import ResultCsvLink, ViewInAIHubLink, link_to_result
+from airflow_provider_aihub.operators.base import JobOperator
 from airflow_provider_aihub.operators.call import CallOperator
 from airflow_provider_aihub.operators.dataset import CreateDatasetOperator, DatasetVersionOperator
 from airflow_provider_aihub.operators.stop import StopTrainingOperator
 from airflow_provider_aihub.operators.training import TrainingOperator
 from airflow_provider_aihub.operators.warehouse import WarehouseResultToObjectStorageOperator, WarehouseSearchOperator
+from airflow_provider_aihub.sensors.base import JobSensor
 from airflow_provider_aihub.sensors.dataset import DatasetVersionSensor
 from airflow_provider_aihub.sensors.training import TrainingSensor
 from airflow_provider_aihub.sensors.warehouse import WarehouseSearchSensor
 from airflow_provider_aihub.tasks import own_xcoms
-from airflow_provider_aihub.tasks.job_operator import JobOperator
-from airflow_provider_aihub.tasks.job_sensor import JobSensor
-from airflow_provider_aihub.tasks.links import ResultCsvLink, ViewInAIHubLink, link_to_result
 from airflow_provider_aihub.triggers.job import JobTrigger
 
 VIEW, CSV = ViewInAIHubLink.xcom_key, ResultCsvLink.xcom_key

@@ -28,6 +28,7 @@ from airflow_provider_aihub.aihub.errors import (
 )
 from airflow_provider_aihub.emulators.aihub import Emulator
 from airflow_provider_aihub.hooks.aihub import AIHubHook
+from airflow_provider_aihub.links import ResultCsvLink, ViewInAIHubLink
 from airflow_provider_aihub.operators.s3_relay import S3RelayUploadOperator
 from airflow_provider_aihub.operators.warehouse import (
     CsvRows,
@@ -35,7 +36,6 @@ from airflow_provider_aihub.operators.warehouse import (
     WarehouseSearchOperator,
 )
 from airflow_provider_aihub.storage import check_output, find_source
-from airflow_provider_aihub.tasks.links import ResultCsvLink, ViewInAIHubLink
 
 try:
     from airflow.sdk.io.store import attach

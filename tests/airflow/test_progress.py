@@ -17,10 +17,10 @@ from airflow_provider_aihub.emulators.aihub import Cluster, Emulator, Node, Pipe
 from airflow_provider_aihub.emulators.aihub.call import public
 from airflow_provider_aihub.emulators.aihub.services import pods
 from airflow_provider_aihub.hooks.aihub import AIHubHook
+from airflow_provider_aihub.operators.base import JobOperator
 from airflow_provider_aihub.operators.quota_task import QuotaTaskOperator
 from airflow_provider_aihub.operators.training import TrainingOperator
 from airflow_provider_aihub.operators.workflow import WorkflowRunOperator
-from airflow_provider_aihub.tasks.job_operator import JobOperator
 from airflow_provider_aihub.triggers.job import JobTrigger
 
 deferred_or_not = pytest.mark.parametrize("deferrable", [True, False], ids=["deferred", "in place"])

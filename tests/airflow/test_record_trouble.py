@@ -19,7 +19,7 @@ from airflow_provider_aihub.emulators.aihub import Emulator
 from airflow_provider_aihub.hooks.aihub import AIHubHook
 from airflow_provider_aihub.http.blocking import AIHubClient
 from airflow_provider_aihub.operators.training import TrainingOperator
-from airflow_provider_aihub.tasks.job_state import KEY, Marker
+from airflow_provider_aihub.tasks.job_state import Marker
 
 pytestmark = pytest.mark.usefixtures("little_patience")
 
@@ -27,6 +27,8 @@ old_and_new = pytest.mark.parametrize("remembers", [True, False], ids=["Airflow 
 first_or_last = pytest.mark.parametrize("retries", [3, 0], ids=["tries are left", "the last try"])
 LONG = "sleep 600"
 RUNNING = 2
+KEY = "aihub_job"
+"""Of the record in Airflow's task state store."""
 
 
 class WorkerKilled(BaseException):

@@ -16,6 +16,7 @@ from waiting import eventually
 
 from airflow_provider_aihub.aihub.errors import AIHubError, AIHubNotFoundError
 from airflow_provider_aihub.aihub.kinds import KINDS, TRAINING, WORKFLOW_RUN, JobKind, JobState, Phase
+from airflow_provider_aihub.aihub.platform import PLATFORM
 from airflow_provider_aihub.jobs.waiting import FRESHNESS, Pause
 from airflow_provider_aihub.provider_info import SETTINGS
 from airflow_provider_aihub.triggers import batch_poller as module
@@ -53,7 +54,7 @@ def within(monkeypatch: pytest.MonkeyPatch) -> Callable[[Hub, Looks], None]:
 
     def run(hub: Hub, looks: Looks) -> None:
         async def served() -> None:
-            async with serving(hub, monkeypatch), Poller.shared("aihub_default") as poller:
+            async with serving(hub, monkeypatch), Poller.shared(PLATFORM, "aihub_default") as poller:
                 await looks(poller.pages(TRAINING))
 
         asyncio.run(served())
@@ -362,14 +363,17 @@ def test_a_row_that_shows_less_than_the_job_itself_is_not_enough(aihub: object) 
     assert WORKFLOW_RUN.listed_whole({"id": 1, "status": 2, "task_nodes": [{"name": "a"}]})
 
 
-@pytest.mark.parametrize("kind", [kind for kind in KINDS.values() if kind.page], ids=lambda kind: kind.name)
+@pytest.mark.parametrize("kind", [kind for kind in KINDS.values() if kind.states], ids=lambda kind: kind.name)
 def test_a_page_is_decoded_as_far_as_it_is_told_of(kind: JobKind) -> None:
-    request = kind.sweep(1, 250, None)
-    row = {"id": 7, "status": 2, "command": "train", **dict.fromkeys(kind.told, 1)}
+    assert kind.states is not None
+    request = kind.states(size=250)
+    row = {"id": 7, "status": 2, "description": "x", "command": "train"}
     page = {"total": 1, "page_size": 250, "page_num": 1, "data": [row]}
     assert request.decode is not None
     decoded = request.decode(json.dumps({"code": 0, "msg": "success", "data": page}).encode())
-    assert request.read(decoded["data"]).data == [{name: row[name] for name in ("id", "status", *kind.told)}]
+    batch = request.read(decoded["data"])
+    assert batch.rows == [{"id": 7, "status": 2, "description": "x"}]
+    assert (batch.following, batch.total) == (2, 1)
     assert request.fallback is None or request.fallback.decode is request.decode
     with pytest.raises(ValueError, match="data"):
         request.decode(b'{"code": 0, "msg": "success", "data": {"data": null}}')
@@ -456,7 +460,7 @@ def test_rows_that_do_not_suffice_are_not_read_for_ever(monkeypatch: pytest.Monk
     kind = replace(TRAINING, listed_whole=lambda _row: False)
 
     async def looks() -> None:
-        async with serving(hub, monkeypatch), Poller.shared("aihub_default") as poller:
+        async with serving(hub, monkeypatch), Poller.shared(PLATFORM, "aihub_default") as poller:
             pages = poller.pages(kind)
             jobs = watch(pages, 20)
             for _ in range(6):
@@ -502,23 +506,23 @@ def test_every_trigger_tells_the_end_of_its_own_job(lists: bool, monkeypatch: py
 
 
 @pytest.mark.parametrize(
-    ("name", "read", "given", "meant"),
+    ("name", "given", "meant"),
     [
-        ("POLL_FLOOR", settings.poll_floor, "5", 5.0),
-        ("POLL_FLOOR", settings.poll_floor, "-1", settings.SHORTEST_FLOOR),
-        ("PAGE_THRESHOLD", settings.page_threshold, "0", 0),
-        ("PAGE_THRESHOLD", settings.page_threshold, "50", 50),
-        ("POOL_SIZE", settings.pool_size, "3", 3),
-        ("POOL_SIZE", settings.pool_size, "0", 1),
+        ("poll_floor", "5", 5.0),
+        ("poll_floor", "-1", settings.SHORTEST_FLOOR),
+        ("page_threshold", "0", 0),
+        ("page_threshold", "50", 50),
+        ("pool_size", "3", 3),
+        ("pool_size", "0", 1),
     ],
 )
 def test_an_administrator_may_set_how_aihub_is_asked(
-    name: str, read: Callable[[], float], given: str, meant: float, monkeypatch: pytest.MonkeyPatch
+    name: str, given: str, meant: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.delenv(f"AIRFLOW__AIHUB__{name}", raising=False)
-    assert read() == float(SETTINGS[name.lower()]["default"])
-    monkeypatch.setenv(f"AIRFLOW__AIHUB__{name}", given)
-    assert read() == meant
+    monkeypatch.delenv(f"AIRFLOW__AIHUB__{name.upper()}", raising=False)
+    assert getattr(settings.Settings.of("aihub"), name) == float(SETTINGS[name]["default"])
+    monkeypatch.setenv(f"AIRFLOW__AIHUB__{name.upper()}", given)
+    assert getattr(settings.Settings.of("aihub"), name) == meant
 
 
 def test_the_settings_are_heeded(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -527,7 +531,7 @@ def test_the_settings_are_heeded(monkeypatch: pytest.MonkeyPatch) -> None:
     hub = Hub(50, lists=True)
 
     async def looks() -> None:
-        async with serving(hub, monkeypatch), Poller.shared("aihub_default") as poller:
+        async with serving(hub, monkeypatch), Poller.shared(PLATFORM, "aihub_default") as poller:
             pages = poller.pages(TRAINING)
             await look(pages, watch(pages, 50))
 

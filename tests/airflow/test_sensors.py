@@ -32,12 +32,12 @@ from airflow_provider_aihub.aihub.quota_schedule import QuotaTaskSpec
 from airflow_provider_aihub.aihub.workflow_center import WorkflowRunSpec
 from airflow_provider_aihub.emulators.aihub import Emulator
 from airflow_provider_aihub.hooks.aihub import AIHubHook
+from airflow_provider_aihub.sensors.base import JobSensor
 from airflow_provider_aihub.sensors.dataset import DatasetVersionSensor
 from airflow_provider_aihub.sensors.quota_task import QuotaTaskSensor
 from airflow_provider_aihub.sensors.training import TrainingSensor
 from airflow_provider_aihub.sensors.warehouse import WarehouseSearchSensor
 from airflow_provider_aihub.sensors.workflow import WorkflowRunSensor
-from airflow_provider_aihub.tasks.job_sensor import JobSensor
 from airflow_provider_aihub.triggers.job import JobTrigger
 
 MODES: dict[str, dict[str, Any]] = {

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import threading
 import time
 from typing import Any
@@ -20,6 +19,7 @@ from waiting import crowd, eventually
 from airflow_provider_aihub.aihub.errors import AIHubError, AIHubJobTimeout
 from airflow_provider_aihub.aihub.kinds import TRAINING, JobState
 from airflow_provider_aihub.aihub.models import BRIEF
+from airflow_provider_aihub.aihub.platform import PLATFORM
 from airflow_provider_aihub.operators.training import TrainingOperator
 from airflow_provider_aihub.sensors.training import TrainingSensor
 from airflow_provider_aihub.triggers import job, lanes
@@ -125,7 +125,7 @@ async def test_slow_answers_hold_up_no_other_job(monkeypatch: pytest.MonkeyPatch
         pages = poller.pages(TRAINING)
         return await pages.look(pages.watch(number, lambda _now: 1.0), 0.0)
 
-    async with hostile(answer, monkeypatch) as asked, Poller.shared("aihub_default") as poller:
+    async with hostile(answer, monkeypatch) as asked, Poller.shared(PLATFORM, "aihub_default") as poller:
         stuck = [asyncio.create_task(look(poller, number)) for number in slow]
         await eventually(
             "all slow ones are asked for", lambda: [asked["GET", f"{TRAININGS}{one}"] for one in slow], all
@@ -159,9 +159,9 @@ async def test_of_a_large_answer_little_is_kept(monkeypatch: pytest.MonkeyPatch)
         pages = poller.pages(TRAINING)
         seen = await pages.look(pages.watch(1, lambda _now: 1.0), 0.0)
     assert isinstance(seen, JobState)
-    assert (seen.status, seen.shown["name"], seen.shown["virtual_cluster"]["id"]) == (RUNNING, "t", 3)
-    assert len(json.dumps(seen.shown)) < 3 * BRIEF
-    assert "command" not in seen.shown
+    assert (seen.status, seen.shown.name, seen.answer.virtual_cluster.id) == (RUNNING, "t", 3)
+    assert len(seen.answer.model_dump_json()) < 3 * BRIEF
+    assert seen.answer.command == ""
 
 
 async def test_a_trigger_survives_whatever_goes_wrong_besides(monkeypatch: pytest.MonkeyPatch) -> None:

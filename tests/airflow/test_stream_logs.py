@@ -17,11 +17,11 @@ from waiting import eventually
 
 from airflow_provider_aihub.aihub.errors import AIHubJobFailed
 from airflow_provider_aihub.emulators.aihub import Emulator
+from airflow_provider_aihub.operators.base import JobOperator
 from airflow_provider_aihub.operators.quota_task import QuotaTaskOperator
 from airflow_provider_aihub.operators.training import TrainingOperator
 from airflow_provider_aihub.operators.workflow import WorkflowRunOperator
 from airflow_provider_aihub.tasks import own_xcoms
-from airflow_provider_aihub.tasks.job_operator import JobOperator
 from airflow_provider_aihub.triggers import log_lines
 from airflow_provider_aihub.triggers.job import JobTrigger
 from airflow_provider_aihub.triggers.log_lines import tell

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from waiting import eventually
 
+from airflow_provider_aihub.aihub.platform import PLATFORM
 from airflow_provider_aihub.tasks.links import link_in_triggerer
 from airflow_provider_aihub.triggers import hand_over, log_offsets, poller
 from airflow_provider_aihub.triggers.cancellation import undisturbed
@@ -30,13 +31,12 @@ class Airflow:
 
 
 LOG = logging.getLogger(__name__)
-CONFIG: Any = SimpleNamespace(page=lambda kind, thing: "http://aihub.example")
 TI = SimpleNamespace(dag_id="d", task_id="t", run_id="r", map_index=-1)
 CALLS: dict[str, Callable[[], Awaitable[Any]]] = {
-    "for the connection": lambda: poller.Poller("aihub_default")._load(None),
-    "for how far the logs were read": lambda: log_offsets.KeptOffsets(TI, 1, LOG).recall(),
+    "for the connection": lambda: poller.Poller(PLATFORM, "aihub_default")._load(None),
+    "for how far the logs were read": lambda: log_offsets.KeptOffsets(TI, "aihub", 1, LOG).recall(),
     "for the state of the task": lambda: hand_over.still_deferred(TI),
-    "to keep a link": lambda: link_in_triggerer(TI, CONFIG, "training", 1, LOG),
+    "to keep a link": lambda: link_in_triggerer(TI, "key", lambda: "http://aihub.example", LOG),
 }
 
 

@@ -28,6 +28,7 @@ from airflow_provider_aihub import operators, sensors
 from airflow_provider_aihub.aihub.errors import AIHubParameterError
 from airflow_provider_aihub.http.request import Service
 from airflow_provider_aihub.jobs import waiting
+from airflow_provider_aihub.operators.base import JobOperator
 from airflow_provider_aihub.operators.call import CallOperator
 from airflow_provider_aihub.operators.dataset import CreateDatasetOperator, DatasetVersionOperator
 from airflow_provider_aihub.operators.evaluation import EvalImportOperator
@@ -42,13 +43,12 @@ from airflow_provider_aihub.operators.stop import (
 from airflow_provider_aihub.operators.training import TrainingOperator
 from airflow_provider_aihub.operators.warehouse import WarehouseResultToObjectStorageOperator, WarehouseSearchOperator
 from airflow_provider_aihub.operators.workflow import WorkflowRunOperator
+from airflow_provider_aihub.sensors.base import JobSensor
 from airflow_provider_aihub.sensors.dataset import DatasetVersionSensor
 from airflow_provider_aihub.sensors.quota_task import QuotaTaskSensor
 from airflow_provider_aihub.sensors.training import TrainingSensor
 from airflow_provider_aihub.sensors.warehouse import WarehouseSearchSensor
 from airflow_provider_aihub.sensors.workflow import WorkflowRunSensor
-from airflow_provider_aihub.tasks.job_operator import JobOperator
-from airflow_provider_aihub.tasks.job_sensor import JobSensor
 from airflow_provider_aihub.triggers.job import JobTrigger
 
 TASK_MARK = "61f4f09ea03cd9ac"

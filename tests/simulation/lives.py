@@ -10,6 +10,7 @@ from typing import Any, Final
 from airflow.providers.common.compat.sdk import AirflowFailException
 
 from airflow_provider_aihub.aihub.errors import AIHubAmbiguousSubmit, AIHubError, AIHubJobTimeout
+from airflow_provider_aihub.links import ViewInAIHubLink
 from airflow_provider_aihub.operators.dataset import DatasetVersionOperator
 from airflow_provider_aihub.operators.quota_task import QuotaTaskOperator
 from airflow_provider_aihub.operators.training import TrainingOperator
@@ -17,7 +18,6 @@ from airflow_provider_aihub.operators.warehouse import WarehouseSearchOperator
 from airflow_provider_aihub.operators.workflow import WorkflowRunOperator
 from airflow_provider_aihub.tasks.failures import as_task_failure
 from airflow_provider_aihub.tasks.life import IN_HASTE, Deferral
-from airflow_provider_aihub.tasks.links import ViewInAIHubLink
 from airflow_provider_aihub.triggers.job import HANDOVER, STOP_TIMEOUT
 
 from .aihub import AIHub

@@ -125,8 +125,8 @@ def _fires_at_the_first_look(real: Any) -> Any:
 
 def _believes_the_first_page(real: Any) -> Any:
     def sift_list(kind: Any, *given: Any, **more: Any) -> Steps:
-        page = kind.page
-        one = replace(kind, page=page and (lambda number, *rest: page(1, *rest)))
+        listed = kind.listed
+        one = replace(kind, listed=listed and (lambda start=None, **given: listed(None, **given)))
         return (yield from real(one, *given, **more))
 
     return sift_list

@@ -18,8 +18,10 @@ from airflow_provider_aihub.aihub.config import Config
 from airflow_provider_aihub.http.asynchronous import AsyncAIHubClient
 from airflow_provider_aihub.http.protocol import Outcome as HttpOutcome
 from airflow_provider_aihub.http.protocol import Send
+from airflow_provider_aihub.jobs.platform import Platform
 from airflow_provider_aihub.triggers.job import JobTrigger
 from airflow_provider_aihub.triggers.poller import Surroundings
+from airflow_provider_aihub.triggers.settings import Settings
 
 from .airflow import BEFORE, CONFIG, LOG, LONG, Process, Task, World
 
@@ -141,7 +143,7 @@ class Triggerer(Process):
         self.event: dict[str, Any] | None = None
         self.cancelled = False
         self.trigger = QuietTrigger(**json.loads(given))
-        self.trigger.around = Surroundings(self.clock, dice.random, self._read, self._client, self, self)
+        self.trigger.around = Surroundings(self.clock, dice.random, self._read, self._client, self, self._settings)
         self.trigger.task_instance = task.ti
         self.trigger.trigger_id = self.trigger_id = task.trigger_id
         self.running = self.loop.create_task(self._run())
@@ -202,7 +204,7 @@ class Triggerer(Process):
 
     # What the trigger finds around it
 
-    async def _read(self, conn_id: str) -> Config:
+    async def _read(self, platform: Platform, conn_id: str) -> Config:
         return CONFIG
 
     def _client(self, config: Config, *, limit: int) -> AsyncClient:
@@ -223,16 +225,5 @@ class Triggerer(Process):
             return self.task.trigger_id != trigger_id
         return any(ti.xcoms.get(key, own) != own for key, own in about.items())
 
-    @staticmethod
-    def poll_floor() -> float:
-        """The setting of this name."""
-        return 1.7
-
-    def page_threshold(self) -> int:
-        """The setting of this name."""
-        return 1 if self.lists else 8
-
-    @staticmethod
-    def pool_size() -> int:
-        """The setting of this name."""
-        return 10
+    def _settings(self, section: str) -> Settings:
+        return Settings(poll_floor=1.7, page_threshold=1 if self.lists else 8, pool_size=10)

@@ -159,7 +159,7 @@ class Soak:
             for row in self.scene.rows(table):
                 marker = next(iter(Marker.all_in(row["description"])), None)
                 assert marker is not None
-                phases.setdefault(marker.task, []).append(KINDS[kind].statuses[row["status"]])
+                phases.setdefault(marker.task, []).append(KINDS[kind].phases[row["status"]])
         evaluations = Counter(row["model_name"] for row in self.scene.rows(EVALUATIONS))
         found: dict[str, list[str]] = {"duplicates": [], "orphans": [], "wrong results": []}
         for run_id in self.runs:

@@ -7,7 +7,6 @@ from pathlib import Path
 from waiting import until
 
 from airflow_provider_aihub.emulators.aihub import Emulator
-from airflow_provider_aihub.triggers.log_offsets import KEY
 from demo.processes import end
 from demo.real_airflow import RealAirflow
 
@@ -45,7 +44,8 @@ def test_each_line_once_across_a_restart_of_the_triggerer(tmp_path: Path) -> Non
             def lines() -> list[str]:
                 return [line for line in airflow.log("streams", run_id, "train").lines if "] line " in line]
 
-            until("it is kept how far it has read", lambda: airflow.xcom("streams", run_id, "train", KEY), every=0.5)
+            kept = "aihub_log_offsets"
+            until("it is kept how far it has read", lambda: airflow.xcom("streams", run_id, "train", kept), every=0.5)
             until("the log has four lines", lines, lambda found: len(found) == 4, every=0.5)
             end([airflow.processes.pop("triggerer")])
             asked = len(aihub.requests)

@@ -120,7 +120,7 @@ class Aihub:
 
 def follower() -> tuple[PartLogs, Told]:
     told = Told()
-    return PartLogs("training 12", told.log), told
+    return PartLogs("AIHub", "training 12", told.log), told
 
 
 @pytest.mark.parametrize("text", [False, True], ids=["files", "text"])
@@ -193,7 +193,7 @@ def test_no_line_is_lost_or_repeated(chunks: Iterable[tuple[bytes, bool]], longe
             aihub.poll(logs)
             aihub.files["a"] += data[half:]
             if restart:
-                logs = PartLogs("training 12", told.log)
+                logs = PartLogs("AIHub", "training 12", told.log)
             aihub.poll(logs)
         aihub.poll(logs, last=True)
     finally:

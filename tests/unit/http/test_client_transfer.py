@@ -425,13 +425,13 @@ def test_https_asked_of_a_plain_server(server: Server, side: Side, creates: bool
 
 
 def test_every_api_function_is_a_method() -> None:
-    from airflow_provider_aihub import api
+    from airflow_provider_aihub import aihub
 
     names = {name for name, value in vars(Endpoints).items() if isinstance(value, Endpoint)}
     functions = set()
     for service in Service:
         module = service.value
-        built = __import__(f"{api.__name__}.{module}", fromlist=["_"])
+        built = __import__(f"{aihub.__name__}.{module}", fromlist=["_"])
         for name, function in inspect.getmembers(built, inspect.isfunction):
             returns = str(inspect.signature(function).return_annotation)
             if function.__module__ == built.__name__ and not name.startswith("_") and returns.startswith("Request["):

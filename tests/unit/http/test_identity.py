@@ -10,6 +10,7 @@ import pytest
 
 from airflow_provider_aihub.aihub.kinds import DATASET_VERSION, TRAINING, WORKFLOW_RUN
 from airflow_provider_aihub.jobs.identity import Identity, Verdict, opening_of, other_job
+from airflow_provider_aihub.jobs.kind import Facts
 
 MARKER = "[airflow:0123456789abcdef.01234567.2.1.89abcdef]"
 OTHERS = "[airflow:fedcba9876543210.01234567.2.1.89abcdef]"
@@ -17,10 +18,15 @@ BEGAN = 1_800_000_000.0
 OWN = Identity(marker=MARKER, name="nightly", user_id=7, submitted_at=BEGAN)
 
 
-def shown(description: Any = "", **given: Any) -> dict[str, Any]:
+def row(description: Any = "", **given: Any) -> dict[str, Any]:
     """What AIHub shows of a job; by default all but the description is that of the task's own."""
     own = {"id": 1, "status": 2, "name": "nightly", "user_id": 7, "created_at": int(BEGAN * 1000) + 900}
     return {**own, "description": description, **given}
+
+
+def shown(description: Any = "", **given: Any) -> Facts:
+    """The same, as the machinery knows it."""
+    return TRAINING.facts(row(description, **given))
 
 
 @pytest.mark.parametrize(
@@ -57,7 +63,7 @@ def test_where_it_is_not_shown_the_rest_does(description: Any) -> None:
 @pytest.mark.parametrize("description", WITHOUT)
 def test_too_little_to_tell(description: Any) -> None:
     assert Identity(marker=MARKER).judge(shown(description)) is Verdict.UNKNOWN
-    assert OWN.judge({"id": 1, "status": 2, "description": description}) is Verdict.UNKNOWN
+    assert OWN.judge(TRAINING.facts({"id": 1, "status": 2, "description": description})) is Verdict.UNKNOWN
 
 
 def test_a_short_description_without_a_marker_is_another_s_unless_all_else_agrees() -> None:
@@ -94,9 +100,9 @@ def test_a_name_that_aihub_has_trimmed_is_the_same(given: str, name: str) -> Non
 @pytest.mark.parametrize("kind", [TRAINING, WORKFLOW_RUN, DATASET_VERSION])
 def test_models_are_judged_as_rows_are(kind: Any) -> None:
     own = Identity(marker=MARKER, submitted_at=BEGAN, user_id=7)
-    assert own.judge(kind.model.read(shown(f"x {MARKER}"))) is Verdict.OWN
-    assert own.judge(kind.model.read(shown(OTHERS))) is Verdict.OTHER
-    assert own.judge(kind.model.read(shown())) is Verdict.OWN
+    assert own.judge(kind.facts(kind.decode(row(f"x {MARKER}")))) is Verdict.OWN
+    assert own.judge(kind.facts(kind.decode(row(OTHERS)))) is Verdict.OTHER
+    assert own.judge(kind.facts(kind.decode(row()))) is Verdict.OWN
 
 
 def test_it_passes_through_json() -> None:

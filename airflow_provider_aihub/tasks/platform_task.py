@@ -1,0 +1,62 @@
+"""What operators and sensors of a platform have in common: the platform, its hook, and links to its pages."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from airflow_provider_aihub.tasks.links import link_to_page
+
+if TYPE_CHECKING:
+    from airflow.providers.common.compat.sdk import Context
+
+    from airflow_provider_aihub.jobs.kind import JobKind
+    from airflow_provider_aihub.jobs.platform import Platform
+
+
+class PlatformTask:
+    """An operator or a sensor of a platform."""
+
+    platform_key: ClassVar[str]
+    """Key of the platform, see :func:`~airflow_provider_aihub.jobs.platform.platform_of`."""
+    kind: ClassVar[str]
+    """Name of the kind of job that it is about."""
+    log: Any
+
+    @cached_property
+    @abstractmethod
+    def hook(self) -> Any:
+        """The hook of the task's connection."""
+
+    @property
+    def conn_field(self) -> str:
+        """Name of the parameter that names the connection."""
+        return f"{self.platform.key}_conn_id"
+
+    @property
+    def platform(self) -> Platform:
+        """The platform."""
+        from airflow_provider_aihub.jobs.platform import platform_of
+
+        return platform_of(self.platform_key)
+
+    @property
+    def job_kind(self) -> JobKind:
+        """The kind of job."""
+        return self.platform.kinds[self.kind]
+
+    def link_to(self, context: Context, thing: int | str, kind: str | None = None, *, resumed: bool = False) -> None:
+        """Let the task lead to a thing's page, as soon as it is known.
+
+        :param thing: Its id; its name where it has no other.
+        :param kind: Kind of thing, as the platform's pages are called. Default: the kind of job.
+        :param resumed: Whether the task was deferred before in the same try.
+        """
+        link_to_page(
+            context,
+            self.platform.page_link,
+            lambda: self.hook.get_conn().config.page(kind or self.kind, thing),
+            self.log,
+            resumed=resumed,
+        )
