@@ -147,7 +147,7 @@ def _of_task(history: History, life: Life, aihubs: list[AIHub], own: list[Job]) 
 def _too_often(process: Process) -> Iterator[str]:
     """Find what a process has asked AIHub for more often than it may."""
     seconds = process.asked_until - process.began
-    pause = process.poll_floor() if isinstance(process, Triggerer) else WORKERS_PAUSE
+    pause = process.settings.poll_floor if isinstance(process, Triggerer) else WORKERS_PAUSE
     for what, count in process.asked.items():
         if count > AT_ONCE + seconds / pause:
             yield f"too often: {count} times {what} in {seconds:.1f} s"

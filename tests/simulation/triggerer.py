@@ -138,12 +138,14 @@ class Triggerer(Process):
     ) -> None:
         super().__init__(world, dice, skew)
         self.task = task
-        self.lists = lists
+        self.settings = Settings(poll_floor=1.7, page_threshold=1 if lists else 8, pool_size=10)
         self.loop = Loop(world)
         self.event: dict[str, Any] | None = None
         self.cancelled = False
         self.trigger = QuietTrigger(**json.loads(given))
-        self.trigger.around = Surroundings(self.clock, dice.random, self._read, self._client, self, self._settings)
+        self.trigger.around = Surroundings(
+            self.clock, dice.random, self._read, self._client, self, lambda _: self.settings
+        )
         self.trigger.task_instance = task.ti
         self.trigger.trigger_id = self.trigger_id = task.trigger_id
         self.running = self.loop.create_task(self._run())
@@ -224,6 +226,3 @@ class Triggerer(Process):
         if self.task.store is None:
             return self.task.trigger_id != trigger_id
         return any(ti.xcoms.get(key, own) != own for key, own in about.items())
-
-    def _settings(self, section: str) -> Settings:
-        return Settings(poll_floor=1.7, page_threshold=1 if self.lists else 8, pool_size=10)
