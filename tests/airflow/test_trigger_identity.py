@@ -19,6 +19,7 @@ from test_trigger_kill import TASK, airflow_says
 from waiting import eventually
 
 from airflow_provider_aihub.aihub.errors import AIHubOtherJob
+from airflow_provider_aihub.aihub.platform import PLATFORM
 from airflow_provider_aihub.jobs.identity import Identity
 from airflow_provider_aihub.tasks import own_xcoms
 from airflow_provider_aihub.triggers import hand_over, poller
@@ -74,7 +75,7 @@ async def test_another_s_job_is_neither_waited_for_nor_stopped(
     async with hostile(theirs, monkeypatch) as asked:
         event = await fired(trigger_of(identity=IDENTITY, deadline=time.time() + 60))
     assert (event["outcome"], event["status"]) == ("unreadable", None)
-    assert isinstance(error_of(event), AIHubOtherJob)
+    assert isinstance(error_of(event, PLATFORM.errors), AIHubOtherJob)
     assert stops(asked) == 0
 
 
@@ -105,7 +106,7 @@ async def test_another_s_job_is_not_stopped_at_the_deadline(monkeypatch: pytest.
     async with hostile(exchanged, monkeypatch) as asked:
         event = await fired(trigger_of(identity=IDENTITY, deadline=deadline))
     assert event["outcome"] in ("deadline", "unreadable")
-    assert isinstance(error_of(event), AIHubOtherJob)
+    assert isinstance(error_of(event, PLATFORM.errors), AIHubOtherJob)
     assert stops(asked) == 0
 
 

@@ -58,7 +58,7 @@ class Struck:
 
 def worker(airflow: Struck) -> Worker:
     context: Any = {"ti": airflow, "task_state_store": airflow}
-    return Worker(lambda: None, context, logging.getLogger("test"))  # type: ignore[arg-type,return-value]
+    return Worker(lambda: None, "aihub", context, logging.getLogger("test"))  # type: ignore[arg-type,return-value]
 
 
 def do(step: Any) -> Callable[[Struck, pytest.MonkeyPatch], Any]:

@@ -714,11 +714,11 @@ WAITING: dict[str, Any] = {
 """What all jobs have, and the triggerer must be told."""
 UNWATCHED: dict[str, Any] = {"wait_for_completion": True, "durable": False, "on_ambiguous_submit": "resubmit"}
 KINDS = {
-    TrainingOperator: "training",
-    QuotaTaskOperator: "quota_task",
-    WorkflowRunOperator: "workflow_run",
-    WarehouseSearchOperator: "search",
-    DatasetVersionOperator: "dataset_version",
+    TrainingOperator: "aihub.training",
+    QuotaTaskOperator: "aihub.quota_task",
+    WorkflowRunOperator: "aihub.workflow_run",
+    WarehouseSearchOperator: "aihub.search",
+    DatasetVersionOperator: "aihub.dataset_version",
 }
 NOT_SENT = {"wait_for_completion", "durable", "on_ambiguous_submit"}
 """What all jobs have, and only the worker knows."""
@@ -1149,7 +1149,7 @@ def test_a_sensor_tells_the_triggerer_its_parameters(
     fast = {"poll_interval": 7, "backoff": 2.0, "longest_interval": 17.0, "poll_tolerance": 11.0}
     assert told == {
         "aihub_conn_id": f"aihub_{user}",
-        "kind": kind,
+        "kind": f"aihub.{kind}",
         parameter: job,
         **(fast if everything else {"poll_interval": 60.0, "backoff": 1.0}),
         **missing,
