@@ -155,7 +155,7 @@ async def test_of_a_large_answer_little_is_kept(monkeypatch: pytest.MonkeyPatch)
     async def answer(_: web.Request) -> web.StreamResponse:
         return said({**told, "virtual_cluster": cluster})
 
-    async with hostile(answer, monkeypatch), Poller.shared("aihub_default") as poller:
+    async with hostile(answer, monkeypatch), Poller.shared(PLATFORM, "aihub_default") as poller:
         pages = poller.pages(TRAINING)
         seen = await pages.look(pages.watch(1, lambda _now: 1.0), 0.0)
     assert isinstance(seen, JobState)
