@@ -90,7 +90,7 @@ def dataset_host(config: Config) -> str:
 
     :raises AIHubConfigError: The connection does not say it.
     """
-    from airflow_provider_aihub.http.request import Service
+    from airflow_provider_aihub.aihub.services import Service
     from airflow_provider_aihub.http.urls import origin
 
     scheme, host, port = origin(config.address(Service.DATASET_MANAGEMENT))

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from airflow.providers.common.compat.sdk import ObjectStoragePath
 
 from airflow_provider_aihub.aihub.errors import AIHubError, AIHubParameterError
-from airflow_provider_aihub.http.values import check_text
+from airflow_provider_aihub.aihub.values import check_text
 
 if TYPE_CHECKING:
     from airflow_provider_aihub.http.request import File

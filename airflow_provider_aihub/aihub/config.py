@@ -8,15 +8,20 @@ import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
-from typing import Any, Final
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import SplitResult, urlsplit
 
 from airflow_provider_aihub.aihub.errors import AIHubConfigError
+from airflow_provider_aihub.aihub.services import Service
 from airflow_provider_aihub.aihub.web import PAGES, address_of, read_pages
-from airflow_provider_aihub.http.request import Service
 from airflow_provider_aihub.http.secrets import written
+from airflow_provider_aihub.http.token import is_header_value
 from airflow_provider_aihub.http.urls import netloc, origin, quoted
 from airflow_provider_aihub.http.values import shown
+
+if TYPE_CHECKING:
+    from airflow_provider_aihub.aihub.dialect import AIHubDialect
 
 log = logging.getLogger(__name__)
 _told: set[str] = set()
@@ -171,6 +176,13 @@ class Config:
             pages=read_pages(fields.get(LINK_TEMPLATES), LINK_TEMPLATES),
         )
 
+    @cached_property
+    def dialect(self) -> AIHubDialect:
+        """How to speak to AIHub over this connection."""
+        from airflow_provider_aihub.aihub.dialect import AIHubDialect
+
+        return AIHubDialect(self)
+
     @property
     def can_log_in(self) -> bool:
         """Whether a token can be had by logging in, and so be renewed."""
@@ -250,11 +262,6 @@ def config_from(connection: Any, extra: dict[str, Any]) -> Config:
         extra=extra,
         environ=os.environ,
     )
-
-
-def is_header_value(text: str) -> bool:
-    """Whether a text can stand in an HTTP header as it is."""
-    return text.isascii() and text.isprintable() and text == text.strip()
 
 
 def _check_ca_file(path: str) -> None:

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable, Coroutine
-from typing import Any, Generic, ParamSpec, Protocol, Self, TypeVar, overload
-
 from airflow_provider_aihub.aihub import (
     data_warehouse,
     dataset_management,
@@ -17,51 +13,7 @@ from airflow_provider_aihub.aihub import (
     user_system,
     workflow_center,
 )
-from airflow_provider_aihub.http.request import Request
-
-P = ParamSpec("P")
-T = TypeVar("T")
-
-
-class Sender(Protocol):
-    """Whoever carries out requests, blocking."""
-
-    def send(self, request: Request[T], /) -> T: ...
-
-
-class AsyncSender(Protocol):
-    """Whoever carries out requests, to be awaited."""
-
-    def send(self, request: Request[T], /) -> Coroutine[Any, Any, T]: ...
-
-
-class Endpoint(Generic[P, T]):
-    """A method that sends the request which a function of the same parameters builds.
-
-    It returns what the owner's ``send`` returns: the result, or something to await.
-    """
-
-    def __init__(self, build: Callable[P, Request[T]]) -> None:
-        self.build = build
-        self.__wrapped__ = build
-        self.__doc__ = build.__doc__
-
-    @overload
-    def __get__(self, client: None, owner: type) -> Self: ...
-    @overload
-    def __get__(self, client: AsyncSender, owner: type) -> Callable[P, Coroutine[Any, Any, T]]: ...
-    @overload
-    def __get__(self, client: Sender, owner: type) -> Callable[P, T]: ...
-    def __get__(self, client: Sender | AsyncSender | None, owner: type) -> Any:
-        if client is None:
-            return self
-        build, send = self.build, client.send
-
-        @functools.wraps(build)
-        def call(*args: P.args, **kwargs: P.kwargs) -> Any:
-            return send(build(*args, **kwargs))
-
-        return call
+from airflow_provider_aihub.http.endpoint import Endpoint
 
 
 class Endpoints:

@@ -6,7 +6,8 @@ from enum import IntEnum
 from typing import Annotated, ClassVar
 
 from airflow_provider_aihub.aihub.models import Spec, new_id
-from airflow_provider_aihub.http.request import File, Form, Request, Service
+from airflow_provider_aihub.aihub.services import Service
+from airflow_provider_aihub.http.request import File, Form, Request
 from airflow_provider_aihub.http.values import Positive, Text, one_of
 
 

@@ -25,20 +25,10 @@ from airflow_provider_aihub.aihub.models import (
     rows,
     text_of,
 )
-from airflow_provider_aihub.http.request import OnlyDocument, Request, Service, path
-from airflow_provider_aihub.http.values import (
-    Count,
-    Flag,
-    Number,
-    Pairs,
-    Positive,
-    Text,
-    Whole,
-    Words,
-    check_id,
-    one_of,
-    page_query,
-)
+from airflow_provider_aihub.aihub.services import Service
+from airflow_provider_aihub.aihub.values import check_id, page_query
+from airflow_provider_aihub.http.request import FieldsWithout, Request, path
+from airflow_provider_aihub.http.values import Count, Flag, Number, Pairs, Positive, Text, Whole, Words, one_of
 
 _BASE = "/model-training-platform/api/v1"
 _TRAINING = _BASE + "/trainings/{}"
@@ -136,13 +126,13 @@ class JobSpec(Spec):
     notify_type: Annotated[NotifyType, one_of(NotifyType)] | None = None
     enable_sys_admin: Flag | None = None
 
-    def only_document(self, newer: Request[Any]) -> OnlyDocument | None:
+    def only_document(self, newer: Request[Any]) -> FieldsWithout | None:
         """Return what the document demands besides, if anything; ``newer`` is a call that only newer platforms know."""
         if self.shm is not None:
             return None
         asks = f"show by a list what it takes to create {self.noun} {self.name!r}"
         # 1 GiB there, but perhaps 1 MB elsewhere, in which hardly any job runs.
-        return OnlyDocument({"shm": 1}, replace(newer, asks=asks, read=nothing))
+        return FieldsWithout({"shm": 1}, replace(newer, asks=asks, read=nothing))
 
 
 class TrainingSpec(JobSpec):
@@ -231,7 +221,7 @@ def create_training(spec: TrainingSpec) -> Request[int]:
         path=f"{_BASE}/trainings",
         read=new_id,
         json=spec.body(),
-        only_document=spec.only_document(list_trainings(page_size=1)),
+        fields_without=spec.only_document(list_trainings(page_size=1)),
         creates=True,
     )
 

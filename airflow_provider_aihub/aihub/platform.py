@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from airflow_provider_aihub.aihub import errors
+from airflow_provider_aihub.aihub.client import AsyncAIHubClient
 from airflow_provider_aihub.aihub.config import config_from
 from airflow_provider_aihub.aihub.kinds import KINDS
-from airflow_provider_aihub.http.asynchronous import AsyncAIHubClient
 from airflow_provider_aihub.jobs.platform import Platform
 
 PLATFORM = Platform(

@@ -9,8 +9,10 @@ from pydantic import Field
 
 from airflow_provider_aihub.aihub.model_training import JobSpec, Training
 from airflow_provider_aihub.aihub.models import LogFile, Named, Page, Pod, new_id, nothing, page_of, rows, text_of
-from airflow_provider_aihub.http.request import Request, Service, path
-from airflow_provider_aihub.http.values import Flag, Number, check_id, check_member, one_of, page_query
+from airflow_provider_aihub.aihub.services import Service
+from airflow_provider_aihub.aihub.values import check_id, check_member, page_query
+from airflow_provider_aihub.http.request import Request, path
+from airflow_provider_aihub.http.values import Flag, Number, one_of
 
 _TASKS = "/quota-schedule-management/api/v1/tasks"
 _TASK = _TASKS + "/{}"
@@ -75,7 +77,7 @@ def create_quota_task(spec: QuotaTaskSpec) -> Request[int]:
         path=_TASKS,
         read=new_id,
         json=spec.body(),
-        only_document=spec.only_document(list_quota_tasks(page_size=1)),
+        fields_without=spec.only_document(list_quota_tasks(page_size=1)),
         creates=True,
     )
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from airflow_provider_aihub.aihub.models import Upload
-from airflow_provider_aihub.http.request import Auth, File, Form, Request, Service
-from airflow_provider_aihub.http.values import check_text
+from airflow_provider_aihub.aihub.services import Auth, Service
+from airflow_provider_aihub.aihub.values import check_text
+from airflow_provider_aihub.http.request import File, Form, Request
 
 
 def upload_to_relay(bucket: str, key: str, file: File) -> Request[Upload]:

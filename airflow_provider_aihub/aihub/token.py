@@ -1,54 +1,31 @@
-"""The token: what it says about itself, and when to get a new one. No I/O, no clock of its own."""
+"""AIHub's token, a JWT: what it says about itself."""
 
 from __future__ import annotations
 
 import base64
 import json
-from dataclasses import dataclass, field
-from typing import Any, Final, Self
+from typing import Any
 
-RENEW_BEFORE: Final = 300.0
-RENEW_FRACTION: Final = 0.1
+from airflow_provider_aihub.http.token import Login, Token
 
 
-@dataclass(frozen=True, slots=True)
-class Token:
-    """A JWT in use.
+def given(value: str) -> Token:
+    """Take a token that came with the connection: it is used until AIHub refuses it, since nothing can replace it."""
+    return Token(value, _int(claims(value).get("uid")))
 
-    :param value: The token itself.
-    :param user_id: Id of the user it stands for, where that is known.
-    :param renew_at: Unix time in seconds from which on it should be renewed; ``None`` means when AIHub refuses it.
+
+def issued(value: str, user_id: int | None = None) -> Login:
+    """Take a token that a login has returned.
+
+    :param user_id: Id of the user, where the login's answer says it.
     """
-
-    value: str = field(repr=False)
-    user_id: int | None = None
-    renew_at: float | None = None
-
-    @classmethod
-    def given(cls, value: str) -> Self:
-        """A token that came with the connection: it is used until AIHub refuses it, since nothing can replace it."""
-        return cls(value, _int(claims(value).get("uid")))
-
-    @classmethod
-    def issued(cls, value: str, user_id: int | None, now: float) -> Self:
-        """A token that a login has just returned.
-
-        Its lifetime counts from ``now``, so that a clock that differs from AIHub's does no harm. It is renewed five
-        minutes, or a tenth of its lifetime where that is shorter, before its end.
-        """
-        said = claims(value)
-        expires, issued = _int(said.get("exp")), _int(said.get("iat"))
-        user_id = user_id if user_id is not None else _int(said.get("uid"))
-        if expires is None:
-            return cls(value, user_id)
-        lifetime = expires - (now if issued is None else issued)
-        if lifetime <= 0:
-            return cls(value, user_id)
-        return cls(value, user_id, now + lifetime - min(RENEW_BEFORE, RENEW_FRACTION * lifetime))
-
-    def due(self, now: float) -> bool:
-        """Whether it is time to renew this token."""
-        return self.renew_at is not None and now >= self.renew_at
+    said = claims(value)
+    return Login(
+        token=value,
+        user_id=_int(said.get("uid")) if user_id is None else user_id,
+        issued=_int(said.get("iat")),
+        expires=_int(said.get("exp")),
+    )
 
 
 def claims(token: str) -> dict[str, Any]:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from pydantic import Field
 
 from airflow_provider_aihub.aihub.models import Answer
-from airflow_provider_aihub.http.request import Auth, Request, Service
-from airflow_provider_aihub.http.values import Number, check_text
+from airflow_provider_aihub.aihub.services import Auth, Service
+from airflow_provider_aihub.aihub.values import check_text
+from airflow_provider_aihub.http.request import Request
+from airflow_provider_aihub.http.values import Number
 
 
 class Login(Answer):
@@ -33,4 +35,5 @@ def login(username: str, password: str) -> Request[Login]:
         read=Login.read,
         json={"username": username, "password": password},
         auth=Auth.NONE,
+        is_login=True,
     )

@@ -19,19 +19,10 @@ from airflow_provider_aihub.aihub.models import (
     nothing,
     page_of,
 )
-from airflow_provider_aihub.http.request import Request, Service, path
-from airflow_provider_aihub.http.values import (
-    Flag,
-    Number,
-    Pairs,
-    Positive,
-    Text,
-    Whole,
-    Words,
-    check_id,
-    check_text,
-    page_query,
-)
+from airflow_provider_aihub.aihub.services import Service
+from airflow_provider_aihub.aihub.values import check_id, check_text, page_query
+from airflow_provider_aihub.http.request import Request, path
+from airflow_provider_aihub.http.values import Flag, Number, Pairs, Positive, Text, Whole, Words
 
 _RUNS = "/workflow-center/api/v1/runs"
 _RUN = _RUNS + "/{}"

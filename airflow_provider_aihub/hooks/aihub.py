@@ -15,11 +15,11 @@ from airflow_provider_aihub.aihub import (
     tag_system,
     workflow_center,
 )
+from airflow_provider_aihub.aihub.client import AIHubClient
 from airflow_provider_aihub.aihub.config import Config, config_from, unknown_fields
 from airflow_provider_aihub.aihub.endpoints import Endpoints
 from airflow_provider_aihub.aihub.errors import AIHubConfigError, AIHubError, AIHubRejectedError
-from airflow_provider_aihub.http.blocking import AIHubClient
-from airflow_provider_aihub.http.request import Request, Service
+from airflow_provider_aihub.http.request import Request
 from airflow_provider_aihub.jobs.waiting import POLL_POLICY
 from airflow_provider_aihub.lineage import tell_collector
 from airflow_provider_aihub.provider_info import CONN_FIELDS, UI_FIELD_BEHAVIOUR
@@ -35,7 +35,7 @@ TEST_TIMEOUT = 10.0
 """Seconds that the test of a connection waits for an answer: a person is waiting, too."""
 
 
-def _token_taker(client: AIHubClient) -> Service:
+def _token_taker(client: AIHubClient) -> str:
     """Show the token to the first service whose address is known, and give that service.
 
     :raises AIHubError: It does not take it.
@@ -97,7 +97,7 @@ class AIHubHook(Endpoints, BaseHook):
         return config_from(connection, connection.extra_dejson)
 
     @property
-    def user_id(self) -> int | None:
+    def user_id(self) -> int | str | None:
         """Id of the user that the connection logs in as; ``None`` where its token does not say."""
         return self.get_conn().authenticate()
 

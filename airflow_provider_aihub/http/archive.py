@@ -12,7 +12,7 @@ import zlib
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, BinaryIO, Final, cast
 
-from airflow_provider_aihub.aihub.errors import AIHubParameterError
+from airflow_provider_aihub.http.errors import ParameterError
 from airflow_provider_aihub.http.receiving import CHUNK
 from airflow_provider_aihub.http.request import File
 from airflow_provider_aihub.http.transfer import Content, check_name, opened
@@ -56,13 +56,13 @@ def zipped(name: str, files: Mapping[str, File]) -> File:
 
     :param name: Name of the archive.
     :param files: The files by their paths within the archive, parted by ``/``.
-    :raises AIHubParameterError: A path is too long for a zip archive, or no UTF-8.
+    :raises ParameterError: A path is too long for a zip archive, or no UTF-8.
     """
     check_name(name)
     for path in files:
         check_name(path)
         if len(path.encode()) > LONGEST_PATH:
-            raise AIHubParameterError(f"The path {path[:60]!r}... is too long for a zip archive.")
+            raise ParameterError(f"The path {path[:60]!r}... is too long for a zip archive.")
 
     def make() -> BinaryIO:
         return cast("BinaryIO", io.BufferedReader(_Pieces(_archive(files)), CHUNK))

@@ -13,9 +13,8 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from functools import cache
 from typing import TYPE_CHECKING, Any, BinaryIO, Final, Self, TypeVar
 
-from airflow_provider_aihub.aihub.config import Config
-from airflow_provider_aihub.aihub.endpoints import Endpoints
-from airflow_provider_aihub.aihub.errors import AIHubError
+from airflow_provider_aihub.http.dialect import Config
+from airflow_provider_aihub.http.errors import RemoteJobError, raised_as
 from airflow_provider_aihub.http.exchange import authenticate, exchange, valid_token
 from airflow_provider_aihub.http.protocol import (
     Answer,
@@ -51,13 +50,12 @@ LARGE: Final = 64 * 2**10
 """Bytes of an answer from which on it is decoded in a thread, and no other such answer is in memory until then."""
 
 
-class AsyncAIHubClient(Endpoints):
-    """AIHub, any number of calls at a time, within one event loop.
+class AsyncClient:
+    """A platform, any number of calls at a time, within one event loop.
 
-    Every endpoint is a method: ``await client.get_training(12)``. Proxies, ``.netrc`` and CA bundles that the
-    environment names are not used.
+    Proxies, ``.netrc`` and CA bundles that the environment names are not used.
 
-    :param config: Where AIHub is and how to get in.
+    :param config: Where the platform is and how to get in.
     :param policy: How long to keep trying.
     :param limit: Connections open at a time; further calls wait for one. A call that creates something opens one of
         its own besides.
@@ -86,14 +84,14 @@ class AsyncAIHubClient(Endpoints):
         self._session: aiohttp.ClientSession | None = None
 
     @property
-    def user_id(self) -> int | None:
-        """Id of the user, once a login (or the token's ``uid``) has told it; see :meth:`authenticate`."""
+    def user_id(self) -> int | str | None:
+        """Id of the user, once a login or the token itself has told it; see :meth:`authenticate`."""
         return self._state.user_id
 
-    async def authenticate(self) -> int | None:
+    async def authenticate(self) -> int | str | None:
         """Log in unless there is a token already, and return the user's id where it is known.
 
-        :raises AIHubAuthError: where AIHub refuses the login.
+        :raises AuthError: where the login is refused.
         """
         await self._run(valid_token(self._state, self._state.policy))
         return self.user_id
@@ -102,23 +100,23 @@ class AsyncAIHubClient(Endpoints):
         """Carry out a request.
 
         :param policy: How long to keep trying this one; the client's policy by default.
-        :raises AIHubRequestError: of the kind that says what went wrong.
-        :raises AIHubConfigError: where the configuration lacks an address or a credential for it.
+        :raises RequestError: of the kind that says what went wrong.
+        :raises ConfigError: where the configuration lacks an address or a credential for it.
         """
         return await self._run(exchange(request, self._state, policy))
 
     async def download(self, url: str, target: BinaryIO) -> int:
-        """Stream a file, such as a search's ``result_url`` or a pod's log, and return its size in bytes.
+        """Stream a file, such as a job's result or log, and return its size in bytes.
 
-        ``target`` is written in a thread. The token goes along only to an address of AIHub's own. See
+        ``target`` is written in a thread. The token goes along only to an address of the platform's own. See
         :func:`~.transfer.download`.
         """
         return await self._run(download(url, target, self._state))
 
     async def perform(self, errand: Errand[T]) -> T:
-        """Carry out an errand, such as :class:`~.errands.Fetch`.
+        """Carry out an errand: what takes more than a request, or another one.
 
-        :raises AIHubRequestError: of the kind that says what went wrong.
+        :raises RequestError: of the kind that says what went wrong.
         """
         return await self._run(errand.steps(self._state))
 
@@ -136,15 +134,15 @@ class AsyncAIHubClient(Endpoints):
         await self.close()
 
     async def _run(self, steps: Steps[T]) -> T:
-        with _Room(self._large) as room:
+        with raised_as(self.config.dialect.kinds), _Room(self._large) as room:
             try:
-                return await self._run_in(room, steps)
-            except AIHubError as error:
+                return await self._carry(room, steps)
+            except RemoteJobError as error:
                 # It may be kept for long, and with it all that is on its way here: the answer above all.
                 error.__context__ = error.__cause__ = None
                 raise error.with_traceback(None) from None
 
-    async def _run_in(self, room: _Room, steps: Steps[T]) -> T:
+    async def _carry(self, room: _Room, steps: Steps[T]) -> T:
         came: Outcome | list[str] | None = None
         while not isinstance(step := await self._advance(steps, came), Done):
             came = None
@@ -157,7 +155,7 @@ class AsyncAIHubClient(Endpoints):
                 came = await _addresses(step.host, self.config.timeout)
             else:
                 async with self._login:
-                    await self._run(authenticate(self._state, step))
+                    await self._carry(room, authenticate(self._state, step))
         return step.result
 
     async def _advance(self, steps: Steps[T], came: Outcome | list[str] | None) -> Step | Done[T]:
@@ -174,7 +172,7 @@ class AsyncAIHubClient(Endpoints):
                 return await self._send_apart(step, session, room)
             async with self._turns:
                 return await self._sent(session, step, step.headers, step.body, room)
-        except AIHubError:
+        except RemoteJobError:
             raise
         except Exception as error:
             return _failure(error, causes(error, handled), self.config.timeout, step)
@@ -390,7 +388,7 @@ def _failure(error: Exception, chain: Sequence[BaseException], timeout: float, s
     import aiohttp
 
     for cause in chain:
-        if isinstance(cause, AIHubError):
+        if isinstance(cause, RemoteJobError):
             raise cause from None
     if failure := tls_failure(chain):
         return failure

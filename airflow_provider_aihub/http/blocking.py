@@ -11,9 +11,8 @@ from contextlib import ExitStack
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, BinaryIO, Self, TypeVar
 
-from airflow_provider_aihub.aihub.config import Config
-from airflow_provider_aihub.aihub.endpoints import Endpoints
-from airflow_provider_aihub.aihub.errors import AIHubError
+from airflow_provider_aihub.http.dialect import Config
+from airflow_provider_aihub.http.errors import RemoteJobError, raised_as
 from airflow_provider_aihub.http.exchange import authenticate, exchange, valid_token
 from airflow_provider_aihub.http.protocol import (
     Done,
@@ -43,13 +42,13 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-class AIHubClient(Endpoints):
-    """AIHub, one call at a time. It may be used from several threads.
+class Client:
+    """A platform, one call at a time. It may be used from several threads.
 
-    Every endpoint is a method: ``client.get_training(12)``. Proxies, ``.netrc`` and CA bundles that the environment
-    names are not used: nothing but the configuration decides where a token goes and whom it is shown to.
+    Proxies, ``.netrc`` and CA bundles that the environment names are not used: nothing but the configuration decides
+    where a token goes and whom it is shown to.
 
-    :param config: Where AIHub is and how to get in.
+    :param config: Where the platform is and how to get in.
     :param policy: How long to keep trying.
     :param sleep: Waits for a number of seconds.
     :param clock: Gives Unix time in seconds.
@@ -71,13 +70,13 @@ class AIHubClient(Endpoints):
         self._session: requests.Session | None = None
 
     @property
-    def user_id(self) -> int | None:
-        """Id of the user, once a login (or the token's ``uid``) has told it; see :meth:`authenticate`."""
+    def user_id(self) -> int | str | None:
+        """Id of the user, once a login or the token itself has told it; see :meth:`authenticate`."""
         return self._state.user_id
 
     @property
     def server_time(self) -> float | None:
-        """What time it is by AIHub's own clock, in Unix seconds; ``None`` where it has not told it."""
+        """What time it is by the platform's own clock, in Unix seconds; ``None`` where it has not told it."""
         return self._state.server_time
 
     def in_haste(self, timeout: float, policy: RetryPolicy) -> Self:
@@ -92,10 +91,10 @@ class AIHubClient(Endpoints):
         client._state.found |= self._state.found
         return client
 
-    def authenticate(self) -> int | None:
+    def authenticate(self) -> int | str | None:
         """Log in unless there is a token already, and return the user's id where it is known.
 
-        :raises AIHubAuthError: where AIHub refuses the login.
+        :raises AuthError: where the login is refused.
         """
         self._run(valid_token(self._state, self._state.policy))
         return self.user_id
@@ -104,22 +103,22 @@ class AIHubClient(Endpoints):
         """Carry out a request.
 
         :param policy: How long to keep trying this one; the client's policy by default.
-        :raises AIHubRequestError: of the kind that says what went wrong.
-        :raises AIHubConfigError: where the configuration lacks an address or a credential for it.
+        :raises RequestError: of the kind that says what went wrong.
+        :raises ConfigError: where the configuration lacks an address or a credential for it.
         """
         return self._run(exchange(request, self._state, policy))
 
     def download(self, url: str, target: BinaryIO) -> int:
-        """Stream a file, such as a search's ``result_url`` or a pod's log, and return its size in bytes.
+        """Stream a file, such as a job's result or log, and return its size in bytes.
 
-        The token goes along only to an address of AIHub's own. See :func:`~.transfer.download`.
+        The token goes along only to an address of the platform's own. See :func:`~.transfer.download`.
         """
         return self._run(download(url, target, self._state))
 
     def perform(self, errand: Errand[T]) -> T:
-        """Carry out an errand, such as :class:`~airflow_provider_aihub.jobs.errands.Fetch`.
+        """Carry out an errand: what takes more than a request, or another one.
 
-        :raises AIHubRequestError: of the kind that says what went wrong.
+        :raises RequestError: of the kind that says what went wrong.
         """
         return self._run(errand.steps(self._state))
 
@@ -137,6 +136,10 @@ class AIHubClient(Endpoints):
         self.close()
 
     def _run(self, steps: Steps[T]) -> T:
+        with raised_as(self.config.dialect.kinds):
+            return self._carry(steps)
+
+    def _carry(self, steps: Steps[T]) -> T:
         came: Outcome | list[str] | None = None
         while not isinstance(step := advance(steps, came), Done):
             came = None
@@ -148,7 +151,7 @@ class AIHubClient(Endpoints):
                 came = _addresses(step.host)
             else:
                 with self._login:
-                    self._run(authenticate(self._state, step))
+                    self._carry(authenticate(self._state, step))
         return step.result
 
     def _send(self, step: Send) -> Outcome:
@@ -170,7 +173,7 @@ class AIHubClient(Endpoints):
                     session.send(request, timeout=(timeout, patience), allow_redirects=False, stream=True)
                 )
                 return _receive(response, step.sink)
-            except AIHubError:
+            except RemoteJobError:
                 raise
             except Exception as error:
                 return _failure(causes(error, handled), timeout, patience)

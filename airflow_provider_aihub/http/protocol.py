@@ -12,18 +12,18 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Generic, Protocol, TypeAlias, TypeVar
 
-from airflow_provider_aihub.aihub.config import Config
-from airflow_provider_aihub.aihub.errors import AIHubError
-from airflow_provider_aihub.aihub.token import Token
+from airflow_provider_aihub.http.dialect import Config, Dialect
+from airflow_provider_aihub.http.errors import RemoteJobError
 from airflow_provider_aihub.http.request import Form
 from airflow_provider_aihub.http.retry import RetryPolicy, Trouble, http_date
+from airflow_provider_aihub.http.token import Token
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
 
 
 CLOCK_KNOWN: Final = 60.0
-"""Seconds after which AIHub's clock is looked at again."""
+"""Seconds after which the platform's clock is looked at again."""
 
 SLOWEST_STORE: Final = 2**20
 """Bytes of an upload that a server may take a second to store before it answers."""
@@ -200,9 +200,9 @@ class State:
     :param issued: The last tokens that logins have returned.
     :param logins: How many logins have ended, well or not.
     :param login_error: How the last login went wrong.
-    :param missing: The endpoints that this AIHub was found not to have.
+    :param missing: The endpoints that the platform was found not to have.
     :param found: Those that it was found to have, as far as something depends on that.
-    :param ahead: By how many seconds AIHub's clock is ahead of ours, where an answer has told it.
+    :param ahead: By how many seconds the platform's clock is ahead of ours, where an answer has told it.
     """
 
     config: Config
@@ -212,25 +212,29 @@ class State:
     token: Token | None = None
     issued: deque[str] = field(default_factory=lambda: deque(maxlen=8), repr=False)
     logins: int = 0
-    login_error: AIHubError | None = None
+    login_error: RemoteJobError | None = None
     missing: set[str] = field(default_factory=set)
     found: set[str] = field(default_factory=set)
     ahead: float | None = None
     ahead_at: float = -math.inf
 
     def __post_init__(self) -> None:
-        if self.config.token and not self.config.can_log_in:
-            self.token = Token.given(self.config.token)
+        self.token = self.dialect.token
+
+    @property
+    def dialect(self) -> Dialect:
+        """How to speak to the platform."""
+        return self.config.dialect
 
     def hear_time(self, date: str | None) -> None:
-        """Learn from the ``Date`` of an answer what time it is at AIHub, once in a while."""
+        """Learn from the ``Date`` of an answer what time it is at the platform, once in a while."""
         now = self.clock()
         if not 0 <= now - self.ahead_at < CLOCK_KNOWN and (at := http_date(date)) is not None:
             self.ahead, self.ahead_at = at - now, now
 
     @property
     def server_time(self) -> float | None:
-        """What time it is by AIHub's own clock, in Unix seconds; ``None`` where it has not told it."""
+        """What time it is by the platform's own clock, in Unix seconds; ``None`` where it has not told it."""
         return None if self.ahead is None else self.clock() + self.ahead
 
     def redact(self, text: str) -> str:
@@ -238,6 +242,6 @@ class State:
         return self.config.redact(text, *self.issued)
 
     @property
-    def user_id(self) -> int | None:
+    def user_id(self) -> int | str | None:
         """Id of the user whose token is in use, where it is known by now."""
         return self.token.user_id if self.token else None

@@ -1,8 +1,8 @@
-"""Which hosts a file is fetched from. AIHub, and file servers that redirect, name addresses as they like.
+"""Which hosts a file is fetched from. Platforms, and file servers that redirect, name addresses as they like.
 
-The networks of a company are open, AIHub itself is in one. The machine that asks, its own link, and what clouds tell
-their machines (credentials among it) are not. A host name is looked up before it is asked, so a name that stands for
-another address a moment later is not noticed.
+The networks of a company are open, the platform may be in one. The machine that asks, its own link, and what clouds
+tell their machines (credentials among it) are not. A host name is looked up before it is asked, so a name that stands
+for another address a moment later is not noticed.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 from typing import TYPE_CHECKING, Final, TypeAlias
 from urllib.parse import urlsplit
 
-from airflow_provider_aihub.aihub.errors import AIHubParameterError
+from airflow_provider_aihub.http.errors import ParameterError
 from airflow_provider_aihub.http.protocol import Resolve
 
 if TYPE_CHECKING:
-    from airflow_provider_aihub.aihub.config import Config
+    from airflow_provider_aihub.http.dialect import Config
     from airflow_provider_aihub.http.protocol import Steps
 
 Address: TypeAlias = IPv4Address | IPv6Address
@@ -58,11 +58,11 @@ NAT64: Final = IPv6Network("64:ff9b::/96")
 def reached(url: str, config: Config, before: Addresses) -> Steps[Addresses]:
     """Return the addresses of the host that a URL names; none where it cannot be looked up.
 
-    Nothing of the kinds above may be among them, unless one of AIHub's own services is at an address of that kind, as
-    an emulator is. For metadata it must be that very host.
+    Nothing of the kinds above may be among them, unless one of the platform's own services is at an address of that
+    kind, as an emulator is. For metadata it must be that very host.
 
     :param before: The addresses of the host that redirects to it, if one does: where they are public, these must be.
-    :raises AIHubParameterError: The host is not to be asked.
+    :raises ParameterError: The host is not to be asked.
     """
     host = _host(url)
     found = yield from _addresses(host)
@@ -77,9 +77,9 @@ def reached(url: str, config: Config, before: Addresses) -> Steps[Addresses]:
         problem = min(kinds, key=str, default=None)
     if problem is None:
         return found
-    raise AIHubParameterError(
-        f"The file server {host} was not asked to give a file, because it {problem}; see which addresses AIHub gives "
-        "to its files."
+    raise ParameterError(
+        f"The file server {host} was not asked to give a file, because it {problem}; see which addresses "
+        f"{config.dialect.name} gives to its files."
     )
 
 

@@ -12,7 +12,7 @@ from airflow_provider_aihub.http.retry import Trouble
 LARGEST_ANSWER: Final = 6 * 2**20
 """Bytes of a successful answer that are read into memory. Decoded, a text takes up to four times as many."""
 LARGEST_REFUSAL: Final = 64 * 2**10
-"""Bytes of any other answer that are read: enough for AIHub's words."""
+"""Bytes of any other answer that are read: enough for the platform's words."""
 MOST_VALUES: Final = 250_000
 """Values in an answer that are decoded: each takes up to 100 bytes, however short it is written."""
 STEP: Final = 16 * 2**10

@@ -1,43 +1,18 @@
-"""A call to AIHub as a value: what to send, where, and how to read what comes back."""
+"""A call to a platform as a value: what to send, where, and how to read what comes back."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from enum import Enum, StrEnum
 from typing import Any, BinaryIO, Final, Generic, Literal, TypeVar
 from urllib.parse import quote
 
-from airflow_provider_aihub.http.values import as_int
-
 T = TypeVar("T")
 
-PAGE: Final = "page_num"
-"""What AIHub calls the number of a page, from 1, asked for and answered."""
-
-
-class Service(StrEnum):
-    """The services that AIHub consists of; the value is the name used in connections and messages."""
-
-    USER_SYSTEM = "user_system"
-    DATA_WAREHOUSE = "data_warehouse"
-    DATASET_MANAGEMENT = "dataset_management"
-    WORKFLOW_CENTER = "workflow_center"
-    MODEL_TRAINING = "model_training"
-    QUOTA_SCHEDULE = "quota_schedule"
-    EVALUATION = "evaluation"
-    TAG_SYSTEM = "tag_system"
-    S3_RELAY = "s3_relay"
-
-
-class Auth(Enum):
-    """Which credential a request carries."""
-
-    NONE = "none"
-    BEARER = "bearer"
-    """``Authorization: Bearer <JWT>``, from the login."""
-    RELAY = "relay"
-    """``Token: <token>``, given out by the relay's administrator."""
+NO_AUTH: Final = ""
+"""A request carries no credential."""
+USUAL_AUTH: Final = "usual"
+"""A request carries the credential that a platform wants with most of its requests."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,74 +38,61 @@ class Form:
 
 
 @dataclass(frozen=True, slots=True)
-class OnlyDocument:
-    """What goes into a JSON body for an AIHub that has no more than the API of the document.
+class FieldsWithout:
+    """Fields that a JSON body needs where the platform lacks an endpoint.
 
-    :param fields: Fields that the document demands and that newer platforms take for something else.
-    :param newer: An optional request, which may be sent at any time: it tells the one kind of AIHub from the other.
+    :param fields: The fields, which a platform that has the endpoint takes for something else.
+    :param endpoint: An optional request to that endpoint, which may be sent at any time.
     """
 
     fields: Mapping[str, Any]
-    newer: Request[Any]
+    endpoint: Request[Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request(Generic[T]):
-    """One call to one endpoint of AIHub.
+    """One call to one endpoint of a platform.
 
     :param asks: What is asked, as it stands in a sentence after "was asked to": ``read training 12``.
-    :param service: The service that answers.
+    :param service: The service that answers, by its platform's name for it.
     :param path: Path and nothing else, every part of it quoted; see :func:`path`.
-    :param read: Turns the ``data`` of the answer's envelope into the result. It raises :class:`ValueError`
-        (pydantic's ``ValidationError`` is one) where the answer lacks what it must have.
+    :param read: Turns the payload of an answer into the result. It raises :class:`ValueError` (pydantic's
+        ``ValidationError`` is one) where the answer lacks what it must have.
     :param about: What the answer must be about, where it says it: the id of the thing that is read, by the name that
-        it has in ``data``. For a page, that is its number in ``query`` as well; see :meth:`check`.
+        it has in the payload; see ``Dialect.check``.
     :param decode: Decodes the body of the answer, where not all of it is wanted. It raises :class:`ValueError` where it
         cannot; then all is decoded.
     :param query: Query parameters; ``None`` leaves one out.
     :param json: Body, sent as JSON.
-    :param only_document: What is added to it for an AIHub that has no more than the API of the document.
+    :param fields_without: What is added to it where the platform lacks an endpoint.
     :param form: Body, sent as a multipart form. Excludes ``json``.
-    :param creates: The call makes something new on AIHub and must never be sent twice: it is sent again only
-        where the server certainly did not take it.
-    :param same_login: The call is for the AIHub that has given the token that there is, and is not sent with another
-        one: who does not take it may be another AIHub.
-    :param optional: Not every AIHub has this endpoint.
-    :param fallback: What to send to an AIHub that does not have this endpoint.
+    :param auth: Which credential it carries, by its platform's name for it; :data:`NO_AUTH`, :data:`USUAL_AUTH`.
+    :param is_login: It asks for a token: no success is quoted, lest the token is, and a refusal is one of the login.
+    :param creates: The call makes something new and must never be sent twice: it is sent again only where the server
+        certainly did not take it.
+    :param same_login: The call is for the platform that has given the token that there is, and is not sent with another
+        one: who does not take it may be another platform.
+    :param optional: Not every version of the platform has this endpoint.
+    :param fallback: What to send to one that does not have it.
     """
 
     asks: str
-    service: Service
+    service: str
     method: Literal["GET", "POST", "PUT"]
     path: str
     read: Callable[[Any], T] = field(repr=False)
-    about: Mapping[str, int] = field(default_factory=dict)
+    about: Mapping[str, int | str] = field(default_factory=dict)
     decode: Callable[[bytes], Any] | None = field(default=None, repr=False)
     query: Mapping[str, str | int | None] = field(default_factory=dict)
     json: Mapping[str, Any] | None = field(default=None, repr=False)
-    only_document: OnlyDocument | None = None
+    fields_without: FieldsWithout | None = None
     form: Form | None = None
-    auth: Auth = Auth.BEARER
+    auth: str = USUAL_AUTH
+    is_login: bool = False
     creates: bool = False
     same_login: bool = False
     optional: bool = False
     fallback: Request[T] | None = None
-
-    def check(self, data: Any) -> None:
-        """Check that an answer is about what was asked for.
-
-        :param data: The ``data`` of its envelope.
-        :raises ValueError: It is about something else.
-        """
-        if not isinstance(data, dict):
-            return
-        page, said = as_int(self.query.get(PAGE)), as_int(data.get(PAGE))
-        # Some servers count no pages; they say 0.
-        asked = dict(self.about) if page is None or said is None or said < 1 else {**self.about, PAGE: page}
-        for name, number in asked.items():
-            found = as_int(data.get(name))
-            if found is not None and found != number:
-                raise ValueError(f"{name} is {found}, but {number} was asked for")
 
 
 def path(template: str, *parts: int | str) -> str:

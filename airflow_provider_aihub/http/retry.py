@@ -8,19 +8,19 @@ from email.utils import parsedate_to_datetime
 from enum import Enum
 from typing import Final
 
-from airflow_provider_aihub.aihub.errors import (
-    AIHubAmbiguousSubmit,
-    AIHubAuthError,
-    AIHubBadAnswerError,
-    AIHubConfigError,
-    AIHubRejectedError,
-    AIHubRequestError,
-    AIHubUnavailable,
+from airflow_provider_aihub.http.errors import (
+    AmbiguousSubmit,
+    AuthError,
+    BadAnswerError,
+    ConfigError,
+    RejectedError,
+    RequestError,
+    Unavailable,
 )
 
 
 class Trouble(Enum):
-    """The ways in which one attempt at a request goes wrong without AIHub having said yes or no."""
+    """The ways in which one attempt at a request goes wrong without the platform having said yes or no."""
 
     UNREACHED = "unreached"
     """Nothing was sent: connection refused, host name unknown, no connection in time."""
@@ -41,7 +41,7 @@ class Trouble(Enum):
     REDIRECTED = "redirected"
     """HTTP 3xx, which is not followed."""
     GARBLED = "garbled"
-    """A success by its HTTP status whose body is no envelope (HTML, nothing, cut off), or a status that is none."""
+    """A success by its HTTP status whose body is none of the platform's (HTML, nothing, cut off), or no such status."""
     DOUBTFUL = "doubtful"
     """A refusal of a call that creates, in words that do not say that nothing was done."""
     TOO_LARGE = "too large"
@@ -69,7 +69,7 @@ class RetryPolicy:
 
     def __post_init__(self) -> None:
         if self.attempts < 1 or min(self.first_pause, self.longest_pause, self.longest_retry_after) < 0:
-            raise AIHubConfigError("A retry policy needs at least 1 attempt, and pauses that are not negative.")
+            raise ConfigError("A retry policy needs at least 1 attempt, and pauses that are not negative.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,22 +88,22 @@ class LogIn:
 class GiveUp:
     """Raise this kind of error."""
 
-    error: type[AIHubRequestError]
+    error: type[RequestError]
 
 
-ERRORS: Final[dict[Trouble, type[AIHubRequestError]]] = {
-    Trouble.UNREACHED: AIHubUnavailable,
-    Trouble.UNTRUSTED: AIHubUnavailable,
-    Trouble.NO_TLS: AIHubUnavailable,
-    Trouble.LOST: AIHubUnavailable,
-    Trouble.LATE: AIHubUnavailable,
-    Trouble.SERVER_ERROR: AIHubUnavailable,
-    Trouble.BUSY: AIHubUnavailable,
-    Trouble.UNAUTHORIZED: AIHubAuthError,
-    Trouble.REDIRECTED: AIHubBadAnswerError,
-    Trouble.GARBLED: AIHubBadAnswerError,
-    Trouble.DOUBTFUL: AIHubRejectedError,
-    Trouble.TOO_LARGE: AIHubBadAnswerError,
+ERRORS: Final[dict[Trouble, type[RequestError]]] = {
+    Trouble.UNREACHED: Unavailable,
+    Trouble.UNTRUSTED: Unavailable,
+    Trouble.NO_TLS: Unavailable,
+    Trouble.LOST: Unavailable,
+    Trouble.LATE: Unavailable,
+    Trouble.SERVER_ERROR: Unavailable,
+    Trouble.BUSY: Unavailable,
+    Trouble.UNAUTHORIZED: AuthError,
+    Trouble.REDIRECTED: BadAnswerError,
+    Trouble.GARBLED: BadAnswerError,
+    Trouble.DOUBTFUL: RejectedError,
+    Trouble.TOO_LARGE: BadAnswerError,
 }
 
 NOT_TAKEN: Final = frozenset({Trouble.UNREACHED, Trouble.UNTRUSTED, Trouble.NO_TLS, Trouble.BUSY, Trouble.UNAUTHORIZED})
@@ -143,7 +143,7 @@ def decide(
     if trouble is Trouble.UNAUTHORIZED and can_log_in:
         return LogIn()
     if creates and trouble not in NOT_TAKEN:
-        return GiveUp(AIHubAmbiguousSubmit)
+        return GiveUp(AmbiguousSubmit)
     if trouble in HOPELESS or attempt >= policy.attempts:
         return GiveUp(ERRORS[trouble])
     if retry_after is not None:
@@ -176,5 +176,5 @@ def asked_for(error: Exception, most: float = LONGEST_RETRY_AFTER) -> float:
 
     :param most: Bound on them: a server that asks for a day, or for longer than there is time, is asked again sooner.
     """
-    seconds = error.retry_after if isinstance(error, AIHubRequestError) else None
+    seconds = error.retry_after if isinstance(error, RequestError) else None
     return min(seconds or 0.0, most)

@@ -1,4 +1,4 @@
-"""Files on their way to and from AIHub, a piece at a time."""
+"""Files on their way to and from a platform, a piece at a time."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from pathlib import Path
 from typing import BinaryIO, Final, TypeVar
 from urllib.parse import urljoin, urlsplit
 
-from airflow_provider_aihub.aihub.errors import AIHubError, AIHubParameterError, AIHubUnavailable
 from airflow_provider_aihub.http import answers
 from airflow_provider_aihub.http.answers import Call, Heard
+from airflow_provider_aihub.http.errors import ParameterError, RemoteJobError, Unavailable
 from airflow_provider_aihub.http.exchange import carry
 from airflow_provider_aihub.http.progress import Progress
 from airflow_provider_aihub.http.protocol import Sink, State, Steps
 from airflow_provider_aihub.http.reach import reached
 from airflow_provider_aihub.http.receiving import CHUNK
-from airflow_provider_aihub.http.request import Auth, File, Form
+from airflow_provider_aihub.http.request import NO_AUTH, USUAL_AUTH, File, Form
 from airflow_provider_aihub.http.retry import RetryPolicy
 from airflow_provider_aihub.http.urls import netloc, quoted
 
@@ -33,7 +33,7 @@ MOST_REDIRECTS: Final = 5
 def file_from_path(path: str | Path) -> File:
     """Describe a local file for an upload. It is opened anew for each attempt.
 
-    :raises AIHubParameterError: where there is no such file, it is a folder, or it may not be read.
+    :raises ParameterError: where there is no such file, it is a folder, or it may not be read.
     """
     path = Path(path)
     check_name(path.name)
@@ -46,7 +46,7 @@ def file_from_path(path: str | Path) -> File:
         problem = str(error)
     else:
         return File(name=path.name, open=lambda: open_file(path), size=size)
-    raise AIHubParameterError(f"The file {str(path)!r} cannot be sent: {problem}.")
+    raise ParameterError(f"The file {str(path)!r} cannot be sent: {problem}.")
 
 
 def open_file(path: str | Path, *, follow_link: bool = True) -> BinaryIO:
@@ -75,9 +75,9 @@ def open_file(path: str | Path, *, follow_link: bool = True) -> BinaryIO:
 
 
 def check_name(name: str) -> None:
-    """Refuse the name of a file that is no UTF-8: neither a form nor a zip archive can tell it to AIHub.
+    """Refuse the name of a file that is no UTF-8: neither a form nor a zip archive can hold it.
 
-    :raises AIHubParameterError: It is none. The bytes that are no UTF-8 are shown as ``\\xe9``.
+    :raises ParameterError: It is none. The bytes that are no UTF-8 are shown as ``\\xe9``.
     """
     try:
         name.encode()
@@ -85,7 +85,7 @@ def check_name(name: str) -> None:
         shown = re.sub(r"\\udc([89a-f][0-9a-f])", r"\\x\1", repr(name))
     else:
         return
-    raise AIHubParameterError(f"The file {shown} cannot be sent: its name is no UTF-8; rename it.")
+    raise ParameterError(f"The file {shown} cannot be sent: its name is no UTF-8; rename it.")
 
 
 class Body:
@@ -128,7 +128,7 @@ class Body:
 def multipart(form: Form) -> Iterator[Body]:
     """Open the files of a form.
 
-    :raises AIHubError: where a file cannot be opened, or turns out shorter than it was said to be.
+    :raises RemoteJobError: where a file cannot be opened, or turns out shorter than it was said to be.
     """
     with ExitStack() as stack:
         parts: list[tuple[str, str | Content]] = list(form.fields.items())
@@ -141,8 +141,8 @@ def multipart(form: Form) -> Iterator[Body]:
 def opened(file: File) -> BinaryIO:
     """Open a file.
 
-    :raises AIHubParameterError: It may not be read.
-    :raises AIHubError: It is not there any more, or is none any more: a retry looks anew at what there is.
+    :raises ParameterError: It may not be read.
+    :raises RemoteJobError: It is not there any more, or is none any more: a retry looks anew at what there is.
     """
     try:
         return file.open()
@@ -150,7 +150,7 @@ def opened(file: File) -> BinaryIO:
         final, problem = True, error.strerror or str(error)
     except OSError as error:
         final, problem = False, error.strerror or str(error)
-    raise (AIHubParameterError if final else AIHubError)(f"The file {file.name!r} cannot be sent: {problem}.")
+    raise (ParameterError if final else RemoteJobError)(f"The file {file.name!r} cannot be sent: {problem}.")
 
 
 class Content:
@@ -167,9 +167,9 @@ class Content:
             data = self._content.read(self.len if size < 0 else min(size, self.len))
         except OSError as error:
             problem = error.strerror or str(error)
-            raise AIHubError(f"The file {self.name!r} could not be read while it was sent: {problem}.") from None
+            raise RemoteJobError(f"The file {self.name!r} could not be read while it was sent: {problem}.") from None
         if not data and self.len:
-            raise AIHubError(f"The file {self.name!r} became shorter while it was sent.")
+            raise RemoteJobError(f"The file {self.name!r} became shorter while it was sent.")
         self.len -= len(data)
         if self._progress:
             self._progress.add(len(data))
@@ -193,7 +193,7 @@ class _Target:
     def begin(self) -> None:
         if self.size and self.start is None:
             what, advice = f"broke off after {self.size} bytes", "read it again from its beginning"
-            raise self.call.error(AIHubUnavailable, what, advice)
+            raise self.call.error(Unavailable, what, advice)
         if self.size and self.start is not None:
             self.file.seek(self.start)
             self.file.truncate()
@@ -205,7 +205,7 @@ class _Target:
             self.file.write(data)
         except OSError as error:
             problem = error.strerror or str(error)
-            raise AIHubError(f"What was received cannot be written: {problem}.") from None
+            raise RemoteJobError(f"What was received cannot be written: {problem}.") from None
         self.size += len(data)
         self.progress.add(len(data))
 
@@ -213,14 +213,14 @@ class _Target:
 def download(url: str, target: BinaryIO, state: State) -> Steps[int]:
     """Stream what is at a URL into a file, and return its size in bytes.
 
-    The token goes along only where the URL has the scheme, host and port of one of AIHub's own services, and then no
-    redirect is followed. Elsewhere redirects are followed, never with the token.
+    The token goes along only where the URL has the scheme, host and port of one of the platform's own services, and
+    then no redirect is followed. Elsewhere redirects are followed, never with the token.
 
     :param target: A binary file open for writing. Where it cannot be rewound, an answer that breaks off in the middle
         is an error at once.
-    :raises AIHubParameterError: where the URL is none that can be read, or leads to a host that is not to be asked; see
+    :raises ParameterError: where the URL is none that can be read, or leads to a host that is not to be asked; see
         :func:`~.reach.reached`.
-    :raises AIHubRequestError: of the kind that says what went wrong.
+    :raises RequestError: of the kind that says what went wrong.
     """
     call, heard, sink = yield from fetch(url, lambda call: _Target(call, target), state, state.policy)
     if 200 <= heard.answer.status < 300:
@@ -239,9 +239,9 @@ def fetch(
 
     :param sink: Makes what takes the content.
     :param headers: Headers to send besides.
-    :raises AIHubParameterError: where the URL is none that can be read, or leads to a host that is not to be asked; see
+    :raises ParameterError: where the URL is none that can be read, or leads to a host that is not to be asked; see
         :func:`~.reach.reached`.
-    :raises AIHubRequestError: where no answer came.
+    :raises RequestError: where no answer came.
     """
     try:
         url = quoted(url)
@@ -250,34 +250,35 @@ def fetch(
     else:
         problem = ""
     if problem:
-        raise AIHubParameterError(problem)
-    call = _call(url, headers or {}, with_token=state.config.takes_token(url))
-    asked = [] if call.auth is Auth.BEARER else (yield from reached(url, state.config, []))
+        raise ParameterError(problem)
+    call = _call(url, headers or {}, state, with_token=state.config.takes_token(url))
+    asked = [] if call.auth else (yield from reached(url, state.config, []))
     for _ in range(MOST_REDIRECTS):
         taker = sink(call)
         heard = yield from carry(replace(call, sink=taker), state, policy)
         location = heard.answer.headers.get("Location")
-        if not 300 <= heard.answer.status < 400 or not location or call.auth is Auth.BEARER:
+        if not 300 <= heard.answer.status < 400 or not location or call.auth:
             break
         try:
             url = quoted(urljoin(url, answers.as_text(location)))
         except ValueError:
             break
         asked = yield from reached(url, state.config, asked)
-        call = _call(url, headers or {}, with_token=False)
+        call = _call(url, headers or {}, state, with_token=False)
     return call, heard, taker
 
 
-def _call(url: str, headers: Mapping[str, str], *, with_token: bool) -> Call:
+def _call(url: str, headers: Mapping[str, str], state: State, *, with_token: bool) -> Call:
     parts = urlsplit(url)
     host = netloc(parts)
     return Call(
-        who="AIHub" if with_token else f"The file server {host}",
+        dialect=state.dialect,
+        who=state.dialect.name if with_token else f"The file server {host}",
         asks="give a file",
         service=None,
         method="GET",
         url=f"{parts.scheme}://{host}{parts.path}",
         query=f"?{parts.query}" if parts.query else "",
         headers=headers,
-        auth=Auth.BEARER if with_token else Auth.NONE,
+        auth=USUAL_AUTH if with_token else NO_AUTH,
     )

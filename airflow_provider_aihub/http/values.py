@@ -11,7 +11,7 @@ from typing import Annotated, Any, Final, TypeVar
 
 from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer
 
-from airflow_provider_aihub.aihub.errors import AIHubParameterError
+from airflow_provider_aihub.http.errors import ParameterError
 
 EXACT: Final = 2**53
 """Below this, every whole number has a float of its own."""
@@ -187,37 +187,37 @@ NotEmpty = AfterValidator(_not_empty)
 def check_id(parameter: str, value: int | str) -> int:
     """Take a whole number of at least 1, also as text.
 
-    :raises AIHubParameterError: Where it is none.
+    :raises ParameterError: Where it is none.
     """
     number = as_int(value)
     if number is None or number < 1:
         nothing = ", to which a template renders that finds nothing" if value == "None" else ""
-        raise AIHubParameterError(f"{parameter} must be a whole number of at least 1, not {shown(value)}{nothing}")
+        raise ParameterError(f"{parameter} must be a whole number of at least 1, not {shown(value)}{nothing}")
     return number
 
 
 def check_member(parameter: str, kind: type[E], value: object) -> E:
     """Take a member of an enumeration by its word, in any case, or by its number.
 
-    :raises AIHubParameterError: Where there is none such.
+    :raises ParameterError: Where there is none such.
     """
     try:
         return _member(kind, value)
     except ValueError as error:
         problem = str(error)
-    raise AIHubParameterError(f"{parameter} {problem}, not {shown(value)}")
+    raise ParameterError(f"{parameter} {problem}, not {shown(value)}")
 
 
 def check_flag(parameter: str, value: object) -> bool:
     """Return a boolean, or what its word says.
 
-    :raises AIHubParameterError: Where it is neither.
+    :raises ParameterError: Where it is neither.
     """
     try:
         return flag(value)
     except ValueError as error:
         problem = str(error)
-    raise AIHubParameterError(f"{parameter} {problem}, not {shown(value)}")
+    raise ParameterError(f"{parameter} {problem}, not {shown(value)}")
 
 
 def check_text(
@@ -225,31 +225,9 @@ def check_text(
 ) -> str:
     """Return a text that matches a pattern as a whole; a number becomes one.
 
-    :raises AIHubParameterError: Where it does not.
+    :raises ParameterError: Where it does not.
     """
     text = None if isinstance(value, bool) else _plain(value)
     if text is None or not re.fullmatch(pattern, text):
-        raise AIHubParameterError(f"{parameter} must be {allowed}, not {shown(value)}")
+        raise ParameterError(f"{parameter} must be {allowed}, not {shown(value)}")
     return text
-
-
-def page_query(
-    page: int, page_size: int, numbers: Mapping[str, int | str | None] | None = None, **words: str | bool | None
-) -> dict[str, str | int | None]:
-    """Build the query of a list: which page, and the filters that were given.
-
-    :param page: Number of the page, from 1.
-    :param page_size: Greatest number of rows on a page.
-    :param numbers: Filters by a number of at least 1.
-    :param words: Filters by a text or a boolean.
-    :raises AIHubParameterError: Where a number is none.
-    """
-    query: dict[str, str | int | None] = {
-        "page_size": check_id("page_size", page_size),
-        "page_num": check_id("page", page),
-    }
-    for name, number in (numbers or {}).items():
-        query[name] = None if number is None else check_id(name, number)
-    for name, word in words.items():
-        query[name] = ("true" if word else "false") if isinstance(word, bool) else word
-    return query

@@ -14,7 +14,7 @@ from airflow_provider_aihub.jobs.parts import FAILED, SUCCEEDED, Part, PartLog
 from airflow_provider_aihub.jobs.progress_log import plain
 
 if TYPE_CHECKING:
-    from airflow_provider_aihub.http.blocking import AIHubClient
+    from airflow_provider_aihub.aihub.client import AIHubClient
 
 MOST_PARTS = 5
 """How many of the parts that ended badly are named."""

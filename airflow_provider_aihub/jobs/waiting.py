@@ -22,11 +22,11 @@ from airflow_provider_aihub.aihub.errors import (
     AIHubNotFoundError,
 )
 from airflow_provider_aihub.http.durations import span
-from airflow_provider_aihub.http.in_time import in_time, too_late
 from airflow_provider_aihub.http.retry import asked_for
 from airflow_provider_aihub.jobs.beside import beside
 from airflow_provider_aihub.jobs.errands import POLL_POLICY, Ask, Fetch, Redact
 from airflow_provider_aihub.jobs.identity import Identity, Verdict, other_job
+from airflow_provider_aihub.jobs.in_time import in_time, too_late
 from airflow_provider_aihub.jobs.kind import JobId, JobKind, JobState, Status
 from airflow_provider_aihub.jobs.log_stream import Keep, PartLogs, Recall, Tell
 from airflow_provider_aihub.jobs.progress_log import LIFE_LINE, Log, Story

@@ -130,7 +130,8 @@ class ClusterJobOperator(JobOperator):
         :param more: Fields beyond those that all cluster jobs have.
         """
         from airflow_provider_aihub.aihub.model_training import Category
-        from airflow_provider_aihub.http.values import check_member, shown
+        from airflow_provider_aihub.aihub.values import check_member
+        from airflow_provider_aihub.http.values import shown
         from airflow_provider_aihub.operators.names import known_id, project_id, storage_ids, virtual_cluster_id
 
         if not isinstance(self.storages, str | int | list | tuple | set | None):

@@ -16,8 +16,9 @@ from airflow_provider_aihub.aihub.errors import (
     AIHubRejectedError,
     AIHubUnsupportedError,
 )
+from airflow_provider_aihub.aihub.values import check_id, check_text
 from airflow_provider_aihub.http.answers import FORBIDDEN
-from airflow_provider_aihub.http.values import as_int, check_id, check_text
+from airflow_provider_aihub.http.values import as_int
 
 if TYPE_CHECKING:
     from airflow_provider_aihub.aihub.dataset_management import Dataset

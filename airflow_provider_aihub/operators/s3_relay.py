@@ -51,7 +51,7 @@ class S3RelayUploadOperator(CallOperator):
 
     def call(self, context: Context) -> dict[str, Any]:  # noqa: ARG002 - nothing on AIHub to show
         """Upload what is there."""
-        from airflow_provider_aihub.http.values import check_flag, check_text
+        from airflow_provider_aihub.aihub.values import check_flag, check_text
         from airflow_provider_aihub.lineage import tell_collector
         from airflow_provider_aihub.storage import find_source
 

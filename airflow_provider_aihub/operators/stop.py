@@ -65,7 +65,8 @@ class StopOperator(CallOperator):
 
     def call(self, context: Context) -> dict[str, Any]:
         """Stop the job unless it is over."""
-        from airflow_provider_aihub.http.values import check_id, is_nothing
+        from airflow_provider_aihub.aihub.values import check_id
+        from airflow_provider_aihub.http.values import is_nothing
         from airflow_provider_aihub.jobs.kind import Phase
         from airflow_provider_aihub.tasks.options import StopOptions
 

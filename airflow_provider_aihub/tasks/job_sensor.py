@@ -151,7 +151,7 @@ class RemoteJobSensor(PlatformTask, BaseSensorOperator):
         :raises AIHubError: The job ended badly, or AIHub will never answer.
         """
         from airflow_provider_aihub.aihub.errors import AIHubError, AIHubNotFoundError
-        from airflow_provider_aihub.http.in_time import in_time
+        from airflow_provider_aihub.jobs.in_time import in_time
         from airflow_provider_aihub.jobs.waiting import LAST_ANSWERS, LAST_LOOK
 
         with task_failures():

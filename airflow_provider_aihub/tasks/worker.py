@@ -8,8 +8,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from airflow_provider_aihub.aihub.errors import AIHubError
-from airflow_provider_aihub.http.in_time import in_time
 from airflow_provider_aihub.http.retry import RetryPolicy
+from airflow_provider_aihub.jobs.in_time import in_time
 from airflow_provider_aihub.jobs.waiting import Ask, Fetch, Pause, Redact, Tell, courtesy
 from airflow_provider_aihub.tasks.steps import (
     AIHubTime,
@@ -29,7 +29,7 @@ from airflow_provider_aihub.tasks.uninterrupted import uninterrupted
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
-    from airflow_provider_aihub.http.blocking import AIHubClient
+    from airflow_provider_aihub.aihub.client import AIHubClient
 
 T = TypeVar("T")
 

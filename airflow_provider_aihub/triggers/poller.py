@@ -16,7 +16,8 @@ from weakref import WeakKeyDictionary
 from airflow.providers.common.compat.connection import get_async_connection, get_async_extra_dejson
 
 from airflow_provider_aihub.aihub.errors import AIHubAuthError, AIHubError, AIHubUnavailable
-from airflow_provider_aihub.http.request import Request, Service
+from airflow_provider_aihub.aihub.services import Service
+from airflow_provider_aihub.http.request import Request
 from airflow_provider_aihub.http.retry import RetryPolicy
 from airflow_provider_aihub.jobs.errands import POLL_POLICY, Ask, Fetch, Redact
 from airflow_provider_aihub.jobs.kind import JobKind

@@ -13,8 +13,8 @@ import pytest
 from task_life import TaskInstance
 from twisted import Twisted, serve
 
+from airflow_provider_aihub.aihub.client import AIHubClient
 from airflow_provider_aihub.emulators.aihub import Emulator
-from airflow_provider_aihub.http.blocking import AIHubClient
 from airflow_provider_aihub.tasks import held, own_xcoms
 
 

@@ -21,9 +21,9 @@ from airflow_provider_aihub.aihub.errors import (
     AIHubRejectedError,
     AIHubUnavailable,
 )
+from airflow_provider_aihub.aihub.services import Service
 from airflow_provider_aihub.emulators.aihub import Emulator
 from airflow_provider_aihub.hooks.aihub import AIHubHook
-from airflow_provider_aihub.http.request import Service
 from airflow_provider_aihub.operators.dataset import DatasetVersionOperator
 from airflow_provider_aihub.operators.training import TrainingOperator
 from airflow_provider_aihub.operators.warehouse import WarehouseSearchOperator

@@ -39,12 +39,12 @@ from twisted import (
 )
 from waiting import until
 
+from airflow_provider_aihub.aihub.client import AIHubClient
 from airflow_provider_aihub.aihub.dataset_management import DatasetSpec, DatasetVersionSpec
 from airflow_provider_aihub.aihub.errors import AIHubAmbiguousSubmit, AIHubBadAnswerError, AIHubRejectedError
 from airflow_provider_aihub.aihub.model_training import Training, TrainingSpec
 from airflow_provider_aihub.emulators.aihub import Emulator
 from airflow_provider_aihub.hooks.aihub import AIHubHook
-from airflow_provider_aihub.http.blocking import AIHubClient
 from airflow_provider_aihub.operators.dataset import DatasetVersionOperator
 from airflow_provider_aihub.operators.training import TrainingOperator
 from airflow_provider_aihub.tasks import held

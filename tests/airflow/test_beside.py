@@ -17,9 +17,9 @@ from task_life import TaskInstance, TaskLife
 from test_what_is_sent import DATASETS, LEAST_ON_A_CLUSTER, Recorder
 
 from airflow_provider_aihub import assets
+from airflow_provider_aihub.aihub.client import AIHubClient
 from airflow_provider_aihub.emulators.aihub import Emulator
 from airflow_provider_aihub.hooks.aihub import AIHubHook
-from airflow_provider_aihub.http.blocking import AIHubClient
 from airflow_provider_aihub.jobs import log_stream
 from airflow_provider_aihub.jobs.beside import beside
 from airflow_provider_aihub.operators.dataset import DatasetVersionOperator

@@ -14,10 +14,10 @@ from task_life import TaskLife, stopped
 from twisted import Asked, Twisted, before, creates, hidden, late, listed, lost, once, slow
 from waiting import until
 
+from airflow_provider_aihub.aihub.client import AIHubClient
 from airflow_provider_aihub.aihub.errors import AIHubError, AIHubParameterError, AIHubUnavailable
 from airflow_provider_aihub.aihub.model_training import Training
 from airflow_provider_aihub.hooks.aihub import AIHubHook
-from airflow_provider_aihub.http.blocking import AIHubClient
 from airflow_provider_aihub.operators.training import TrainingOperator
 
 pytestmark = pytest.mark.usefixtures("little_patience")

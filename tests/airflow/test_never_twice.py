@@ -18,6 +18,7 @@ from task_life import Store, TaskInstance, TaskLife, stopped
 from waiting import until
 
 from airflow_provider_aihub.aihub import kinds as jobs_of_aihub
+from airflow_provider_aihub.aihub.client import AIHubClient
 from airflow_provider_aihub.aihub.errors import (
     AIHubAmbiguousSubmit,
     AIHubAuthError,
@@ -28,7 +29,6 @@ from airflow_provider_aihub.aihub.errors import (
 from airflow_provider_aihub.aihub.model_training import Training
 from airflow_provider_aihub.emulators.aihub import Emulator, Node, Pipeline, PipelineVersion
 from airflow_provider_aihub.hooks.aihub import AIHubHook
-from airflow_provider_aihub.http.blocking import AIHubClient
 from airflow_provider_aihub.operators.training import TrainingOperator
 from airflow_provider_aihub.operators.warehouse import WarehouseSearchOperator
 from airflow_provider_aihub.operators.workflow import WorkflowRunOperator

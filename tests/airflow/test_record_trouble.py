@@ -13,11 +13,11 @@ import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException
 from task_life import Store, TaskInstance, TaskLife, stopped
 
+from airflow_provider_aihub.aihub.client import AIHubClient
 from airflow_provider_aihub.aihub.errors import AIHubAmbiguousSubmit, AIHubJobFailed, AIHubJobStopped
 from airflow_provider_aihub.aihub.model_training import Training
 from airflow_provider_aihub.emulators.aihub import Emulator
 from airflow_provider_aihub.hooks.aihub import AIHubHook
-from airflow_provider_aihub.http.blocking import AIHubClient
 from airflow_provider_aihub.operators.training import TrainingOperator
 from airflow_provider_aihub.tasks.job_state import Marker
 

@@ -9,10 +9,10 @@ from uuid import uuid4
 import pytest
 from task_life import TaskLife
 
+from airflow_provider_aihub.aihub.client import AIHubClient
 from airflow_provider_aihub.aihub.errors import AIHubJobFailed
 from airflow_provider_aihub.emulators.aihub import Emulator
 from airflow_provider_aihub.hooks.aihub import AIHubHook
-from airflow_provider_aihub.http.blocking import AIHubClient
 from airflow_provider_aihub.operators.training import TrainingOperator
 
 TRAININGS = "/model-training-platform/api/v1/trainings"

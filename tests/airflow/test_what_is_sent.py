@@ -26,7 +26,7 @@ from task_life import TaskLife
 
 from airflow_provider_aihub import operators, sensors
 from airflow_provider_aihub.aihub.errors import AIHubParameterError
-from airflow_provider_aihub.http.request import Service
+from airflow_provider_aihub.aihub.services import Service
 from airflow_provider_aihub.jobs import waiting
 from airflow_provider_aihub.operators.base import JobOperator
 from airflow_provider_aihub.operators.call import CallOperator

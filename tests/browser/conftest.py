@@ -15,8 +15,8 @@ from airflow_ui import PATIENCE, WEB_UI
 from packaging.version import Version
 from waiting import SLACK
 
+from airflow_provider_aihub.aihub.client import AIHubClient
 from airflow_provider_aihub.aihub.config import Config
-from airflow_provider_aihub.http.blocking import AIHubClient
 from demo.local_aihub import LocalAIHub
 from demo.real_airflow import RealAirflow
 

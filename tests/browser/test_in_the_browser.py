@@ -13,8 +13,8 @@ from airflow_ui import WEB_UI, Connections, TaskPage
 from playwright.sync_api import BrowserContext, Page, expect
 from waiting import until
 
+from airflow_provider_aihub.aihub.client import AIHubClient
 from airflow_provider_aihub.aihub.model_training import TrainingSpec
-from airflow_provider_aihub.http.blocking import AIHubClient
 from airflow_provider_aihub.provider_info import CONN_FIELDS
 from demo.local_aihub import LocalAIHub
 from demo.real_airflow import RealAirflow

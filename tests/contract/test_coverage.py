@@ -14,12 +14,12 @@ import pytest
 from cases import CASES
 
 from airflow_provider_aihub import operators, sensors
-from airflow_provider_aihub.aihub.endpoints import Endpoint, Endpoints
+from airflow_provider_aihub.aihub.client import AIHubClient, AsyncAIHubClient
+from airflow_provider_aihub.aihub.endpoints import Endpoints
 from airflow_provider_aihub.emulators.aihub.app import SERVICES
 from airflow_provider_aihub.emulators.aihub.services import s3_relay
 from airflow_provider_aihub.hooks.aihub import AIHubHook
-from airflow_provider_aihub.http.asynchronous import AsyncAIHubClient
-from airflow_provider_aihub.http.blocking import AIHubClient
+from airflow_provider_aihub.http.endpoint import Endpoint
 
 PAGE = Path(__file__).parents[2] / "docs" / "api-coverage.md"
 

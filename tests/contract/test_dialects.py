@@ -11,14 +11,14 @@ import requests
 from cases import CASES, Case, case
 from world import World, client_of
 
+from airflow_provider_aihub.aihub.client import AIHubClient, AsyncAIHubClient
 from airflow_provider_aihub.aihub.config import Config
-from airflow_provider_aihub.aihub.endpoints import Endpoint, Endpoints
+from airflow_provider_aihub.aihub.endpoints import Endpoints
 from airflow_provider_aihub.aihub.errors import AIHubError, AIHubUnsupportedError
 from airflow_provider_aihub.aihub.model_training import TrainingSpec
 from airflow_provider_aihub.aihub.quota_schedule import QuotaTaskSpec
-from airflow_provider_aihub.http.asynchronous import AsyncAIHubClient
-from airflow_provider_aihub.http.blocking import AIHubClient
-from airflow_provider_aihub.http.request import Service
+from airflow_provider_aihub.aihub.services import Service
+from airflow_provider_aihub.http.endpoint import Endpoint
 from airflow_provider_aihub.http.retry import RetryPolicy
 
 PLATFORM_ONLY = [

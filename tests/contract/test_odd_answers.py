@@ -15,10 +15,10 @@ from cases.case import at, encoded
 from changes import Place, changed, places, value_at, without
 from transports import Blocking
 
+from airflow_provider_aihub.aihub.client import AIHubClient
 from airflow_provider_aihub.aihub.config import Config
 from airflow_provider_aihub.aihub.kinds import KINDS, Phase
-from airflow_provider_aihub.http.blocking import AIHubClient
-from airflow_provider_aihub.http.request import Service
+from airflow_provider_aihub.aihub.services import Service
 from airflow_provider_aihub.jobs.waiting import Outcome, Watch, wait
 
 EVERY = pytest.mark.parametrize("one", CASES, ids=str)

@@ -13,10 +13,9 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 from cases.case import RELAY_TOKEN, TOKEN, Case
 
+from airflow_provider_aihub.aihub.client import AIHubClient, AsyncAIHubClient
 from airflow_provider_aihub.aihub.config import Config
-from airflow_provider_aihub.http.asynchronous import AsyncAIHubClient
-from airflow_provider_aihub.http.blocking import AIHubClient
-from airflow_provider_aihub.http.request import Service
+from airflow_provider_aihub.aihub.services import Service
 from airflow_provider_aihub.http.retry import RetryPolicy
 
 ONCE = RetryPolicy(attempts=1)

@@ -10,6 +10,7 @@ from typing import Any
 
 from waiting import until
 
+from airflow_provider_aihub.aihub.client import AIHubClient
 from airflow_provider_aihub.aihub.config import Config
 from airflow_provider_aihub.aihub.data_warehouse import SearchSpec
 from airflow_provider_aihub.aihub.dataset_management import DatasetSpec, DatasetVersionSpec
@@ -17,7 +18,6 @@ from airflow_provider_aihub.aihub.model_training import TrainingSpec
 from airflow_provider_aihub.aihub.quota_schedule import QuotaTaskSpec
 from airflow_provider_aihub.aihub.workflow_center import WorkflowRunSpec
 from airflow_provider_aihub.emulators.aihub import Emulator, Node, Pipeline, PipelineVersion
-from airflow_provider_aihub.http.blocking import AIHubClient
 from airflow_provider_aihub.http.protocol import Answer, Outcome, Send
 
 COMMANDS = {"greet": 'echo "hello ${name:-world}"', "fail": "exit 3", "sleep": "sleep 600"}

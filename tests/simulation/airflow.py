@@ -16,10 +16,10 @@ from typing import Any, Final
 
 from airflow.providers.common.compat.sdk import TaskDeferred
 
+from airflow_provider_aihub.aihub.client import AIHubClient
 from airflow_provider_aihub.aihub.config import Config
 from airflow_provider_aihub.aihub.errors import AIHubError
 from airflow_provider_aihub.hooks.aihub import AIHubHook
-from airflow_provider_aihub.http.blocking import AIHubClient
 from airflow_provider_aihub.http.exchange import authenticate, exchange
 from airflow_provider_aihub.http.protocol import Outcome as HttpOutcome
 from airflow_provider_aihub.http.protocol import Send

@@ -14,8 +14,8 @@ from typing import Any, Final
 
 from airflow.triggers.base import BaseTrigger
 
+from airflow_provider_aihub.aihub.client import AsyncAIHubClient
 from airflow_provider_aihub.aihub.config import Config
-from airflow_provider_aihub.http.asynchronous import AsyncAIHubClient
 from airflow_provider_aihub.http.protocol import Outcome as HttpOutcome
 from airflow_provider_aihub.http.protocol import Send
 from airflow_provider_aihub.jobs.platform import Platform

@@ -21,9 +21,9 @@ from cluster import TRIGGERERS, Cluster, Task
 from scene import ENDED, Scene
 from waiting import until
 
+from airflow_provider_aihub.aihub.client import AIHubClient
 from airflow_provider_aihub.aihub.config import Config
 from airflow_provider_aihub.aihub.kinds import KINDS, Phase
-from airflow_provider_aihub.http.blocking import AIHubClient
 from airflow_provider_aihub.tasks.job_state import Marker
 from demo.real_airflow import TaskLog
 

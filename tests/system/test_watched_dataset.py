@@ -12,9 +12,9 @@ from cluster import TRIGGERERS, Cluster
 from scene import Scene
 from waiting import until
 
+from airflow_provider_aihub.aihub.client import AIHubClient
 from airflow_provider_aihub.aihub.config import Config
 from airflow_provider_aihub.aihub.dataset_management import DatasetSpec, DatasetVersionSpec
-from airflow_provider_aihub.http.blocking import AIHubClient
 
 pytestmark = pytest.mark.usefixtures("alone")
 DAG_ID = "watched"

@@ -19,7 +19,8 @@ from airflow_provider_aihub.aihub.errors import (
     AIHubUnsupportedError,
 )
 from airflow_provider_aihub.aihub.parts import Part, PartLog
-from airflow_provider_aihub.http.request import Request, Service
+from airflow_provider_aihub.aihub.services import Service
+from airflow_provider_aihub.http.request import Request
 from airflow_provider_aihub.jobs import log_stream
 from airflow_provider_aihub.jobs.errands import Ask, Fetch, Piece, Redact
 from airflow_provider_aihub.jobs.log_stream import (

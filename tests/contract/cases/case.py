@@ -11,7 +11,8 @@ from typing import Any, Literal
 from world import World
 
 from airflow_provider_aihub.aihub.endpoints import Endpoints
-from airflow_provider_aihub.http.request import File, Request, Service
+from airflow_provider_aihub.aihub.services import Service
+from airflow_provider_aihub.http.request import File, Request
 
 TOKEN, RELAY_TOKEN = "the-token", "the-relay-token"
 BEARER = {"Authorization": f"Bearer {TOKEN}"}

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from airflow_provider_aihub.aihub.evaluation import EvaluationSpec
-from airflow_provider_aihub.http.request import Service
+from airflow_provider_aihub.aihub.services import Service
 
 from .case import Case, Part, file, ok
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 from typing import Any
 
 from airflow_provider_aihub.aihub.model_training import TrainingSpec
-from airflow_provider_aihub.http.request import Service
+from airflow_provider_aihub.aihub.services import Service
 
 from .case import Case, ok, page
 

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from airflow_provider_aihub.http.request import Service
+from airflow_provider_aihub.aihub.services import Service
 
 from .case import Case, ok
 

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from airflow_provider_aihub.aihub.services import Service
 from airflow_provider_aihub.aihub.workflow_center import WorkflowRunSpec
-from airflow_provider_aihub.http.request import Service
 
 from .case import Case, ok, page
 

@@ -20,7 +20,8 @@ from airflow_provider_aihub.aihub import (
     workflow_center,
 )
 from airflow_provider_aihub.aihub.errors import AIHubParameterError
-from airflow_provider_aihub.http.request import Auth, File, Request
+from airflow_provider_aihub.aihub.services import Auth
+from airflow_provider_aihub.http.request import File, Request
 
 FILE = File("a.zip", open=lambda: io.BytesIO(b"abc"), size=3)
 JOB: dict[str, Any] = {"name": "n", "command": "c", "image": "i", "virtual_cluster_id": 1, "project_id": 1}

@@ -14,10 +14,10 @@ from typing import Any, BinaryIO
 
 from aiohttp import web
 
+from airflow_provider_aihub.aihub.client import AIHubClient, AsyncAIHubClient
 from airflow_provider_aihub.aihub.config import Config
-from airflow_provider_aihub.http.asynchronous import AsyncAIHubClient
-from airflow_provider_aihub.http.blocking import AIHubClient
-from airflow_provider_aihub.http.request import Auth, Request, Service
+from airflow_provider_aihub.aihub.services import Auth, Service
+from airflow_provider_aihub.http.request import Request
 from airflow_provider_aihub.http.retry import RetryPolicy
 
 Act = Callable[[web.Request], Awaitable[web.StreamResponse]]

@@ -28,6 +28,7 @@ from misbehaving import (
 )
 
 from airflow_provider_aihub.aihub import user_system
+from airflow_provider_aihub.aihub.client import AIHubClient, AsyncAIHubClient
 from airflow_provider_aihub.aihub.errors import (
     AIHubAmbiguousSubmit,
     AIHubAuthError,
@@ -38,11 +39,10 @@ from airflow_provider_aihub.aihub.errors import (
     AIHubRejectedError,
     AIHubUnavailable,
 )
-from airflow_provider_aihub.aihub.token import Token, claims
-from airflow_provider_aihub.http.asynchronous import AsyncAIHubClient
-from airflow_provider_aihub.http.blocking import AIHubClient
-from airflow_provider_aihub.http.request import Auth, Service
+from airflow_provider_aihub.aihub.services import Auth, Service
+from airflow_provider_aihub.aihub.token import claims, given, issued
 from airflow_provider_aihub.http.retry import RetryPolicy
+from airflow_provider_aihub.http.token import Token
 
 DAY = 86400
 UNAUTHORIZED = answer(401, msg="expired")
@@ -61,7 +61,7 @@ UNAUTHORIZED = answer(401, msg="expired")
     ],
 )
 def test_when_a_token_is_renewed(said: dict[str, Any], renew_at: float | None) -> None:
-    token = Token.issued(jwt(**said), 42, NOW)
+    token = Token.of(issued(jwt(**said), 42), NOW)
     assert token.renew_at == renew_at
     assert not token.due(NOW)
     if renew_at is not None:
@@ -74,13 +74,13 @@ def test_when_a_token_is_renewed(said: dict[str, Any], renew_at: float | None) -
 )
 def test_a_token_that_is_no_jwt_says_nothing(token: str) -> None:
     assert claims(token) == {}
-    assert Token.issued(token, None, NOW) == Token(token)
+    assert Token.of(issued(token), NOW) == Token(token)
 
 
 def test_the_user_is_known_from_the_login_or_from_the_token() -> None:
-    assert Token.issued(jwt(uid=9), 42, NOW).user_id == 42
-    assert Token.issued(jwt(uid="9"), None, NOW).user_id == 9
-    assert Token.given(jwt(uid=9, exp=NOW - 1)) == Token(jwt(uid=9, exp=NOW - 1), 9)
+    assert issued(jwt(uid=9), 42).user_id == 42
+    assert issued(jwt(uid="9")).user_id == 9
+    assert given(jwt(uid=9, exp=NOW - 1)) == Token(jwt(uid=9, exp=NOW - 1), 9)
 
 
 def test_one_login_for_many_requests_and_one_more_when_it_is_due(server: Server, side: Side) -> None:

@@ -14,7 +14,7 @@ import pytest
 
 from airflow_provider_aihub.aihub.config import PRESETS, URL_FIELDS, Config
 from airflow_provider_aihub.aihub.errors import AIHubConfigError
-from airflow_provider_aihub.http.request import Service
+from airflow_provider_aihub.aihub.services import Service
 
 TRAINING, QUOTA, RELAY, USER = Service.MODEL_TRAINING, Service.QUOTA_SCHEDULE, Service.S3_RELAY, Service.USER_SYSTEM
 
@@ -173,7 +173,7 @@ def test_client_and_api_import_no_airflow() -> None:
     import sys
 
     code = (
-        "import sys, airflow_provider_aihub.http.blocking, airflow_provider_aihub.http.asynchronous\n"
+        "import sys, airflow_provider_aihub.aihub.client\n"
         "heavy = {'airflow', 'requests', 'aiohttp', 'requests_toolbelt'} & set(sys.modules)\n"
         "sys.exit(str(heavy) if heavy else 0)"
     )

@@ -10,9 +10,9 @@ import pytest
 from aiohttp import web
 from misbehaving import STATIC_TOKEN, Act, Server, Side, config, ok, serving, text, thing
 
+from airflow_provider_aihub.aihub.client import AIHubClient
 from airflow_provider_aihub.aihub.config import Config
 from airflow_provider_aihub.aihub.errors import AIHubBadAnswerError, AIHubError, AIHubUnavailable, AIHubUnsupportedError
-from airflow_provider_aihub.http.blocking import AIHubClient
 from airflow_provider_aihub.jobs import errands
 from airflow_provider_aihub.jobs.errands import Ask, Fetch, Piece
 

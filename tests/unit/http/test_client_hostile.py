@@ -27,6 +27,7 @@ from misbehaving import PASSWORD, Act, Server, Side, answer, config, ok, raw, se
 from test_client_errands import perform
 from waiting import crowd
 
+from airflow_provider_aihub.aihub.client import AsyncAIHubClient
 from airflow_provider_aihub.aihub.config import Config
 from airflow_provider_aihub.aihub.errors import (
     AIHubAmbiguousSubmit,
@@ -36,7 +37,6 @@ from airflow_provider_aihub.aihub.errors import (
     AIHubUnavailable,
 )
 from airflow_provider_aihub.http.async_connections import FIRST_TURN, LARGEST_TURN
-from airflow_provider_aihub.http.asynchronous import AsyncAIHubClient
 from airflow_provider_aihub.http.receiving import LARGEST_ANSWER, MOST_VALUES, STEP
 from airflow_provider_aihub.http.retry import RetryPolicy
 from airflow_provider_aihub.jobs.errands import Fetch

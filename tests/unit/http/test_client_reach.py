@@ -15,7 +15,7 @@ from waiting import eventually
 
 from airflow_provider_aihub.aihub.config import Config
 from airflow_provider_aihub.aihub.errors import AIHubConfigError, AIHubParameterError, AIHubUnavailable
-from airflow_provider_aihub.http.request import Service
+from airflow_provider_aihub.aihub.services import Service
 from airflow_provider_aihub.jobs.errands import Fetch
 
 HERE = "127.0.0.1"

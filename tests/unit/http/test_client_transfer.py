@@ -38,7 +38,8 @@ from misbehaving import (
 )
 
 from airflow_provider_aihub.aihub import model_training, s3_relay
-from airflow_provider_aihub.aihub.endpoints import Endpoint, Endpoints
+from airflow_provider_aihub.aihub.client import AIHubClient, AsyncAIHubClient
+from airflow_provider_aihub.aihub.endpoints import Endpoints
 from airflow_provider_aihub.aihub.errors import (
     AIHubAmbiguousSubmit,
     AIHubAuthError,
@@ -49,9 +50,9 @@ from airflow_provider_aihub.aihub.errors import (
     AIHubRejectedError,
     AIHubUnavailable,
 )
-from airflow_provider_aihub.http.asynchronous import AsyncAIHubClient
-from airflow_provider_aihub.http.blocking import AIHubClient
-from airflow_provider_aihub.http.request import File, Form, Request, Service
+from airflow_provider_aihub.aihub.services import Service
+from airflow_provider_aihub.http.endpoint import Endpoint
+from airflow_provider_aihub.http.request import File, Form, Request
 from airflow_provider_aihub.http.retry import RetryPolicy
 from airflow_provider_aihub.http.transfer import CHUNK, file_from_path
 

@@ -1,0 +1,43 @@
+"""How single values are checked for AIHub; see :mod:`airflow_provider_aihub.http.values`.
+
+What is wrong with one is an :class:`~airflow_provider_aihub.aihub.errors.AIHubParameterError`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from airflow_provider_aihub.aihub.errors import KINDS
+from airflow_provider_aihub.http import values
+from airflow_provider_aihub.http.errors import raised_as
+
+PAGE: Final = "page_num"
+"""What AIHub calls the number of a page, from 1, asked for and answered."""
+
+check_id = raised_as(KINDS)(values.check_id)
+check_flag = raised_as(KINDS)(values.check_flag)
+check_member = raised_as(KINDS)(values.check_member)
+check_text = raised_as(KINDS)(values.check_text)
+
+
+def page_query(
+    page: int, page_size: int, numbers: Mapping[str, int | str | None] | None = None, **words: str | bool | None
+) -> dict[str, str | int | None]:
+    """Build the query of a list: which page, and the filters that were given.
+
+    :param page: Number of the page, from 1.
+    :param page_size: Greatest number of rows on a page.
+    :param numbers: Filters by a number of at least 1.
+    :param words: Filters by a text or a boolean.
+    :raises AIHubParameterError: Where a number is none.
+    """
+    query: dict[str, str | int | None] = {
+        "page_size": check_id("page_size", page_size),
+        PAGE: check_id("page", page),
+    }
+    for name, number in (numbers or {}).items():
+        query[name] = None if number is None else check_id(name, number)
+    for name, word in words.items():
+        query[name] = ("true" if word else "false") if isinstance(word, bool) else word
+    return query
