@@ -48,7 +48,7 @@ class Source:
 
     def as_archive(self) -> File:
         """Give a zip archive of the files, made while it is sent."""
-        from airflow_provider_aihub.http.archive import zipped
+        from airflow_provider_aihub.aihub.files import zipped
 
         return zipped(f"{self.name}.zip", self.files)
 
@@ -86,8 +86,9 @@ def find_source(parameter: str, given: str | ObjectStoragePath) -> Source:
     """
     from fsspec.implementations.local import LocalFileSystem  # type: ignore[import-untyped]
 
+    from airflow_provider_aihub.aihub.files import check_name
     from airflow_provider_aihub.http.request import File
-    from airflow_provider_aihub.http.transfer import check_name, open_file
+    from airflow_provider_aihub.http.transfer import open_file
 
     path = storage_path(parameter, given)
     storage, root = path.fs, _place(path)

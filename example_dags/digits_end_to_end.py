@@ -60,8 +60,8 @@ def digits_end_to_end() -> None:
     @task
     def pack_images(search: dict[str, Any]) -> str:
         """Write the images that were found as a zip, and put it where AIHub can read it."""
+        from airflow_provider_aihub.aihub.files import file_from_path
         from airflow_provider_aihub.hooks.aihub import AIHubHook
-        from airflow_provider_aihub.http.transfer import file_from_path
 
         hook = AIHubHook()
         with TemporaryDirectory() as folder:

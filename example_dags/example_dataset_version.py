@@ -18,8 +18,8 @@ def example_dataset_version() -> None:
     @task
     def upload() -> str:
         """Put the data where AIHub can read it."""
+        from airflow_provider_aihub.aihub.files import file_from_path
         from airflow_provider_aihub.hooks.aihub import AIHubHook
-        from airflow_provider_aihub.http.transfer import file_from_path
 
         with TemporaryDirectory() as folder:
             archive = Path(folder, "texts.zip")

@@ -7,9 +7,10 @@ from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import Field, computed_field, model_validator
 
-from airflow_provider_aihub.aihub.models import Answer, Page, Spec, new_id, page_of
+from airflow_provider_aihub.aihub.models import Page, Spec, new_id, page_of
 from airflow_provider_aihub.aihub.services import Service
 from airflow_provider_aihub.aihub.values import check_id, page_query
+from airflow_provider_aihub.http.models import Answer
 from airflow_provider_aihub.http.request import Request, path
 from airflow_provider_aihub.http.values import Box, NotEmpty, Number, Positive, Text, Whole, Words
 

@@ -8,9 +8,10 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
 
-from airflow_provider_aihub.aihub.models import Answer, Page, Spec, Upload, new_id, page_of
+from airflow_provider_aihub.aihub.models import Page, Spec, Upload, new_id, page_of
 from airflow_provider_aihub.aihub.services import Service
 from airflow_provider_aihub.aihub.values import check_id, check_member, check_text, page_query
+from airflow_provider_aihub.http.models import Answer
 from airflow_provider_aihub.http.request import File, Form, Request, path
 from airflow_provider_aihub.http.values import Flag, Number, Positive, Text, Whole, Words, one_of
 

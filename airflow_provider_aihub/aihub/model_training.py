@@ -9,7 +9,6 @@ from typing import Annotated, Any, ClassVar, Self
 from pydantic import Field, model_validator
 
 from airflow_provider_aihub.aihub.models import (
-    Answer,
     KeyValue,
     LogFile,
     Named,
@@ -20,13 +19,12 @@ from airflow_provider_aihub.aihub.models import (
     Storage,
     VirtualCluster,
     new_id,
-    nothing,
     page_of,
-    rows,
     text_of,
 )
 from airflow_provider_aihub.aihub.services import Service
 from airflow_provider_aihub.aihub.values import check_id, page_query
+from airflow_provider_aihub.http.models import Answer, nothing, rows
 from airflow_provider_aihub.http.request import FieldsWithout, Request, path
 from airflow_provider_aihub.http.values import Count, Flag, Number, Pairs, Positive, Text, Whole, Words, one_of
 

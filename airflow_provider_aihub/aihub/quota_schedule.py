@@ -8,9 +8,10 @@ from typing import Annotated, ClassVar
 from pydantic import Field
 
 from airflow_provider_aihub.aihub.model_training import JobSpec, Training
-from airflow_provider_aihub.aihub.models import LogFile, Named, Page, Pod, new_id, nothing, page_of, rows, text_of
+from airflow_provider_aihub.aihub.models import LogFile, Named, Page, Pod, new_id, page_of, text_of
 from airflow_provider_aihub.aihub.services import Service
 from airflow_provider_aihub.aihub.values import check_id, check_member, page_query
+from airflow_provider_aihub.http.models import nothing, rows
 from airflow_provider_aihub.http.request import Request, path
 from airflow_provider_aihub.http.values import Flag, Number, one_of
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from enum import IntEnum
 
-from airflow_provider_aihub.aihub.models import Project, VirtualCluster, rows
+from airflow_provider_aihub.aihub.models import Project, VirtualCluster
 from airflow_provider_aihub.aihub.services import Service
 from airflow_provider_aihub.aihub.values import check_id, check_member
+from airflow_provider_aihub.http.models import rows
 from airflow_provider_aihub.http.request import Request
 
 _BASE = "/tag-resource-management/api/v1"

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from airflow_provider_aihub.aihub.models import Answer
 from airflow_provider_aihub.aihub.services import Auth, Service
 from airflow_provider_aihub.aihub.values import check_text
+from airflow_provider_aihub.http.models import Answer
 from airflow_provider_aihub.http.request import Request
 from airflow_provider_aihub.http.values import Number
 

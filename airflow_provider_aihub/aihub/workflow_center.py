@@ -8,19 +8,10 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field
 
-from airflow_provider_aihub.aihub.models import (
-    Answer,
-    KeyValue,
-    Page,
-    Project,
-    Spec,
-    VirtualCluster,
-    new_id,
-    nothing,
-    page_of,
-)
+from airflow_provider_aihub.aihub.models import KeyValue, Page, Project, Spec, VirtualCluster, new_id, page_of
 from airflow_provider_aihub.aihub.services import Service
 from airflow_provider_aihub.aihub.values import check_id, check_text, page_query
+from airflow_provider_aihub.http.models import Answer, nothing
 from airflow_provider_aihub.http.request import Request, path
 from airflow_provider_aihub.http.values import Flag, Number, Pairs, Positive, Text, Whole, Words
 

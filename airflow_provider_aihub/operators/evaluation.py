@@ -115,8 +115,8 @@ class EvalImportOperator(JobOperator):
 
 
 def _file(parameter: str, path: str) -> File:
+    from airflow_provider_aihub.aihub.files import file_from_path
     from airflow_provider_aihub.aihub.values import check_text
-    from airflow_provider_aihub.http.transfer import file_from_path
 
     try:
         return file_from_path(check_text(parameter, path, allowed="the path of a file"))

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 
 from airflow_provider_aihub.aihub.errors import AIHubParameterError
-from airflow_provider_aihub.aihub.models import problem
+from airflow_provider_aihub.http.models import problem
 from airflow_provider_aihub.http.values import Flag, flag, is_nothing
 
 LONGEST = timedelta(days=36500).total_seconds()

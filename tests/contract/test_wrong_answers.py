@@ -10,6 +10,7 @@ from cases.case import encoded
 from changes import changed, value_at, without
 from transports import Asynchronous, Blocking, Transport
 
+from airflow_provider_aihub.aihub.config import Config
 from airflow_provider_aihub.aihub.errors import (
     AIHubAmbiguousSubmit,
     AIHubAuthError,
@@ -153,7 +154,7 @@ def test_a_job_that_is_looked_at_is_the_one_that_was_asked_for(name: str) -> Non
     kind = next(kind for kind in KINDS.values() if kind.read.__name__ in (name, "_read_dataset_version"))
     look = kind.look(one.args[0])
     with pytest.raises(ValueError, match="id is 77, but"):
-        look.check({**one.answer["data"], "id": 77})
+        Config(addresses={}).dialect.check(look, {**one.answer["data"], "id": 77})
 
 
 def numbers(json_text: str) -> bytes:

@@ -20,6 +20,7 @@ from airflow_provider_aihub.aihub.client import AIHubClient
 from airflow_provider_aihub.aihub.config import Config
 from airflow_provider_aihub.aihub.errors import AIHubError
 from airflow_provider_aihub.hooks.aihub import AIHubHook
+from airflow_provider_aihub.http.errors import raised_as
 from airflow_provider_aihub.http.exchange import authenticate, exchange
 from airflow_provider_aihub.http.protocol import Outcome as HttpOutcome
 from airflow_provider_aihub.http.protocol import Send
@@ -235,7 +236,11 @@ class Worker(Blocking):
         return None
 
     def _through(self, steps: Generator[Any, Any, Any]) -> Any:
-        """Drive an exchange; what takes long is a point."""
+        """Drive an exchange as the client does; what takes long is a point."""
+        with raised_as(self.client.config.dialect.kinds):
+            return (yield from self._carried(steps))
+
+    def _carried(self, steps: Generator[Any, Any, Any]) -> Any:
         came = None
         while True:
             try:
@@ -258,7 +263,7 @@ class Worker(Blocking):
                 self.world.pass_time(step.seconds)
                 yield AFTER
             else:
-                yield from self._through(authenticate(self.state, step))
+                yield from self._carried(authenticate(self.state, step))
 
     def _told(self, tell: Callable[[], Any]) -> Refused | None:
         if self.superseded and self.task.store is not None:

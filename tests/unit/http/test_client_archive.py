@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 from airflow_provider_aihub.aihub.errors import AIHubError, AIHubParameterError
+from airflow_provider_aihub.aihub.files import file_from_path, zipped
 from airflow_provider_aihub.http import archive
-from airflow_provider_aihub.http.archive import zipped
 from airflow_provider_aihub.http.request import File
-from airflow_provider_aihub.http.transfer import CHUNK, file_from_path
+from airflow_provider_aihub.http.transfer import CHUNK
 
 
 def file(content: bytes) -> File:

@@ -50,11 +50,12 @@ from airflow_provider_aihub.aihub.errors import (
     AIHubRejectedError,
     AIHubUnavailable,
 )
+from airflow_provider_aihub.aihub.files import file_from_path
 from airflow_provider_aihub.aihub.services import Service
 from airflow_provider_aihub.http.endpoint import Endpoint
 from airflow_provider_aihub.http.request import File, Form, Request
 from airflow_provider_aihub.http.retry import RetryPolicy
-from airflow_provider_aihub.http.transfer import CHUNK, file_from_path
+from airflow_provider_aihub.http.transfer import CHUNK
 
 
 async def multipart_parts(headers: Any, body: bytes) -> list[tuple[str | None, str | None, bytes]]:
