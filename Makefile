@@ -70,10 +70,11 @@ docs: $(READY) ## Build the documentation as a site, in build/docs/html
 	@$(IN_AIRFLOW_HOME) $(BIN)/python -m sphinx -W --keep-going -q -E -d build/docs/read docs build/docs/html
 	@echo "Open build/docs/html/index.html"
 
-lint: $(READY) ## Check style, format and types
+lint: $(READY) ## Check style, format, types, and who imports whom
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-cache
 
 format: $(READY) ## Put the code into the one format
 	@$(BIN)/ruff check --fix .
