@@ -304,7 +304,7 @@ def test_request(request_: Request[Any], asks: str, method: str, path: str, quer
 
 
 def test_only_login_and_relay_go_without_the_bearer_token() -> None:
-    other = {case[0].path: case[0].auth for case in REQUESTS if case[0].auth is not Auth.BEARER}
+    other = {case[0].path: case[0].auth for case in REQUESTS if case[0].auth != Auth.BEARER}
     assert other == {"/api/v1/auth/login": Auth.NONE, "/upload": Auth.RELAY}
 
 

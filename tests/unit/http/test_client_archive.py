@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from airflow_provider_aihub.aihub.errors import AIHubError, AIHubParameterError
+from airflow_provider_aihub.aihub.errors import AIHubParameterError
 from airflow_provider_aihub.aihub.files import file_from_path, zipped
 from airflow_provider_aihub.http import archive
+from airflow_provider_aihub.http.errors import RemoteJobError
 from airflow_provider_aihub.http.request import File
 from airflow_provider_aihub.http.transfer import CHUNK
 
@@ -73,7 +74,7 @@ def test_an_archive_is_read_in_pieces() -> None:
 
 def test_a_file_that_shrinks_spoils_the_archive() -> None:
     sent = zipped("x.zip", {"f": File(name="shrinking.bin", open=lambda: io.BytesIO(b"12"), size=3)})
-    with sent.open() as opened, pytest.raises(AIHubError, match=r"'shrinking\.bin' became shorter"):
+    with sent.open() as opened, pytest.raises(RemoteJobError, match=r"'shrinking\.bin' became shorter"):
         opened.read()
 
 
@@ -93,7 +94,7 @@ def test_a_file_that_is_gone_is_named(tmp_path: Path) -> None:
     path.write_bytes(b"123")
     sent = zipped("x.zip", {"f": file_from_path(path)})
     path.unlink()
-    with sent.open() as opened, pytest.raises(AIHubError, match=r"'gone\.bin' cannot be sent: No such file") as caught:
+    with sent.open() as opened, pytest.raises(RemoteJobError, match=r"'gone\.bin' cannot be sent: No such file") as caught:
         opened.read()
     assert not caught.value.final
 
