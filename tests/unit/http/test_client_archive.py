@@ -94,7 +94,10 @@ def test_a_file_that_is_gone_is_named(tmp_path: Path) -> None:
     path.write_bytes(b"123")
     sent = zipped("x.zip", {"f": file_from_path(path)})
     path.unlink()
-    with sent.open() as opened, pytest.raises(RemoteJobError, match=r"'gone\.bin' cannot be sent: No such file") as caught:
+    with (
+        sent.open() as opened,
+        pytest.raises(RemoteJobError, match=r"'gone\.bin' cannot be sent: No such") as caught,
+    ):
         opened.read()
     assert not caught.value.final
 
