@@ -35,7 +35,7 @@ VERIFY_TLS: Final = "verify_tls"
 TIMEOUT: Final = "timeout"
 WEB_URL: Final = "web_url"
 LINK_TEMPLATES: Final = "link_templates"
-URL_FIELDS: Final[Mapping[Service, str]] = {service: f"{service}_url" for service in Service}
+URL_FIELDS: Final[Mapping[str, str]] = {service: f"{service}_url" for service in Service}
 """Names of the connection's extra fields, as the form shows them."""
 
 FIELDS: Final = (
@@ -65,7 +65,7 @@ TOKEN_VARIABLE: Final = "AI_HUB_TOKEN"  # noqa: S105
 DEFAULT_TIMEOUT: Final = 30.0
 
 
-def _preset(host: str, ports: str) -> dict[Service, str]:
+def _preset(host: str, ports: str) -> dict[str, str]:
     listed = (
         Service.USER_SYSTEM,
         Service.DATA_WAREHOUSE,
@@ -77,7 +77,7 @@ def _preset(host: str, ports: str) -> dict[Service, str]:
     return {service: f"http://{host}:{port}" for service, port in zip(listed, ports.split(), strict=True)}
 
 
-PRESETS: Final[Mapping[str, Mapping[Service, str]]] = {
+PRESETS: Final[Mapping[str, Mapping[str, str]]] = {
     "production": _preset("192.168.99.63", "30031 30020 30061 32731 30071 30043"),
     "internal-test": _preset("192.168.99.63", "31031 31020 31061 32023 31032 31043"),
     "external-test": _preset("192.168.13.160", "31822 30020 30061 32538 30071 31043"),
@@ -104,7 +104,7 @@ class Config:
     :raises AIHubConfigError: for a value that cannot be used.
     """
 
-    addresses: Mapping[Service, str]
+    addresses: Mapping[str, str]
     username: str = ""
     password: str = field(default="", repr=False)
     token: str = field(default="", repr=False)
@@ -188,7 +188,7 @@ class Config:
         """Whether a token can be had by logging in, and so be renewed."""
         return bool(self.username and self.password)
 
-    def address(self, service: Service) -> str:
+    def address(self, service: str) -> str:
         """Return the base URL of a service.
 
         :raises AIHubConfigError: where the connection does not say it.
@@ -276,7 +276,7 @@ def _check_ca_file(path: str) -> None:
     raise AIHubConfigError(f"The connection's '{CA_FILE}' names {path!r}, which {problem}.")
 
 
-def _addresses(environment: str, host: str, port: str, schema: str) -> dict[Service, str]:
+def _addresses(environment: str, host: str, port: str, schema: str) -> dict[str, str]:
     if schema not in ("", "http", "https"):
         raise AIHubConfigError(f"The connection's 'schema' is {schema!r}; it may be 'http' or 'https'.")
     if port and not (port.isascii() and port.isdigit() and 0 < int(port) < 65536):

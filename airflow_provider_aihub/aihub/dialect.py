@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from airflow_provider_aihub.aihub import token, user_system
 from airflow_provider_aihub.aihub.config import S3_RELAY_TOKEN, TOKEN, Config
 from airflow_provider_aihub.aihub.errors import KINDS
-from airflow_provider_aihub.aihub.services import Auth, Service
+from airflow_provider_aihub.aihub.services import Auth
 from airflow_provider_aihub.aihub.values import PAGE
 from airflow_provider_aihub.http.answers import (
     CHECK_PARAMETERS,
@@ -84,7 +84,7 @@ class AIHubDialect(Dialect):
         return f"AIHub's {service}"
 
     def address(self, request: Request[Any]) -> str:
-        return self._config.address(Service(request.service)) + request.path
+        return self._config.address(request.service) + request.path
 
     def authorise(self, send: Send, auth: str, token: Token | None, now: float) -> Mapping[str, str]:  # noqa: ARG002
         if auth == Auth.RELAY:

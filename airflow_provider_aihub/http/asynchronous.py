@@ -14,7 +14,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, BinaryIO, Final, Self, TypeVar
 
 from airflow_provider_aihub.http.dialect import Config
-from airflow_provider_aihub.http.errors import RemoteJobError, raised_as
+from airflow_provider_aihub.http.errors import RemoteJobError, make_own
 from airflow_provider_aihub.http.exchange import authenticate, exchange, valid_token
 from airflow_provider_aihub.http.protocol import (
     Answer,
@@ -134,10 +134,11 @@ class AsyncClient:
         await self.close()
 
     async def _run(self, steps: Steps[T]) -> T:
-        with raised_as(self.config.dialect.kinds), _Room(self._large) as room:
+        with _Room(self._large) as room:
             try:
                 return await self._carry(room, steps)
             except RemoteJobError as error:
+                make_own(error, self.config.dialect.kinds)
                 # It may be kept for long, and with it all that is on its way here: the answer above all.
                 error.__context__ = error.__cause__ = None
                 raise error.with_traceback(None) from None

@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, BinaryIO, Self, TypeVar
 
 from airflow_provider_aihub.http.dialect import Config
-from airflow_provider_aihub.http.errors import RemoteJobError, raised_as
+from airflow_provider_aihub.http.errors import RemoteJobError, make_own
 from airflow_provider_aihub.http.exchange import authenticate, exchange, valid_token
 from airflow_provider_aihub.http.protocol import (
     Done,
@@ -136,8 +136,11 @@ class Client:
         self.close()
 
     def _run(self, steps: Steps[T]) -> T:
-        with raised_as(self.config.dialect.kinds):
+        try:
             return self._carry(steps)
+        except RemoteJobError as error:
+            make_own(error, self.config.dialect.kinds)
+            raise
 
     def _carry(self, steps: Steps[T]) -> T:
         came: Outcome | list[str] | None = None

@@ -26,7 +26,7 @@ class Config(Protocol):
         """How to speak to the platform over this connection."""
 
     @property
-    def addresses(self) -> Mapping[Any, str]:
+    def addresses(self) -> Mapping[str, str]:
         """Base URL of each service."""
 
     @property

@@ -116,11 +116,16 @@ def own_kinds(errors: ModuleType) -> OwnKinds:
     return {kind.__bases__[0]: kind for kind in kinds if issubclass(kind, RemoteJobError)}
 
 
+def make_own(error: RemoteJobError, own: OwnKinds) -> None:
+    """Make an error of a general kind the platform's own, with all that it holds."""
+    error.__class__ = own.get(type(error), type(error))
+
+
 @contextmanager
 def raised_as(own: OwnKinds) -> Iterator[None]:
-    """Let errors of general kinds leave as the platform's own, with all that they hold. Also a decorator."""
+    """Let errors of general kinds leave as the platform's own. Also a decorator."""
     try:
         yield
     except RemoteJobError as error:
-        error.__class__ = own.get(type(error), type(error))
+        make_own(error, own)
         raise

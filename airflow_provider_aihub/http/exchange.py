@@ -132,27 +132,27 @@ def authenticate(state: State, step: Authenticate) -> Steps[None]:
 def carry(call: Call, state: State, policy: RetryPolicy) -> Steps[Heard]:
     """Send a call, log in for it, and send it again as the rules of :mod:`~.retry` say, until it is answered."""
     dialect, attempt, renewed = call.dialect, 1, False
-    headers = {**HEADERS, **call.headers}
-    if call.body is not None:
-        headers["Content-Type"] = "application/json"
-    send = Send(
-        method=call.method,
-        url=call.url + call.query,
-        headers=headers,
-        body=call.body,
-        form=call.form,
-        sink=call.sink,
-        alone=call.creates,
-    )
     needs_token = dialect.needs_token(call.auth)
     while True:
         token = None
         if needs_token:
             token = (state.token if call.same_login else None) or (yield from valid_token(state, policy))
-        now = state.server_time or state.clock()
-        authorisation = dialect.authorise(send, call.auth, token, now) if call.auth != NO_AUTH else {}
         logins = state.logins
-        outcome: Outcome = yield replace(send, headers={**headers, **authorisation})
+        headers = {**HEADERS, **call.headers}
+        if call.body is not None:
+            headers["Content-Type"] = "application/json"
+        send = Send(
+            method=call.method,
+            url=call.url + call.query,
+            headers=headers,
+            body=call.body,
+            form=call.form,
+            sink=call.sink,
+            alone=call.creates,
+        )
+        if call.auth != NO_AUTH:
+            headers |= dialect.authorise(send, call.auth, token, state.server_time or state.clock())
+        outcome: Outcome = yield send
         status, code, wait = None, None, None
         if isinstance(outcome, Failure):
             trouble, what = outcome.trouble, answers.failed(outcome)

@@ -217,14 +217,11 @@ class State:
     found: set[str] = field(default_factory=set)
     ahead: float | None = None
     ahead_at: float = -math.inf
+    dialect: Dialect = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
+        self.dialect = self.config.dialect
         self.token = self.dialect.token
-
-    @property
-    def dialect(self) -> Dialect:
-        """How to speak to the platform."""
-        return self.config.dialect
 
     def hear_time(self, date: str | None) -> None:
         """Learn from the ``Date`` of an answer what time it is at the platform, once in a while."""
