@@ -1,4 +1,4 @@
-"""Files for uploads to AIHub, as :mod:`airflow_provider_aihub.http` makes them.
+"""Files for uploads to AIHub, as the package ``http`` makes them.
 
 What is wrong with one is an :class:`~airflow_provider_aihub.aihub.errors.AIHubParameterError`.
 """

@@ -13,7 +13,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from functools import cache
 from typing import TYPE_CHECKING, Any, BinaryIO, Final, Self, TypeVar
 
-from airflow_provider_aihub.http.dialect import Config
+from airflow_provider_aihub.http.dialect import ClientConfig
 from airflow_provider_aihub.http.errors import RemoteJobError, make_own
 from airflow_provider_aihub.http.exchange import authenticate, exchange, valid_token
 from airflow_provider_aihub.http.protocol import (
@@ -65,7 +65,7 @@ class AsyncClient:
 
     def __init__(
         self,
-        config: Config,
+        config: ClientConfig,
         *,
         policy: RetryPolicy | None = None,
         limit: int = 10,
@@ -264,7 +264,7 @@ def _one_connection() -> aiohttp.TraceConfig:
     return trace
 
 
-def _tls(config: Config) -> ssl.SSLContext:
+def _tls(config: ClientConfig) -> ssl.SSLContext:
     """Trust whom the blocking client trusts.
 
     In a thread of its own: reading the authorities takes tens of milliseconds, and so does the first import of aiohttp.

@@ -11,7 +11,7 @@ from contextlib import ExitStack
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, BinaryIO, Self, TypeVar
 
-from airflow_provider_aihub.http.dialect import Config
+from airflow_provider_aihub.http.dialect import ClientConfig
 from airflow_provider_aihub.http.errors import RemoteJobError, make_own
 from airflow_provider_aihub.http.exchange import authenticate, exchange, valid_token
 from airflow_provider_aihub.http.protocol import (
@@ -56,7 +56,7 @@ class Client:
 
     def __init__(
         self,
-        config: Config,
+        config: ClientConfig,
         *,
         policy: RetryPolicy | None = None,
         sleep: Callable[[float], object] = time.sleep,

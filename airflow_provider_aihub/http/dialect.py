@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from airflow_provider_aihub.http.token import Login, Token
 
 
-class Config(Protocol):
+class ClientConfig(Protocol):
     """A connection to a platform: where it is and how to get in. A dataclass."""
 
     __dataclass_fields__: ClassVar[dict[str, Any]]

@@ -12,7 +12,7 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Generic, Protocol, TypeAlias, TypeVar
 
-from airflow_provider_aihub.http.dialect import Config, Dialect
+from airflow_provider_aihub.http.dialect import ClientConfig, Dialect
 from airflow_provider_aihub.http.errors import RemoteJobError
 from airflow_provider_aihub.http.request import Form
 from airflow_provider_aihub.http.retry import RetryPolicy, Trouble, http_date
@@ -205,7 +205,7 @@ class State:
     :param ahead: By how many seconds the platform's clock is ahead of ours, where an answer has told it.
     """
 
-    config: Config
+    config: ClientConfig
     policy: RetryPolicy = field(default_factory=RetryPolicy)
     clock: Callable[[], float] = time.time
     random: Callable[[], float] = random.random
