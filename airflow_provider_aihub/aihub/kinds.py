@@ -18,11 +18,12 @@ from airflow_provider_aihub.aihub import (
     quota_schedule,
     workflow_center,
 )
-from airflow_provider_aihub.aihub.errors import AIHubError, AIHubRejectedError, AIHubUnsupportedError
+from airflow_provider_aihub.aihub.errors import AIHubUnsupportedError
 from airflow_provider_aihub.aihub.models import Page, brief, raw_page, rows_with
 from airflow_provider_aihub.aihub.notes import cluster_notes, gpu_utilisation
 from airflow_provider_aihub.aihub.parts import pods, workflow_nodes
 from airflow_provider_aihub.aihub.values import check_id, check_text
+from airflow_provider_aihub.http.errors import RejectedError, RemoteJobError, UnsupportedError
 from airflow_provider_aihub.http.models import Answer
 from airflow_provider_aihub.http.request import Request
 from airflow_provider_aihub.http.values import as_int
@@ -86,9 +87,9 @@ def _node_messages(run: workflow_center.WorkflowRun) -> str:
     return "; ".join(f"node {n.name}: {n.message or 'failed'}" for n in run.task_nodes if n.status == failed)
 
 
-def _missing(error: AIHubError) -> bool:
+def _missing(error: RemoteJobError) -> bool:
     # The document's API has no code of its own for that, so any refusal will do.
-    return isinstance(error, AIHubRejectedError) and not isinstance(error, AIHubUnsupportedError)
+    return isinstance(error, RejectedError) and not isinstance(error, UnsupportedError)
 
 
 def _sent_description(request: Request[Any]) -> str | None:

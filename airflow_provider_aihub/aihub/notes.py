@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from airflow_provider_aihub.aihub.errors import AIHubError
 from airflow_provider_aihub.aihub.models import NodeTasks, Page
+from airflow_provider_aihub.http.errors import RemoteJobError
 from airflow_provider_aihub.http.request import Request
 from airflow_provider_aihub.jobs.errands import Ask
 from airflow_provider_aihub.jobs.kind import JobState, Notes
@@ -28,7 +28,7 @@ def cluster_notes(pages: Callable[..., Request[Page[Any]]], waiting: int, noun: 
         said, cluster = [], state.answer.virtual_cluster
         if cluster.id >= 1:
             reply = yield Ask(pages(page_size=QUEUE_PAGE, status=int(waiting), virtual_cluster_id=cluster.id))
-            if not isinstance(reply, AIHubError):
+            if not isinstance(reply, RemoteJobError):
                 said.append(queue_text(reply, state, noun))
         said.append(neighbours_text(cluster.node_tasks, state.answer))
         return [text for text in said if text]

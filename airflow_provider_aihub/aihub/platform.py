@@ -14,6 +14,6 @@ PLATFORM = Platform(
     kinds=KINDS,
     config=config_from,
     client=AsyncAIHubClient,
-    errors={name: kind for name, kind in vars(errors).items() if isinstance(kind, type)},
+    errors=errors.KINDS,
     page_link="_link_ViewInAIHubLink",
 )

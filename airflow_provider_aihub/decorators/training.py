@@ -72,7 +72,7 @@ class TrainingDecoratedOperator(DecoratedOperator, TrainingOperator):
         """
         if self.name is None:
             self.name = self.task_id
-        with task_failures():
+        with task_failures(self.platform.errors):
             self.command = self._write_command(context)
         # Not that of DecoratedOperator, which in Airflow 3.0 needs what no operator has.
         return TrainingOperator.execute(self, context)

@@ -14,7 +14,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, BinaryIO, Final, Self, TypeVar
 
 from airflow_provider_aihub.http.dialect import ClientConfig
-from airflow_provider_aihub.http.errors import RemoteJobError, make_own
+from airflow_provider_aihub.http.errors import AuthError, RemoteJobError, make_own
 from airflow_provider_aihub.http.exchange import authenticate, exchange, valid_token
 from airflow_provider_aihub.http.protocol import (
     Answer,
@@ -87,6 +87,11 @@ class AsyncClient:
     def user_id(self) -> int | str | None:
         """Id of the user, once a login or the token itself has told it; see :meth:`authenticate`."""
         return self._state.user_id
+
+    @property
+    def login_refused(self) -> bool:
+        """Whether the last login was refused."""
+        return isinstance(self._state.login_error, AuthError)
 
     async def authenticate(self) -> int | str | None:
         """Log in unless there is a token already, and return the user's id where it is known.

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Protocol
 
-from airflow_provider_aihub.aihub.errors import AIHubError
+from airflow_provider_aihub.http.errors import RemoteJobError
 
 
 class Log(Protocol):
@@ -30,7 +30,7 @@ def beside(log: Log, what: str, told: set[str] | None = None) -> Iterator[None]:
         yield
     except Exception as error:
         # Other errors quote what they met, which may be an address with a signature.
-        why = str(error) if isinstance(error, AIHubError) or type(error) is ValueError else type(error).__name__
+        why = str(error) if isinstance(error, RemoteJobError) or type(error) is ValueError else type(error).__name__
         tell = log.warning if told is None or what not in told else log.debug
         if told is not None:
             told.add(what)

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from airflow_provider_aihub.aihub.errors import AIHubBadAnswerError, AIHubUnsupportedError
 from airflow_provider_aihub.http import answers
+from airflow_provider_aihub.http.errors import BadAnswerError, UnsupportedError
 from airflow_provider_aihub.http.exchange import exchange
 from airflow_provider_aihub.http.protocol import State, Steps
 from airflow_provider_aihub.http.request import Request
@@ -79,7 +79,7 @@ class Fetch:
     def steps(self, state: State) -> Steps[Piece]:
         """Give the steps that it takes.
 
-        :raises AIHubUnsupportedError: The server gives files as a whole only, and the part is far from the beginning.
+        :raises UnsupportedError: The server gives files as a whole only, and the part is far from the beginning.
         """
         # A file that is compressed on its way has no bytes that could be counted.
         headers = {"Range": f"bytes={self.start}-{self.start + self.most - 1}", "Accept-Encoding": "identity"}
@@ -93,11 +93,11 @@ class Fetch:
             return Piece(bytes(window.head), size)
         if 200 <= status < 300 and status != 206:
             if window.full and self.start > LARGEST_SKIP:
-                raise call.error(AIHubUnsupportedError, "gives files as a whole only", "its end cannot be read")
+                raise call.error(UnsupportedError, "gives files as a whole only", "its end cannot be read")
             return Piece(bytes(window.part), _length(heard.answer.headers) if window.full else window.received)
         if 200 <= status < 300:
             what = "gave another part of a file than was asked for"
-            raise call.error(AIHubBadAnswerError, what, "it cannot be read in parts", status=status)
+            raise call.error(BadAnswerError, what, "it cannot be read in parts", status=status)
         raise answers.refusal(call, heard)
 
 

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Protocol
 
-from airflow_provider_aihub.aihub.errors import AIHubError, AIHubJobError, AIHubJobFailed, AIHubJobStopped
 from airflow_provider_aihub.http.answers import quote
 from airflow_provider_aihub.http.durations import span
+from airflow_provider_aihub.http.errors import RemoteJobError
 from airflow_provider_aihub.jobs.errands import Ask, Fetch
+from airflow_provider_aihub.jobs.errors import JobError, JobFailed, JobStopped
 from airflow_provider_aihub.jobs.kind import JobKind, JobState, Phase
 from airflow_provider_aihub.jobs.log_stream import lines
 from airflow_provider_aihub.jobs.parts import FAILED, SUCCEEDED, Part, PartLog
 from airflow_provider_aihub.jobs.progress_log import plain
 
 if TYPE_CHECKING:
-    from airflow_provider_aihub.aihub.client import AIHubClient
+    from airflow_provider_aihub.http.blocking import Client
 
 MOST_PARTS = 5
 """How many of the parts that ended badly are named."""
@@ -47,7 +48,7 @@ def summary(kind: JobKind, state: JobState) -> str:
     return ", ".join(parts)
 
 
-def failure(client: AIHubClient, kind: JobKind, state: JobState, log: Log | None = None) -> AIHubJobError:
+def failure(client: Client, kind: JobKind, state: JobState, log: Log | None = None) -> JobError:
     """Give the error for a job that failed or was stopped, with all that AIHub says about it.
 
     :param log: Where the last lines of the logs of what failed are told; nowhere by default.
@@ -57,7 +58,7 @@ def failure(client: AIHubClient, kind: JobKind, state: JobState, log: Log | None
     if state.phase is Phase.STOPPED:
         message = f"{subject} was stopped on {kind.platform}"
         message += f" by {plain(facts.stopped_by)}" if facts.stopped_by else ""
-        return AIHubJobStopped(f"{message}.", kind=kind.name, job_id=state.job_id)
+        return JobStopped(f"{message}.", kind=kind.name, job_id=state.job_id)
     try:
         reasons = _reasons(client, kind, state, log)
     except Exception:
@@ -66,10 +67,10 @@ def failure(client: AIHubClient, kind: JobKind, state: JobState, log: Log | None
             log.debug("The reasons for the failure could not be found", exc_info=True)
         reasons = [plain(facts.message)]
     told = "; ".join(reason for reason in reasons if reason) or f"{kind.platform} gives no reason"
-    return AIHubJobFailed(f"{subject} failed: {told}", kind=kind.name, job_id=state.job_id)
+    return JobFailed(f"{subject} failed: {told}", kind=kind.name, job_id=state.job_id)
 
 
-def _reasons(client: AIHubClient, kind: JobKind, state: JobState, log: Log | None) -> list[str]:
+def _reasons(client: Client, kind: JobKind, state: JobState, log: Log | None) -> list[str]:
     if kind.parts_within:
         parts = kind.parts_within(state.answer)
     else:
@@ -93,7 +94,7 @@ def _reasons(client: AIHubClient, kind: JobKind, state: JobState, log: Log | Non
     return reasons
 
 
-def _last_words(client: AIHubClient, part: Part, kind: JobKind, log: Log | None) -> str:
+def _last_words(client: Client, part: Part, kind: JobKind, log: Log | None) -> str:
     """Tell the last lines of a part's log, or else its last events; give the very last one."""
     redact, what = client.config.redact, "its log ends with"
     files: list[PartLog] = (part.logs and _asked(client, Ask(part.logs))) or []
@@ -111,7 +112,7 @@ def _last_words(client: AIHubClient, part: Part, kind: JobKind, log: Log | None)
     return f", {what} {quote(found[-1], redact)}"
 
 
-def _tail(client: AIHubClient, file: PartLog) -> list[str]:
+def _tail(client: Client, file: PartLog) -> list[str]:
     if file.text:
         return _without_blanks(file.text.encode()[-TAIL:])
     piece = _asked(client, Fetch(file.url, 0, TAIL))
@@ -128,9 +129,9 @@ def _without_blanks(data: bytes) -> list[str]:
     return [line for line in lines(data) if line.strip()][-LAST_LINES:]
 
 
-def _asked(client: AIHubClient, errand: Ask | Fetch) -> Any:
+def _asked(client: Client, errand: Ask | Fetch) -> Any:
     """Give what came of an errand, ``None`` where it failed."""
     try:
         return client.perform(errand)
-    except AIHubError:
+    except RemoteJobError:
         return None

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, fields
 from enum import StrEnum
 from typing import Any, Final, Self
 
-from airflow_provider_aihub.aihub.errors import AIHubOtherJob
+from airflow_provider_aihub.jobs.errors import OtherJob
 from airflow_provider_aihub.jobs.kind import Facts, JobId, JobKind
 
 EARLIER: Final = 600.0
@@ -113,10 +113,10 @@ def opening_of(description: str) -> str:
     return description[:CUT]
 
 
-def other_job(kind: JobKind, job_id: JobId) -> AIHubOtherJob:
+def other_job(kind: JobKind, job_id: JobId) -> OtherJob:
     """Return the error for an id under which AIHub shows another job."""
     called = kind.called(job_id)
-    return AIHubOtherJob(
+    return OtherJob(
         f"{kind.platform} was asked for {called} and showed a job that this task did not create, which is left alone; "
         f"see whether the connection points to another {kind.platform} than it did when the task began.",
         kind=kind.name,

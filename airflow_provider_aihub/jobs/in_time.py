@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable
 from typing import TypeVar
 
-from airflow_provider_aihub.aihub.errors import AIHubUnavailable
+from airflow_provider_aihub.http.errors import Unavailable
 
 T = TypeVar("T")
 
@@ -18,7 +18,7 @@ def in_time(ask: Callable[[], T], longest: float | None) -> T:
     What takes longer goes on in a thread of its own, and nobody hears what comes of it: it is for reading alone.
 
     :param longest: Seconds; ``None`` for as long as it takes.
-    :raises AIHubUnavailable: It takes longer.
+    :raises Unavailable: It takes longer.
     """
     if longest is None:
         return ask()
@@ -40,6 +40,6 @@ def in_time(ask: Callable[[], T], longest: float | None) -> T:
     return answer  # type: ignore[return-value]
 
 
-def too_late() -> AIHubUnavailable:
+def too_late() -> Unavailable:
     """Return the error for an answer that has not come in time."""
-    return AIHubUnavailable("AIHub did not answer before the deadline.")
+    return Unavailable("AIHub did not answer before the deadline.")

@@ -11,7 +11,7 @@ from enum import StrEnum
 from functools import partial
 from typing import Any, Generic, Protocol, TypeAlias, TypeVar
 
-from airflow_provider_aihub.aihub.errors import AIHubError, AIHubUnsupportedError
+from airflow_provider_aihub.http.errors import RemoteJobError, UnsupportedError
 from airflow_provider_aihub.http.request import Request
 from airflow_provider_aihub.jobs.parts import Part
 
@@ -205,7 +205,7 @@ class JobKind:
     facts: Callable[[Any], Facts]
     brief: Callable[[Any], Any]
     read: Callable[[Any], Request[Any]]
-    missing: Callable[[AIHubError], bool]
+    missing: Callable[[RemoteJobError], bool]
     stop: Callable[[Any], Request[Any]] | None = None
     listed: ListRequest | None = None
     states: ListRequest | None = None
@@ -246,10 +246,10 @@ class JobKind:
     def listing(self) -> ListRequest:
         """Return what lists jobs.
 
-        :raises AIHubUnsupportedError: The platform does not list jobs of this kind.
+        :raises UnsupportedError: The platform does not list jobs of this kind.
         """
         if self.listed is None:
-            raise AIHubUnsupportedError(f"{self.platform} does not list its jobs of kind {self.name}.")
+            raise UnsupportedError(f"{self.platform} does not list its jobs of kind {self.name}.")
         return self.listed
 
     def called(self, job_id: JobId) -> str:

@@ -7,8 +7,8 @@ from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias, TypeVar
 
-from airflow_provider_aihub.aihub.errors import AIHubError, AIHubUnsupportedError
 from airflow_provider_aihub.http.answers import ESCAPES, JWT
+from airflow_provider_aihub.http.errors import RemoteJobError, UnsupportedError
 from airflow_provider_aihub.jobs.errands import Ask, Fetch, Piece, Redact
 from airflow_provider_aihub.jobs.parts import PENDING, Part, PartLog
 from airflow_provider_aihub.jobs.progress_log import Log, plain, without_folds
@@ -97,7 +97,7 @@ class PartLogs:
                 self._ended.add(part.key)
             if again or last or part.key not in self._files:
                 reply = yield Ask(part.logs)
-                if isinstance(reply, AIHubUnsupportedError):
+                if isinstance(reply, UnsupportedError):
                     self._unsupported = True
                     self._log.info(
                         "This %s gives out no logs (newer ones do); %s is waited for without",
@@ -105,7 +105,7 @@ class PartLogs:
                         self._called,
                     )
                     return
-                if isinstance(reply, AIHubError):
+                if isinstance(reply, RemoteJobError):
                     self._log.debug("The logs of %s cannot be found now: %s", part.name, reply)
                 else:
                     self._files[part.key] = reply
@@ -175,7 +175,7 @@ class PartLogs:
             if isinstance(reply, Piece):
                 return reply
             self._log.debug("A log of %s cannot be read now (%s)", part.name, type(reply).__name__)
-            if (reply.final or isinstance(reply, AIHubUnsupportedError)) and not file.text:
+            if (reply.final or isinstance(reply, UnsupportedError)) and not file.text:
                 # It would not help to ask again, and to be refused costs a login each time.
                 self._done.add(part.key)
                 self._log.info("The log of %s cannot be followed (%s)", plain(part.name), type(reply).__name__)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
+from airflow_provider_aihub.http.errors import OwnKinds
 from airflow_provider_aihub.jobs.kind import JobKind
 
 
@@ -19,7 +20,7 @@ class Platform:
     :param kinds: Its kinds of job, by their names.
     :param config: Makes the configuration of a client out of an Airflow connection and its extra.
     :param client: Makes the asynchronous client of a configuration; ``limit`` says how many connections it opens.
-    :param errors: Its kinds of error, by their names.
+    :param errors: Its own kinds of error, by the general kinds that they are of.
     :param page_link: Key of the XCom that holds the address of a job's page.
     """
 
@@ -28,7 +29,7 @@ class Platform:
     kinds: Mapping[str, JobKind]
     config: Callable[[Any, dict[str, Any]], Any]
     client: Callable[..., Any]
-    errors: Mapping[str, type[Any]]
+    errors: OwnKinds
     page_link: str
 
 

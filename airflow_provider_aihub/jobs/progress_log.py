@@ -7,8 +7,8 @@ import re
 from collections.abc import Generator, Iterable, Sequence
 from typing import Any, Protocol
 
-from airflow_provider_aihub.aihub.errors import AIHubError
 from airflow_provider_aihub.http.durations import span
+from airflow_provider_aihub.http.errors import RemoteJobError
 from airflow_provider_aihub.jobs.errands import Ask
 from airflow_provider_aihub.jobs.kind import JobId, JobKind, JobState, Phase, Status
 from airflow_provider_aihub.jobs.parts import FAILED, PENDING, RUNNING, Part
@@ -141,9 +141,9 @@ class Story:
             self._log.info("%s %s, %s after its submission", self._called, state.verb, age)
 
     def _failed(self, reply: Any) -> bool:
-        if isinstance(reply, AIHubError):
+        if isinstance(reply, RemoteJobError):
             self._log.debug("No more can be said of %s now: %s", self._called, reply)
-        return isinstance(reply, AIHubError)
+        return isinstance(reply, RemoteJobError)
 
 
 def parts_text(parts: Sequence[Part], noun: str) -> str:

@@ -17,11 +17,8 @@ from functools import partial
 from itertools import count
 from typing import Any, TypeAlias, cast
 
-from airflow_provider_aihub.aihub.errors import (
-    AIHubError,
-    AIHubNotFoundError,
-)
 from airflow_provider_aihub.http.durations import span
+from airflow_provider_aihub.http.errors import NotFoundError, RemoteJobError
 from airflow_provider_aihub.http.retry import asked_for
 from airflow_provider_aihub.jobs.beside import beside
 from airflow_provider_aihub.jobs.errands import POLL_POLICY, Ask, Fetch, Redact
@@ -142,7 +139,7 @@ class Watch:
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """Step: read the job. The reply is a :class:`JobState`, or the :class:`AIHubError` that came instead.
+    """Step: read the job. The reply is a :class:`JobState`, or the :class:`RemoteJobError` that came instead.
 
     :param max_age: How old what was read may be, in seconds.
     """
@@ -183,12 +180,12 @@ class Waited:
 
     outcome: Outcome
     state: JobState | None = None
-    error: AIHubError | None = None
+    error: RemoteJobError | None = None
 
 
 Step: TypeAlias = Look | Pause | Ask | Fetch | Redact | Recall | Keep | Tell
 """What :func:`follow` wants done; the reply to an :class:`Ask`, a :class:`Fetch` or a :class:`Redact` is its result or
-an :class:`AIHubError`, too."""
+an :class:`RemoteJobError`, too."""
 Waiting: TypeAlias = Generator[Step, Any, Waited]
 
 
@@ -231,7 +228,7 @@ def follow(
         calm_until, left = -math.inf, None
         if isinstance(reply, JobState) and is_other(reply):
             return Waited(Outcome.UNREADABLE, None, other_job(watch.kind, watch.job_id))
-        if isinstance(reply, AIHubError) and watch.may_be_missing and watch.kind.missing(reply):
+        if isinstance(reply, RemoteJobError) and watch.may_be_missing and watch.kind.missing(reply):
             failures = 0
             if looks == 1:
                 log.info("%s does not exist yet: %s", called, reply)
@@ -255,11 +252,11 @@ def follow(
             state.forget()
             if logs is None and watch.backoff in (None, 1):
                 calm_until = story.next_line
-        elif isinstance(reply, AIHubError):
+        elif isinstance(reply, RemoteJobError):
             failing_since = failing_since if failures else now
             failures += 1
             tolerance = watch.poll_tolerance
-            if isinstance(reply, AIHubNotFoundError):
+            if isinstance(reply, NotFoundError):
                 tolerance = min(tolerance, GONE_TOLERANCE)
             if now - failing_since >= tolerance:
                 return Waited(Outcome.UNREADABLE, state, reply)
@@ -285,7 +282,7 @@ def follow(
 
 
 def wait(
-    look: Callable[[], JobState | AIHubError],
+    look: Callable[[], JobState | RemoteJobError],
     watch: Watch,
     log: Log,
     *,
@@ -296,8 +293,8 @@ def wait(
     """Wait for a job to end, blocking.
 
     :param look: Reads the job, or gives the error that came instead.
-    :param perform: Asks what else is of interest, raising an :class:`AIHubError` where that fails; by default the log
-        tells of the job's status alone.
+    :param perform: Asks what else is of interest, raising a :class:`RemoteJobError` where that fails; by default the
+        log tells of the job's status alone.
     """
     waiting, reply = follow(watch, log, clock=clock), None
     while True:
@@ -310,7 +307,7 @@ def wait(
         if isinstance(step, Look):
             try:
                 reply = in_time(look, left)
-            except AIHubError as error:
+            except RemoteJobError as error:
                 reply = error
         elif isinstance(step, Pause):
             sleep(step.seconds)
@@ -329,7 +326,7 @@ def wait(
 
 
 async def wait_async(
-    look: Callable[[float], Awaitable[JobState | AIHubError]],
+    look: Callable[[float], Awaitable[JobState | RemoteJobError]],
     watch: Watch,
     log: Log,
     *,
@@ -368,13 +365,13 @@ async def wait_async(
             reply = courtesy(error)
 
 
-def courtesy(error: Exception) -> AIHubError:
+def courtesy(error: Exception) -> RemoteJobError:
     """Return what is said of an errand that failed, whatever it was: no waiting ends because of it."""
-    if isinstance(error, AIHubError):
+    if isinstance(error, RemoteJobError):
         return error
     if isinstance(error, TimeoutError):
         return too_late()
-    return AIHubError(f"The errand failed with {type(error).__name__}.")
+    return RemoteJobError(f"The errand failed with {type(error).__name__}.")
 
 
-_UNASKED = AIHubError("Nobody is there to ask.")
+_UNASKED = RemoteJobError("Nobody is there to ask.")

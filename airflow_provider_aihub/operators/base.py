@@ -6,6 +6,7 @@ from collections.abc import Collection, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_aihub.lineage import HasLineage
 from airflow_provider_aihub.links import ViewInAIHubLink
 from airflow_provider_aihub.tasks.job_operator import RemoteJobOperator
 from airflow_provider_aihub.tasks.platform_task import PlatformTask
@@ -31,7 +32,7 @@ class AIHubTask(PlatformTask):
         return AIHubHook(self.aihub_conn_id)
 
 
-class JobOperator(AIHubTask, RemoteJobOperator):
+class JobOperator(AIHubTask, HasLineage, RemoteJobOperator):
     """Submit a job to AIHub and see it to its end.
 
     :param aihub_conn_id: Connection of type ``aihub``. Default: ``aihub_default``.

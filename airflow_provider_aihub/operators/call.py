@@ -44,5 +44,5 @@ class CallOperator(AIHubTask, BaseOperator):
 
         :raises AIHubError: In one of its kinds, see :mod:`airflow_provider_aihub.aihub.errors`.
         """
-        with task_failures():
+        with task_failures(self.platform.errors):
             return self.call(context)

@@ -8,22 +8,22 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from airflow_provider_aihub.aihub.errors import (
-    AIHubAuthError,
-    AIHubBadAnswerError,
-    AIHubError,
-    AIHubJobStopped,
-    AIHubNotFoundError,
-    AIHubParameterError,
-    AIHubUnavailable,
+from airflow_provider_aihub.http.errors import (
+    AuthError,
+    BadAnswerError,
+    NotFoundError,
+    ParameterError,
+    RemoteJobError,
+    Unavailable,
 )
 from airflow_provider_aihub.http.request import Request
+from airflow_provider_aihub.jobs.errors import JobStopped
 from airflow_provider_aihub.jobs.identity import Identity, Verdict, other_job
 from airflow_provider_aihub.jobs.kind import JobId, JobKind, JobState
 from airflow_provider_aihub.jobs.waiting import Log
 from airflow_provider_aihub.tasks import job_state
 from airflow_provider_aihub.tasks.job_state import Entry, Tries
-from airflow_provider_aihub.tasks.steps import AIHubTime, Call, Do, Forget, Load, Refused, Save, Sleep, Steps
+from airflow_provider_aihub.tasks.steps import Call, Do, Forget, Load, Refused, Save, ServerTime, Sleep, Steps
 
 if TYPE_CHECKING:
     from airflow_provider_aihub.tasks.job_operator import RemoteJobOperator
@@ -114,14 +114,14 @@ class Held:
     def cancels(self) -> bool:
         try:
             return self.operator.options.cancel_on_kill
-        except AIHubParameterError:
+        except ParameterError:
             return self.operator.cancel_on_kill is True
 
     @property
     def durable(self) -> bool:
         try:
             return self.operator.options.durable
-        except AIHubParameterError:
+        except ParameterError:
             return self.operator.durable is True
 
     def load(self) -> Steps[Entry | None]:
@@ -163,7 +163,7 @@ class Held:
 
         Such a worker stops what it alone knows of: a job that it has created, and not one that it has taken up.
 
-        :raises AIHubJobStopped: It is not.
+        :raises JobStopped: It is not.
         """
         if not refused.superseded:
             self.log.warning("Airflow did not take %s: %s", what, refused.why)
@@ -174,7 +174,7 @@ class Held:
             self.job = job
             yield from self.stop_for_good()
         done = "what this one had created was stopped" if created else "this one ends"
-        raise AIHubJobStopped(
+        raise JobStopped(
             f"Airflow has given this task to another try meanwhile, so {done}.",
             kind=self.kind.name,
             job_id=job.id if job else None,
@@ -183,14 +183,14 @@ class Held:
     def ask(self, request: Request[T]) -> Steps[T]:
         """Ask about a job that may be there already.
 
-        :raises AIHubError: In one of its kinds; also a refused login leaves the next try to find the job.
+        :raises RemoteJobError: In one of its kinds; also a refused login leaves the next try to find the job.
         """
         return (yield from self.asked(Call(request)))
 
     def asked(self, step: Call[T] | Do[T]) -> Steps[T]:
         try:
             answer: T = yield step
-        except AIHubAuthError as refusal:
+        except AuthError as refusal:
             refusal.final = False
             raise
         return answer
@@ -215,7 +215,7 @@ class Held:
 
         :param tolerance: Seconds for which AIHub may be away. Default: ``poll_tolerance``.
         :param hidden: Seconds for which it may not know the job. Default: as long as the job's age lets that be.
-        :raises AIHubError: AIHub says no, or does not answer for too long.
+        :raises RemoteJobError: AIHub says no, or does not answer for too long.
         """
         began = self.clock()
         tolerance = self.operator.options.poll_tolerance if tolerance is None else tolerance
@@ -224,7 +224,7 @@ class Held:
             waited = self.clock() - began
             try:
                 return (yield from ask())
-            except AIHubNotFoundError as trouble:
+            except NotFoundError as trouble:
                 # It may just have been created, or be hidden for a moment.
                 if hidden is None:
                     age = yield from self.age(job.entry)
@@ -234,7 +234,7 @@ class Held:
                 self.log.info("Asking again in %.0f s: %s", pause, trouble)
                 yield Sleep(pause)
                 pause = min(2 * pause, self.patience.longest_pause)
-            except (AIHubUnavailable, AIHubBadAnswerError) as trouble:
+            except (Unavailable, BadAnswerError) as trouble:
                 if waited >= tolerance:
                     raise
                 self.log.warning("Asking again in %d s: %s", self.patience.retry_pause, trouble)
@@ -245,7 +245,7 @@ class Held:
 
         ``None`` where AIHub has not told what time it is.
         """
-        server_time: float | None = yield AIHubTime()
+        server_time: float | None = yield ServerTime()
         if server_time is None or entry.server_time is None:
             return None
         # AIHub's machines may have clocks of their own, too.
@@ -253,10 +253,10 @@ class Held:
 
     def clock_offset(self) -> Steps[float]:
         """Return by how many seconds AIHub's clock is ahead; 0 where that is not known."""
-        server_time = yield AIHubTime()
+        server_time = yield ServerTime()
         return 0.0 if server_time is None else server_time - self.clock()
 
-    def stop(self, job: Job, patience: float | None = None) -> Steps[AIHubError | None]:
+    def stop(self, job: Job, patience: float | None = None) -> Steps[RemoteJobError | None]:
         """Ask AIHub to stop a job, if it is this task's; return the error where that failed.
 
         :param patience: Seconds for which AIHub may not know a job yet that it has just created. Default: as long as
@@ -268,9 +268,9 @@ class Held:
             return None
         try:
             yield from self.patiently(job, lambda: self._stop(job), tolerance=0.0, hidden=patience)
-        except AIHubNotFoundError:
+        except NotFoundError:
             self.log.info("%s is gone, so there is nothing to stop", called)
-        except AIHubError as error:
+        except RemoteJobError as error:
             return error
         return None
 
@@ -280,7 +280,7 @@ class Held:
         called = self.kind.called(job.id)
         if job.seen:
             # There may be time for a single call. Who does not take the token may be another AIHub by now.
-            with suppress(AIHubAuthError):
+            with suppress(AuthError):
                 yield Call(replace(request, same_login=True))
                 self.log.info("Asked %s to stop %s", self.kind.platform, called)
                 return
@@ -302,13 +302,13 @@ class Held:
             if error:
                 self.may_be_running(error)
 
-    def may_be_running(self, error: AIHubError) -> None:
+    def may_be_running(self, error: RemoteJobError) -> None:
         self.log.error("A %s may still be running on %s: %s", self.kind.noun, self.kind.platform, error)
 
     def go_on_unless_killed(self) -> None:
         """Do not go on with a job for a task that is being killed.
 
-        :raises AIHubJobStopped: The task is.
+        :raises JobStopped: The task is.
         """
         if self.killed:
-            raise AIHubJobStopped("The task was killed while its job was being created.", kind=self.kind.name)
+            raise JobStopped("The task was killed while its job was being created.", kind=self.kind.name)

@@ -12,9 +12,8 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from airflow.providers.common.compat.sdk import AirflowTaskTimeout, BaseOperator, conf
 
-from airflow_provider_aihub.aihub.errors import AIHubBadAnswerError, AIHubError, AIHubUnavailable
+from airflow_provider_aihub.http.errors import BadAnswerError, RemoteJobError, Unavailable
 from airflow_provider_aihub.jobs.beside import beside
-from airflow_provider_aihub.lineage import HasLineage
 from airflow_provider_aihub.tasks.failures import task_failures
 from airflow_provider_aihub.tasks.platform_task import PlatformTask
 
@@ -36,7 +35,7 @@ PATIENCE = 10.0
 """Seconds before a platform is asked again about a job that it has, while it does not answer."""
 
 
-class RemoteJobOperator(HasLineage, PlatformTask, BaseOperator):
+class RemoteJobOperator(PlatformTask, BaseOperator):
     """Submit a job to a platform and see it to its end.
 
     A subclass names its kind of job, builds the request that creates one, and says what a good one gives.
@@ -97,6 +96,8 @@ class RemoteJobOperator(HasLineage, PlatformTask, BaseOperator):
         self.durable = durable
         self.on_ambiguous_submit = on_ambiguous_submit
         self._life: Life | None = None
+        self._ended: JobState | None = None
+        self._result: dict[str, Any] | None = None
         self._context: Any = None
 
     # What a kind of job says of itself
@@ -106,19 +107,19 @@ class RemoteJobOperator(HasLineage, PlatformTask, BaseOperator):
         """Build the request that creates the job: check the parameters, find ids for names.
 
         :param marker: Signs the user's description, so that the job can be found again.
-        :raises AIHubParameterError: A parameter is wrong.
+        :raises ParameterError: A parameter is wrong.
         """
 
     def patiently(self, ask: Callable[[], T]) -> T:
         """Ask something of a job that is there until AIHub answers, for ``poll_tolerance`` at most.
 
-        :raises AIHubError: AIHub says no, or does not answer for too long.
+        :raises RemoteJobError: AIHub says no, or does not answer for too long.
         """
         began = time.monotonic()
         while True:
             try:
                 return ask()
-            except (AIHubUnavailable, AIHubBadAnswerError) as trouble:
+            except (Unavailable, BadAnswerError) as trouble:
                 if time.monotonic() - began >= self.options.poll_tolerance:
                     raise
                 self.log.warning("Asking again in %d s: %s", PATIENCE, trouble)
@@ -139,7 +140,7 @@ class RemoteJobOperator(HasLineage, PlatformTask, BaseOperator):
     def reference(self, job_id: JobId) -> JobId:
         """Return what the job is read by, from the id that its creation gave.
 
-        :raises AIHubNotFoundError: AIHub does not know the job, perhaps not yet.
+        :raises NotFoundError: AIHub does not know the job, perhaps not yet.
         """
         return job_id
 
@@ -156,7 +157,7 @@ class RemoteJobOperator(HasLineage, PlatformTask, BaseOperator):
     def options(self) -> JobOptions:
         """The parameters that all kinds share, checked.
 
-        :raises AIHubParameterError: One of them is wrong.
+        :raises ParameterError: One of them is wrong.
         """
         from airflow_provider_aihub.tasks.options import JobOptions
 
@@ -171,7 +172,7 @@ class RemoteJobOperator(HasLineage, PlatformTask, BaseOperator):
     def execute(self, context: Context) -> Any:
         """Submit the job, or take up the one an earlier try left behind, and see it to its end.
 
-        :raises AIHubError: In one of its kinds, see :mod:`airflow_provider_aihub.aihub.errors`.
+        :raises RemoteJobError: In one of its kinds, see :mod:`airflow_provider_aihub.http.errors`.
         """
         return self._live(context, lambda life: life.begin())
 
@@ -219,10 +220,10 @@ class RemoteJobOperator(HasLineage, PlatformTask, BaseOperator):
 
         life = self._life = self.life(context)
         worker = Worker(self.hook.get_conn, self.platform.key, context, self.log)
-        with task_failures():
+        with task_failures(self.platform.errors):
             try:
                 came = worker.run(part(life))
-            except AIHubError:
+            except RemoteJobError:
                 raise
             except BaseException as end:
                 # Nobody else would stop the job. There may be time to find one that is just being created, too.
@@ -281,7 +282,7 @@ class RemoteJobOperator(HasLineage, PlatformTask, BaseOperator):
             self.succeeded(self._context, state)
         return result
 
-    def failure(self, state: JobState) -> AIHubError:
+    def failure(self, state: JobState) -> RemoteJobError:
         """Tell of a job that did not end well; return the error to raise."""
         from airflow_provider_aihub.jobs.failure_report import failure
 

@@ -20,7 +20,7 @@ from airflow.providers.common.compat.sdk import (
 )
 from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS, AIRFLOW_V_3_3_PLUS
 
-from airflow_provider_aihub.aihub.errors import AIHubParameterError
+from airflow_provider_aihub.http.errors import ParameterError
 from airflow_provider_aihub.jobs.beside import beside
 from airflow_provider_aihub.tasks.failures import task_failures
 from airflow_provider_aihub.tasks.platform_task import PlatformTask
@@ -133,7 +133,7 @@ class RemoteJobSensor(PlatformTask, BaseSensorOperator):
     def options(self) -> SensorOptions:
         """The parameters that all sensors share, checked; those of Airflow's own are told Airflow.
 
-        :raises AIHubParameterError: One of them is wrong.
+        :raises ParameterError: One of them is wrong.
         """
         from airflow_provider_aihub.tasks.options import SensorOptions
 
@@ -148,20 +148,20 @@ class RemoteJobSensor(PlatformTask, BaseSensorOperator):
     def poke(self, context: Context) -> PokeReturnValue:
         """Look at the job once.
 
-        :raises AIHubError: The job ended badly, or AIHub will never answer.
+        :raises RemoteJobError: The job ended badly, or AIHub will never answer.
         """
-        from airflow_provider_aihub.aihub.errors import AIHubError, AIHubNotFoundError
+        from airflow_provider_aihub.http.errors import NotFoundError, RemoteJobError
         from airflow_provider_aihub.jobs.in_time import in_time
         from airflow_provider_aihub.jobs.waiting import LAST_ANSWERS, LAST_LOOK
 
-        with task_failures():
+        with task_failures(self.platform.errors):
             reference = self._reference()
             left = None if self._until is None else max(self._until + LAST_ANSWERS - self._monotonic(), LAST_LOOK)
             try:
                 seen = in_time(partial(self.hook.look, self.job_kind, reference), left)
-            except AIHubError as late:
+            except RemoteJobError as late:
                 seen = late
-            if not isinstance(seen, AIHubError):
+            if not isinstance(seen, RemoteJobError):
                 self._failing_since = None
                 return self._judge(context, seen)
             if self.may_be_missing and self.job_kind.missing(seen):
@@ -170,7 +170,7 @@ class RemoteJobSensor(PlatformTask, BaseSensorOperator):
             now = self._monotonic()
             self._failing_since = now if self._failing_since is None else self._failing_since
             failing_for, tolerance = now - self._failing_since, self.options.poll_tolerance
-            if seen.final or isinstance(seen, AIHubNotFoundError) or failing_for >= tolerance:
+            if seen.final or isinstance(seen, NotFoundError) or failing_for >= tolerance:
                 raise seen
             self.log.warning("Could not read %s: %s", self.job_kind.called(reference), seen)
             return PokeReturnValue(is_done=False)
@@ -178,9 +178,9 @@ class RemoteJobSensor(PlatformTask, BaseSensorOperator):
     def execute(self, context: Context) -> Any:
         """Wait in the triggerer, or in place.
 
-        :raises AIHubError: The job ended badly, or could not be read for too long.
+        :raises RemoteJobError: The job ended badly, or could not be read for too long.
         """
-        with task_failures():
+        with task_failures(self.platform.errors):
             options = self.options
         self._until = self._monotonic() + options.timeout
         if not options.deferrable:
@@ -194,14 +194,14 @@ class RemoteJobSensor(PlatformTask, BaseSensorOperator):
 
         :param event: What :class:`~airflow_provider_aihub.triggers.job.JobTrigger` told.
         """
-        from airflow_provider_aihub.aihub.errors import AIHubAuthError, AIHubBadAnswerError, AIHubUnavailable
+        from airflow_provider_aihub.http.errors import AuthError, BadAnswerError, Unavailable
         from airflow_provider_aihub.jobs.waiting import Outcome
         from airflow_provider_aihub.triggers.job import MOST_ROUNDS, error_of
 
         reference, deadline, rounds = event["job_id"], event["deadline"], event["rounds"]
-        with task_failures():
+        with task_failures(self.platform.errors):
             options = self.options
-        with self._skipping(), task_failures():
+        with self._skipping(), task_failures(self.platform.errors):
             if event["outcome"] == Outcome.DEADLINE:
                 raise AirflowSensorTimeout(
                     f"{self.job_kind.called(reference)} had not ended after the sensor's timeout of "
@@ -212,7 +212,7 @@ class RemoteJobSensor(PlatformTask, BaseSensorOperator):
                 raise error
             try:
                 state = self.job_kind.state(reference, self.hook.send(self.job_kind.read(reference)))
-            except (AIHubUnavailable, AIHubBadAnswerError, AIHubAuthError) as trouble:
+            except (Unavailable, BadAnswerError, AuthError) as trouble:
                 # The triggerer has just read it, so whatever is wrong here may pass.
                 trouble.final = False
                 if rounds >= MOST_ROUNDS:
@@ -256,7 +256,7 @@ class RemoteJobSensor(PlatformTask, BaseSensorOperator):
             return None
         try:
             arguments = self._trigger_arguments()
-        except AIHubParameterError:
+        except ParameterError:
             # A template, which a worker renders; or a mistake, which it tells of.
             self.log.info("How the task waits is not known yet; it starts in a worker")
             return None

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final, Self
 
-from airflow_provider_aihub.aihub.errors import AIHubParameterError
+from airflow_provider_aihub.http.errors import ParameterError
 from airflow_provider_aihub.http.values import shown
 
 if TYPE_CHECKING:
@@ -79,10 +79,10 @@ class Marker:
     def sign(self, description: str | float | None) -> str:
         """Put the marker behind the user's own description, and before it, too, where an AIHub might cut off its end.
 
-        :raises AIHubParameterError: The description is no text.
+        :raises ParameterError: The description is no text.
         """
         if isinstance(description, bool) or not isinstance(description, str | int | float | None):
-            raise AIHubParameterError(f"description must be a text, not {shown(description)}.")
+            raise ParameterError(f"description must be a text, not {shown(description)}.")
         if description in (None, ""):
             return str(self)
         signed = f"{description} {self}"

@@ -11,15 +11,15 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_aihub.aihub.errors import (
-    AIHubAuthError,
-    AIHubBadAnswerError,
-    AIHubError,
-    AIHubJobTimeout,
-    AIHubNotFoundError,
-    AIHubUnavailable,
-    AIHubUnsupportedError,
+from airflow_provider_aihub.http.errors import (
+    AuthError,
+    BadAnswerError,
+    NotFoundError,
+    RemoteJobError,
+    Unavailable,
+    UnsupportedError,
 )
+from airflow_provider_aihub.jobs.errors import JobTimeout
 from airflow_provider_aihub.jobs.identity import Identity, Verdict, other_job
 from airflow_provider_aihub.jobs.kind import JobId, JobState, Phase
 from airflow_provider_aihub.jobs.waiting import Ask, Fetch, Look, Outcome, Waited, Watch, follow
@@ -69,13 +69,13 @@ class Life:
         """Submit the job, or take up the one an earlier try left behind, and see it to its end.
 
         :return: The task's result, or a :class:`Deferral`.
-        :raises AIHubError: In one of its kinds.
+        :raises RemoteJobError: In one of its kinds.
         """
         entry = yield from self.held.load()
         try:
             options = self.held.operator.options
             job, state = yield from self._job(entry)
-        except AIHubError as error:
+        except RemoteJobError as error:
             if error.final or self.held.tries.last:
                 # No retry will take it up.
                 yield from self.kill()
@@ -96,7 +96,7 @@ class Life:
             return (yield from self._end(job, state))
         try:
             reference = yield from self.held.patiently(job, lambda: self.held.reference(job))
-        except AIHubError as error:
+        except RemoteJobError as error:
             raise (yield from self._given_up(job, error)) from None
         job = self.held.job = replace(job, reference=reference)
         return (yield from self._wait(job, job.entry.since, self._deadline(job.entry.since)))
@@ -105,7 +105,7 @@ class Life:
         """Go on where the trigger saw the waiting end.
 
         :return: The task's result, or a :class:`Deferral`.
-        :raises AIHubError: In one of its kinds.
+        :raises RemoteJobError: In one of its kinds.
         """
         from airflow_provider_aihub.triggers.job import MOST_ROUNDS, error_of
 
@@ -119,7 +119,7 @@ class Life:
         deadline, rounds = event["deadline"], event["rounds"] + 1
         try:
             state = yield from self.held.read(job)
-        except (AIHubUnavailable, AIHubBadAnswerError, AIHubAuthError, AIHubNotFoundError) as trouble:
+        except (Unavailable, BadAnswerError, AuthError, NotFoundError) as trouble:
             if rounds > MOST_ROUNDS:
                 raise (yield from self._given_up(job, trouble)) from None
             self.held.log.warning("Waiting until %s can be asked how it ended: %s", self.held.kind.platform, trouble)
@@ -132,7 +132,7 @@ class Life:
                 return (yield from self._end(job, state))
             called, platform = self.held.kind.called(job.id), self.held.kind.platform
             if rounds > MOST_ROUNDS:
-                contradiction = AIHubBadAnswerError(
+                contradiction = BadAnswerError(
                     f"{platform}'s list said {rounds} times that {called} had ended, and {platform} then said of the "
                     f"job itself that it {state.verb}; see whether {platform} is well."
                 )
@@ -173,11 +173,11 @@ class Life:
                     )
             elif self.held.job is None and not self.submission.looked:
                 self.held.job = yield from self.submission.unrecorded_job()
-        except AIHubUnsupportedError:
+        except UnsupportedError:
             self.held.log.warning(
                 "This %s cannot be asked whether there is a %s to stop", self.held.kind.platform, self.held.kind.noun
             )
-        except AIHubError as error:
+        except RemoteJobError as error:
             self.held.may_be_running(error)
         yield from self.held.stop_for_good(max(patience, IN_HASTE))
 
@@ -263,7 +263,7 @@ class Life:
         yield from self.held.move(job, job_state.DONE)
         return result
 
-    def _timed_out(self, job: Job, error: AIHubError | None) -> Steps[AIHubError]:
+    def _timed_out(self, job: Job, error: RemoteJobError | None) -> Steps[RemoteJobError]:
         """Return the error for a job that was not done at its deadline, and was asked to stop."""
         self.held.job = None
         if not error:
@@ -275,19 +275,19 @@ class Life:
             stopped = f"and {kind.platform} cannot stop a {kind.noun}, so it may still be running"
         else:
             stopped = f"and {kind.platform} was asked to stop it"
-        return AIHubJobTimeout(
+        return JobTimeout(
             f"{called} was not done at its deadline (job_timeout or execution_timeout), {stopped}.",
             kind=kind.name,
             job_id=job.id,
         )
 
-    def _given_up(self, job: Job, error: AIHubError | None) -> Steps[AIHubError]:
+    def _given_up(self, job: Job, error: RemoteJobError | None) -> Steps[RemoteJobError]:
         """Return the error for a job that could not be read for too long; it goes on, and the next try takes it up."""
         self.held.job = None
         yield from self.held.move(job, job_state.LEFT)
         called = self.held.kind.called(job.id)
         self.held.log.error("Gave up waiting for %s, which was left as it is; the next try takes it up again", called)
-        error = error or AIHubError(f"The waiting for {called} ended without a word on why.")
+        error = error or RemoteJobError(f"The waiting for {called} ended without a word on why.")
         # Whatever is wrong now, such as the login, may be mended by the time of the next try.
         error.final = False
         return error

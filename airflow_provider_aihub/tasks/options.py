@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 
-from airflow_provider_aihub.aihub.errors import AIHubParameterError
+from airflow_provider_aihub.http.errors import ParameterError
 from airflow_provider_aihub.http.models import problem
 from airflow_provider_aihub.http.values import Flag, flag, is_nothing
 
@@ -79,14 +79,14 @@ class Options(BaseModel):
     def of(cls, operator: Any) -> Self:
         """Check the parameters of an operator whose templates are rendered.
 
-        :raises AIHubParameterError: One sentence that names every wrong parameter, what was given and what is allowed.
+        :raises ParameterError: One sentence that names every wrong parameter, what was given and what is allowed.
         """
         given = {name: getattr(operator, name) for name in cls.model_fields}
         try:
             return cls.model_validate(given)
         except ValidationError as error:
             problems = "; ".join(problem(cls, detail) for detail in error.errors(include_url=False))
-        raise AIHubParameterError(f"Parameters of the task are wrong: {problems}")
+        raise ParameterError(f"Parameters of the task are wrong: {problems}")
 
 
 class StopOptions(Options):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator
 from typing import Any, Final
 
-from airflow_provider_aihub.aihub.errors import AIHubBadAnswerError
+from airflow_provider_aihub.http.errors import BadAnswerError
 from airflow_provider_aihub.http.request import Request
 from airflow_provider_aihub.jobs.kind import Facts, JobId, JobKind, JobState
 from airflow_provider_aihub.tasks.job_state import Marker
@@ -67,8 +67,8 @@ def sift_list(
     :param name: Narrows the list; ``None`` for all jobs.
     :param since: When the oldest job that is looked for was submitted, in Unix seconds.
     :param ask: Carries out a request.
-    :raises AIHubUnsupportedError: The platform does not list them.
-    :raises AIHubBadAnswerError: The list has no end.
+    :raises UnsupportedError: The platform does not list them.
+    :raises BadAnswerError: The list has no end.
     """
     listed, start = kind.listing(), None
     seen: set[JobId] = set()
@@ -92,7 +92,7 @@ def sift_list(
             return
         if newest_first and (sieve.signed or 0 < (last or 0.0) < since - DOUBT):
             return
-    raise AIHubBadAnswerError(
+    raise BadAnswerError(
         f"{kind.platform} was asked to list its jobs of kind {kind.name} and gave {MOST_PAGES} pages without coming to "
         f"an end; see whether {kind.platform} is well."
     )

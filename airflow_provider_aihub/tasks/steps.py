@@ -14,13 +14,13 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Call(Generic[T]):
-    """Carry out a request. The reply is its result; an :class:`AIHubError` is thrown."""
+    """Carry out a request. The reply is its result; an :class:`RemoteJobError` is thrown."""
 
     request: Request[T]
 
 
 @dataclass(frozen=True, slots=True)
-class AIHubTime:
+class ServerTime:
     """Say what time it is by AIHub's own clock. The reply is Unix seconds; ``None`` where it has not told it."""
 
 

@@ -10,16 +10,16 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TypeAlias
 
-from airflow_provider_aihub.aihub.errors import (
-    AIHubAmbiguousSubmit,
-    AIHubBadAnswerError,
-    AIHubError,
-    AIHubNotFoundError,
-    AIHubRejectedError,
-    AIHubUnavailable,
-    AIHubUnsupportedError,
-)
 from airflow_provider_aihub.http.durations import span
+from airflow_provider_aihub.http.errors import (
+    AmbiguousSubmit,
+    BadAnswerError,
+    NotFoundError,
+    RejectedError,
+    RemoteJobError,
+    Unavailable,
+    UnsupportedError,
+)
 from airflow_provider_aihub.http.request import Request
 from airflow_provider_aihub.jobs.identity import Verdict, opening_of
 from airflow_provider_aihub.jobs.kind import Facts, JobId, JobState, Phase
@@ -27,7 +27,7 @@ from airflow_provider_aihub.tasks import job_state
 from airflow_provider_aihub.tasks.held import Held, Job
 from airflow_provider_aihub.tasks.job_state import Entry, Marker
 from airflow_provider_aihub.tasks.search import DOUBT, Sieve, sift_list
-from airflow_provider_aihub.tasks.steps import AIHubTime, Call, Do, LogIn, Refused, Sleep, Steps
+from airflow_provider_aihub.tasks.steps import Call, Do, LogIn, Refused, ServerTime, Sleep, Steps
 
 TakenUp: TypeAlias = tuple[Job | None, JobState | None]
 """A job of an earlier try, and how it stands; or nothing."""
@@ -50,7 +50,7 @@ class Submission:
     def take_up(self, entry: Entry | None) -> Steps[TakenUp]:
         """Return the job that an earlier try left behind, and how it stands; nothing where a new one is to be created.
 
-        :raises AIHubAmbiguousSubmit: It cannot be told whether an earlier try created one.
+        :raises AmbiguousSubmit: It cannot be told whether an earlier try created one.
         """
         taken_up = yield from self._left_behind(entry)
         self.looked = True
@@ -84,7 +84,7 @@ class Submission:
     def unrecorded_job(self) -> Steps[Job | None]:
         """Look once for a job of an earlier try that goes on, and of which no record tells.
 
-        :raises AIHubError: AIHub could not be asked, or does not list its jobs.
+        :raises RemoteJobError: AIHub could not be asked, or does not list its jobs.
         """
         sieve = yield from self._find(self._is_own, self.held.operator.job_name, since=self._oldest, thorough=False)
         for marker, state in _going_on(sieve.signed):
@@ -98,7 +98,7 @@ class Submission:
             # Who comes after the last try would not take it up.
             tolerance = None if self.held.tries.last else 0.0
             state = yield from self.held.patiently(job, lambda: self.held.read(job), tolerance)
-        except AIHubNotFoundError:
+        except NotFoundError:
             self.held.log.info("%s of an earlier try is gone; creating a new one", called)
             return None
         if self.held.judge(job, state) is Verdict.OTHER:
@@ -119,7 +119,7 @@ class Submission:
         self.held.log.info("The task was cleared, so its %s, which %s, is not taken up", called, state.verb)
         if not state.phase.terminal:
             error = yield from self.held.stop(job)
-            if isinstance(error, AIHubUnsupportedError):
+            if isinstance(error, UnsupportedError):
                 self.held.log.warning("%s cannot stop a %s; %s runs on", self._platform, self.held.kind.noun, called)
             elif error:
                 raise error
@@ -132,7 +132,7 @@ class Submission:
         """
         try:
             found = yield from self._of_this_task()
-        except AIHubUnsupportedError:
+        except UnsupportedError:
             if self.held.unread and self.held.tries.since_clear:
                 yield from self._unread(self.held.unread)
             elif not self.held.kept:
@@ -193,7 +193,7 @@ class Submission:
     def _of_this_task(self) -> Steps[list[tuple[Marker, JobState]]]:
         """Return the jobs of this task, the newest first; those that come late, too, if an earlier try may have any.
 
-        :raises AIHubUnsupportedError: This AIHub does not list them.
+        :raises UnsupportedError: This AIHub does not list them.
         """
         tries = 0 if self.held.kept else self.held.tries.since_clear
         pause = self.held.patience.first_pause
@@ -215,14 +215,14 @@ class Submission:
     def create(self, request: Request[JobId], marker: Marker) -> Steps[Job]:
         """Create the job.
 
-        :raises AIHubAmbiguousSubmit: It cannot be told whether AIHub has created it.
-        :raises AIHubError: AIHub has not created it.
+        :raises AmbiguousSubmit: It cannot be told whether AIHub has created it.
+        :raises RemoteJobError: AIHub has not created it.
         """
         user_id = yield LogIn()
         description = self.held.kind.sent_description(request)
         entry = replace(
             self._intent(marker),
-            server_time=(yield AIHubTime()),
+            server_time=(yield ServerTime()),
             user_id=user_id,
             opening=None if description is None else opening_of(description),
         )
@@ -235,10 +235,10 @@ class Submission:
         self.held.creating = entry
         try:
             job = Job((yield Call(request)), entry, seen=True)
-        except AIHubAmbiguousSubmit as loss:
+        except AmbiguousSubmit as loss:
             self.held.log.warning("%s", loss)
             job = yield from self._after_loss(request, entry, loss)
-        except AIHubError:
+        except RemoteJobError:
             self.held.creating = None
             yield from self.held.forget()
             raise
@@ -260,14 +260,14 @@ class Submission:
             name=self.held.operator.job_name,
         )
 
-    def _after_loss(self, request: Request[JobId], entry: Entry, loss: AIHubAmbiguousSubmit) -> Steps[Job]:
+    def _after_loss(self, request: Request[JobId], entry: Entry, loss: AmbiguousSubmit) -> Steps[Job]:
         """Return the job whose create call lost its answer."""
         # AIHub that has said no is not at work on it any more; else the call may have been sent just now.
         patience = self.held.patience.shown if loss.refused else self.held.patience.settled
         end = self.held.clock() + patience
         try:
             job = yield from self.look_for(entry, lambda: end - self.held.clock())
-        except AIHubUnsupportedError:
+        except UnsupportedError:
             if loss.refused:
                 self.held.creating = None
                 yield from self.held.forget()
@@ -294,8 +294,8 @@ class Submission:
                 age = (yield from self.held.age(entry)) or 0.0
                 end = self.held.clock() + self.held.patience.settled - age
                 job = yield from self.look_for(entry, lambda: end - self.held.clock())
-        except (AIHubUnsupportedError, Unsigned) as trouble:
-            ended = AIHubAmbiguousSubmit(f"An earlier try was ended while it created a {self.held.kind.noun}.")
+        except (UnsupportedError, Unsigned) as trouble:
+            ended = AmbiguousSubmit(f"An earlier try was ended while it created a {self.held.kind.noun}.")
             yield from self._unknowable(entry, ended, str(trouble) if isinstance(trouble, Unsigned) else self._no_list)
             return None
         if job is None:
@@ -316,8 +316,8 @@ class Submission:
         :param thorough: Whether the last look is not narrowed by the job's name, which AIHub may have changed.
         :param killing: Whether the task's being killed is no reason to look no longer.
         :raises Unsigned: There is one that may be it.
-        :raises AIHubUnsupportedError: This AIHub does not list them.
-        :raises AIHubError: AIHub could not be asked.
+        :raises UnsupportedError: This AIHub does not list them.
+        :raises RemoteJobError: AIHub could not be asked.
         """
         identity, earliest = Job("", entry).identity, (entry.server_time or 0.0) - CLOCKS
 
@@ -335,7 +335,7 @@ class Submission:
                     thorough=last and thorough,
                     doubtful=doubtful,
                 )
-            except (AIHubUnavailable, AIHubBadAnswerError):
+            except (Unavailable, BadAnswerError):
                 if last:
                     raise
             else:
@@ -355,10 +355,10 @@ class Submission:
         """
         if isinstance(why, Refused):
             raise why.why
-        lost = AIHubAmbiguousSubmit(f"What an earlier try has written down of its {self.held.kind.noun} is unreadable.")
+        lost = AmbiguousSubmit(f"What an earlier try has written down of its {self.held.kind.noun} is unreadable.")
         yield from self._unknowable(self._intent(self.held.tries.marker()), lost, self._no_list)
 
-    def _unknowable(self, entry: Entry, loss: AIHubAmbiguousSubmit, why: str) -> Steps[None]:
+    def _unknowable(self, entry: Entry, loss: AmbiguousSubmit, why: str) -> Steps[None]:
         """Fail for good, so that no retry creates a second job; unless that was asked for.
 
         :param why: Why nobody can tell.
@@ -376,7 +376,7 @@ class Submission:
             look = f"whether the {named} exists (its description holds {self.held.tries.task})"
         else:
             look = f"whether the {named} exists (its description holds {self.held.tries.task}) and stop it if it does"
-        final = AIHubAmbiguousSubmit(
+        final = AmbiguousSubmit(
             f"{loss} {why[0].upper()}{why[1:]}, so look there {look}; then clear this task to create a new one.",
             service=loss.service,
             asks=loss.asks,
@@ -397,14 +397,14 @@ class Submission:
         """Look through AIHub's jobs of this kind.
 
         :param doubtful: Whether a job without a marker may be one that is looked for.
-        :raises AIHubUnsupportedError: This AIHub does not list them.
+        :raises UnsupportedError: This AIHub does not list them.
         """
         names = [name.strip() or None] if name else []
         for narrowed in dict.fromkeys([*names, None] if thorough or not names else names):
             sieve = Sieve(self.held.kind, wanted, doubtful)
             try:
                 yield from sift_list(self.held.kind, sieve, narrowed, since=since, ask=self.held.ask)
-            except AIHubUnsupportedError:
+            except UnsupportedError:
                 unlisted = yield from self.held.asked(Do(lambda: self.held.operator.unlisted(since - DOUBT)))
                 if unlisted is None:
                     raise
@@ -416,7 +416,7 @@ class Submission:
         return sieve
 
 
-class Unsigned(AIHubError):
+class Unsigned(RemoteJobError):
     """AIHub has a job that may be the one that is looked for, but does not show its marker.
 
     :param called: What it is called.
@@ -427,9 +427,9 @@ class Unsigned(AIHubError):
         self.args = (self.args[0].removesuffix("."),)
 
 
-def _as_refusal(loss: AIHubAmbiguousSubmit) -> AIHubRejectedError:
+def _as_refusal(loss: AmbiguousSubmit) -> RejectedError:
     """Return the error of a create call that AIHub refused, where there is no job of it."""
-    return AIHubRejectedError(
+    return RejectedError(
         str(loss),
         service=loss.service,
         asks=loss.asks,

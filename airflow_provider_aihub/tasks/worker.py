@@ -7,12 +7,11 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from airflow_provider_aihub.aihub.errors import AIHubError
+from airflow_provider_aihub.http.errors import RemoteJobError
 from airflow_provider_aihub.http.retry import RetryPolicy
 from airflow_provider_aihub.jobs.in_time import in_time
 from airflow_provider_aihub.jobs.waiting import Ask, Fetch, Pause, Redact, Tell, courtesy
 from airflow_provider_aihub.tasks.steps import (
-    AIHubTime,
     Call,
     Do,
     Forget,
@@ -21,6 +20,7 @@ from airflow_provider_aihub.tasks.steps import (
     Push,
     Refused,
     Save,
+    ServerTime,
     Sleep,
     Steps,
 )
@@ -29,7 +29,7 @@ from airflow_provider_aihub.tasks.uninterrupted import uninterrupted
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
-    from airflow_provider_aihub.aihub.client import AIHubClient
+    from airflow_provider_aihub.http.blocking import Client
 
 T = TypeVar("T")
 
@@ -50,7 +50,7 @@ class Worker:
 
     def __init__(
         self,
-        client: Callable[[], AIHubClient],
+        client: Callable[[], Client],
         platform: str,
         context: Context,
         log: Any,
@@ -67,7 +67,7 @@ class Worker:
     def run(self, steps: Steps[T]) -> T:
         """Drive it to its end."""
         reply: Any = None
-        error: AIHubError | None = None
+        error: RemoteJobError | None = None
         while True:
             try:
                 step = steps.send(reply) if error is None else steps.throw(error)
@@ -77,7 +77,7 @@ class Worker:
             reply = error = None
             try:
                 reply = self._done(step)
-            except AIHubError as came:
+            except RemoteJobError as came:
                 if isinstance(step, Ask | Fetch | Redact):
                     reply = came
                 else:
@@ -102,7 +102,7 @@ class Worker:
                 return self._sleep(step.seconds)
             case LogIn():
                 return self._client().authenticate()
-            case AIHubTime():
+            case ServerTime():
                 return self._client().server_time
             case Load():
                 return _asked(lambda: self._store.get(self._key))

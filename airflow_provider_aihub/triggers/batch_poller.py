@@ -12,7 +12,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, Final, Protocol, TypeVar
 
-from airflow_provider_aihub.aihub.errors import AIHubError, AIHubUnsupportedError
+from airflow_provider_aihub.http.errors import RemoteJobError, UnsupportedError
 from airflow_provider_aihub.http.request import Request
 from airflow_provider_aihub.http.retry import asked_for
 from airflow_provider_aihub.jobs.kind import JobId, JobKind, JobState, Status
@@ -111,14 +111,14 @@ class Pages:
         self._jobs.discard(job)
         self._set_pace(job, None)
 
-    async def look(self, job: Watched, max_age: float) -> JobState | AIHubError:
+    async def look(self, job: Watched, max_age: float) -> JobState | RemoteJobError:
         """Read a job; the error that came instead is returned, since a failed poll is no failed job.
 
         :param max_age: How old what was read may be, in seconds.
         """
         try:
             return await self._shown(job, max_age) or await self._by_itself(job)
-        except AIHubError as error:
+        except RemoteJobError as error:
             return error
 
     async def rest(self, job: Watched, pause: Pause) -> None:
@@ -198,10 +198,10 @@ class Pages:
                 try:
                     async with asyncio.timeout(LONGEST_SWEEP):
                         await self._sweep()
-                except (AIHubError, TimeoutError) as error:
+                except (RemoteJobError, TimeoutError) as error:
                     self._failures += 1
-                    if self._failures >= MOST_FAILURES or isinstance(error, AIHubUnsupportedError):
-                        why = error if isinstance(error, AIHubError) else f"no list within {LONGEST_SWEEP:.0f} s"
+                    if self._failures >= MOST_FAILURES or isinstance(error, UnsupportedError):
+                        why = error if isinstance(error, RemoteJobError) else f"no list within {LONGEST_SWEEP:.0f} s"
                         log.info("Each %s is read by itself for %.0f s: %s", self._kind.noun, REFRAIN, why)
                         self._refrained = self._clock()
                         return

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable
 from functools import partial
 from typing import Any, TypedDict
 
 from airflow.providers.common.compat.sdk import conf
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
-from airflow_provider_aihub.aihub.errors import AIHubError, AIHubNotFoundError, AIHubOtherJob
+from airflow_provider_aihub.http.errors import NotFoundError, OwnKinds, RemoteJobError, make_own
+from airflow_provider_aihub.jobs.errors import OtherJob
 from airflow_provider_aihub.jobs.identity import Identity, Verdict, other_job
 from airflow_provider_aihub.jobs.kind import JobId, JobKind, JobState, Status
 from airflow_provider_aihub.jobs.platform import Platform, platform_of
@@ -22,7 +23,7 @@ from airflow_provider_aihub.triggers.log_lines import tell
 from airflow_provider_aihub.triggers.log_offsets import KeptOffsets
 from airflow_provider_aihub.triggers.poller import TRIGGERER, Poller, Surroundings
 
-Look = Callable[[float], Awaitable[JobState | AIHubError]]
+Look = Callable[[float], Awaitable[JobState | RemoteJobError]]
 
 STOP_TIMEOUT = 20.0
 """Seconds that a trigger spends on stopping a job."""
@@ -81,14 +82,15 @@ MOST_ROUNDS = 5
 """How often a task that resumes defers again because its worker cannot ask AIHub how the job has ended."""
 
 
-def error_of(event: JobEvent, errors: Mapping[str, type[AIHubError]]) -> AIHubError | None:
+def error_of(event: JobEvent, own: OwnKinds) -> RemoteJobError | None:
     """Give the error that an event tells of, as its type.
 
-    :param errors: The platform's kinds of error, by their names.
+    :param own: The platform's kinds of error.
     """
     if event["error"] is None:
         return None
-    kind = errors.get(event["error_type"] or "", AIHubError)
+    kinds = {kind.__name__: kind for kind in own.values()}
+    kind = kinds.get(event["error_type"] or "", RemoteJobError)
     return kind(event["error"])
 
 
@@ -243,9 +245,11 @@ class JobTrigger(BaseTrigger):
                 waited = await wait_async(look, watch, self.log, perform=perform, rest=rest, clock=clock, jitter=jitter)
             finally:
                 pages.leave(job)
-            error: AIHubError | None = waited.error
+            error: RemoteJobError | None = waited.error
             if waited.outcome is Outcome.DEADLINE and self.owner:
                 error = await self._stop(poller, LONGEST_LATE_DOUBT)
+            if error is not None:
+                make_own(error, self._platform.errors)
         return {
             "outcome": waited.outcome.value,
             "job_id": self._job_id,
@@ -259,7 +263,7 @@ class JobTrigger(BaseTrigger):
             "identity": self.identity,
         }
 
-    async def _look_and_link(self, poller: Poller, look: Look, max_age: float) -> JobState | AIHubError:
+    async def _look_and_link(self, poller: Poller, look: Look, max_age: float) -> JobState | RemoteJobError:
         """Look, and let the first sight of the job be a link: the scheduler has started this, so no worker did that."""
         seen = await look(max_age)
         if isinstance(seen, JobState) and not self._linked:
@@ -285,7 +289,7 @@ class JobTrigger(BaseTrigger):
 
         return perform
 
-    async def _stop(self, poller: Poller, doubt: float) -> AIHubError | None:
+    async def _stop(self, poller: Poller, doubt: float) -> RemoteJobError | None:
         """Stop the job, and give the error where that could not be done.
 
         :param doubt: Seconds to wait for what AIHub shows of it.
@@ -299,10 +303,10 @@ class JobTrigger(BaseTrigger):
                 if await self._is_other(poller, doubt):
                     return other_job(kind, self._job_id)
                 await self._insist_on_stop(poller, kind, until)
-        except AIHubError as error:
+        except RemoteJobError as error:
             return error
         except TimeoutError:
-            return AIHubError(f"{kind.platform} did not take the request to stop {self._called} in time.")
+            return RemoteJobError(f"{kind.platform} did not take the request to stop {self._called} in time.")
         self.log.info("Asked %s to stop %s", kind.platform, self._called)
         return None
 
@@ -317,7 +321,7 @@ class JobTrigger(BaseTrigger):
         while True:
             try:
                 await poller.insist(kind.stop(self._job_id))
-            except AIHubNotFoundError:
+            except NotFoundError:
                 if asyncio.get_running_loop().time() >= until:
                     raise
                 await asyncio.sleep(1.0)
@@ -332,7 +336,7 @@ class JobTrigger(BaseTrigger):
         try:
             async with asyncio.timeout(doubt):
                 seen = await poller.insist(self._kind.glance(self._job_id))
-        except (AIHubError, TimeoutError):
+        except (RemoteJobError, TimeoutError):
             return False
         return identity.judge(seen.shown) is Verdict.OTHER
 
@@ -356,7 +360,7 @@ class JobTrigger(BaseTrigger):
                     problem: Exception | None = await self._stop(poller, LONGEST_DOUBT)
         except Exception as error:
             problem = error
-        if isinstance(problem, AIHubOtherJob):
+        if isinstance(problem, OtherJob):
             self.log.warning("%s", problem)
         elif problem:
             why = str(problem) or type(problem).__name__

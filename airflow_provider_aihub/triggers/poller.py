@@ -15,8 +15,7 @@ from weakref import WeakKeyDictionary
 
 from airflow.providers.common.compat.connection import get_async_connection, get_async_extra_dejson
 
-from airflow_provider_aihub.aihub.errors import AIHubAuthError, AIHubError, AIHubUnavailable
-from airflow_provider_aihub.aihub.services import Service
+from airflow_provider_aihub.http.errors import AuthError, RemoteJobError, Unavailable
 from airflow_provider_aihub.http.request import Request
 from airflow_provider_aihub.http.retry import RetryPolicy
 from airflow_provider_aihub.jobs.errands import POLL_POLICY, Ask, Fetch, Redact
@@ -43,15 +42,15 @@ REFUSAL_PAUSE = 30.0
 async def read_connection(platform: Platform, conn_id: str) -> Any:
     """Read a connection.
 
-    :raises AIHubUnavailable: Airflow does not give it.
-    :raises AIHubConfigError: It cannot be used.
+    :raises Unavailable: Airflow does not give it.
+    :raises ConfigError: It cannot be used.
     """
     try:
         connection = await undisturbed(get_async_connection(conn_id))
         extra = await undisturbed(get_async_extra_dejson(connection))
     except Exception as error:
         # What Airflow says may quote the connection, and so its secrets.
-        raise AIHubUnavailable(
+        raise Unavailable(
             f"Airflow did not give the connection {conn_id!r} ({type(error).__name__}); see that it exists "
             "and that Airflow's API server is well."
         ) from None
@@ -103,7 +102,7 @@ class Poller:
         self._client: Any = None
         self._config: Any = None
         self._loaded_at = 0.0
-        self._refusal: AIHubAuthError | None = None
+        self._refusal: AuthError | None = None
         self._refused_at = 0.0
         self._retired: list[Any] = []
         self._loading = asyncio.Lock()
@@ -171,7 +170,7 @@ class Poller:
     async def send(self, request: Request[T]) -> T:
         """Carry out one request; where the login is refused, with the connection as it stands in Airflow now.
 
-        :raises AIHubError: In one of its kinds.
+        :raises RemoteJobError: In one of its kinds.
         """
         async with self._lanes.place(request.path):
             return await self._carry_out(lambda client: client.send(request, policy=POLL_POLICY))
@@ -179,7 +178,7 @@ class Poller:
     async def perform(self, errand: Ask | Fetch | Redact) -> Any:
         """Carry out an errand, likewise.
 
-        :raises AIHubError: In one of its kinds.
+        :raises RemoteJobError: In one of its kinds.
         """
         if isinstance(errand, Redact):
             return await self._carry_out(lambda client: client.perform(errand))
@@ -191,7 +190,7 @@ class Poller:
 
         It is tried again as a client does.
 
-        :raises AIHubError: In one of its kinds.
+        :raises RemoteJobError: In one of its kinds.
         """
         async with self._lanes.place_to_stop():
             return await self._carry_out(lambda client: client.send(request, policy=RetryPolicy()))
@@ -202,9 +201,9 @@ class Poller:
             raise copy(self._refusal)
         try:
             return await ask(client)
-        except (AIHubAuthError, AIHubUnavailable) as error:
+        except (AuthError, Unavailable) as error:
             # A job that may not be read with a token that was taken for others is no concern of theirs.
-            if isinstance(error, AIHubAuthError) and error.service == Service.USER_SYSTEM and client is self._client:
+            if isinstance(error, AuthError) and client.login_refused and client is self._client:
                 self._refusal, self._refused_at = error, _moment()
             changed = await self._load(client)
             if changed is client:
@@ -218,7 +217,7 @@ class Poller:
                 return self._client
             try:
                 config = await self._read()
-            except AIHubUnavailable as trouble:
+            except Unavailable as trouble:
                 if self._client is None:
                     raise
                 log.info("%s", trouble)
@@ -232,7 +231,7 @@ class Poller:
                 return self
             try:
                 config = await self._read()
-            except AIHubError as trouble:
+            except RemoteJobError as trouble:
                 log.info("%s", trouble)
                 return self
             if config.addresses == self._config.addresses:

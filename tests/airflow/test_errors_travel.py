@@ -14,6 +14,7 @@ import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException
 
 from airflow_provider_aihub.aihub import errors
+from airflow_provider_aihub.aihub.errors import KINDS as KINDS_OF_AIHUB
 from airflow_provider_aihub.aihub.errors import AIHubAuthError, AIHubError, AIHubJobError, AIHubRequestError
 from airflow_provider_aihub.tasks.failures import as_task_failure, task_failures
 
@@ -56,7 +57,7 @@ def test_an_error_stays_what_it_is(kind: type[AIHubError], final: bool, way: str
 
 def test_a_final_error_is_made_again_in_another_process() -> None:
     """A worker may hand the error of a task to another process, which knows nothing of it yet."""
-    with pytest.raises(AIHubAuthError) as raised, task_failures():
+    with pytest.raises(AIHubAuthError) as raised, task_failures(KINDS_OF_AIHUB):
         raise AIHubAuthError("No", service="user_system", asks="log in", status=401)
     script = (
         "import pickle, sys; error = pickle.loads(sys.stdin.buffer.read());"

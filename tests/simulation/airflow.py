@@ -18,9 +18,8 @@ from airflow.providers.common.compat.sdk import TaskDeferred
 
 from airflow_provider_aihub.aihub.client import AIHubClient
 from airflow_provider_aihub.aihub.config import Config
-from airflow_provider_aihub.aihub.errors import AIHubError
 from airflow_provider_aihub.hooks.aihub import AIHubHook
-from airflow_provider_aihub.http.errors import raised_as
+from airflow_provider_aihub.http.errors import RemoteJobError, raised_as
 from airflow_provider_aihub.http.exchange import authenticate, exchange
 from airflow_provider_aihub.http.protocol import Outcome as HttpOutcome
 from airflow_provider_aihub.http.protocol import Send
@@ -29,7 +28,6 @@ from airflow_provider_aihub.http.retry import RetryPolicy
 from airflow_provider_aihub.jobs.waiting import Ask, Fetch, Pause
 from airflow_provider_aihub.tasks.life import Deferral, Life
 from airflow_provider_aihub.tasks.steps import (
-    AIHubTime,
     Call,
     Do,
     Forget,
@@ -38,6 +36,7 @@ from airflow_provider_aihub.tasks.steps import (
     Push,
     Refused,
     Save,
+    ServerTime,
     Sleep,
 )
 from airflow_provider_aihub.tasks.worker import POLICY
@@ -190,7 +189,7 @@ class Worker(Blocking):
     def run(self, steps: Generator[Any, Any, Any], policy: RetryPolicy | None = None) -> Iterator[bool]:
         """Drive a life; each point is one at which the process may end."""
         reply: Any = None
-        error: AIHubError | None = None
+        error: RemoteJobError | None = None
         while True:
             try:
                 step = steps.send(reply) if error is None else steps.throw(error)
@@ -200,7 +199,7 @@ class Worker(Blocking):
             yield BEFORE
             try:
                 reply = yield from self._done(step, policy)
-            except AIHubError as came:
+            except RemoteJobError as came:
                 if isinstance(step, Ask | Fetch):
                     reply = came
                 else:
@@ -218,7 +217,7 @@ class Worker(Blocking):
                 yield AFTER
             case LogIn():
                 return self.client.authenticate()
-            case AIHubTime():
+            case ServerTime():
                 return self.client.server_time
             case Load():
                 return json.loads(self.task.store.get("entry", "null")) if self.task.store is not None else None

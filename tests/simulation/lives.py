@@ -9,7 +9,8 @@ from typing import Any, Final
 
 from airflow.providers.common.compat.sdk import AirflowFailException
 
-from airflow_provider_aihub.aihub.errors import AIHubAmbiguousSubmit, AIHubError, AIHubJobTimeout
+from airflow_provider_aihub.http.errors import AmbiguousSubmit, RemoteJobError
+from airflow_provider_aihub.jobs.errors import JobTimeout
 from airflow_provider_aihub.links import ViewInAIHubLink
 from airflow_provider_aihub.operators.dataset import DatasetVersionOperator
 from airflow_provider_aihub.operators.quota_task import QuotaTaskOperator
@@ -218,13 +219,13 @@ class Life:
                 if killed_at is not None:
                     return outcome, None
                 return ("deferred" if isinstance(end.value, Deferral) else "success"), end.value
-            except AIHubError as error:
-                if isinstance(error, AIHubAmbiguousSubmit) and error.final:
+            except RemoteJobError as error:
+                if isinstance(error, AmbiguousSubmit) and error.final:
                     self.excuses.add(TOLD)
                 if killed_at is not None:
                     self._excuse(worker, CREATING)
                     return outcome, None
-                if isinstance(error, AIHubJobTimeout) and not self.stoppable:
+                if isinstance(error, JobTimeout) and not self.stoppable:
                     self.excuses.add(LATE)
                 failure = as_task_failure(error)
                 self.may_stop |= error.final or not self.task.may_retry
