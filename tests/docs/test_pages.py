@@ -91,7 +91,7 @@ def test_a_setting_is_explained_with_its_default(name: str) -> None:
 
 def test_every_error_says_what_to_do() -> None:
     kinds = {name for name, kind in vars(errors).items() if inspect.isclass(kind) and issubclass(kind, Exception)}
-    rows = set(re.findall(r"^\| {py:class}`~airflow_provider_aihub\.api\.errors\.(\w+)` \| \S",
+    rows = set(re.findall(r"^\| {py:class}`~airflow_provider_aihub\.aihub\.errors\.(\w+)` \| \S",
                           (DOCS / "errors.md").read_text(), re.MULTILINE))  # fmt: skip
     assert rows == kinds - {"AIHubError", "AIHubRequestError", "AIHubJobError"}
 
@@ -100,7 +100,7 @@ def test_the_architecture_names_the_modules_that_there_are() -> None:
     package = ROOT / "airflow_provider_aihub"
     named = set(re.findall(r"`(?:\w+/)*(\w+\.py)`", (DOCS / "architecture.md").read_text()))
     # Elsewhere a row may speak of modules that are all alike.
-    there = {module.name for folder in (".", "client", "triggers") for module in package.glob(f"{folder}/[!_]*.py")}
+    there = {module.name for folder in (".", "http", "jobs", "tasks", "triggers", "watcher") for module in package.glob(f"{folder}/[!_]*.py")}
     assert there - named == set()
     assert named - {module.name for folder in (package, ROOT / "tests") for module in folder.rglob("*.py")} == set()
 
