@@ -257,7 +257,7 @@ def hostile_row(said: str, seen: dict[str, Any]) -> str:
     if seen["not stopped"]:
         deadline += f" ({seen['not stopped']} not)"
     return (
-        f"| {said} | {max(seen['memory'], 0):.0f} | {1000 * seen['late']:.0f} | {1000 * seen['late before']:.0f} "
+        f"| {said} | {max(seen['memory'], 0):.0f} | {1000 * seen['held']:.0f} | {1000 * seen['held before']:.0f} "
         f"| {seen['looks']:.1f} | {seen['looks before']:.1f} | {seen['given up']} | {deadline} | {seen['calls']} "
         f"| {seen['busiest']} | {seen['silence']:.0f} |"
     )
@@ -312,10 +312,10 @@ HOSTILE_HEAD = [
     "minute; 20 wait for jobs of a good one in the same process, which has one event loop for all. Half of the 200 "
     "have a deadline after ten seconds, the others after thirty. *Before*: the same triggers, while both servers are "
     "good. Memory is what the process has more at its peak than before. The loop is held for as long as nothing else "
-    "can run on it, but for full collections of Python's garbage, which look at all that Airflow has in memory, take a "
-    "tenth of a second or more, and come as often where nothing bad is sent. A job is asked to stop so many seconds "
-    "after its deadline, at worst. Calls are those to the hostile server: in all, in its busiest second, and the "
-    "longest time without one.",
+    "can run on it, by the CPU time of the process, since what others on the machine do is no matter; full collections "
+    "of Python's garbage do not count, which look at all that Airflow has in memory, take a tenth of a second or more, "
+    "and come now and then whatever is sent. A job is asked to stop so many seconds after its deadline, at worst. "
+    "Calls are those to the hostile server: in all, in its busiest second, and the longest time without one.",
     "",
     "| the hostile server sends | memory, MiB | loop held, ms | before | looks per good job and minute | before "
     "| good jobs given up | stopped, s late | calls | in a second | pause, s |",

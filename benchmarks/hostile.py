@@ -29,7 +29,7 @@ from airflow_provider_aihub.tasks import own_xcoms
 from airflow_provider_aihub.triggers.dataset_version import DatasetVersionTrigger
 from airflow_provider_aihub.triggers.job import JobTrigger
 from benchmarks.hostile_server import REFUSED
-from benchmarks.polling import Lateness, ask, counts
+from benchmarks.polling import TICK, Lateness, ask, counts
 from benchmarks.server import marker
 
 GOOD = 20
@@ -57,26 +57,36 @@ def forget_peak() -> None:
 
 
 class LoopTime(Lateness):
-    """How late the event loop is, but for the time in which all of Python's objects are looked at for garbage.
+    """How long the event loop is held, by the CPU time of this process: what others on the machine do does not count.
 
-    That takes as long as there are objects, most of which are Airflow's, and comes now and then whoever runs.
+    Neither does the time in which all of Python's objects are looked at for garbage. That takes as long as there are
+    objects, most of which are Airflow's, and comes now and then whoever runs.
     """
 
     def __init__(self) -> None:
         super().__init__()
+        self.held: list[float] = []
         self.collections: list[float] = []
         """Seconds that each has taken."""
-        self._began = 0.0
+        self._collected = 0.0
         gc.callbacks.append(self._collecting)
+
+    async def watch(self) -> None:
+        while True:
+            clock, cpu, self._collected = time.perf_counter(), time.process_time(), 0.0
+            await asyncio.sleep(TICK)
+            clock, cpu = time.perf_counter() - clock - TICK, time.process_time() - cpu
+            self.seen.append(max(0.0, clock - self._collected))
+            self.held.append(max(0.0, min(clock, cpu) - self._collected))
 
     def _collecting(self, phase: str, info: dict[str, int]) -> None:
         if info["generation"] < 2:
             return
         if phase == "start":
-            self._began = time.perf_counter()
+            self._began = time.perf_counter(), time.process_time()
         else:
-            self.collections.append(time.perf_counter() - self._began)
-            self.put_off += self.collections[-1]
+            self.collections.append(time.perf_counter() - self._began[0])
+            self._collected += time.process_time() - self._began[1]
 
 
 class Measured:
@@ -118,7 +128,7 @@ class Measured:
         if blocking.is_alive():
             await asyncio.to_thread(blocking.join)
         seen = await self._stopped()
-        beside["late"] = max(beside["late"], self._late.share(1.0))
+        beside |= {"late": max(self._late.seen), "held": max(self._late.held)}
         watching.cancel()
         for task in self._tasks:
             task.cancel()
@@ -129,8 +139,9 @@ class Measured:
             "memory": memory()[1] - idle,
             "collections": len(self._late.collections),
             "longest collection": max(self._late.collections, default=0.0),
+            "held": beside["held"],
+            "held before": before["held"],
             "late": beside["late"],
-            "late before": before["late"],
             "looks": beside["looks"],
             "looks before": before["looks"],
             **self._of_deadlines(seen["stops"]),
@@ -148,12 +159,14 @@ class Measured:
             url, jobs = self._bad, self._others
         await asyncio.to_thread(counts, url)
         self._late.seen.clear()
+        self._late.held.clear()
         began = time.monotonic()
         await asyncio.sleep(seconds)
-        late = self._late.share(1.0)
+        late, held = max(self._late.seen), max(self._late.held)
         said = await asyncio.to_thread(counts, url)
         return {
             "late": late,
+            "held": held,
             "looks": said.get("singles", 0) * 60 / (time.monotonic() - began) / jobs,
             "logins": said.get("logins", 0),
         }

@@ -47,15 +47,12 @@ class Lateness:
 
     def __init__(self) -> None:
         self.seen: list[float] = []
-        self.put_off = 0.0
-        """Seconds of the next look that do not count."""
 
     async def watch(self) -> None:
         while True:
             due = time.perf_counter() + TICK
-            self.put_off = 0.0
             await asyncio.sleep(TICK)
-            self.seen.append(max(0.0, time.perf_counter() - due - self.put_off))
+            self.seen.append(max(0.0, time.perf_counter() - due))
 
     def share(self, share: float) -> float:
         return sorted(self.seen)[min(int(share * len(self.seen)), len(self.seen) - 1)]
