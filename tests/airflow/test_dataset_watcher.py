@@ -477,6 +477,10 @@ def test_a_dag_file_imports_nothing_heavy_for_it() -> None:
     assert done.stdout.splitlines()[-1].split() == [
         "airflow_provider_aihub.aihub",
         "airflow_provider_aihub.aihub.errors",
+        "airflow_provider_aihub.http",
+        "airflow_provider_aihub.http.errors",
+        "airflow_provider_aihub.jobs",
+        "airflow_provider_aihub.jobs.errors",
         "airflow_provider_aihub.triggers",
         "airflow_provider_aihub.triggers.dataset_version",
     ]

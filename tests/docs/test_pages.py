@@ -100,7 +100,11 @@ def test_the_architecture_names_the_modules_that_there_are() -> None:
     package = ROOT / "airflow_provider_aihub"
     named = set(re.findall(r"`(?:\w+/)*(\w+\.py)`", (DOCS / "architecture.md").read_text()))
     # Elsewhere a row may speak of modules that are all alike.
-    there = {module.name for folder in (".", "http", "jobs", "tasks", "triggers", "watcher") for module in package.glob(f"{folder}/[!_]*.py")}
+    there = {
+        module.name
+        for folder in (".", "http", "jobs", "tasks", "triggers", "watcher")
+        for module in package.glob(f"{folder}/[!_]*.py")
+    }
     assert there - named == set()
     assert named - {module.name for folder in (package, ROOT / "tests") for module in folder.rglob("*.py")} == set()
 

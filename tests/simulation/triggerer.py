@@ -107,7 +107,7 @@ class AsyncClient(AsyncAIHubClient):
 
     triggerer: Triggerer
 
-    async def _send(self, step: Send) -> HttpOutcome:
+    async def _send(self, step: Send, _room: Any) -> HttpOutcome:
         triggerer = self.triggerer
         await triggerer.reach()
         answering = triggerer.world.aihub.answer(step, triggerer)
