@@ -29,7 +29,7 @@ from airflow_provider_aihub.tasks import own_xcoms
 from airflow_provider_aihub.triggers.dataset_version import DatasetVersionTrigger
 from airflow_provider_aihub.triggers.job import JobTrigger
 from benchmarks.hostile_server import REFUSED
-from benchmarks.polling import TICK, Lateness, ask, counts
+from benchmarks.polling import TICK, ask, counts
 from benchmarks.server import marker
 
 GOOD = 20
@@ -56,7 +56,7 @@ def forget_peak() -> None:
     Path("/proc/self/clear_refs").write_text("5")
 
 
-class LoopTime(Lateness):
+class LoopTime:
     """How long the event loop is held, by the CPU time of this process: what others on the machine do does not count.
 
     Neither does the time in which all of Python's objects are looked at for garbage. That takes as long as there are
@@ -64,20 +64,29 @@ class LoopTime(Lateness):
     """
 
     def __init__(self) -> None:
-        super().__init__()
-        self.held: list[float] = []
-        self.collections: list[float] = []
-        """Seconds that each has taken."""
-        self._collected = 0.0
+        self._turns: list[tuple[float, float, float]] = []
+        """When each turn of the loop was due, when it came, and how much CPU time had passed."""
+        self.collections: list[tuple[float, float, float]] = []
+        """When each began, how long it took, and how much CPU time."""
         gc.callbacks.append(self._collecting)
 
     async def watch(self) -> None:
         while True:
-            clock, cpu, self._collected = time.perf_counter(), time.process_time(), 0.0
+            due, cpu = time.perf_counter() + TICK, time.process_time()
             await asyncio.sleep(TICK)
-            clock, cpu = time.perf_counter() - clock - TICK, time.process_time() - cpu
-            self.seen.append(max(0.0, clock - self._collected))
-            self.held.append(max(0.0, min(clock, cpu) - self._collected))
+            self._turns.append((due, time.perf_counter(), time.process_time() - cpu))
+
+    def clear(self) -> None:
+        self._turns.clear()
+
+    def held(self) -> float:
+        """Give the longest time, in seconds."""
+        return max(self._held(*turn) for turn in list(self._turns))
+
+    def _held(self, due: float, came: float, cpu: float) -> float:
+        if came - due < TICK:
+            return max(came - due, 0.0)
+        return min(came - due, cpu) - sum(one for began, _, one in self.collections if due - TICK <= began <= came)
 
     def _collecting(self, phase: str, info: dict[str, int]) -> None:
         if info["generation"] < 2:
@@ -85,8 +94,8 @@ class LoopTime(Lateness):
         if phase == "start":
             self._began = time.perf_counter(), time.process_time()
         else:
-            self.collections.append(time.perf_counter() - self._began[0])
-            self._collected += time.process_time() - self._began[1]
+            began, cpu = self._began
+            self.collections.append((began, time.perf_counter() - began, time.process_time() - cpu))
 
 
 class Measured:
@@ -128,7 +137,7 @@ class Measured:
         if blocking.is_alive():
             await asyncio.to_thread(blocking.join)
         seen = await self._stopped()
-        beside |= {"late": max(self._late.seen), "held": max(self._late.held)}
+        beside["held"] = self._late.held()
         watching.cancel()
         for task in self._tasks:
             task.cancel()
@@ -138,10 +147,9 @@ class Measured:
         return {
             "memory": memory()[1] - idle,
             "collections": len(self._late.collections),
-            "longest collection": max(self._late.collections, default=0.0),
+            "longest collection": max((took for _, took, _ in self._late.collections), default=0.0),
             "held": beside["held"],
             "held before": before["held"],
-            "late": beside["late"],
             "looks": beside["looks"],
             "looks before": before["looks"],
             **self._of_deadlines(seen["stops"]),
@@ -158,14 +166,12 @@ class Measured:
         if self._way == "refuses":
             url, jobs = self._bad, self._others
         await asyncio.to_thread(counts, url)
-        self._late.seen.clear()
-        self._late.held.clear()
+        self._late.clear()
         began = time.monotonic()
         await asyncio.sleep(seconds)
-        late, held = max(self._late.seen), max(self._late.held)
+        held = self._late.held()
         said = await asyncio.to_thread(counts, url)
         return {
-            "late": late,
             "held": held,
             "looks": said.get("singles", 0) * 60 / (time.monotonic() - began) / jobs,
             "logins": said.get("logins", 0),

@@ -9,9 +9,11 @@ import sys
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager
-from functools import cache
-from typing import TYPE_CHECKING, Any, BinaryIO, Final, Self, TypeVar
+from contextvars import copy_context
+from functools import cache, partial
+from typing import TYPE_CHECKING, Any, BinaryIO, Final, ParamSpec, Self, TypeVar
 
 from airflow_provider_aihub.http.dialect import ClientConfig
 from airflow_provider_aihub.http.errors import AuthError, RemoteJobError, make_own
@@ -45,9 +47,12 @@ if TYPE_CHECKING:
     import aiohttp
 
 T = TypeVar("T")
+P = ParamSpec("P")
 
+LONG: Final = 16 * 2**10
+"""Bytes of an answer from which on it is read in a thread: many may come at once."""
 LARGE: Final = 64 * 2**10
-"""Bytes of an answer from which on it is decoded in a thread, and no other such answer is in memory until then."""
+"""Bytes of an answer from which on no other such answer is in memory until it has been read."""
 
 
 class AsyncClient:
@@ -79,6 +84,8 @@ class AsyncClient:
         self._login = asyncio.Lock()
         self._opening = asyncio.Lock()
         self._large = asyncio.Lock()
+        # One that is the client's own: what several have had in memory, each keeps for later.
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="aihub")
         self._turns = asyncio.Semaphore(limit)
         self._tls: ssl.SSLContext | None = None
         self._session: aiohttp.ClientSession | None = None
@@ -165,10 +172,15 @@ class AsyncClient:
         return step.result
 
     async def _advance(self, steps: Steps[T], came: Outcome | list[str] | None) -> Step | Done[T]:
-        """Go on; in a thread, where a large answer is to be decoded."""
-        if not isinstance(came, Answer) or len(came.body) < LARGE:
+        """Go on; in the thread, where a long answer is to be read."""
+        if not isinstance(came, Answer) or len(came.body) < LONG:
             return advance(steps, came)
-        return await asyncio.to_thread(_advance_uncollected, steps, came)
+        return await self._in_thread(_advance_uncollected, steps, came)
+
+    async def _in_thread(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Do in the client's thread what takes long or much memory, one after the other."""
+        done = partial(copy_context().run, call, *args, **kwargs)
+        return await asyncio.get_running_loop().run_in_executor(self._thread, done)
 
     async def _send(self, step: Send, room: _Room) -> Outcome:
         handled = sys.exception()
@@ -224,7 +236,41 @@ class AsyncClient:
                     step.method, url, headers=headers, data=sent, timeout=limits, allow_redirects=False
                 )
                 response = await stack.enter_async_context(request)
-            return await _receive(response, step.sink, patience, room)
+            return await self._receive(response, step.sink, patience, room)
+
+    async def _receive(self, response: aiohttp.ClientResponse, sink: Sink | None, limit: float, room: _Room) -> Outcome:
+        now = asyncio.get_running_loop().time
+        receiver = Receiver(response.status, response.headers, sink)
+        until, left = now() + limit, STEP
+        while receiver.wanted:
+            try:
+                async with asyncio.timeout_at(until):
+                    piece = await response.content.readany()
+            except TimeoutError as error:
+                raise TooSlowError from error
+            if not piece:
+                break
+            came = now()
+            if receiver.grows:
+                steps = receiver.steps(piece, STEP)
+                while receiver.size < LARGE and await self._in_thread(next, steps, _END) is not _END:
+                    pass
+                if receiver.size >= LARGE:
+                    await room.take()
+                    await self._in_thread(deque, steps, 0)
+            elif receiver.slow:
+                await asyncio.to_thread(receiver.take, piece)
+            else:
+                receiver.take(piece)
+            if receiver.size >= LARGE:
+                await room.take()
+            until += now() - came
+            left -= len(piece)
+            if receiver.patient and left <= 0:
+                until, left = now() + limit, STEP
+        else:
+            response.close()
+        return receiver.outcome() if receiver.size < LARGE else await self._in_thread(receiver.outcome)
 
     async def _shared(self) -> aiohttp.ClientSession:
         async with self._opening:
@@ -340,41 +386,6 @@ class _Room:
 
     def __exit__(self, *_: object) -> None:
         self.leave()
-
-
-async def _receive(response: aiohttp.ClientResponse, sink: Sink | None, limit: float, room: _Room) -> Outcome:
-    now = asyncio.get_running_loop().time
-    receiver = Receiver(response.status, response.headers, sink)
-    until, left = now() + limit, STEP
-    while receiver.wanted:
-        try:
-            async with asyncio.timeout_at(until):
-                piece = await response.content.readany()
-        except TimeoutError as error:
-            raise TooSlowError from error
-        if not piece:
-            break
-        came = now()
-        if receiver.grows:
-            steps = receiver.steps(piece, STEP)
-            while receiver.size < LARGE and await asyncio.to_thread(next, steps, _END) is not _END:
-                pass
-            if receiver.size >= LARGE:
-                await room.take()
-                await asyncio.to_thread(deque, steps, 0)
-        elif receiver.slow:
-            await asyncio.to_thread(receiver.take, piece)
-        else:
-            receiver.take(piece)
-        if receiver.size >= LARGE:
-            await room.take()
-        until += now() - came
-        left -= len(piece)
-        if receiver.patient and left <= 0:
-            until, left = now() + limit, STEP
-    else:
-        response.close()
-    return receiver.outcome() if receiver.size < LARGE else await asyncio.to_thread(receiver.outcome)
 
 
 _END: Final = object()

@@ -31,7 +31,7 @@ LONGEST_UNKNOWN = 15.0
 """Seconds of these for which AIHub may not know the job yet."""
 LONGEST_DOUBT = 10.0
 """Seconds that a trigger which is killed waits to be shown that the job is still the task's own, before it stops it."""
-LONGEST_LATE_DOUBT = 0.5
+LONGEST_LATE_DOUBT = 0.3
 """Likewise at a deadline: what AIHub showed until then was judged each time, and the deadline is to strike in time."""
 KILL_TIMEOUT = 25.0 if hasattr(BaseTrigger, "on_kill") else 120.0
 """Seconds that a trigger spends on being killed. Airflow 3.3 grants ``on_kill`` 30; older ones may take long to say
