@@ -39,7 +39,7 @@ log = logging.getLogger(__name__)
 PAGE_SIZE: Final = 100
 PAGES_AT_ONCE: Final = 20
 """After so many pages there is a pause before each further one."""
-MOST_PAGES: Final = 400
+MOST_PAGES: Final = 300
 """How far back a list is read; what it shows is held in memory."""
 MOST_OPEN: Final = 50
 """How many versions that are still being built are read by themselves at a time."""
