@@ -19,12 +19,12 @@ from airflow_provider_aihub.aihub import (
     workflow_center,
 )
 from airflow_provider_aihub.aihub.errors import AIHubUnsupportedError
-from airflow_provider_aihub.aihub.models import Page, brief, raw_page, rows_with
+from airflow_provider_aihub.aihub.models import Page, raw_page, rows_with
 from airflow_provider_aihub.aihub.notes import cluster_notes, gpu_utilisation
 from airflow_provider_aihub.aihub.parts import pods, workflow_nodes
 from airflow_provider_aihub.aihub.values import check_id, check_text
 from airflow_provider_aihub.http.errors import RejectedError, RemoteJobError, UnsupportedError
-from airflow_provider_aihub.http.models import Answer
+from airflow_provider_aihub.http.models import Answer, brief
 from airflow_provider_aihub.http.request import Request
 from airflow_provider_aihub.http.values import as_int
 from airflow_provider_aihub.jobs.kind import Batch, Facts, JobId, JobKind, JobState, ListRequest, Phase, Status

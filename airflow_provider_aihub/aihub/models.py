@@ -9,8 +9,7 @@ import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cache
-from itertools import takewhile
-from typing import Any, Final, Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from pydantic import Field
 from pydantic_core import SchemaValidator, core_schema
@@ -21,11 +20,6 @@ from airflow_provider_aihub.http.models import Answer, rows
 from airflow_provider_aihub.http.values import Number, Text, as_int
 
 T = TypeVar("T")
-
-BRIEF: Final = 128 * 2**10
-"""Bytes, about, of each field of a job that are kept while it is waited for: hundreds of triggers may wait."""
-VALUE: Final = 32
-"""Bytes that are counted for each value, besides those of its text."""
 A = TypeVar("A", bound=Answer)
 
 
@@ -105,29 +99,6 @@ def rows_with(*fields: str) -> Callable[[bytes], Any]:
     rows = core_schema.list_schema(with_fields(**dict.fromkeys(fields, anything)))
     page = with_fields(total=anything, page_size=anything, page_num=anything, data=rows)
     return SchemaValidator(with_fields(code=anything, msg=anything, data=page)).validate_json
-
-
-def brief(data: Any, most: int = BRIEF) -> Any:
-    """Copy the beginning of data: texts, lists and objects end where there would be more of it than is good."""
-    left = most
-
-    def begin(value: Any) -> Any:
-        nonlocal left
-        left -= VALUE
-        if isinstance(value, str):
-            text = value[: max(left, 0)]
-            left -= len(text)
-            return text
-        if isinstance(value, dict):
-            return {key: begin(of_key) for key, of_key in takewhile(more, value.items())}
-        if isinstance(value, list):
-            return [begin(item) for item in takewhile(more, value)]
-        return value
-
-    def more(_: Any) -> bool:
-        return left > 0
-
-    return begin(data)
 
 
 def new_id(data: Any) -> int:

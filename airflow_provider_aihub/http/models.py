@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any, ClassVar, Self, TypeVar
+from itertools import takewhile
+from typing import Any, ClassVar, Final, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ModelWrapValidatorHandler, ValidationError, model_validator
 from pydantic_core import ErrorDetails
@@ -14,6 +15,11 @@ from airflow_provider_aihub.http.values import EXACT, shown
 
 MOST_ROWS = 10_000
 """Rows of a list that are read: each becomes an object with all of its defaults, however little it holds."""
+
+BRIEF: Final = 128 * 2**10
+"""Bytes, about, of each field of a job that are kept while it is waited for: hundreds of triggers may wait."""
+VALUE: Final = 32
+"""Bytes that are counted for each value, besides those of its text."""
 
 
 def problem(model: type[BaseModel], error: ErrorDetails, *, show: bool = True) -> str:
@@ -163,3 +169,26 @@ def rows(model: type[A], key: str = "data") -> Callable[[Any], list[A]]:
 
 def nothing(data: Any) -> None:
     """Read an answer that says nothing beyond its success."""
+
+
+def brief(data: Any, most: int = BRIEF) -> Any:
+    """Copy the beginning of data: texts, lists and objects end where there would be more of it than is good."""
+    left = most
+
+    def begin(value: Any) -> Any:
+        nonlocal left
+        left -= VALUE
+        if isinstance(value, str):
+            text = value[: max(left, 0)]
+            left -= len(text)
+            return text
+        if isinstance(value, dict):
+            return {key: begin(of_key) for key, of_key in takewhile(more, value.items())}
+        if isinstance(value, list):
+            return [begin(item) for item in takewhile(more, value)]
+        return value
+
+    def more(_: Any) -> bool:
+        return left > 0
+
+    return begin(data)

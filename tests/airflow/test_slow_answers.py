@@ -18,8 +18,8 @@ from waiting import crowd, eventually
 
 from airflow_provider_aihub.aihub.errors import AIHubError, AIHubJobTimeout
 from airflow_provider_aihub.aihub.kinds import TRAINING, JobState
-from airflow_provider_aihub.aihub.models import BRIEF
 from airflow_provider_aihub.aihub.platform import PLATFORM
+from airflow_provider_aihub.http.models import BRIEF
 from airflow_provider_aihub.operators.training import TrainingOperator
 from airflow_provider_aihub.sensors.training import TrainingSensor
 from airflow_provider_aihub.triggers import job, lanes
