@@ -243,7 +243,7 @@ def test_a_flood_of_lines_is_told_in_part(aihub: Emulator, told: Callable[[], li
 async def test_lines_of_many_triggers_leave_the_event_loop_free(monkeypatch: pytest.MonkeyPatch) -> None:
     """A line takes Airflow's logger a millisecond."""
     # A busy machine takes longer, and leaves none out here.
-    monkeypatch.setattr(telling, "LONGEST_WAIT", 60.0)
+    monkeypatch.setattr(log_lines, "LONGEST_WAIT", 60.0)
     turn, told_in = 0, Counter[int]()
 
     class Log(logging.Logger):
