@@ -14,6 +14,7 @@ import sys
 import time
 import tracemalloc
 import urllib.request
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from functools import cache
 from typing import Any
@@ -63,16 +64,22 @@ def bare(url: str, jobs: int, interval: float) -> list[Callable[[], Awaitable[No
     import aiohttp
 
     session: list[aiohttp.ClientSession] = []
+    left: list[None] = []
 
     async def poll(number: int) -> None:
         if not session:
             session.append(aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=10)))
         await asyncio.sleep(interval * number / jobs)
-        while True:
-            async with session[0].get(f"{url}/model-training-platform/api/v1/trainings/{number}") as answer:
-                if json.loads(await answer.read())["data"]["status"] == 3:
-                    return
-            await asyncio.sleep(interval)
+        try:
+            while True:
+                async with session[0].get(f"{url}/model-training-platform/api/v1/trainings/{number}") as answer:
+                    if json.loads(await answer.read())["data"]["status"] == 3:
+                        return
+                await asyncio.sleep(interval)
+        finally:
+            left.append(None)
+            if len(left) == jobs:
+                await session[0].close()
 
     return [lambda number=number: poll(number) for number in range(1, jobs + 1)]  # type: ignore[misc]
 
@@ -147,9 +154,12 @@ async def measure(way: str, url: str, jobs: int, seconds: float, interval: float
     starting, late.seen = late.share(1.0), []
     LOOKS.clear()
     cpu, clock = time.process_time(), time.perf_counter()
-    await asyncio.sleep(seconds)
+    ended = Counter[str]()
+    while not ended["requests"]:
+        # Once, but for a moment that was too short for any.
+        await asyncio.sleep(seconds)
+        ended += Counter(await asyncio.to_thread(counts, url))
     cpu, clock = time.process_time() - cpu, time.perf_counter() - clock
-    ended = await asyncio.to_thread(counts, url)
     watching.cancel()
     for task in running:
         task.cancel()
@@ -160,11 +170,11 @@ async def measure(way: str, url: str, jobs: int, seconds: float, interval: float
         "jobs": jobs,
         "seconds": clock,
         "cpu": cpu,
-        "requests": ended.get("requests", 0),
-        "polls": len(LOOKS) or ended.get("requests", 0),
-        "asides": ended.get("asides", 0),
-        "connections": started.get("connections", 0) + ended.get("connections", 0),
-        "logins": started.get("logins", 0) + ended.get("logins", 0),
+        "requests": ended["requests"],
+        "polls": len(LOOKS) or ended["requests"],
+        "asides": ended["asides"],
+        "connections": started.get("connections", 0) + ended["connections"],
+        "logins": started.get("logins", 0) + ended["logins"],
         "worst delay at the start": starting,
         "worst delay": late.share(1.0),
         "99 % delay": late.share(0.99),

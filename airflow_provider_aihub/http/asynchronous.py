@@ -85,7 +85,7 @@ class AsyncClient:
         self._opening = asyncio.Lock()
         self._large = asyncio.Lock()
         # One that is the client's own: what several have had in memory, each keeps for later.
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="aihub")
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="answers")
         self._turns = asyncio.Semaphore(limit)
         self._tls: ssl.SSLContext | None = None
         self._session: aiohttp.ClientSession | None = None

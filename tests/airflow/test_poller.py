@@ -14,6 +14,7 @@ from airflow_provider_aihub.aihub.model_training import TrainingSpec
 from airflow_provider_aihub.aihub.platform import PLATFORM
 from airflow_provider_aihub.emulators.aihub import Emulator
 from airflow_provider_aihub.hooks.aihub import AIHubHook
+from airflow_provider_aihub.http.errors import RemoteJobError, Unavailable
 from airflow_provider_aihub.jobs.errands import Ask
 from airflow_provider_aihub.triggers import poller
 from airflow_provider_aihub.triggers.poller import Poller
@@ -142,12 +143,12 @@ def test_a_changed_connection_does_not_break_off_what_is_under_way(
 
 
 def test_a_connection_that_airflow_does_not_give_is_a_failed_poll(training_id: int) -> None:
-    async def one() -> JobState | AIHubError:
+    async def one() -> JobState | RemoteJobError:
         async with Poller.shared(PLATFORM, "no_such_connection") as shared:
             return await look(shared, training_id)
 
     error = asyncio.run(one())
-    assert isinstance(error, AIHubUnavailable)
+    assert isinstance(error, Unavailable)
     assert "no_such_connection" in str(error)
 
 

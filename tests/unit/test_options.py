@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_aihub.aihub.errors import AIHubParameterError
+from airflow_provider_aihub.http.errors import ParameterError
 from airflow_provider_aihub.tasks.options import LONGEST, JobOptions, Options, SensorOptions, StopOptions
 
 JOB: dict[str, Any] = {
@@ -107,14 +107,14 @@ WRONG_TIMES = [
 @pytest.mark.parametrize(("kind", "given", "name"), fields("span", "limit", "span or 0"))
 @pytest.mark.parametrize("value", WRONG_TIMES, ids=lambda value: repr(value)[:20] if value != 10**400 else "10**400")
 def test_what_is_no_time_is_refused(kind: type[Options], given: dict[str, Any], name: str, value: Any) -> None:
-    with pytest.raises(AIHubParameterError, match=f"are wrong: {name} must be a number of seconds"):
+    with pytest.raises(ParameterError, match=f"are wrong: {name} must be a number of seconds"):
         options(kind, {**given, name: value})
 
 
 @pytest.mark.parametrize(("kind", "given", "name"), fields("span"))
 @pytest.mark.parametrize("value", [0, "0", 0.0, timedelta(0), None, "None", ""])
 def test_a_pause_is_above_0(kind: type[Options], given: dict[str, Any], name: str, value: Any) -> None:
-    with pytest.raises(AIHubParameterError, match=f"{name} must be"):
+    with pytest.raises(ParameterError, match=f"{name} must be"):
         options(kind, {**given, name: value})
 
 
@@ -132,7 +132,7 @@ def test_a_limit_may_be_none(kind: type[Options], given: dict[str, Any], name: s
 @pytest.mark.parametrize(("kind", "given", "name"), fields("limit"))
 @pytest.mark.parametrize("value", [0, "0", timedelta(0)])
 def test_a_limit_is_above_0(kind: type[Options], given: dict[str, Any], name: str, value: Any) -> None:
-    with pytest.raises(AIHubParameterError, match=f"{name} must be"):
+    with pytest.raises(ParameterError, match=f"{name} must be"):
         options(kind, {**given, name: value})
 
 
@@ -153,7 +153,7 @@ def test_flags_come_as_words_too(kind: type[Options], given: dict[str, Any], nam
 @pytest.mark.parametrize(("kind", "given", "name"), fields("flag"))
 @pytest.mark.parametrize("value", ["no", "yes", "", "None", None, 0, 1, 2.0, [], ["x"], "{{ params.x }}"])
 def test_what_is_no_flag_is_refused(kind: type[Options], given: dict[str, Any], name: str, value: Any) -> None:
-    with pytest.raises(AIHubParameterError, match=f"{name} must be true or false, not "):
+    with pytest.raises(ParameterError, match=f"{name} must be true or false, not "):
         options(kind, {**given, name: value})
 
 
@@ -167,13 +167,13 @@ def test_a_backoff_is_a_factor(value: Any, factor: float) -> None:
 
 @pytest.mark.parametrize("value", [0.5, -1, math.nan, math.inf, 1e300, "often", None, [2]])
 def test_what_is_no_factor_is_refused(value: Any) -> None:
-    with pytest.raises(AIHubParameterError, match="exponential_backoff must be true, false or a factor of 1 to 1000"):
+    with pytest.raises(ParameterError, match="exponential_backoff must be true, false or a factor of 1 to 1000"):
         options(SensorOptions, {**SENSOR, "exponential_backoff": value})
 
 
 @pytest.mark.parametrize("value", ["retry", None, True, ["fail"]])
 def test_a_word_is_one_of_those_allowed(value: Any) -> None:
-    with pytest.raises(AIHubParameterError, match="on_ambiguous_submit should be 'fail' or 'resubmit', not "):
+    with pytest.raises(ParameterError, match="on_ambiguous_submit should be 'fail' or 'resubmit', not "):
         options(JobOptions, {**JOB, "on_ambiguous_submit": value})
 
 
@@ -187,7 +187,7 @@ TIME = "must be a number of seconds or a timedelta, above 0 and at most 100 year
 
 def test_every_wrong_parameter_is_named_in_one_sentence() -> None:
     wrong = {"poll_interval": "soon", "job_timeout": -1, "durable": "perhaps", "on_ambiguous_submit": "retry"}
-    with pytest.raises(AIHubParameterError) as refused:
+    with pytest.raises(ParameterError) as refused:
         options(JobOptions, {**JOB, **wrong})
     assert str(refused.value) == (
         f"Parameters of the task are wrong: poll_interval {TIME}, not 'soon'; job_timeout {TIME}, not -1; "
