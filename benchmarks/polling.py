@@ -87,9 +87,9 @@ def bare(url: str, jobs: int, interval: float) -> list[Callable[[], Awaitable[No
 @cache
 def count_looks() -> None:
     """Note each look of this provider at a job."""
-    from airflow_provider_aihub.triggers.batch_poller import Pages
+    from airflow_provider_aihub.triggers.batch_poller import BatchPoller
 
-    show, by_itself = Pages._show, Pages._by_itself
+    show, by_itself = BatchPoller._show, BatchPoller._by_itself
 
     def shown(*arguments: Any) -> Any:
         LOOKS.append(None)
@@ -99,7 +99,7 @@ def count_looks() -> None:
         LOOKS.append(None)
         return by_itself(*arguments)
 
-    Pages._show, Pages._by_itself = shown, read  # type: ignore[method-assign]
+    BatchPoller._show, BatchPoller._by_itself = shown, read  # type: ignore[method-assign]
 
 
 def aihub(url: str, jobs: int, interval: float) -> list[Callable[[], Awaitable[None]]]:

@@ -41,7 +41,7 @@ nitpick_ignore_regex = [
     ("py:class", r".*\.[A-Z]"),
     ("py:class", r"airflow_provider_aihub\.emulators\.aihub\.server\.Emulator"),
     # What passes between parts of the code, in signatures.
-    ("py:class", r"airflow_provider_aihub\.jobs\.(waiting\.(Look|Pause)|errands\.\w+|log_stream\.\w+)"),
+    ("py:class", r"airflow_provider_aihub\.jobs\.(waiting\.Look|errands\.\w+|log_stream\.\w+)"),
     ("py:class", r"airflow_provider_aihub\.http\.request\.OnlyDocument"),
 ]
 

@@ -37,7 +37,6 @@ __all__ = [
     "Log",
     "Look",
     "Outcome",
-    "Pause",
     "Recall",
     "Redact",
     "Tell",
@@ -130,36 +129,41 @@ class Watch:
         seconds = jitter() * min(self.pause(1, now), LONGEST_HEAD_START)
         return seconds if self.deadline is None else min(seconds, max(self.deadline - now, 0.0))
 
-    def left(self, step: Step, now: float) -> float | None:
-        """Return the seconds that a step may take, whatever AIHub does; ``None`` for as long as it takes."""
-        if self.deadline is None:
-            return None
-        return max(self.deadline + LAST_ANSWERS - now, LAST_LOOK if isinstance(step, Look) else 0.0)
+    def left(self, now: float) -> float | None:
+        """Return the seconds that an errand may take, whatever the platform does; ``None`` for as long as it takes."""
+        return None if self.deadline is None else max(self.deadline + LAST_ANSWERS - now, 0.0)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Look:
-    """Step: read the job. The reply is a :class:`JobState`, or the :class:`RemoteJobError` that came instead.
+    """Step: tell how the job stands, in so many seconds or as soon as that is something new.
 
-    :param max_age: How old what was read may be, in seconds.
-    """
+    The reply is a :class:`JobState`, or the :class:`RemoteJobError` that came instead.
 
-    max_age: float
-
-
-@dataclass(frozen=True, slots=True)
-class Pause:
-    """Step: wait for so many seconds. The reply is ignored.
-
-    :param status: The status that the job was seen to have, where nothing but another one is worth a look for now.
+    :param seconds: Seconds from now until the job is to be read.
+    :param max_age: How old, in seconds, what was read may be then; 0 for reading the job itself.
+    :param status: The status that the job was seen to have, where nothing but another one is worth telling for now.
+        Whoever finds that it still has it may read it again later instead, at the pace of the job.
     :param calm_until: Up to when that is so, in Unix seconds.
-    :param longest: How long it may take, in seconds; ``None`` for as long as the job is calm.
+    :param deadline: When the job is read at the latest, in Unix seconds; ``None`` for no such time.
     """
 
-    seconds: float
+    seconds: float = 0.0
+    max_age: float = 0.0
     status: Status | None = None
     calm_until: float = -math.inf
-    longest: float | None = None
+    deadline: float | None = None
+
+    def longest_pause(self, now: float) -> float | None:
+        """Return the seconds until the job is read at the latest; ``None`` for no bound."""
+        return None if self.deadline is None else max(self.deadline - now, 0.0)
+
+    def left(self, now: float, pause: float = 0.0) -> float | None:
+        """Return the seconds that it may take, whatever the platform does; ``None`` for as long as it takes.
+
+        :param pause: Seconds of these until the job is to be read.
+        """
+        return None if self.deadline is None else max(self.deadline + LAST_ANSWERS - now, pause + LAST_LOOK)
 
 
 class Outcome(StrEnum):
@@ -183,7 +187,7 @@ class Waited:
     error: RemoteJobError | None = None
 
 
-Step: TypeAlias = Look | Pause | Ask | Fetch | Redact | Recall | Keep | Tell
+Step: TypeAlias = Look | Ask | Fetch | Redact | Recall | Keep | Tell
 """What :func:`follow` wants done; the reply to an :class:`Ask`, a :class:`Fetch` or a :class:`Redact` is its result or
 an :class:`RemoteJobError`, too."""
 Waiting: TypeAlias = Generator[Step, Any, Waited]
@@ -215,17 +219,17 @@ def follow(
     def is_other(state: JobState) -> bool:
         return watch.identity is not None and watch.identity.judge(state.shown) is Verdict.OTHER
 
-    max_age = watch.max_age(1, clock())
+    look = Look(max_age=watch.max_age(1, clock()), deadline=watch.deadline)
     for looks in count(1):
-        reply = yield Look(max_age)
+        reply = yield look
         if isinstance(reply, JobState) and reply.read_at is not None:
             doubtful = watch.doubts_lists and reply.phase.terminal
             if doubtful or is_other(reply):
                 # A list may be wrong; what is read singly is believed.
-                reply = yield Look(0.0)
+                reply = yield Look(deadline=watch.deadline)
         now = clock()
         pause, age, max_age = watch.pause(looks, now), 0.0, watch.max_age(looks, now)
-        calm_until, left = -math.inf, None
+        calm_until = -math.inf
         if isinstance(reply, JobState) and is_other(reply):
             return Waited(Outcome.UNREADABLE, None, other_job(watch.kind, watch.job_id))
         if isinstance(reply, RemoteJobError) and watch.may_be_missing and watch.kind.missing(reply):
@@ -274,10 +278,8 @@ def follow(
             left = max(watch.deadline - clock(), 0.0)
             if left <= wanted:
                 wanted, max_age = left, 0.0
-        calm = now + wanted < calm_until
-        yield Pause(wanted, state.status if state and calm else None, calm_until, left)
-        if calm and watch.deadline is not None and clock() >= watch.deadline:
-            max_age = 0.0
+        status = state.status if state and now + wanted < calm_until else None
+        look = Look(seconds=wanted, max_age=max_age, status=status, calm_until=calm_until, deadline=watch.deadline)
     raise AssertionError("the looks do not end")
 
 
@@ -303,14 +305,13 @@ def wait(
         except StopIteration as end:
             return cast(Waited, end.value)
         reply = None
-        left = watch.left(step, clock())
         if isinstance(step, Look):
+            if step.seconds:
+                sleep(step.seconds)
             try:
-                reply = in_time(look, left)
+                reply = in_time(look, step.left(clock()))
             except RemoteJobError as error:
                 reply = error
-        elif isinstance(step, Pause):
-            sleep(step.seconds)
         elif isinstance(step, Tell):
             for line in step.lines:
                 log.info("%s", line)
@@ -319,27 +320,24 @@ def wait(
                 reply = _UNASKED
                 continue
             try:
-                reply = in_time(partial(perform, step), left)
+                reply = in_time(partial(perform, step), watch.left(clock()))
             except Exception as error:
                 reply = courtesy(error)
         # A waiting that blocks ends with its process: it has nothing to keep.
 
 
 async def wait_async(
-    look: Callable[[float], Awaitable[JobState | RemoteJobError]],
+    look: Callable[[Look], Awaitable[JobState | RemoteJobError]],
     watch: Watch,
     log: Log,
     *,
     perform: Callable[[Ask | Fetch | Redact | Recall | Keep | Tell], Awaitable[Any]] | None = None,
-    rest: Callable[[Pause], Awaitable[None]] | None = None,
-    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     clock: Callable[[], float] = time.time,
     jitter: Callable[[], float] = random.random,
 ) -> Waited:
     """Wait for a job to end, on an event loop; otherwise as :func:`wait`.
 
-    :param look: Is told how old what was read of the job may be, in seconds.
-    :param rest: Waits from one look to the next; by default by ``sleep``, for the seconds of the pause.
+    :param look: Does what a :class:`Look` says, the pause included.
     :param perform: As for :func:`wait`; also keeps how far logs were told, so that another process can go on.
     """
     waiting, reply = follow(watch, log, clock=clock, jitter=jitter), None
@@ -349,18 +347,16 @@ async def wait_async(
         except StopIteration as end:
             return cast(Waited, end.value)
         reply = None
-        if isinstance(step, Pause):
-            await (rest(step) if rest else sleep(step.seconds))
-            continue
         try:
-            # Whatever AIHub does meanwhile, the deadline stands.
-            async with asyncio.timeout(watch.left(step, clock())):
-                if isinstance(step, Look):
-                    reply = await look(step.max_age)
-                elif perform:
+            # Whatever the platform does meanwhile, the deadline stands.
+            if isinstance(step, Look):
+                async with asyncio.timeout(step.left(clock(), step.seconds)):
+                    reply = await look(step)
+            elif perform:
+                async with asyncio.timeout(watch.left(clock())):
                     reply = await perform(step)
-                elif isinstance(step, Ask | Fetch | Redact):
-                    reply = _UNASKED
+            elif isinstance(step, Ask | Fetch | Redact):
+                reply = _UNASKED
         except Exception as error:
             reply = courtesy(error)
 

@@ -113,7 +113,7 @@ class StopOperator(CallOperator):
             poll_interval=options.poll_interval,
             poll_tolerance=options.poll_tolerance,
         )
-        waited = wait(partial(self.hook.look, kind, job_id), watch, self.log)
+        waited = wait(partial(self.look, job_id), watch, self.log)
         if waited.state is None or not waited.state.phase.terminal:
             raise waited.error or AIHubError(f"The waiting for {kind.called(job_id)} ended without a word on why.")
         return waited.state

@@ -158,7 +158,7 @@ class RemoteJobSensor(PlatformTask, BaseSensorOperator):
             reference = self._reference()
             left = None if self._until is None else max(self._until + LAST_ANSWERS - self._monotonic(), LAST_LOOK)
             try:
-                seen = in_time(partial(self.hook.look, self.job_kind, reference), left)
+                seen = in_time(partial(self.look, reference), left)
             except RemoteJobError as late:
                 seen = late
             if not isinstance(seen, RemoteJobError):
@@ -211,7 +211,7 @@ class RemoteJobSensor(PlatformTask, BaseSensorOperator):
             if error:
                 raise error
             try:
-                state = self.job_kind.state(reference, self.hook.send(self.job_kind.read(reference)))
+                state = self.hook.get_conn().send(self.job_kind.look(reference))
             except (Unavailable, BadAnswerError, AuthError) as trouble:
                 # The triggerer has just read it, so whatever is wrong here may pass.
                 trouble.final = False

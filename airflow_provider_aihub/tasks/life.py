@@ -26,7 +26,7 @@ from airflow_provider_aihub.jobs.waiting import Ask, Fetch, Look, Outcome, Waite
 from airflow_provider_aihub.tasks import job_state
 from airflow_provider_aihub.tasks.held import Held, Job
 from airflow_provider_aihub.tasks.job_state import Entry
-from airflow_provider_aihub.tasks.steps import Do, Push, Steps
+from airflow_provider_aihub.tasks.steps import Do, Push, Sleep, Steps
 from airflow_provider_aihub.tasks.submission import Submission
 
 if TYPE_CHECKING:
@@ -215,10 +215,13 @@ class Life:
             except StopIteration as end:
                 waited: Waited = end.value
                 return waited
-            left = watch.left(step, self.held.clock())
             if isinstance(step, Look):
-                step = Ask(self.held.kind.look(watch.job_id))
-            reply = yield replace(step, longest=left) if isinstance(step, Ask | Fetch) else step
+                if step.seconds:
+                    yield Sleep(step.seconds)
+                step = Ask(self.held.kind.look(watch.job_id), longest=step.left(self.held.clock()))
+            elif isinstance(step, Ask | Fetch):
+                step = replace(step, longest=watch.left(self.held.clock()))
+            reply = yield step
 
     def _deadline(self, since: float) -> float | None:
         """Return when the job is stopped, in Unix seconds: by ``job_timeout`` or ``execution_timeout``.

@@ -11,7 +11,8 @@ from airflow_provider_aihub.tasks.links import link_to_page
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
-    from airflow_provider_aihub.jobs.kind import JobKind
+    from airflow_provider_aihub.http.errors import RemoteJobError
+    from airflow_provider_aihub.jobs.kind import JobId, JobKind, JobState
     from airflow_provider_aihub.jobs.platform import Platform
 
 
@@ -45,6 +46,17 @@ class PlatformTask:
     def job_kind(self) -> JobKind:
         """The kind of job."""
         return self.platform.kinds[self.kind]
+
+    def look(self, job_id: JobId) -> JobState | RemoteJobError:
+        """Read a job once; the error that came instead is returned, since a failed poll is no failed job."""
+        from airflow_provider_aihub.http.errors import RemoteJobError
+        from airflow_provider_aihub.jobs.errands import POLL_POLICY
+
+        try:
+            state: JobState = self.hook.get_conn().send(self.job_kind.look(job_id), policy=POLL_POLICY)
+        except RemoteJobError as error:
+            return error
+        return state
 
     def link_to(self, context: Context, thing: int | str, kind: str | None = None, *, resumed: bool = False) -> None:
         """Let the task lead to a thing's page, as soon as it is known.

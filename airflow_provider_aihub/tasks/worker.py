@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from airflow_provider_aihub.http.errors import RemoteJobError
 from airflow_provider_aihub.http.retry import RetryPolicy
 from airflow_provider_aihub.jobs.in_time import in_time
-from airflow_provider_aihub.jobs.waiting import Ask, Fetch, Pause, Redact, Tell, courtesy
+from airflow_provider_aihub.jobs.waiting import Ask, Fetch, Redact, Tell, courtesy
 from airflow_provider_aihub.tasks.steps import (
     Call,
     Do,
@@ -98,7 +98,7 @@ class Worker:
             case Tell():
                 for line in step.lines:
                     self._log.info("%s", line)
-            case Pause() | Sleep():
+            case Sleep():
                 return self._sleep(step.seconds)
             case LogIn():
                 return self._client().authenticate()

@@ -1,4 +1,4 @@
-"""The jobs that triggers wait for: read one by one while they are few, in pages of AIHub's list when they are many."""
+"""The jobs that triggers wait for: read one by one while they are few, out of lists when they are many."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from airflow_provider_aihub.http.errors import RemoteJobError, UnsupportedError
 from airflow_provider_aihub.http.request import Request
 from airflow_provider_aihub.http.retry import asked_for
 from airflow_provider_aihub.jobs.kind import JobId, JobKind, JobState, Status
-from airflow_provider_aihub.jobs.waiting import FRESHNESS, Pause
-from airflow_provider_aihub.triggers.watched import Calm, Watched
+from airflow_provider_aihub.jobs.waiting import FRESHNESS, Look
+from airflow_provider_aihub.triggers.polled_job import Asked, PolledJob
 
 T = TypeVar("T")
 
@@ -29,13 +29,13 @@ SMALLEST_PAGE: Final = 20
 LOOKS_AT_ONCE: Final = 10
 """After how many jobs that are to be looked at others on the event loop have their turn."""
 MOST_MISSES: Final = 3
-"""How often in a row a job may be missing from the pages; then it is read by itself."""
+"""How often in a row a job may be missing from the lists; then it is read by itself."""
 MOST_FAILURES: Final = 2
-"""How often in a row the pages may not be had; then each job is read by itself for a time."""
+"""How often in a row the lists may not be had; then each job is read by itself for a time."""
 MOST_PAGES: Final = 200
 """Pages that are read at once at most, of an AIHub whose pages are small."""
 LONGEST_SWEEP: Final = 60.0
-"""Seconds within which the pages are to be read; there may be dozens of them."""
+"""Seconds within which the lists are to be read; there may be dozens of them."""
 LONGEST_WAIT: Final = 10.0
 """Seconds for which a look waits for pages that are slow. And those after which the clock is looked at again, in case
 that somebody has set it."""
@@ -52,15 +52,15 @@ class Sender(Protocol):
     async def send(self, request: Request[T]) -> T: ...
 
 
-class Pages:
+class BatchPoller:
     """The jobs of one kind that are waited for on an event loop.
 
-    A page that does not show a job is no statement about the job, which is then read by itself. So it is when pages
-    cannot be had, and while there are too few jobs that are looked at about as often.
+    A job that a list does not show is read by itself. So is each while lists cannot be had, and while there are too few
+    jobs that are looked at about as often.
 
     :param sender: Carries out the requests.
-    :param threshold: How many jobs make a page worth its while; 0 for no number.
-    :param spacing: Seconds from one reading of the pages to the next at least.
+    :param threshold: How many jobs make a list worth its while; 0 for no number.
+    :param spacing: Seconds from one reading of the lists to the next at least.
     :param clock: Gives Unix time in seconds.
     :param jitter: Gives a number from 0 to 1.
     """
@@ -81,23 +81,22 @@ class Pages:
         self._spacing = spacing
         self._clock = clock
         self._jitter = jitter
-        self._jobs: set[Watched] = set()
+        self._jobs: set[PolledJob] = set()
+        self._asking: set[PolledJob] = set()
         self._paces: Counter[int] = Counter()
-        self._waiting: set[Watched] = set()
-        self._calm: dict[Watched, Calm] = {}
         self._reading: asyncio.Task[None] | None = None
         self._sooner = asyncio.Event()
         self._due = self._began = self._refrained = self._now = -math.inf
         self._of_all_users = False
         self._failures = 0
 
-    def watch(self, job_id: JobId, pause: Callable[[float], float]) -> Watched:
+    def watch(self, job_id: JobId, pause: Callable[[float], float]) -> PolledJob:
         """Count a job among those that are waited for.
 
         :param pause: Gives the seconds from one look to the next, at a given Unix time.
         """
         listed = self._kind.listed_as(job_id)
-        job = Watched(job_id, job_id if listed is None else listed, pause)
+        job = PolledJob(job_id, job_id if listed is None else listed, pause)
         self._jobs.add(job)
         if listed is None:
             # No list shows it.
@@ -106,48 +105,41 @@ class Pages:
             self._set_pace(job, _pace(FRESHNESS * pause(self._clock())))
         return job
 
-    def leave(self, job: Watched) -> None:
+    def leave(self, job: PolledJob) -> None:
         """Wait for a job no more."""
         self._jobs.discard(job)
         self._set_pace(job, None)
 
-    async def look(self, job: Watched, max_age: float) -> JobState | RemoteJobError:
-        """Read a job; the error that came instead is returned, since a failed poll is no failed job.
-
-        :param max_age: How old what was read may be, in seconds.
-        """
+    async def look(self, job: PolledJob, look: Look) -> JobState | RemoteJobError:
+        """Tell how a job stands, as a look says; the error that came instead is returned."""
+        state, max_age = None, look.max_age
         try:
-            return await self._shown(job, max_age) or await self._by_itself(job)
+            if look.status is None or not self._is_served(job):
+                await asyncio.sleep(look.seconds)
+            else:
+                now = self._clock()
+                asked = self._ask(job, now + look.seconds, look.status, look.calm_until)
+                try:
+                    state = await self._told(job, asked, look.longest_pause(now))
+                except TimeoutError:
+                    # The deadline has come.
+                    max_age = 0.0
+            return state or await self._listed(job, max_age) or await self._by_itself(job)
         except RemoteJobError as error:
             return error
-
-    async def rest(self, job: Watched, pause: Pause) -> None:
-        """Wait from one look to the next; for longer, while the pages show that there is nothing new to see."""
-        if pause.status is None or not self._serve(job):
-            await asyncio.sleep(pause.seconds)
-            return
-        over = asyncio.get_running_loop().create_future()
-        self._calm[job] = calm = Calm(pause.status, self._clock() + pause.seconds, pause.calm_until, over)
-        self._read_on(calm.due)
-        try:
-            async with asyncio.timeout(pause.longest):
-                await over
-        except TimeoutError:
-            pass
-        finally:
-            self._calm.pop(job, None)
 
     def close(self) -> None:
         """End what is under way."""
         if self._reading:
             self._reading.cancel()
 
-    async def _by_itself(self, job: Watched) -> JobState:
+    async def _by_itself(self, job: PolledJob) -> JobState:
         if job.request is None:
             job.request = self._kind.glance(job.job_id)
         return await self._sender.send(job.request)
 
-    async def _shown(self, job: Watched, max_age: float) -> JobState | None:
+    async def _listed(self, job: PolledJob, max_age: float) -> JobState | None:
+        """Return what a list shows of a job now; ``None`` where it is to be read by itself."""
         shown, job.shown = job.shown, None
         if shown and shown.read_at is not None and 0 <= self._clock() - shown.read_at < max_age:
             return shown
@@ -155,23 +147,39 @@ class Pages:
             return None
         if self._threshold and job.misses < MOST_MISSES:
             self._set_pace(job, _pace(max_age))
-        if not self._serve(job):
+        if not self._is_served(job):
             return None
-        job.wanted = asyncio.get_running_loop().create_future()
-        self._waiting.add(job)
-        self._read_on(-math.inf)
-        try:
-            async with asyncio.timeout(LONGEST_WAIT):
-                return await job.wanted
-        except TimeoutError:
-            # Slow lists are no reason to see an end or a deadline late.
-            return None
-        finally:
-            self._waiting.discard(job)
-            job.wanted = None
+        # Slow lists are no reason to see an end or a deadline late.
+        with suppress(TimeoutError):
+            return await self._told(job, self._ask(job), LONGEST_WAIT)
+        return None
 
-    def _serve(self, job: Watched) -> bool:
-        """Whether the pages are of use to a job."""
+    def _ask(
+        self, job: PolledJob, due: float = -math.inf, status: Status | None = None, until: float = -math.inf
+    ) -> Asked:
+        """Have a list read for a job when that is due."""
+        job.asked = Asked(due, status, until, asyncio.get_running_loop().create_future())
+        self._asking.add(job)
+        if self._reading is None or self._reading.done():
+            self._reading = asyncio.create_task(self._read())
+        elif due < self._due:
+            self._sooner.set()
+        return job.asked
+
+    async def _told(self, job: PolledJob, asked: Asked, longest: float | None) -> JobState | None:
+        """Wait for what a list shows of a job; ``None`` where it is to be read by itself.
+
+        :raises TimeoutError: It took too long.
+        """
+        try:
+            async with asyncio.timeout(longest):
+                return await asked.told
+        finally:
+            self._asking.discard(job)
+            job.asked = None
+
+    def _is_served(self, job: PolledJob) -> bool:
+        """Whether the lists are of use to a job."""
         return (
             self._threshold > 0
             and job.pace is not None
@@ -183,21 +191,14 @@ class Pages:
         """How many jobs are looked at about as often as that, or more often."""
         return sum(count for other, count in self._paces.items() if other <= pace + 1)
 
-    def _read_on(self, due: float) -> None:
-        """See that pages are read when that is due, in Unix seconds."""
-        if self._reading is None or self._reading.done():
-            self._reading = asyncio.create_task(self._read())
-        elif due < self._due:
-            self._sooner.set()
-
     async def _read(self) -> None:
-        """Read the pages, time and again, for as long as anybody waits for one."""
+        """Read the lists, time and again, for as long as anybody asks."""
         try:
             while await self._until_due() and self._since(self._refrained) >= REFRAIN:
                 self._began = self._clock()
                 try:
                     async with asyncio.timeout(LONGEST_SWEEP):
-                        await self._sweep()
+                        await self._read_list()
                 except (RemoteJobError, TimeoutError) as error:
                     self._failures += 1
                     if self._failures >= MOST_FAILURES or isinstance(error, UnsupportedError):
@@ -205,35 +206,37 @@ class Pages:
                         log.info("Each %s is read by itself for %.0f s: %s", self._kind.noun, REFRAIN, why)
                         self._refrained = self._clock()
                         return
-                    for job in list(self._waiting):
+                    for job in [job for job in self._asking if job.asked and job.asked.status is None]:
                         self._tell(job, None)
                     await asyncio.sleep(asked_for(error, REFRAIN))
                 else:
                     self._failures = 0
         finally:
             self._reading = None
-            for job in list(self._waiting):
-                self._tell(job, None)
-            for job in list(self._calm):
-                self._end_some_time(job)
+            for job in list(self._asking):
+                self._let_go(job)
 
-    def _end_some_time(self, job: Watched) -> None:
-        """Let a job that rests be read by itself, but not all such jobs at once."""
-        calm = self._calm.pop(job, None)
-        if calm:
-            seconds = self._jitter() * job.pause(self._clock())
-            asyncio.get_running_loop().call_later(seconds, calm.end)
+    def _let_go(self, job: PolledJob) -> None:
+        """Let a job be read by itself; of those that need not be read at once, not all at the same time."""
+        asked = job.asked
+        self._asking.discard(job)
+        if asked and asked.status is None:
+            asked.tell()
+        elif asked:
+            asyncio.get_running_loop().call_later(self._jitter() * job.pause(self._clock()), asked.tell)
 
     async def _until_due(self) -> bool:
-        """Wait until pages are to be read; give whether anybody still wants them."""
-        while self._waiting or self._calm:
+        """Wait until a list is to be read; return whether anybody still asks."""
+        while self._asking:
+            asked = [job.asked for job in self._asking if job.asked]
             before, now = self._now, self._clock()
             self._now = now
             if now < before:
                 # The clock was set back.
-                for job, calm in self._calm.items():
-                    calm.due = min(calm.due, now + job.pause(now))
-            self._due = -math.inf if self._waiting else min(calm.due for calm in self._calm.values())
+                for job in self._asking:
+                    if job.asked:
+                        job.asked.due = min(job.asked.due, now + job.pause(now))
+            self._due = min(one.due for one in asked)
             seconds = max(self._due - now, self._spacing - self._since(self._began))
             if seconds <= 0:
                 return True
@@ -242,25 +245,24 @@ class Pages:
                 await asyncio.wait_for(self._sooner.wait(), min(seconds, LONGEST_WAIT))
         return False
 
-    def _wanted(self) -> set[Watched]:
-        """Give the jobs that a reading of the pages is for: those that wait for it, and those that will do so soon."""
-        now = self._clock()
-        due = [job for job, calm in self._calm.items() if calm.due <= now]
-        for job in [job for job in due if not self._serve(job)]:
-            due.remove(job)
-            self._calm.pop(job).end()
-        slowest = max((job.pace for job in (*self._waiting, *due) if job.pace is not None), default=-math.inf)
+    def _wanted(self) -> set[PolledJob]:
+        """Return the jobs that a list is read for: those for which that is due, and those for which it will be soon."""
+        now, slowest = self._clock(), -math.inf
+        for job in [job for job in self._asking if job.asked and job.asked.due <= now]:
+            if job.asked and job.asked.status is not None and not self._is_served(job):
+                self._tell(job, None)
+            elif job.pace is not None:
+                slowest = max(slowest, job.pace)
         return {job for job in self._jobs if job.pace is not None and job.pace <= slowest + 1 and self._soon(job, now)}
 
-    def _soon(self, job: Watched, now: float) -> bool:
+    def _soon(self, job: PolledJob, now: float) -> bool:
         """Whether a job is better read now than when it is due."""
-        calm = self._calm.get(job)
-        return calm is None or calm.due <= now or calm.due - now <= FRESHNESS * job.pause(now)
+        return job.asked is None or job.asked.due - now <= FRESHNESS * job.pause(now)
 
-    async def _sweep(self) -> None:
-        """Read pages until they have shown the jobs that they are wanted for."""
+    async def _read_list(self) -> None:
+        """Read a list until it has shown the jobs that it is wanted for."""
         wanted = self._wanted()
-        unseen: dict[JobId, list[Watched]] = {}
+        unseen: dict[JobId, list[PolledJob]] = {}
         for job in self._jobs:
             unseen.setdefault(job.key, []).append(job)
         count, rows, number, most, told, start = len(wanted), 0, 0, 1, 0, None
@@ -296,16 +298,15 @@ class Pages:
         for job in wanted:
             if not poor:
                 self._miss(job)
-            self._end_some_time(job)
-            self._tell(job, None)
+            self._let_go(job)
 
-    def _show(self, job: Watched, status: Status, row: dict[str, Any], now: float) -> bool:
+    def _show(self, job: PolledJob, status: Status, row: dict[str, Any], now: float) -> bool:
         """Show what a list says of a job, and give whether it is to be looked at."""
-        state, calm = None, self._calm.get(job)
-        if calm and now < calm.until and status == calm.status:
+        state, asked = None, job.asked
+        if asked and now < asked.until and status == asked.status:
             job.misses = 0
             pause = job.pause(now)
-            calm.due = now + pause
+            asked.due = now + pause
             self._set_pace(job, _pace(FRESHNESS * pause))
             return False
         if self._kind.listed_whole(row):
@@ -322,19 +323,17 @@ class Pages:
         self._tell(job, state)
         return True
 
-    def _miss(self, job: Watched) -> None:
-        """Count that the pages were of no use to a job."""
+    def _miss(self, job: PolledJob) -> None:
+        """Count that the lists were of no use to a job."""
         job.misses += 1
         if job.misses >= MOST_MISSES:
             self._set_pace(job, None)
 
-    def _tell(self, job: Watched, state: JobState | None) -> None:
-        self._waiting.discard(job)
+    def _tell(self, job: PolledJob, state: JobState | None) -> None:
+        self._asking.discard(job)
         job.show(state)
-        if job in self._calm:
-            self._calm.pop(job).end()
 
-    def _set_pace(self, job: Watched, pace: int | None) -> None:
+    def _set_pace(self, job: PolledJob, pace: int | None) -> None:
         if job.pace != pace:
             if job.pace is not None:
                 self._paces[job.pace] -= 1

@@ -16,14 +16,14 @@ from airflow_provider_aihub.jobs.errors import OtherJob
 from airflow_provider_aihub.jobs.identity import Identity, Verdict, other_job
 from airflow_provider_aihub.jobs.kind import JobId, JobKind, JobState, Status
 from airflow_provider_aihub.jobs.platform import Platform, platform_of
-from airflow_provider_aihub.jobs.waiting import Ask, Fetch, Keep, Outcome, Recall, Redact, Tell, Watch, wait_async
+from airflow_provider_aihub.jobs.waiting import Ask, Fetch, Keep, Look, Outcome, Recall, Redact, Tell, Watch, wait_async
 from airflow_provider_aihub.tasks.links import link_in_triggerer
 from airflow_provider_aihub.triggers.cancellation import to_the_end
 from airflow_provider_aihub.triggers.log_lines import tell
 from airflow_provider_aihub.triggers.log_offsets import KeptOffsets
 from airflow_provider_aihub.triggers.poller import TRIGGERER, Poller, Surroundings
 
-Look = Callable[[float], Awaitable[JobState | RemoteJobError]]
+Looks = Callable[[Look], Awaitable[JobState | RemoteJobError]]
 
 STOP_TIMEOUT = 20.0
 """Seconds that a trigger spends on stopping a job."""
@@ -233,18 +233,17 @@ class JobTrigger(BaseTrigger):
         async with Poller.shared(self._platform, self._conn_id, self.around) as poller:
             self._poller = poller
             watch = self.watch(poller.floor)
-            pages = poller.pages(watch.kind)
-            job = pages.watch(watch.job_id, partial(watch.pause, 1))
+            batch = poller.batch(watch.kind)
+            job = batch.watch(watch.job_id, partial(watch.pause, 1))
             try:
                 await asyncio.sleep(watch.head_start(self.around.clock(), self.around.jitter))
-                look: Look = partial(pages.look, job)
+                look: Looks = partial(batch.look, job)
                 if self.since is None:
                     look = partial(self._look_and_link, poller, look)
-                perform, rest = self._performer(poller), partial(pages.rest, job)
-                clock, jitter = self.around.clock, self.around.jitter
-                waited = await wait_async(look, watch, self.log, perform=perform, rest=rest, clock=clock, jitter=jitter)
+                perform, clock, jitter = self._performer(poller), self.around.clock, self.around.jitter
+                waited = await wait_async(look, watch, self.log, perform=perform, clock=clock, jitter=jitter)
             finally:
-                pages.leave(job)
+                batch.leave(job)
             error: RemoteJobError | None = waited.error
             if waited.outcome is Outcome.DEADLINE and self.owner:
                 error = await self._stop(poller, LONGEST_LATE_DOUBT)
@@ -263,9 +262,9 @@ class JobTrigger(BaseTrigger):
             "identity": self.identity,
         }
 
-    async def _look_and_link(self, poller: Poller, look: Look, max_age: float) -> JobState | RemoteJobError:
+    async def _look_and_link(self, poller: Poller, look: Looks, step: Look) -> JobState | RemoteJobError:
         """Look, and let the first sight of the job be a link: the scheduler has started this, so no worker did that."""
-        seen = await look(max_age)
+        seen = await look(step)
         if isinstance(seen, JobState) and not self._linked:
             self._linked = True
             await link_in_triggerer(self.task_instance, self._platform.page_link, partial(self._page, poller), self.log)

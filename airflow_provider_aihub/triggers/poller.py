@@ -22,7 +22,7 @@ from airflow_provider_aihub.jobs.errands import POLL_POLICY, Ask, Fetch, Redact
 from airflow_provider_aihub.jobs.kind import JobKind
 from airflow_provider_aihub.jobs.platform import Platform
 from airflow_provider_aihub.triggers import hand_over
-from airflow_provider_aihub.triggers.batch_poller import Pages
+from airflow_provider_aihub.triggers.batch_poller import BatchPoller
 from airflow_provider_aihub.triggers.cancellation import undisturbed
 from airflow_provider_aihub.triggers.lanes import Lanes
 from airflow_provider_aihub.triggers.settings import Settings
@@ -108,7 +108,7 @@ class Poller:
         self._loading = asyncio.Lock()
         self._lanes = Lanes(self._settings.pool_size)
         self._users = 0
-        self._pages: dict[str, Pages] = {}
+        self._batches: dict[str, BatchPoller] = {}
 
     @classmethod
     @asynccontextmanager
@@ -138,8 +138,8 @@ class Poller:
                 await self._rest()
 
     async def _rest(self) -> None:
-        for pages in self._pages.values():
-            pages.close()
+        for batch in self._batches.values():
+            batch.close()
         clients, self._retired = [*self._retired, *filter(None, [self._client])], []
         for client in clients:
             await client.close()
@@ -154,10 +154,10 @@ class Poller:
         """Id of the user that the connection logs in as, where that is known by now."""
         return self._client.user_id if self._client else None
 
-    def pages(self, kind: JobKind) -> Pages:
-        """Give the jobs of one kind that are waited for."""
-        if kind.name not in self._pages:
-            self._pages[kind.name] = Pages(
+    def batch(self, kind: JobKind) -> BatchPoller:
+        """Return the jobs of one kind that are waited for."""
+        if kind.name not in self._batches:
+            self._batches[kind.name] = BatchPoller(
                 kind,
                 self,
                 threshold=self._settings.page_threshold,
@@ -165,7 +165,7 @@ class Poller:
                 clock=self._around.clock,
                 jitter=self._around.jitter,
             )
-        return self._pages[kind.name]
+        return self._batches[kind.name]
 
     async def send(self, request: Request[T]) -> T:
         """Carry out one request; where the login is refused, with the connection as it stands in Airflow now.

@@ -16,6 +16,7 @@ from airflow_provider_aihub.emulators.aihub import Emulator
 from airflow_provider_aihub.hooks.aihub import AIHubHook
 from airflow_provider_aihub.http.errors import RemoteJobError, Unavailable
 from airflow_provider_aihub.jobs.errands import Ask
+from airflow_provider_aihub.jobs.waiting import Look
 from airflow_provider_aihub.triggers import poller
 from airflow_provider_aihub.triggers.poller import Poller
 
@@ -35,12 +36,12 @@ def new_training() -> int:
 
 async def look(shared: Poller, training_id: int) -> JobState | AIHubError:
     """Look at a training by itself, since nothing that was read for others is fresh enough."""
-    pages = shared.pages(TRAINING)
-    job = pages.watch(training_id, lambda _now: 2.0)
+    batch = shared.batch(TRAINING)
+    job = batch.watch(training_id, lambda _now: 2.0)
     try:
-        return await pages.look(job, 0.0)
+        return await batch.look(job, Look())
     finally:
-        pages.leave(job)
+        batch.leave(job)
 
 
 async def looks(training_id: int, count: int) -> list[JobState | AIHubError]:

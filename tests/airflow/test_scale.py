@@ -17,11 +17,12 @@ from waiting import eventually
 from airflow_provider_aihub.aihub.errors import AIHubError, AIHubNotFoundError
 from airflow_provider_aihub.aihub.kinds import KINDS, TRAINING, WORKFLOW_RUN, JobKind, JobState, Phase
 from airflow_provider_aihub.aihub.platform import PLATFORM
-from airflow_provider_aihub.jobs.waiting import FRESHNESS, Pause
+from airflow_provider_aihub.http.errors import RemoteJobError
+from airflow_provider_aihub.jobs.waiting import FRESHNESS, Look
 from airflow_provider_aihub.provider_info import SETTINGS
 from airflow_provider_aihub.triggers import batch_poller as module
 from airflow_provider_aihub.triggers import settings
-from airflow_provider_aihub.triggers.batch_poller import PAGE_SIZE, Pages, Watched
+from airflow_provider_aihub.triggers.batch_poller import PAGE_SIZE, BatchPoller, PolledJob
 from airflow_provider_aihub.triggers.job import JobTrigger
 from airflow_provider_aihub.triggers.poller import Poller
 from benchmarks.server import RUNNING, Http, Hub
@@ -45,33 +46,33 @@ async def serving(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[No
         server.close()
 
 
-Looks = Callable[[Pages], Coroutine[Any, Any, None]]
+Looks = Callable[[BatchPoller], Coroutine[Any, Any, None]]
 
 
 @pytest.fixture
 def within(monkeypatch: pytest.MonkeyPatch) -> Callable[[Hub, Looks], None]:
-    """Run something with the pages of trainings while a hub serves."""
+    """Run something with the batch of trainings while a hub serves."""
 
     def run(hub: Hub, looks: Looks) -> None:
         async def served() -> None:
             async with serving(hub, monkeypatch), Poller.shared(PLATFORM, "aihub_default") as poller:
-                await looks(poller.pages(TRAINING))
+                await looks(poller.batch(TRAINING))
 
         asyncio.run(served())
 
     return run
 
 
-def watch_one(pages: Pages, number: int, max_age: float = OLD) -> Watched:
-    return pages.watch(number, lambda _now: max_age / FRESHNESS)
+def watch_one(batch: BatchPoller, number: int, max_age: float = OLD) -> PolledJob:
+    return batch.watch(number, lambda _now: max_age / FRESHNESS)
 
 
-def watch(pages: Pages, count: int, max_age: float = OLD) -> list[Watched]:
-    return [watch_one(pages, number, max_age) for number in range(1, count + 1)]
+def watch(batch: BatchPoller, count: int, max_age: float = OLD) -> list[PolledJob]:
+    return [watch_one(batch, number, max_age) for number in range(1, count + 1)]
 
 
-async def look(pages: Pages, jobs: list[Watched], max_age: float = OLD) -> list[JobState | AIHubError]:
-    return list(await asyncio.gather(*(pages.look(job, max_age) for job in jobs)))
+async def look(batch: BatchPoller, jobs: list[PolledJob], max_age: float = OLD) -> list[JobState | AIHubError]:
+    return list(await asyncio.gather(*(batch.look(job, Look(max_age=max_age)) for job in jobs)))
 
 
 async def asked(hub: Hub, what: str, count: int) -> None:
@@ -86,17 +87,17 @@ def phases(seen: list[JobState | AIHubError]) -> list[Phase | None]:
 def test_a_round_of_a_thousand_takes_a_few_pages(within: Callable[[Hub, Looks], None]) -> None:
     hub = Hub(1000, lists=True)
 
-    async def looks(pages: Pages) -> None:
-        jobs = watch(pages, 1000)
+    async def looks(batch: BatchPoller) -> None:
+        jobs = watch(batch, 1000)
         for number in (1, 500, 1000):
             hub.end(number, 3)
-        assert phases(await look(pages, jobs)) == [
+        assert phases(await look(batch, jobs)) == [
             Phase.SUCCEEDED if number in (1, 500, 1000) else Phase.RUNNING for number in range(1, 1001)
         ]
         assert hub.counts["requests"] == hub.counts["pages"] == 1000 / PAGE_SIZE
         assert (hub.counts["logins"], hub.counts["connections"]) == (1, 1)
         hub.end(77, 4)
-        assert phases(await look(pages, jobs))[76] is Phase.FAILED
+        assert phases(await look(batch, jobs))[76] is Phase.FAILED
         assert hub.counts["requests"] <= 10
 
     within(hub, looks)
@@ -105,10 +106,10 @@ def test_a_round_of_a_thousand_takes_a_few_pages(within: Callable[[Hub, Looks], 
 def test_without_lists_each_is_read_by_itself(within: Callable[[Hub, Looks], None]) -> None:
     hub = Hub(200, lists=False)
 
-    async def looks(pages: Pages) -> None:
-        jobs = watch(pages, 200)
+    async def looks(batch: BatchPoller) -> None:
+        jobs = watch(batch, 200)
         for _ in range(3):
-            assert phases(await look(pages, jobs)) == [Phase.RUNNING] * 200
+            assert phases(await look(batch, jobs)) == [Phase.RUNNING] * 200
         assert (hub.counts["singles"], hub.counts["requests"]) == (600, 601)
         assert hub.counts["logins"] == 1
         assert hub.counts["connections"] <= 10
@@ -121,10 +122,10 @@ def test_a_job_that_is_on_no_page_is_read_by_itself(within: Callable[[Hub, Looks
     for number in (7, 120):
         hub.hide(number)
 
-    async def looks(pages: Pages) -> None:
-        jobs = [*watch(pages, 300), watch_one(pages, 301)]
+    async def looks(batch: BatchPoller) -> None:
+        jobs = [*watch(batch, 300), watch_one(batch, 301)]
         for turn in range(5):
-            seen = await look(pages, jobs)
+            seen = await look(batch, jobs)
             assert phases(seen) == [Phase.RUNNING] * 300 + [None]
             assert isinstance(seen[-1], AIHubError)
             assert not isinstance(seen[-1], AIHubNotFoundError)
@@ -138,10 +139,10 @@ def test_a_job_that_is_on_no_page_is_read_by_itself(within: Callable[[Hub, Looks
 def test_few_are_read_by_themselves(within: Callable[[Hub, Looks], None]) -> None:
     hub = Hub(20, lists=True)
 
-    async def looks(pages: Pages) -> None:
-        assert phases(await look(pages, watch(pages, 7))) == [Phase.RUNNING] * 7
+    async def looks(batch: BatchPoller) -> None:
+        assert phases(await look(batch, watch(batch, 7))) == [Phase.RUNNING] * 7
         assert (hub.counts["singles"], hub.counts["pages"]) == (7, 0)
-        assert phases(await look(pages, watch(pages, 1)))
+        assert phases(await look(batch, watch(batch, 1)))
         assert (hub.counts["singles"], hub.counts["pages"]) == (7, 1)
 
     within(hub, looks)
@@ -150,11 +151,11 @@ def test_few_are_read_by_themselves(within: Callable[[Hub, Looks], None]) -> Non
 def test_a_young_job_among_old_ones_does_not_make_all_be_read(within: Callable[[Hub, Looks], None]) -> None:
     hub = Hub(1000, lists=True)
 
-    async def looks(pages: Pages) -> None:
-        watch(pages, 999)
-        young = watch_one(pages, 1000, YOUNG)
+    async def looks(batch: BatchPoller) -> None:
+        watch(batch, 999)
+        young = watch_one(batch, 1000, YOUNG)
         for _ in range(5):
-            assert phases(await look(pages, [young], YOUNG)) == [Phase.RUNNING]
+            assert phases(await look(batch, [young], YOUNG)) == [Phase.RUNNING]
         assert (hub.counts["singles"], hub.counts["pages"]) == (5, 0)
 
     within(hub, looks)
@@ -163,10 +164,10 @@ def test_a_young_job_among_old_ones_does_not_make_all_be_read(within: Callable[[
 def test_for_a_handful_of_young_jobs_old_ones_are_not_searched(within: Callable[[Hub, Looks], None]) -> None:
     hub = Hub(1000, lists=True)
 
-    async def looks(pages: Pages) -> None:
-        watch(pages, 990)
-        young = [watch_one(pages, number, YOUNG) for number in range(991, 1001)]
-        assert phases(await look(pages, young, YOUNG)) == [Phase.RUNNING] * 10
+    async def looks(batch: BatchPoller) -> None:
+        watch(batch, 990)
+        young = [watch_one(batch, number, YOUNG) for number in range(991, 1001)]
+        assert phases(await look(batch, young, YOUNG)) == [Phase.RUNNING] * 10
         assert (hub.counts["singles"], hub.counts["pages"]) == (0, 1)
 
     within(hub, looks)
@@ -175,15 +176,15 @@ def test_for_a_handful_of_young_jobs_old_ones_are_not_searched(within: Callable[
 def test_a_look_takes_what_was_read_for_another(within: Callable[[Hub, Looks], None]) -> None:
     hub = Hub(20, lists=True)
 
-    async def looks(pages: Pages) -> None:
-        first, *others = watch(pages, 20)
-        await look(pages, [first])
-        read_at = [one.read_at for one in await look(pages, others) if isinstance(one, JobState)]
+    async def looks(batch: BatchPoller) -> None:
+        first, *others = watch(batch, 20)
+        await look(batch, [first])
+        read_at = [one.read_at for one in await look(batch, others) if isinstance(one, JobState)]
         assert hub.counts["requests"] == 1
         assert len(read_at) == 19
         assert all(at is not None and 0 <= time.time() - at < 5 for at in read_at)
         # Each look shows something newer than the one before.
-        await look(pages, others)
+        await look(batch, others)
         assert hub.counts["requests"] == 2
 
     within(hub, looks)
@@ -196,10 +197,10 @@ def test_pages_are_not_read_faster_than_the_floor(
     page = hub.page
     monkeypatch.setattr(hub, "page", lambda query: (read.append(time.monotonic()), page(query))[1])
 
-    async def looks(pages: Pages) -> None:
-        jobs = watch(pages, 20, YOUNG)
+    async def looks(batch: BatchPoller) -> None:
+        jobs = watch(batch, 20, YOUNG)
         for _ in range(6):
-            await look(pages, jobs, YOUNG)
+            await look(batch, jobs, YOUNG)
 
     within(hub, looks)
     assert len(read) == 6
@@ -211,14 +212,14 @@ def test_lists_that_fail_do_no_harm(within: Callable[[Hub, Looks], None], monkey
     hub = Hub(50, lists=True)
     hub.broken_lists = True
 
-    async def looks(pages: Pages) -> None:
-        jobs = watch(pages, 50)
+    async def looks(batch: BatchPoller) -> None:
+        jobs = watch(batch, 50)
         for _ in range(4):
-            assert phases(await look(pages, jobs)) == [Phase.RUNNING] * 50
+            assert phases(await look(batch, jobs)) == [Phase.RUNNING] * 50
         assert (hub.counts["singles"], hub.counts["requests"]) == (200, 202)
         hub.broken_lists = False
         monkeypatch.setattr(module, "REFRAIN", 0.0)
-        assert phases(await look(pages, jobs)) == [Phase.RUNNING] * 50
+        assert phases(await look(batch, jobs)) == [Phase.RUNNING] * 50
         assert (hub.counts["singles"], hub.counts["pages"]) == (200, 1)
 
     within(hub, looks)
@@ -227,10 +228,10 @@ def test_lists_that_fail_do_no_harm(within: Callable[[Hub, Looks], None], monkey
 def test_lists_of_other_jobs_are_not_read_for_nothing(within: Callable[[Hub, Looks], None]) -> None:
     hub = Hub(2000, lists=True)
 
-    async def looks(pages: Pages) -> None:
-        jobs = watch(pages, 10)
+    async def looks(batch: BatchPoller) -> None:
+        jobs = watch(batch, 10)
         for _ in range(20):
-            assert phases(await look(pages, jobs)) == [Phase.RUNNING] * 10
+            assert phases(await look(batch, jobs)) == [Phase.RUNNING] * 10
         # Before and after it is known who one is, and once of everybody's jobs; each time a few pages.
         assert hub.counts["pages"] == 3 * 3
         assert hub.counts["singles"] == 200
@@ -242,8 +243,8 @@ def test_a_platform_may_have_smaller_pages(within: Callable[[Hub, Looks], None])
     hub = Hub(300, lists=True)
     hub.largest_page = 50
 
-    async def looks(pages: Pages) -> None:
-        assert phases(await look(pages, watch(pages, 300))) == [Phase.RUNNING] * 300
+    async def looks(batch: BatchPoller) -> None:
+        assert phases(await look(batch, watch(batch, 300))) == [Phase.RUNNING] * 300
         assert (hub.counts["singles"], hub.counts["pages"]) == (0, 6)
 
     within(hub, looks)
@@ -252,31 +253,31 @@ def test_a_platform_may_have_smaller_pages(within: Callable[[Hub, Looks], None])
 def test_one_who_leaves_takes_nothing_along(within: Callable[[Hub, Looks], None]) -> None:
     hub = Hub(20, lists=True)
 
-    async def looks(pages: Pages) -> None:
-        jobs = watch(pages, 20)
-        looking = [asyncio.create_task(pages.look(job, OLD)) for job in jobs]
+    async def looks(batch: BatchPoller) -> None:
+        jobs = watch(batch, 20)
+        looking = [asyncio.create_task(batch.look(job, Look(max_age=OLD))) for job in jobs]
         await asyncio.sleep(0)
         looking[0].cancel()
-        pages.leave(jobs[0])
+        batch.leave(jobs[0])
         assert phases(list(await asyncio.gather(*looking[1:]))) == [Phase.RUNNING] * 19
         assert looking[0].cancelled()
 
     within(hub, looks)
 
 
-def rest(pages: Pages, jobs: list[Watched], pause: Pause) -> list[asyncio.Task[None]]:
-    return [asyncio.create_task(pages.rest(job, pause)) for job in jobs]
+def rest(batch: BatchPoller, jobs: list[PolledJob]) -> list[asyncio.Task[JobState | RemoteJobError]]:
+    return [asyncio.create_task(batch.look(job, CALM)) for job in jobs]
 
 
-CALM = Pause(seconds=2 * FLOOR, status=RUNNING, calm_until=math.inf)
+CALM = Look(seconds=2 * FLOOR, max_age=OLD, status=RUNNING, calm_until=math.inf)
 BRISK = FRESHNESS * 2 * FLOOR
 
 
 def test_nobody_hears_of_jobs_that_stay_as_they_are(within: Callable[[Hub, Looks], None]) -> None:
     hub = Hub(1000, lists=True)
 
-    async def looks(pages: Pages) -> None:
-        resting = rest(pages, watch(pages, 1000, BRISK), CALM)
+    async def looks(batch: BatchPoller) -> None:
+        resting = rest(batch, watch(batch, 1000, BRISK))
         await asked(hub, "pages", 20)
         assert not any(task.done() for task in resting)
         assert hub.counts["singles"] == 0
@@ -290,17 +291,14 @@ def test_nobody_hears_of_jobs_that_stay_as_they_are(within: Callable[[Hub, Looks
     within(hub, looks)
 
 
-def test_what_ended_a_rest_is_seen_without_asking_again(within: Callable[[Hub, Looks], None]) -> None:
+def test_what_a_list_shows_as_new_is_told_without_asking_again(within: Callable[[Hub, Looks], None]) -> None:
     hub = Hub(20, lists=True)
 
-    async def looks(pages: Pages) -> None:
-        jobs = watch(pages, 20, BRISK)
-        resting = rest(pages, jobs, CALM)
+    async def looks(batch: BatchPoller) -> None:
+        resting = rest(batch, watch(batch, 20, BRISK))
         hub.end(7, 4)
-        await resting[6]
-        before = hub.counts["requests"]
-        assert phases([await pages.look(jobs[6], OLD)]) == [Phase.FAILED]
-        assert hub.counts["requests"] == before
+        assert phases([await resting[6]]) == [Phase.FAILED]
+        assert hub.counts["requests"] == hub.counts["pages"]
 
     within(hub, looks)
 
@@ -308,17 +306,17 @@ def test_what_ended_a_rest_is_seen_without_asking_again(within: Callable[[Hub, L
 def test_a_rest_ends_at_its_deadline_and_when_there_is_a_line_to_write(within: Callable[[Hub, Looks], None]) -> None:
     hub = Hub(20, lists=True)
 
-    async def looks(pages: Pages) -> None:
-        first, second, *others = watch(pages, 20, BRISK)
-        rest(pages, others, CALM)
+    async def looks(batch: BatchPoller) -> None:
+        first, second, *others = watch(batch, 20, BRISK)
+        rest(batch, others)
         began = time.time()
-        await pages.rest(first, Pause(2 * FLOOR, RUNNING, math.inf, 0.5))
+        assert isinstance(await batch.look(second, replace(CALM, calm_until=began + 0.5)), JobState)
         assert time.time() - began >= 0.5
-        began = time.time()
-        await pages.rest(second, Pause(2 * FLOOR, RUNNING, began + 0.5))
-        assert time.time() - began >= 0.5
-        assert isinstance(await pages.look(second, OLD), JobState)
         assert hub.counts["singles"] == 0
+        began = time.time()
+        assert isinstance(await batch.look(first, replace(CALM, deadline=began + 0.5)), JobState)
+        assert time.time() - began >= 0.5
+        assert hub.counts["singles"] == 1
 
     within(hub, looks)
 
@@ -326,8 +324,8 @@ def test_a_rest_ends_at_its_deadline_and_when_there_is_a_line_to_write(within: C
 def test_a_job_that_leaves_the_pages_does_not_rest_on(within: Callable[[Hub, Looks], None]) -> None:
     hub = Hub(20, lists=True)
 
-    async def looks(pages: Pages) -> None:
-        resting = rest(pages, watch(pages, 20, BRISK), CALM)
+    async def looks(batch: BatchPoller) -> None:
+        resting = rest(batch, watch(batch, 20, BRISK))
         await asked(hub, "pages", 2)
         hub.hide(7)
         await resting[6]
@@ -340,9 +338,9 @@ def test_a_job_that_leaves_the_pages_does_not_rest_on(within: Callable[[Hub, Loo
 def test_without_pages_nobody_rests_on(trouble: str, within: Callable[[Hub, Looks], None]) -> None:
     hub = Hub(20, lists=True)
 
-    async def looks(pages: Pages) -> None:
-        jobs = watch(pages, 20, BRISK)
-        resting = rest(pages, jobs, CALM)
+    async def looks(batch: BatchPoller) -> None:
+        jobs = watch(batch, 20, BRISK)
+        resting = rest(batch, jobs)
         await asked(hub, "pages", 2)
         assert not any(task.done() for task in resting)
         if trouble == "broken lists":
@@ -350,7 +348,7 @@ def test_without_pages_nobody_rests_on(trouble: str, within: Callable[[Hub, Look
         else:
             for job, task in list(zip(jobs, resting, strict=True))[7:]:
                 task.cancel()
-                pages.leave(job)
+                batch.leave(job)
             resting = resting[:7]
         await eventually("all are told", lambda: [task.done() for task in resting], all)
         await asyncio.gather(*resting)
@@ -382,8 +380,8 @@ def test_a_page_is_decoded_as_far_as_it_is_told_of(kind: JobKind) -> None:
 def test_one_list_that_fails_is_no_reason_to_read_each_by_itself(within: Callable[[Hub, Looks], None]) -> None:
     hub = Hub(20, lists=True)
 
-    async def looks(pages: Pages) -> None:
-        resting = rest(pages, watch(pages, 20, BRISK), CALM)
+    async def looks(batch: BatchPoller) -> None:
+        resting = rest(batch, watch(batch, 20, BRISK))
         await asked(hub, "pages", 2)
         hub.broken_lists = True
         before = hub.counts["requests"]
@@ -402,10 +400,10 @@ def test_a_clock_that_is_set_back_delays_nothing(
     monkeypatch.setattr(module, "LONGEST_WAIT", 0.5)
     hub, ahead = Hub(20, lists=True), 3600.0
 
-    async def looks(pages: Pages) -> None:
+    async def looks(batch: BatchPoller) -> None:
         nonlocal ahead
-        pages._clock = lambda: time.time() + ahead
-        resting = rest(pages, watch(pages, 20, BRISK), CALM)
+        batch._clock = lambda: time.time() + ahead
+        resting = rest(batch, watch(batch, 20, BRISK))
         await asked(hub, "pages", 2)
         ahead = 0.0
         hub.end(7, 4)
@@ -417,12 +415,12 @@ def test_a_clock_that_is_set_back_delays_nothing(
 def test_lists_that_show_nothing_do_not_make_all_be_read_at_once(within: Callable[[Hub, Looks], None]) -> None:
     hub = Hub(200, lists=True)
 
-    async def looks(pages: Pages) -> None:
-        jobs = watch(pages, 200, OLD)
+    async def looks(batch: BatchPoller) -> None:
+        jobs = watch(batch, 200, OLD)
         ended: list[float] = []
 
-        async def one(job: Watched) -> None:
-            await pages.rest(job, Pause(2 * FLOOR, RUNNING, math.inf))
+        async def one(job: PolledJob) -> None:
+            await batch.look(job, CALM)
             ended.append(time.monotonic())
 
         resting = [asyncio.create_task(one(job)) for job in jobs]
@@ -442,14 +440,14 @@ def test_a_job_that_the_lists_show_again_is_read_from_them(within: Callable[[Hub
     hub = Hub(20, lists=True)
     hub.hide(7)
 
-    async def looks(pages: Pages) -> None:
-        jobs = watch(pages, 20)
+    async def looks(batch: BatchPoller) -> None:
+        jobs = watch(batch, 20)
         for _ in range(module.MOST_MISSES + 1):
-            await look(pages, jobs)
+            await look(batch, jobs)
         assert hub.counts["singles"] == module.MOST_MISSES + 1
         hub.end(7, RUNNING)
         for _ in range(4):
-            await look(pages, jobs)
+            await look(batch, jobs)
         assert hub.counts["singles"] <= module.MOST_MISSES + 2
 
     within(hub, looks)
@@ -461,10 +459,10 @@ def test_rows_that_do_not_suffice_are_not_read_for_ever(monkeypatch: pytest.Monk
 
     async def looks() -> None:
         async with serving(hub, monkeypatch), Poller.shared(PLATFORM, "aihub_default") as poller:
-            pages = poller.pages(kind)
-            jobs = watch(pages, 20)
+            batch = poller.batch(kind)
+            jobs = watch(batch, 20)
             for _ in range(6):
-                assert phases(await look(pages, jobs)) == [Phase.RUNNING] * 20
+                assert phases(await look(batch, jobs)) == [Phase.RUNNING] * 20
 
     asyncio.run(looks())
     assert hub.counts["pages"] <= module.MOST_MISSES
@@ -532,8 +530,8 @@ def test_the_settings_are_heeded(monkeypatch: pytest.MonkeyPatch) -> None:
 
     async def looks() -> None:
         async with serving(hub, monkeypatch), Poller.shared(PLATFORM, "aihub_default") as poller:
-            pages = poller.pages(TRAINING)
-            await look(pages, watch(pages, 50))
+            batch = poller.batch(TRAINING)
+            await look(batch, watch(batch, 50))
 
     asyncio.run(looks())
     assert (hub.counts["singles"], hub.counts["pages"], hub.counts["connections"]) == (50, 0, 2)

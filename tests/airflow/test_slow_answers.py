@@ -20,6 +20,7 @@ from airflow_provider_aihub.aihub.errors import AIHubError, AIHubJobTimeout
 from airflow_provider_aihub.aihub.kinds import TRAINING, JobState
 from airflow_provider_aihub.aihub.platform import PLATFORM
 from airflow_provider_aihub.http.models import BRIEF
+from airflow_provider_aihub.jobs.waiting import Look
 from airflow_provider_aihub.operators.training import TrainingOperator
 from airflow_provider_aihub.sensors.training import TrainingSensor
 from airflow_provider_aihub.triggers import job, lanes
@@ -122,8 +123,8 @@ async def test_slow_answers_hold_up_no_other_job(monkeypatch: pytest.MonkeyPatch
         return await dribble(request) if number in slow else training(number)
 
     async def look(poller: Poller, number: int) -> JobState | AIHubError:
-        pages = poller.pages(TRAINING)
-        return await pages.look(pages.watch(number, lambda _now: 1.0), 0.0)
+        batch = poller.batch(TRAINING)
+        return await batch.look(batch.watch(number, lambda _now: 1.0), Look())
 
     async with hostile(answer, monkeypatch) as asked, Poller.shared(PLATFORM, "aihub_default") as poller:
         stuck = [asyncio.create_task(look(poller, number)) for number in slow]
@@ -156,8 +157,8 @@ async def test_of_a_large_answer_little_is_kept(monkeypatch: pytest.MonkeyPatch)
         return said({**told, "virtual_cluster": cluster})
 
     async with hostile(answer, monkeypatch), Poller.shared(PLATFORM, "aihub_default") as poller:
-        pages = poller.pages(TRAINING)
-        seen = await pages.look(pages.watch(1, lambda _now: 1.0), 0.0)
+        batch = poller.batch(TRAINING)
+        seen = await batch.look(batch.watch(1, lambda _now: 1.0), Look())
     assert isinstance(seen, JobState)
     assert (seen.status, seen.shown.name, seen.answer.virtual_cluster.id) == (RUNNING, "t", 3)
     assert len(seen.answer.model_dump_json()) < 3 * BRIEF

@@ -25,7 +25,7 @@ from airflow_provider_aihub.http.protocol import Outcome as HttpOutcome
 from airflow_provider_aihub.http.protocol import Send
 from airflow_provider_aihub.http.protocol import Sleep as HttpSleep
 from airflow_provider_aihub.http.retry import RetryPolicy
-from airflow_provider_aihub.jobs.waiting import Ask, Fetch, Pause
+from airflow_provider_aihub.jobs.waiting import Ask, Fetch
 from airflow_provider_aihub.tasks.life import Deferral, Life
 from airflow_provider_aihub.tasks.steps import (
     Call,
@@ -212,7 +212,7 @@ class Worker(Blocking):
                 return (yield from self._through(exchange(step.request, self.state, policy)))
             case Ask() | Fetch():
                 return (yield from self._through(step.steps(self.state)))
-            case Pause() | Sleep():
+            case Sleep():
                 self.world.pass_time(step.seconds)
                 yield AFTER
             case LogIn():

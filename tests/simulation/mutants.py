@@ -117,7 +117,7 @@ def _polls_without_pause(real: Any) -> Any:
 
 def _fires_at_the_first_look(real: Any) -> Any:
     def follow(*given: Any, **more: Any) -> Steps:
-        reply = yield waiting.Look(0.0)
+        reply = yield waiting.Look()
         return waiting.Waited(waiting.Outcome.ENDED, reply if isinstance(reply, waiting.JobState) else None)
 
     return follow

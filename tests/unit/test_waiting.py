@@ -30,7 +30,6 @@ from airflow_provider_aihub.jobs.waiting import (
     Ask,
     Look,
     Outcome,
-    Pause,
     Waited,
     Watch,
     follow,
@@ -113,8 +112,8 @@ def test_an_old_job_is_not_polled_quickly_again_by_a_new_triggerer() -> None:
     assert clock.pauses[0] >= 27
 
 
-def drive(watch: Watch, clock: Clock, look: Callable[[Look], JobState], jitter: float = 0.0) -> Iterator[Pause]:
-    """Follow a job, and give each pause before it is taken."""
+def drive(watch: Watch, clock: Clock, look: Callable[[Look], JobState], jitter: float = 0.0) -> Iterator[Look]:
+    """Follow a job, and give each look before it is taken."""
     steps, reply = follow(watch, LOG, clock=clock, jitter=lambda: jitter), None
     while True:
         try:
@@ -122,10 +121,10 @@ def drive(watch: Watch, clock: Clock, look: Callable[[Look], JobState], jitter: 
         except StopIteration:
             return
         reply = None
-        if isinstance(step, Pause):
+        if isinstance(step, Look):
             yield step
-            clock.sleep(step.seconds)
-        elif isinstance(step, Look):
+            if step.seconds:
+                clock.sleep(step.seconds)
             reply = look(step)
         elif isinstance(step, Ask):
             reply = AIHubNotFoundError("It has no pods.")
@@ -287,15 +286,14 @@ def test_both_ways_of_waiting_are_the_same() -> None:
     clock = Clock()
     replies = iter([state(1), unavailable(), state(2), state(3)])
 
-    async def look(max_age: float) -> JobState | AIHubError:
-        assert max_age == pytest.approx(POLL_FLOOR / 2)
+    async def look(step: Look) -> JobState | AIHubError:
+        assert step.max_age == pytest.approx(POLL_FLOOR / 2)
+        if step.seconds:
+            clock.sleep(step.seconds)
         return next(replies)
 
-    async def sleep(seconds: float) -> None:
-        clock.sleep(seconds)
-
     watch = Watch(kind=TRAINING, job_id=12, since=1000.0)
-    waited = asyncio.run(wait_async(look, watch, LOG, sleep=sleep, clock=clock))
+    waited = asyncio.run(wait_async(look, watch, LOG, clock=clock))
     assert waited.outcome is Outcome.ENDED
     assert len(clock.pauses) == 3
 
@@ -303,32 +301,32 @@ def test_both_ways_of_waiting_are_the_same() -> None:
 RUNS = Part(key="1", name="master", state="Running", place="node-1")
 
 
-def calm(parts: list[Part], **watch: float | bool) -> list[Pause]:
-    """Follow a training that is seen to run, and give the pauses after its first looks."""
+def calm(parts: list[Part], **watch: float | bool) -> list[Look]:
+    """Follow a training that is seen to run, and give the looks that follow the first."""
     waiting = follow(Watch(kind=TRAINING, job_id=12, since=900.0, **watch), LOG, clock=lambda: 1000.0)
     reply: object = None
-    pauses = []
+    looks = []
     for _ in range(20):
         step = waiting.send(reply)
         reply = {Look: state(2), Ask: parts}.get(type(step))
-        if isinstance(step, Pause):
-            pauses.append(step)
-    assert len(pauses) >= 3
-    return pauses
+        if isinstance(step, Look) and step.seconds:
+            looks.append(step)
+    assert len(looks) >= 3
+    return looks
 
 
-def test_where_only_another_status_is_news_the_pause_says_so() -> None:
-    assert {(pause.status, pause.calm_until, pause.longest) for pause in calm([RUNS])} == {(2, 1000 + LIFE_LINE, None)}
-    assert {pause.status for pause in calm([RUNS], backoff=1.0)} == {2}
+def test_where_only_another_status_is_news_the_look_says_so() -> None:
+    assert {(look.status, look.calm_until, look.deadline) for look in calm([RUNS])} == {(2, 1000 + LIFE_LINE, None)}
+    assert {look.status for look in calm([RUNS], backoff=1.0)} == {2}
     soon = calm([RUNS], deadline=1100.0)
-    assert {(pause.status, pause.calm_until, pause.longest) for pause in soon} == {(2, 1000 + LIFE_LINE, 100.0)}
+    assert {(look.status, look.calm_until, look.deadline) for look in soon} == {(2, 1000 + LIFE_LINE, 1100.0)}
 
 
 @pytest.mark.parametrize(("parts", "watch"), [([], {}), ([RUNS], {"stream_logs": True}), ([RUNS], {"backoff": 2.0})])
-def test_where_each_look_may_show_something_new_no_pause_is_longer(
+def test_where_each_look_may_show_something_new_none_is_put_off(
     parts: list[Part], watch: dict[str, float | bool]
 ) -> None:
-    assert {pause.status for pause in calm(parts, **watch)} == {None}
+    assert {look.status for look in calm(parts, **watch)} == {None}
 
 
 def test_what_goes_wrong_with_the_telling_does_not_end_the_waiting(
@@ -353,7 +351,7 @@ def test_a_server_that_asks_for_a_day_is_asked_again_sooner(asked_for: float) ->
 
 
 async def test_a_look_that_hangs_does_not_move_the_deadline() -> None:
-    async def hang(_: float) -> JobState:
+    async def hang(_: Look) -> JobState:
         await asyncio.sleep(3600)
         raise AssertionError("waited for an hour")
 
@@ -364,17 +362,15 @@ async def test_a_look_that_hangs_does_not_move_the_deadline() -> None:
 
 
 async def test_whatever_a_look_raises_is_a_failed_poll() -> None:
-    async def fail(_: float) -> JobState:
-        raise ValueError("Invalid IPv6 URL")
-
     now = 1000.0
 
-    async def sleep(seconds: float) -> None:
+    async def fail(step: Look) -> JobState:
         nonlocal now
-        now += seconds
+        now += step.seconds
+        raise ValueError("Invalid IPv6 URL")
 
     watch = Watch(kind=TRAINING, job_id=12, since=now)
-    waited = await wait_async(fail, watch, LOG, sleep=sleep, clock=lambda: now)
+    waited = await wait_async(fail, watch, LOG, clock=lambda: now)
     assert waited.outcome is Outcome.UNREADABLE
     assert "ValueError" in str(waited.error)
     assert "IPv6" not in str(waited.error)

@@ -2,149 +2,31 @@
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 import json
-import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import pytest
 from aiohttp import web
+from forge import (
+    Forge,
+    ForgeAmbiguousSubmit,
+    ForgeAuthError,
+    ForgeBadAnswerError,
+    ForgeError,
+    ForgeNotFoundError,
+    ForgeParameterError,
+    ForgeRejectedError,
+    ForgeUnsupportedError,
+    signature,
+)
 from misbehaving import NOW, Act, Server, Side, text
 
 from airflow_provider_aihub.http import errors
-from airflow_provider_aihub.http.answers import Call, Heard, decoded, trouble_by_status
 from airflow_provider_aihub.http.asynchronous import AsyncClient
 from airflow_provider_aihub.http.blocking import Client
-from airflow_provider_aihub.http.dialect import Dialect, Reading
-from airflow_provider_aihub.http.protocol import Answer, Send
-from airflow_provider_aihub.http.request import NO_AUTH, USUAL_AUTH, Request
-from airflow_provider_aihub.http.retry import RetryPolicy, Trouble
-from airflow_provider_aihub.http.token import Login, Token
-
-
-class ForgeError(errors.RemoteJobError): ...
-
-
-class ForgeRequestError(errors.RequestError, ForgeError): ...
-
-
-class ForgeAuthError(errors.AuthError, ForgeRequestError): ...
-
-
-class ForgeRejectedError(errors.RejectedError, ForgeRequestError): ...
-
-
-class ForgeNotFoundError(errors.NotFoundError, ForgeRejectedError): ...
-
-
-class ForgeUnsupportedError(errors.UnsupportedError, ForgeRejectedError): ...
-
-
-class ForgeAmbiguousSubmit(errors.AmbiguousSubmit, ForgeRequestError): ...
-
-
-class ForgeBadAnswerError(errors.BadAnswerError, ForgeRequestError): ...
-
-
-class ForgeParameterError(errors.ParameterError, ForgeError): ...
-
-
-@dataclass(frozen=True)
-class Forge:
-    """A connection to it."""
-
-    url: str
-    signs: bool = False
-    timeout: float = 5.0
-    verify: bool = True
-    ca_file: str | None = None
-
-    @cached_property
-    def dialect(self) -> ForgeDialect:
-        return ForgeDialect(self)
-
-    @property
-    def addresses(self) -> Mapping[str, str]:
-        return {"forge": self.url}
-
-    def takes_token(self, url: str) -> bool:
-        return False
-
-    def redact(self, text: str, *tokens: str) -> str:
-        for token in tokens:
-            text = text.replace(token, "***")
-        return text
-
-
-class ForgeDialect(Dialect):
-    name = "Forge"
-    kinds = errors.own_kinds(sys.modules[__name__])
-    token = None
-    can_log_in = True
-
-    def __init__(self, config: Forge) -> None:
-        self._config = config
-
-    def needs_token(self, auth: str) -> bool:
-        return auth == USUAL_AUTH and not self._config.signs
-
-    def login(self) -> Request[Login]:
-        return Request(
-            asks="log in",
-            service="identity",
-            method="POST",
-            path="/v3/tokens",
-            read=lambda payload: Login(payload["header"], expires=payload["expires"], issued=NOW),
-            json={"user": "bob"},
-            auth=NO_AUTH,
-            is_login=True,
-        )
-
-    def who(self, service: str) -> str:
-        return f"The {service} of Forge"
-
-    def address(self, request: Request[Any]) -> str:
-        return self._config.url + request.path
-
-    def authorise(self, send: Send, auth: str, token: Token | None, now: float) -> Mapping[str, str]:
-        return {"X-Token": token.value} if token else {"X-Signature": signature(send.method, send.url, send.body, now)}
-
-    def read(self, answer: Answer, call: Call) -> Reading | None:
-        if answer.status == 204:
-            return Reading()
-        try:
-            payload = decoded(answer.body, call.decode)
-        except ValueError:
-            return None
-        if isinstance(payload, dict) and (code := payload.get("error_code")):
-            gateway = code.startswith("GATEWAY")
-            return Reading(refused=True, code=code, words=payload.get("error_msg", ""), strange=gateway)
-        return Reading(payload=payload | {"header": answer.headers["X-Subject-Token"]} if call.is_login else payload)
-
-    def check(self, request: Request[Any], payload: Any) -> None:
-        for name, wanted in request.about.items():
-            if payload.get(name) != wanted:
-                raise ValueError(f"{name} is {payload.get(name)}")
-
-    def trouble(self, heard: Heard, call: Call) -> Trouble | None:
-        if heard.code == "FORGE.1":
-            return Trouble.UNAUTHORIZED
-        doubtful = call.creates and heard.code is not None and heard.status < 300
-        return trouble_by_status(heard, call) or (Trouble.DOUBTFUL if doubtful else None)
-
-    def refusal(self, heard: Heard, call: Call) -> tuple[type[errors.RequestError], str] | None:
-        return (errors.NotFoundError, "see what there is") if heard.code == "FORGE.404" else None
-
-    def refused_credential(self, auth: str) -> str:
-        return "see who you are"
-
-
-def signature(method: str, url: str, body: bytes | None, now: float) -> str:
-    return hmac.digest(b"key", f"{method} {url} {body!r} {now:.0f}".encode(), hashlib.sha256).hex()
+from airflow_provider_aihub.http.request import Request
+from airflow_provider_aihub.http.retry import RetryPolicy
 
 
 def job(**changes: Any) -> Request[Any]:
@@ -177,8 +59,8 @@ def refused(status: int, code: str) -> Act:
 
 @pytest.fixture
 def forge(server: Server) -> Server:
-    login = said(201, {"X-Subject-Token": "token-1"}, expires=NOW + 1000)
-    renewed = said(201, {"X-Subject-Token": "token-2"}, expires=NOW + 1000)
+    login = said(201, {"X-Subject-Token": "token-1"}, expires=NOW + 1000, issued=NOW)
+    renewed = said(201, {"X-Subject-Token": "token-2"}, expires=NOW + 1000, issued=NOW)
     server.script["/v3/tokens"] = [login, renewed]
     return server
 
