@@ -27,6 +27,7 @@ from airflow_provider_aihub.tasks.uninterrupted import uninterrupted
 
 if TYPE_CHECKING:
     from airflow_provider_aihub.http.retry import RetryPolicy
+    from airflow_provider_aihub.jobs.kind import JobId, JobKind, JobState
 
 T = TypeVar("T")
 
@@ -107,6 +108,13 @@ class AIHubHook(Endpoints, BaseHook):
         :raises AIHubError: In one of its kinds, see :mod:`airflow_provider_aihub.aihub.errors`.
         """
         return self.get_conn().send(request, policy=policy)
+
+    def look(self, kind: JobKind, job_id: JobId) -> JobState | AIHubError:
+        """Read a job once; the error that came instead is returned, since a failed poll is no failed job."""
+        try:
+            return self.send(kind.look(job_id), policy=POLL_POLICY)
+        except AIHubError as error:
+            return error
 
     def download(self, url: str, target: BinaryIO) -> int:
         """Stream a file, such as a search's ``result_url``, into ``target`` and give its size in bytes.

@@ -74,7 +74,7 @@ class ForgeServer:
 
     def _page(self, query: dict[str, str]) -> dict[str, Any]:
         """Return a part of the list, the newest first; the cursor of the next is a word."""
-        jobs = [job for job in reversed(self.jobs.values()) if query.get("name", job["name"]) == job["name"]]
+        jobs = [job for job in reversed(self.jobs.values()) if query.get("name", "") in job["name"]]
         begin = int(query.get("cursor", "at 0").removeprefix("at "))
         end = begin + min(int(query["size"]), PAGE)
         return {"jobs": jobs[begin:end], "next": f"at {end}" if end < len(jobs) else None}
