@@ -258,6 +258,7 @@ JOB = JobKind(
     states=list_jobs,
     missing=lambda error: isinstance(error, errors.NotFoundError),
     sent_description=lambda request: str((request.json or {}).get("description")),
+    sent_name=lambda request: str((request.json or {})["name"]),
     part_noun="step",
     parts_within=_steps,
 )
@@ -320,15 +321,10 @@ class ForgeOperator(ForgeTask, RemoteJobOperator):
         self.name = name
         self.command = command
         self.forge_conn_id = forge_conn_id
-        self._own_name = name
-
-    @property
-    def job_name(self) -> str:
-        return self._own_name
 
     def create_request(self, marker: Marker) -> Request[Any]:
-        self._own_name = f"{self.name}-{hashlib.sha256(str(marker).encode()).hexdigest()[:8]}"
-        return create_job(self._own_name, self.command, marker.sign("made by a task"))
+        name = f"{self.name}-{hashlib.sha256(str(marker).encode()).hexdigest()[:8]}"
+        return create_job(name, self.command, marker.sign("made by a task"))
 
 
 class ForgeSensor(ForgeTask, RemoteJobSensor):

@@ -190,6 +190,7 @@ class JobKind:
     :param listed_whole: Whether a row of such a list shows as much as is told while a job goes on.
     :param missing: Whether a refusal says that the job does not exist.
     :param sent_description: Finds the job's description in the request that creates it.
+    :param sent_name: Finds its name there, where that is not the one that the user gave.
     :param part_noun: What people call the parts that it consists of.
     :param parts: The request that reads the parts of one job.
     :param parts_within: Finds the parts in the job's own answer, where they are there.
@@ -212,6 +213,7 @@ class JobKind:
     listed_as: Callable[[JobId], JobId | None] = lambda job_id: job_id
     listed_whole: Callable[[dict[str, Any]], bool] = lambda _row: True
     sent_description: Callable[[Request[Any]], str | None] = lambda _request: None
+    sent_name: Callable[[Request[Any]], str | None] = lambda _request: None
     part_noun: str = "pod"
     parts: Callable[[Any], Request[list[Part]]] | None = None
     parts_within: Callable[[Any], list[Part]] | None = None

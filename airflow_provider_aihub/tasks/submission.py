@@ -176,7 +176,7 @@ class Submission:
             max_tries=marker.max_tries,
             retries=marker.retries,
             try_number=marker.try_number,
-            name=self.held.operator.job_name,
+            name=state.facts.name or self.held.operator.job_name,
             job_id=state.job_id,
         )
 
@@ -222,6 +222,7 @@ class Submission:
         description = self.held.kind.sent_description(request)
         entry = replace(
             self._intent(marker),
+            name=self.held.kind.sent_name(request) or self.held.operator.job_name,
             server_time=(yield ServerTime()),
             user_id=user_id,
             opening=None if description is None else opening_of(description),
