@@ -38,7 +38,7 @@ _EXAMPLE = f"{SCHEME}://10.0.0.1:30061/{FOLDER}/mnist"
 
 
 def dataset_uri(name: str, *, host: str) -> str:
-    """Give the URI of a dataset.
+    """Return the URI of a dataset.
 
     :param name: Name of the dataset, not quoted. Any name has a URI.
     :param host: Host of AIHub's dataset management, with its port, such as ``10.0.0.1:30061``.
@@ -62,7 +62,7 @@ def _fitting(name: str, room: int) -> str:
 
 
 def dataset_asset(name: str, *, host: str | None = None, aihub_conn_id: str = "aihub_default", **given: Any) -> Asset:
-    """Give the asset of a dataset, for the schedule of a DAG or the outlets of a task.
+    """Return the asset of a dataset, for the schedule of a DAG or the outlets of a task.
 
     The asset is named by its URI, as it is in the events of
     :class:`~airflow_provider_aihub.operators.dataset.DatasetVersionOperator`. To Airflow an asset of the same URI and
@@ -86,7 +86,7 @@ def dataset_asset(name: str, *, host: str | None = None, aihub_conn_id: str = "a
 
 
 def dataset_host(config: Config) -> str:
-    """Give the host of dataset management, as in the URIs of datasets.
+    """Return the host of dataset management, as in the URIs of datasets.
 
     :raises AIHubConfigError: The connection does not say it.
     """
@@ -99,7 +99,7 @@ def dataset_host(config: Config) -> str:
 
 
 def version_facts(version: DatasetVersion, dataset: str) -> dict[str, str | int]:
-    """Give what is told of a version along with an event: ``{"id", "version", "dataset", "size", "count"}``.
+    """Return what is told of a version along with an event: ``{"id", "version", "dataset", "size", "count"}``.
 
     The size is AIHub's ``data_size``, for which its document names no unit; the count is of files.
 
@@ -115,7 +115,7 @@ def version_facts(version: DatasetVersion, dataset: str) -> dict[str, str | int]
 
 
 def recorded_key(payload: Any) -> str | None:
-    """Give the key under which Airflow keeps, for an asset, that the event of a watcher was recorded.
+    """Return the key under which Airflow keeps, for an asset, that the event of a watcher was recorded.
 
     :param payload: That of the event; another than :func:`version_facts` has no key.
     """
@@ -159,7 +159,7 @@ def announce(context: Mapping[str, Any], outlets: Iterable[Any], uri: str, facts
 
 
 def _event_of(events: Any, outlet: Any, uri: str) -> Any:
-    """Give the event of an outlet if the outlet is the asset of the URI; it may be declared by its name alone."""
+    """Return the event of an outlet if the outlet is the asset of the URI; it may be declared by its name alone."""
     from airflow.providers.common.compat.sdk import AssetAlias
 
     known = getattr(outlet, "uri", None)
@@ -227,7 +227,7 @@ def create_asset(*, host: str, name: str, extra: dict[str, Any] | None = None) -
 
 
 def convert_asset_to_openlineage(asset: Asset, lineage_context: Any) -> OpenLineageDataset:  # noqa: ARG001
-    """Give the dataset of OpenLineage for an asset: ``aihub://<host>`` is its namespace.
+    """Return the dataset of OpenLineage for an asset: ``aihub://<host>`` is its namespace.
 
     :param lineage_context: The hook or operator that has used it.
     """

@@ -82,11 +82,11 @@ class HasLineage:
         return Lineage()
 
     def get_openlineage_facets_on_start(self) -> OperatorLineage[Any, Any]:
-        """Give what is known at the start."""
+        """Return what is known at the start."""
         return to_openlineage(self._known(None, None))
 
     def get_openlineage_facets_on_complete(self, task_instance: Any) -> OperatorLineage[Any, Any]:  # noqa: ARG002
-        """Give what is known of a task that has succeeded, in the process that has ended it."""
+        """Return what is known of a task that has succeeded, in the process that has ended it."""
         known = self._known(self._ended, self._result)
         if not known.run and self._result and "id" in self._result:
             # Nobody has waited for the job.
@@ -94,7 +94,7 @@ class HasLineage:
         return to_openlineage(known)
 
     def get_openlineage_facets_on_failure(self, task_instance: Any) -> OperatorLineage[Any, Any]:
-        """Give what is known of a task that has failed."""
+        """Return what is known of a task that has failed."""
         return self.get_openlineage_facets_on_complete(task_instance)
 
 
@@ -110,7 +110,7 @@ def located(place: str, **known: Any) -> Data:
 
 
 def address(place: str) -> str:
-    """Give the URI of what is at a path or a URI, without user, query and fragment."""
+    """Return the URI of what is at a path or a URI, without user, query and fragment."""
     parts = urlsplit(str(place))
     if parts.scheme in ("", "file"):
         return Path(parts.path).absolute().as_uri()
@@ -172,7 +172,7 @@ def tell_collector(hook: AIHubHook, *, inputs: Iterable[str] = (), outputs: Iter
 
 
 def to_openlineage(lineage: Lineage) -> OperatorLineage[Any, Any]:
-    """Give OpenLineage's form of it.
+    """Return OpenLineage's form of it.
 
     The facets of this provider's own are ``aihub_job`` and ``aihub_run``. They have no schema of their own, so they
     name the one of all facets; their producer is this package.

@@ -28,7 +28,7 @@ class ResultCsvLink(TaskLink):
     xcom_key = "_link_ResultCsvLink"
 
     def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:
-        """Give the address, or an empty text where the task has none.
+        """Return the address, or an empty text where the task has none.
 
         Airflow 3 asks in the process that has run the task, also when that has only deferred it, and an XCom that is
         not there yet would be an error in its log.

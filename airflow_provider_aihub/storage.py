@@ -43,11 +43,11 @@ class Source:
         return sum(file.size for file in self.files.values())
 
     def as_file(self) -> File:
-        """Give a file as it is, and a folder as a zip archive that is made while it is sent."""
+        """Return a file as it is, and a folder as a zip archive that is made while it is sent."""
         return self.as_archive() if self.is_folder else self.files[self.name]
 
     def as_archive(self) -> File:
-        """Give a zip archive of the files, made while it is sent."""
+        """Return a zip archive of the files, made while it is sent."""
         from airflow_provider_aihub.aihub.files import zipped
 
         return zipped(f"{self.name}.zip", self.files)
@@ -222,7 +222,7 @@ def written(path: ObjectStoragePath) -> Iterator[BinaryIO]:
 
 
 def _place(path: ObjectStoragePath) -> str:
-    """Give the path as the storage itself knows it: a local one is absolute, another begins with its bucket."""
+    """Return the path as the storage itself knows it: a local one is absolute, another begins with its bucket."""
     place: str = path.fs._strip_protocol(path.path)
     return place.rstrip("/")
 

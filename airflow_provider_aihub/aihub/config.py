@@ -203,7 +203,7 @@ class Config:
         )
 
     def page(self, kind: str, thing: int | str) -> str | None:
-        """Give the address of a thing's page in AIHub's web UI; ``None`` where the connection does not say where it is.
+        """Return the address of a thing's page in AIHub's web UI; ``None`` where the connection says nothing of it.
 
         :param kind: Kind of thing, a key of :data:`~airflow_provider_aihub.aihub.web.PAGES`.
         :param thing: Its id; its name where it has no other.

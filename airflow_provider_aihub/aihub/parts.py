@@ -46,7 +46,7 @@ def pods(
 
 
 def workflow_nodes(run: WorkflowRun) -> list[Part]:
-    """Give the nodes of a workflow run."""
+    """Return the nodes of a workflow run."""
     parts = []
     for node in run.task_nodes:
         try:

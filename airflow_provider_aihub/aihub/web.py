@@ -63,7 +63,7 @@ def read_pages(given: Any, field: str) -> dict[str, str]:
 
 
 def address_of(page: str, thing: int | str, web_url: str | None) -> str | None:
-    """Give the address of one thing's page.
+    """Return the address of one thing's page.
 
     :param page: Where pages of its kind are: a path or a whole URL.
     :param thing: Its id; its name where it has no other.

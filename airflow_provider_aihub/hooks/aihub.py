@@ -36,7 +36,7 @@ TEST_TIMEOUT = 10.0
 
 
 def _token_taker(client: AIHubClient) -> str:
-    """Show the token to the first service whose address is known, and give that service.
+    """Show the token to the first service whose address is known, and return that service.
 
     :raises AIHubError: It does not take it.
     """
@@ -86,7 +86,7 @@ class AIHubHook(Endpoints, BaseHook):
         self._client: AIHubClient | None = None
 
     def get_conn(self) -> AIHubClient:
-        """Give the client that carries out this hook's calls; one for the life of the hook."""
+        """Return the client that carries out this hook's calls; one for the life of the hook."""
         if self._client is None:
             # To read what is in extra tells Airflow what to mask, which is a call, too.
             self._client = AIHubClient(uninterrupted(self._config))
@@ -117,7 +117,7 @@ class AIHubHook(Endpoints, BaseHook):
             return error
 
     def download(self, url: str, target: BinaryIO) -> int:
-        """Stream a file, such as a search's ``result_url``, into ``target`` and give its size in bytes.
+        """Stream a file, such as a search's ``result_url``, into ``target`` and return its size in bytes.
 
         The token goes along only to an address of AIHub's own.
 

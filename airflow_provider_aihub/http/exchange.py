@@ -129,7 +129,7 @@ def authenticate(state: State, step: Authenticate) -> Steps[None]:
     state.logins += 1
 
 
-def carry(call: Call, state: State, policy: RetryPolicy) -> Steps[Heard]:
+def send_with_retries(call: Call, state: State, policy: RetryPolicy) -> Steps[Heard]:
     """Send a call, log in for it, and send it again as the rules of :mod:`~.retry` say, until it is answered."""
     dialect, attempt, renewed = call.dialect, 1, False
     needs_token = dialect.needs_token(call.auth)
@@ -203,7 +203,7 @@ def endpoint(request: Request[Any]) -> str:
 
 def _ask(request: Request[T], state: State, policy: RetryPolicy) -> Steps[T]:
     call = _call(request, state)
-    heard = yield from carry(call, state, policy)
+    heard = yield from send_with_retries(call, state, policy)
     if heard.said or heard.reading is None:
         raise answers.refusal(call, heard, optional=request.optional)
     payload = heard.reading.payload

@@ -167,7 +167,7 @@ class Errand(Protocol[T_co]):
     """Something a client can be asked to carry out, beyond a :class:`~airflow_provider_aihub.http.request.Request`."""
 
     def steps(self, state: State) -> Steps[T_co]:
-        """Give the steps that it takes."""
+        """Return the steps that it takes."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from urllib.parse import urljoin, urlsplit
 from airflow_provider_aihub.http import answers
 from airflow_provider_aihub.http.answers import Call, Heard
 from airflow_provider_aihub.http.errors import ParameterError, RemoteJobError, Unavailable
-from airflow_provider_aihub.http.exchange import carry
+from airflow_provider_aihub.http.exchange import send_with_retries
 from airflow_provider_aihub.http.progress import Progress
 from airflow_provider_aihub.http.protocol import Sink, State, Steps
 from airflow_provider_aihub.http.reach import reached
@@ -235,7 +235,7 @@ def fetch(
     policy: RetryPolicy,
     headers: Mapping[str, str] | None = None,
 ) -> Steps[tuple[Call, Heard, S]]:
-    """Read what is at a URL, with the token where :func:`download` would send it along, and give what was answered.
+    """Read what is at a URL, with the token where :func:`download` would send it along, and return what was answered.
 
     :param sink: Makes what takes the content.
     :param headers: Headers to send besides.
@@ -255,7 +255,7 @@ def fetch(
     asked = [] if call.auth else (yield from reached(url, state.config, []))
     for _ in range(MOST_REDIRECTS):
         taker = sink(call)
-        heard = yield from carry(replace(call, sink=taker), state, policy)
+        heard = yield from send_with_retries(replace(call, sink=taker), state, policy)
         location = heard.answer.headers.get("Location")
         if not 300 <= heard.answer.status < 400 or not location or call.auth:
             break

@@ -32,7 +32,7 @@ class Ask:
     longest: float | None = None
 
     def steps(self, state: State) -> Steps[Any]:
-        """Give the steps that it takes."""
+        """Return the steps that it takes."""
         return exchange(self.request, state, POLL_POLICY)
 
 
@@ -43,7 +43,7 @@ class Redact:
     text: str = field(repr=False)
 
     def steps(self, state: State) -> Steps[str]:
-        """Give the steps that it takes: none."""
+        """Return the steps that it takes: none."""
         yield from ()
         return state.redact(self.text)
 
@@ -77,7 +77,7 @@ class Fetch:
     longest: float | None = None
 
     def steps(self, state: State) -> Steps[Piece]:
-        """Give the steps that it takes.
+        """Return the steps that it takes.
 
         :raises UnsupportedError: The server gives files as a whole only, and the part is far from the beginning.
         """

@@ -49,7 +49,7 @@ def summary(kind: JobKind, state: JobState) -> str:
 
 
 def failure(client: Client, kind: JobKind, state: JobState, log: Log | None = None) -> JobError:
-    """Give the error for a job that failed or was stopped, with all that AIHub says about it.
+    """Return the error for a job that failed or was stopped, with all that AIHub says about it.
 
     :param log: Where the last lines of the logs of what failed are told; nowhere by default.
     """
@@ -130,7 +130,7 @@ def _without_blanks(data: bytes) -> list[str]:
 
 
 def _asked(client: Client, errand: Ask | Fetch) -> Any:
-    """Give what came of an errand, ``None`` where it failed."""
+    """Return what came of an errand, ``None`` where it failed."""
     try:
         return client.perform(errand)
     except RemoteJobError:

@@ -122,7 +122,7 @@ class PartLogs:
         return f"[{plain(part.name)}] " if len(parts) > 1 else ""
 
     def _read(self, part: Part, file: PartLog, prefix: str, *, last: bool) -> LogSteps[bool]:
-        """Tell what is new in a file, and give whether it could be read."""
+        """Tell what is new in a file, and return whether it could be read."""
         offsets = self._offsets
         assert offsets is not None, "recalled before"  # noqa: S101
         key = f"{part.key}/{file.name}"
@@ -258,7 +258,7 @@ class _Telling:
 
 
 def lines(data: bytes) -> list[str]:
-    """Give the lines of a log as one sees them: what was overwritten (progress bars) and tokens are left out.
+    """Return the lines of a log as one sees them: what was overwritten (progress bars) and tokens are left out.
 
     So is what would change how a log is shown: sequences that steer a terminal, marks that Airflow folds lines by.
     """
@@ -273,7 +273,7 @@ def _lines(text: str) -> list[str]:
 
 
 def _whole_lines(data: bytes, *, cut: bool, rest: bool) -> tuple[int, int]:
-    """Give where what is to be told begins and ends.
+    """Return where what is to be told begins and ends.
 
     :param cut: Whether the first line lacks its beginning, and is left out.
     :param rest: Whether what comes after the last whole line is told, too.

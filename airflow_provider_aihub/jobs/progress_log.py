@@ -34,7 +34,7 @@ class Log(Protocol):
     def warning(self, message: str, /, *args: Any) -> Any: ...
 
 
-class Story:
+class ProgressLog:
     """Tells of a job what is new, and once in a while that nothing is.
 
     Whatever else it asks for is no more than a courtesy: where that fails, the log just says less.
@@ -80,7 +80,7 @@ class Story:
         return self._told_at + LIFE_LINE
 
     def tell(self, state: JobState, now: float) -> Generator[Ask, Any, bool]:
-        """Tell what a look at the job showed, and give whether the job was mentioned.
+        """Tell what a look at the job showed, and return whether the job was mentioned.
 
         :param now: When that was, in Unix seconds.
         """

@@ -26,7 +26,7 @@ from airflow_provider_aihub.jobs.identity import Identity, Verdict, other_job
 from airflow_provider_aihub.jobs.in_time import in_time, too_late
 from airflow_provider_aihub.jobs.kind import JobId, JobKind, JobState, Status
 from airflow_provider_aihub.jobs.log_stream import Keep, PartLogs, Recall, Tell
-from airflow_provider_aihub.jobs.progress_log import LIFE_LINE, Log, Story
+from airflow_provider_aihub.jobs.progress_log import LIFE_LINE, Log, ProgressLog
 
 __all__ = [
     "LIFE_LINE",
@@ -107,7 +107,7 @@ class Watch:
         return POLL_FLOOR if self.floor is None else self.floor
 
     def pause(self, looks: int, now: float) -> float:
-        """Give the seconds from one look to the next, without the jitter.
+        """Return the seconds from one look to the next, without the jitter.
 
         :param looks: How many there were.
         """
@@ -118,11 +118,11 @@ class Watch:
         return max(self.shortest_pause, wanted)
 
     def max_age(self, looks: int, now: float) -> float:
-        """Give how old, in seconds, what the next look shows may be."""
+        """Return how old, in seconds, what the next look shows may be."""
         return FRESHNESS * self.pause(looks, now)
 
     def head_start(self, now: float, jitter: Callable[[], float] = random.random) -> float:
-        """Give the seconds until the first look, so that the jobs that are taken up together are not polled together.
+        """Return the seconds until the first look, so that the jobs that are taken up together are not polled together.
 
         :param jitter: Gives a number from 0 to 1.
         """
@@ -209,7 +209,7 @@ def follow(
     :param jitter: Gives a number from 0 to 1.
     """
     called = watch.kind.called(watch.job_id)
-    story = Story(watch.kind, watch.job_id, watch.since, log)
+    progress = ProgressLog(watch.kind, watch.job_id, watch.since, log)
     logs = PartLogs(watch.kind.platform, called, log) if watch.stream_logs else None
     state: JobState | None = None
     untold: set[str] = set()
@@ -245,17 +245,17 @@ def follow(
                 age = now - state.read_at
             mentioned = False
             with beside(log, f"news of {called}", untold):
-                mentioned = yield from story.tell(state, now)
+                mentioned = yield from progress.tell(state, now)
             if logs:
                 with beside(log, f"the logs of {called}", untold):
                     if state.phase.terminal:
-                        yield from story.look_at_parts(state)
-                    yield from logs.follow(story.parts, again=mentioned, last=state.phase.terminal)
+                        yield from progress.look_at_parts(state)
+                    yield from logs.follow(progress.parts, again=mentioned, last=state.phase.terminal)
             if state.phase.terminal:
                 return Waited(Outcome.ENDED, state)
             state.forget()
             if logs is None and watch.backoff in (None, 1):
-                calm_until = story.next_line
+                calm_until = progress.next_line
         elif isinstance(reply, RemoteJobError):
             failing_since = failing_since if failures else now
             failures += 1

@@ -33,7 +33,7 @@ class CallOperator(AIHubTask, BaseOperator):
 
     @abstractmethod
     def call(self, context: Context) -> dict[str, Any]:
-        """Do it, and give the task's return value: small, and JSON.
+        """Do it, and return the task's return value: small, and JSON.
 
         :param context: Airflow's.
         :raises AIHubError: In one of its kinds, see :mod:`airflow_provider_aihub.aihub.errors`.

@@ -196,7 +196,7 @@ class ClusterJobOperator(JobOperator):
         return known
 
     def result(self, state: JobState) -> dict[str, Any]:
-        """Give the job's id, name, times in Unix milliseconds and mean GPU utilisation."""
+        """Return the job's id, name, times in Unix milliseconds and mean GPU utilisation."""
         job: Training = state.answer
         return {
             "id": job.id,

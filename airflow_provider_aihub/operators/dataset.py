@@ -290,7 +290,7 @@ class DatasetVersionOperator(JobOperator):
         return job_id
 
     def result(self, state: JobState) -> dict[str, Any]:
-        """Give the version's id, number, name and size."""
+        """Return the version's id, number, name and size."""
         version: DatasetVersion = state.answer
         return {
             "id": version.id,
@@ -351,14 +351,14 @@ class DatasetVersionOperator(JobOperator):
             )
 
     def _name(self) -> str | None:
-        """Give the dataset's name, as far as the parameters say it."""
+        """Return the dataset's name, as far as the parameters say it."""
         from airflow_provider_aihub.operators.names import known_id
 
         name = self.dataset if known_id("dataset", self.dataset) is None else self.dataset_name
         return None if name is None else str(name)
 
     def _name_of(self, dataset_id: int) -> str | None:
-        """Give the dataset's name: where AIHub can be asked, its word goes before ``dataset_name``."""
+        """Return the dataset's name: where AIHub can be asked, its word goes before ``dataset_name``."""
         if self._found_name is None:
             try:
                 self._found_name = self.patiently(lambda: self.hook.get_dataset(dataset_id)).name

@@ -53,7 +53,7 @@ class Choice(NamedTuple):
 
 
 def known_id(parameter: str, given: int | str) -> int | None:
-    """Give the id where one was given, and ``None`` where it is a name.
+    """Return the id where one was given, and ``None`` where it is a name.
 
     :raises AIHubParameterError: It is neither.
     """

@@ -57,5 +57,5 @@ class QuotaTaskOperator(ClusterJobOperator):
         return create_quota_task(cast("QuotaTaskSpec", spec))
 
     def result(self, state: JobState) -> dict[str, Any]:
-        """Give what a training gives, and the id of the training behind the task."""
+        """Return what a training gives, and the id of the training behind the task."""
         return {**super().result(state), "mtp_id": state.answer.mtp_id}

@@ -115,7 +115,7 @@ class WarehouseSearchOperator(JobOperator):
         )
 
     def result(self, state: JobState) -> dict[str, Any]:
-        """Give the search's id and where its result is."""
+        """Return the search's id and where its result is."""
         search: Search = state.answer
         result = {"id": search.id, "result_url": search.result_url}
         if self.output_path is not None:
@@ -128,7 +128,7 @@ class WarehouseSearchOperator(JobOperator):
         link_to_result(context, self, state.answer.result_url)
 
     def lineage(self, state: JobState | None, result: dict[str, Any] | None) -> Lineage:
-        """Give the query, and the result: as AIHub has it, and as it was saved."""
+        """Return the query, and the result: as AIHub has it, and as it was saved."""
         from airflow_provider_aihub.lineage import Lineage, located
 
         asked = {"keywords": self.keywords, "feature_lib_id": self.feature_lib_id, "top_k": self.top_k}
@@ -268,7 +268,7 @@ class CsvRows:
         return self._target is None or self._target.seekable()
 
     def tell(self) -> int:
-        """Give the place of its beginning, where nothing was written yet."""
+        """Return the place of its beginning, where nothing was written yet."""
         return 0 if self._target is None else self._target.tell()
 
     def seek(self, place: int) -> int:

@@ -138,7 +138,7 @@ class WorkflowRunOperator(JobOperator):
         return known
 
     def result(self, state: JobState) -> dict[str, Any]:
-        """Give the run's id, name and duration, and how its nodes ended."""
+        """Return the run's id, name and duration, and how its nodes ended."""
         run: WorkflowRun = state.answer
         return {
             "id": run.id,

@@ -31,7 +31,7 @@ class DatasetVersionSensor(JobSensor):
         self.dataset_version = dataset_version
 
     def result(self, state: JobState) -> dict[str, Any]:
-        """Give the version's id, number and size."""
+        """Return the version's id, number and size."""
         version: DatasetVersion = state.answer
         return {
             **super().result(state),

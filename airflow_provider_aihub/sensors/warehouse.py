@@ -32,7 +32,7 @@ class WarehouseSearchSensor(JobSensor):
         self.search_id = search_id
 
     def result(self, state: JobState) -> dict[str, Any]:
-        """Give the search's id and where its result is."""
+        """Return the search's id and where its result is."""
         return {**super().result(state), "result_url": state.answer.result_url}
 
     def succeeded(self, context: Context, state: JobState) -> None:

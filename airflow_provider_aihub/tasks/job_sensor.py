@@ -123,7 +123,7 @@ class RemoteJobSensor(PlatformTask, BaseSensorOperator):
         self._linked = False
 
     def result(self, state: JobState) -> dict[str, Any]:
-        """Give the task's return value for a job that succeeded: small, and JSON."""
+        """Return the task's return value for a job that succeeded: small, and JSON."""
         return {"id": state.id, "status": str(state.phase)}
 
     def succeeded(self, context: Context, state: JobState) -> None:

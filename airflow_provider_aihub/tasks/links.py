@@ -26,7 +26,7 @@ class TaskLink(BaseOperatorLink):
     """
 
     def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:  # noqa: ARG002 - Airflow's signature
-        """Give the address, or an empty text where the task has none; the platform is not asked."""
+        """Return the address, or an empty text where the task has none; the platform is not asked."""
         return own_xcoms.get(ti_key, self.xcom_key) or ""
 
 

@@ -301,7 +301,7 @@ class BatchPoller:
             self._let_go(job)
 
     def _show(self, job: PolledJob, status: Status, row: dict[str, Any], now: float) -> bool:
-        """Show what a list says of a job, and give whether it is to be looked at."""
+        """Show what a list says of a job, and return whether it is to be looked at."""
         state, asked = None, job.asked
         if asked and now < asked.until and status == asked.status:
             job.misses = 0

@@ -95,7 +95,7 @@ class DatasetVersionTrigger(BaseEventTrigger):
         self.include_existing = include_existing
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
-        """Give what is needed to make this trigger again; equal triggers give the same."""
+        """Return what is needed to make this trigger again; equal triggers give the same."""
         return f"{__name__}.{DatasetVersionTrigger.__name__}", {
             "dataset": self.dataset,
             "aihub_conn_id": self.aihub_conn_id,
@@ -120,7 +120,7 @@ class DatasetVersionTrigger(BaseEventTrigger):
 
     @classmethod
     def create_shared_stream_producer(cls, kwargs: dict[str, Any]) -> Ticks:  # noqa: ARG003 - Airflow's signature
-        """Give the stream that is acknowledged."""
+        """Return the stream that is acknowledged."""
         from airflow_provider_aihub.watcher.acknowledgements import Ticks
 
         return Ticks()

@@ -83,7 +83,7 @@ MOST_ROUNDS = 5
 
 
 def error_of(event: JobEvent, own: OwnKinds) -> RemoteJobError | None:
-    """Give the error that an event tells of, as its type.
+    """Return the error that an event tells of, as its type.
 
     :param own: The platform's kinds of error.
     """
@@ -160,7 +160,7 @@ class JobTrigger(BaseTrigger):
         self._linked = False
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
-        """Give what is needed to make this trigger again, on another machine if need be; defaults are left out."""
+        """Return what is needed to make this trigger again, on another machine if need be; defaults are left out."""
         parameters = inspect.signature(JobTrigger).parameters
         names = [name for name, parameter in parameters.items() if parameter.kind is parameter.KEYWORD_ONLY]
         given = {name: getattr(self, name) for name in names if getattr(self, name) != parameters[name].default}
@@ -289,7 +289,7 @@ class JobTrigger(BaseTrigger):
         return perform
 
     async def _stop(self, poller: Poller, doubt: float) -> RemoteJobError | None:
-        """Stop the job, and give the error where that could not be done.
+        """Stop the job, and return the error where that could not be done.
 
         :param doubt: Seconds to wait for what AIHub shows of it.
         """

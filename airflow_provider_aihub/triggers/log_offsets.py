@@ -41,7 +41,7 @@ class KeptOffsets:
         self._kept = True
 
     async def recall(self) -> Offsets | None:
-        """Give what an earlier triggerer kept."""
+        """Return what an earlier triggerer kept."""
         text = await self._call(own_xcoms.get)
         value = json.loads(text or "null")
         if not isinstance(value, dict) or value.get("job_id") != self._job_id:

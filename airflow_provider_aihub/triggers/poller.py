@@ -113,7 +113,7 @@ class Poller:
     @classmethod
     @asynccontextmanager
     async def shared(cls, platform: Platform, conn_id: str, around: Surroundings = TRIGGERER) -> AsyncIterator[Poller]:
-        """Give the poller of a connection, as it stands in Airflow now, on the running event loop.
+        """Return the poller of a connection, as it stands in Airflow now, on the running event loop.
 
         Where it has come to point to another place, those that began before go on with the poller that they have.
         """
@@ -211,7 +211,7 @@ class Poller:
             return await ask(changed)
 
     async def _load(self, failed: Any) -> Any:
-        """Read the connection, unless that was just done, and give a new client if it says something new."""
+        """Read the connection, unless that was just done, and return a new client if it says something new."""
         async with self._loading:
             if self._client and (self._client is not failed or _moment() - self._loaded_at < RELOAD_PAUSE):
                 return self._client
@@ -225,7 +225,7 @@ class Poller:
             return self._use(config)
 
     async def _now(self) -> Poller:
-        """Give the poller of the connection as it stands in Airflow: another one, where it points to another place."""
+        """Return the poller of the connection as it stands in Airflow: another one if it points elsewhere now."""
         async with self._loading:
             if self._config is None or _moment() - self._loaded_at < NEWS:
                 return self

@@ -30,7 +30,7 @@ class Ticks(SharedStreamProducer):
     """A stream of moments. The next one comes when Airflow is done with the last."""
 
     async def open_stream(self) -> AsyncIterator[tuple[Tick, Tick]]:
-        """Give each moment, which is its own receipt."""
+        """Return each moment, which is its own receipt."""
         while True:
             tick = Tick()
             yield tick, tick

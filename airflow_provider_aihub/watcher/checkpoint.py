@@ -47,7 +47,7 @@ class Fired:
         self._note: dict[str, Any] | None = None
 
     async def recall(self) -> tuple[Mark | None, set[int]]:
-        """Give how far the watcher has come, and the ids of versions behind that whose events are recorded already.
+        """Return how far the watcher has come, and the ids of versions behind that whose events are recorded already.
 
         :raises StoreTrouble: Airflow does not say.
         """

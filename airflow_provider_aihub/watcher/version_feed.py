@@ -66,7 +66,7 @@ class Mark:
     open: dict[int, int] = field(default_factory=dict)
 
     def take(self, versions: Iterable[DatasetVersion]) -> list[DatasetVersion]:
-        """Move on past these versions, and give those that have turned out well, oldest first."""
+        """Move on past these versions, and return those that have turned out well, oldest first."""
         done = []
         for version in sorted(versions, key=lambda version: version.id):
             if version.id <= self.seen and version.id not in self.open:
@@ -82,7 +82,7 @@ class Mark:
         return done
 
     def copy(self) -> Mark:
-        """Give one that moves on by itself."""
+        """Return one that moves on by itself."""
         return Mark(self.seen, self.number, dict(self.open))
 
 
@@ -107,14 +107,14 @@ class Watched:
         ]
 
     def begin(self, reading: Reading) -> Mark:
-        """Give a mark behind all that is there, but for what is still being built."""
+        """Return a mark behind all that is there, but for what is still being built."""
         mark = Mark()
         mark.take(self.own(reading))
         mark.seen, mark.number = reading.newest, max(mark.number, reading.numbers_from)
         return mark
 
     def advance(self, reading: Reading) -> tuple[Mark, list[DatasetVersion]]:
-        """Give the next mark, and the versions up to there that have turned out well."""
+        """Return the next mark, and the versions up to there that have turned out well."""
         mark = self.begin(reading) if self.mark is None else self.mark.copy()
         done = mark.take(self.own(reading)) if self.mark else []
         for version_id in reading.gone:
@@ -184,7 +184,7 @@ class NewVersions:
 
     @classmethod
     def of(cls, poller: Poller) -> NewVersions:
-        """Give those of a connection."""
+        """Return those of a connection."""
         found = cls._of_poller.get(poller)
         return found or cls._of_poller.setdefault(poller, cls(poller))
 
@@ -197,7 +197,7 @@ class NewVersions:
         self._watched.discard(watched)
 
     async def look(self, watched: Watched, max_age: float) -> Reading:
-        """Give a reading that shows all that is new to a watcher.
+        """Return a reading that shows all that is new to a watcher.
 
         :param max_age: How old it may be, in seconds.
         :raises AIHubError: AIHub could not be read; a failure is shared as well.

@@ -73,7 +73,7 @@ class Watching:
                 watching._versions.leave(watching._watched)
 
     async def look(self) -> list[dict[str, str | int]]:
-        """Give what is to be told now. Trouble is logged, and nothing is told then."""
+        """Return what is to be told now. Trouble is logged, and nothing is told then."""
         try:
             told = await self._look()
         except (AIHubError, StoreTrouble) as trouble:
