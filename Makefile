@@ -30,7 +30,7 @@ demo: $(READY) ## Run the flagship DAG in a real Airflow against an emulated AIH
 
 # Several files at a time: many tests wait more than they work.
 test: $(READY) ## Test all behaviour, with one run in a real Airflow: 5 minutes; ARGS="-k training" is for pytest
-	@$(IN_AIRFLOW_HOME) $(BIN)/python -m pytest -n 4 --dist loadscope --no-loadscope-reorder $(ARGS)
+	@$(IN_AIRFLOW_HOME) $(BIN)/python -m pytest -n 6 --dist loadscope --no-loadscope-reorder $(ARGS)
 
 # What starts and kills the parts of an Airflow gets the machine for itself.
 test-system: $(READY) ## Test with killed workers and triggerers, in a browser, and with a soak of 45 seconds

@@ -103,15 +103,18 @@ def make_aihub(
 def quick_aihub_polls(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let tasks of this process look at their jobs ten times a second, since jobs of tests take no time.
 
-    Nor does a trigger hold its event back, since there is no scheduler that could take it too early.
+    Nor does a trigger hold its event back, since there is no scheduler that could take it too early. A job that is not
+    there is not waited for as long as in earnest, since the lists of the emulator do not lag.
     """
     from airflow_provider_aihub.jobs import waiting
+    from airflow_provider_aihub.tasks import held
     from airflow_provider_aihub.triggers import job
 
     monkeypatch.setattr(waiting, "POLL_FLOOR", POLL_FLOOR)
     monkeypatch.setenv("AIRFLOW__AIHUB__POLL_FLOOR", str(POLL_FLOOR))
     monkeypatch.setattr(job, "HANDOVER", 0.0)
     monkeypatch.setattr(job, "DRAIN", 0.0)
+    monkeypatch.setattr(held, "PATIENCE", held.Patience(settled=10.0, shown=2.0, first_pause=0.1))
 
 
 def _emulator_class() -> type[Emulator]:

@@ -198,7 +198,9 @@ class JobTrigger(BaseTrigger):
         began = now()
         try:
             event = await self._wait()
-            await asyncio.sleep(max(DRAIN, began + HANDOVER - now()))
+            if self.trigger_id is not None:
+                # Else it is no triggerer's, but that of a DAG that is run for a test in one process.
+                await asyncio.sleep(max(DRAIN, began + HANDOVER - now()))
         except asyncio.CancelledError as cancelled:
             # Airflow before 3.3 has no on_kill and does not say why it cancels.
             if not hasattr(BaseTrigger, "on_kill") and cancelled.args[:1] != (_USER_ACTION,):

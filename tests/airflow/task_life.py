@@ -147,6 +147,7 @@ class TaskLife:
         path, arguments = trigger.serialize()
         assert path == f"{JobTrigger.__module__}.{JobTrigger.__name__}"
         again = JobTrigger(**json.loads(json.dumps(arguments)))
+        again.trigger_id = 1
         events = [event async for event in again.run()]
         assert len(events) == 1
         return events[0].payload

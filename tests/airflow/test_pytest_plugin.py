@@ -12,6 +12,7 @@ import pytest
 
 from airflow_provider_aihub.emulators import aihub  # noqa: F401
 from airflow_provider_aihub.jobs import waiting
+from airflow_provider_aihub.tasks import held
 from airflow_provider_aihub.triggers import job
 
 CONFTEST = """
@@ -36,7 +37,7 @@ def project(pytester: pytest.Pytester) -> pytest.Pytester:
 def state() -> tuple[object, ...]:
     """What the plugin changes while a test runs."""
     environ = {name: value for name, value in os.environ.items() if name.startswith("AIRFLOW")}
-    return waiting.POLL_FLOOR, job.HANDOVER, environ
+    return waiting.POLL_FLOOR, job.HANDOVER, held.PATIENCE, environ
 
 
 def test_the_connection_leads_to_an_aihub_of_the_tests_own(project: pytest.Pytester) -> None:

@@ -136,7 +136,7 @@ class Triggerer:
     async def run(self, until: Callable[[], bool] | None = None) -> None:
         """Run it to its end, or until something has come true; it is then handed over as Airflow does it."""
         trigger = JobTrigger(**json.loads(self.arguments))
-        trigger.task_instance = self.life.ti
+        trigger.task_instance, trigger.trigger_id = self.life.ti, 1
         task = asyncio.create_task(self._events(trigger))
         await eventually("the trigger has come so far", lambda: task.done() or (until and until()))
         if until:
