@@ -5,13 +5,14 @@ from __future__ import annotations
 import time
 from abc import abstractmethod
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import AirflowSkipException
 
-from airflow_provider_aihub.aihub.errors import AIHubError, AIHubRejectedError, AIHubUnsupportedError
+from airflow_provider_aihub.aihub.errors import AIHubError
 from airflow_provider_aihub.links import ViewInAIHubLink
 from airflow_provider_aihub.operators.call import CallOperator
 
@@ -89,18 +90,15 @@ class StopOperator(CallOperator):
         return kind.state(job_id, self.hook.send(kind.read(job_id)))
 
     def _stop(self, kind: JobKind, job_id: int) -> JobState:
-        assert kind.stop is not None, "there is an operator only for what can be stopped"  # noqa: S101
-        try:
-            self.hook.send(kind.stop(job_id))
-        except AIHubUnsupportedError:
-            raise
-        except AIHubRejectedError:
-            # It may have ended just now.
-            state = self._read(kind, job_id)
-            if not state.phase.terminal:
-                raise
-            return state
-        self.log.info("Asked AIHub to stop %s", kind.called(job_id))
+        from airflow_provider_aihub.jobs.stopping import Insist, stop
+
+        steps, reply = stop(kind, job_id, self.log), None
+        with suppress(StopIteration):
+            while isinstance(step := steps.send(reply), Insist):
+                try:
+                    reply = self.hook.send(step.request)
+                except AIHubError as error:
+                    reply = error
         return self._read(kind, job_id)
 
     def _wait(self, kind: JobKind, job_id: int, options: StopOptions) -> JobState:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from airflow_provider_aihub.http.errors import (
     AuthError,
@@ -18,8 +17,9 @@ from airflow_provider_aihub.http.errors import (
 )
 from airflow_provider_aihub.http.request import Request
 from airflow_provider_aihub.jobs.errors import JobStopped
-from airflow_provider_aihub.jobs.identity import Identity, Verdict, other_job
+from airflow_provider_aihub.jobs.identity import Identity, Verdict
 from airflow_provider_aihub.jobs.kind import JobId, JobKind, JobState
+from airflow_provider_aihub.jobs.stopping import Insist, stop
 from airflow_provider_aihub.jobs.waiting import Log
 from airflow_provider_aihub.tasks import job_state
 from airflow_provider_aihub.tasks.job_state import Entry, Tries
@@ -227,8 +227,7 @@ class Held:
             except NotFoundError as trouble:
                 # It may just have been created, or be hidden for a moment.
                 if hidden is None:
-                    age = yield from self.age(job.entry)
-                    hidden = self.patience.shown if age is None else max(self.patience.shown - age, HIDDEN)
+                    hidden = yield from self.hidden(job)
                 if waited >= hidden:
                     raise
                 self.log.info("Asking again in %.0f s: %s", pause, trouble)
@@ -239,6 +238,11 @@ class Held:
                     raise
                 self.log.warning("Asking again in %d s: %s", self.patience.retry_pause, trouble)
                 yield Sleep(self.patience.retry_pause)
+
+    def hidden(self, job: Job) -> Steps[float]:
+        """Return for how many seconds the platform may not know a job yet, or not for a moment."""
+        age = yield from self.age(job.entry)
+        return self.patience.shown if age is None else max(self.patience.shown - age, HIDDEN)
 
     def age(self, entry: Entry) -> Steps[float | None]:
         """Return how long ago an entry was written, in seconds by AIHub's own clock: those of workers differ.
@@ -257,39 +261,37 @@ class Held:
         return 0.0 if server_time is None else server_time - self.clock()
 
     def stop(self, job: Job, patience: float | None = None) -> Steps[RemoteJobError | None]:
-        """Ask AIHub to stop a job, if it is this task's; return the error where that failed.
+        """Ask the platform to stop a job, if it is this task's; return the error where that failed.
 
-        :param patience: Seconds for which AIHub may not know a job yet that it has just created. Default: as long as
-            that may take.
+        :param patience: Seconds for which the platform may not know a job yet that it has just created. Default: as
+            long as that may take.
         """
         called = self.kind.called(job.id)
         if self.kind.stop is None:
             self.log.warning("%s cannot stop a %s; %s runs on", self.kind.platform, self.kind.noun, called)
             return None
-        try:
-            yield from self.patiently(job, lambda: self._stop(job), tolerance=0.0, hidden=patience)
-        except NotFoundError:
-            self.log.info("%s is gone, so there is nothing to stop", called)
-        except RemoteJobError as error:
-            return error
-        return None
+        hidden = (yield from self.hidden(job)) if patience is None else patience
+        job_id = job.id if job.reference is None else job.reference
 
-    def _stop(self, job: Job) -> Steps[None]:
-        assert self.kind.stop is not None, "asked before"  # noqa: S101
-        request = self.kind.stop(job.id if job.reference is None else job.reference)
-        called = self.kind.called(job.id)
-        if job.seen:
-            # There may be time for a single call. Who does not take the token may be another AIHub by now.
-            with suppress(AuthError):
-                yield Call(replace(request, same_login=True))
-                self.log.info("Asked %s to stop %s", self.kind.platform, called)
-                return
-        state = yield from self.read(job)
-        if self.judge(job, state) is Verdict.OTHER:
-            raise other_job(self.kind, job.id)
-        if not state.phase.terminal:
-            yield Call(request)
-            self.log.info("Asked %s to stop %s", self.kind.platform, called)
+        def judge(state: JobState) -> Verdict:
+            return self.judge(job, state)
+
+        steps = stop(self.kind, job_id, self.log, judge=judge, seen=job.seen, hidden=hidden, clock=self.clock)
+        reply: Any = None
+        while True:
+            try:
+                step = steps.send(reply)
+            except StopIteration:
+                return None
+            except NotFoundError:
+                self.log.info("%s is gone, so there is nothing to stop", called)
+                return None
+            except RemoteJobError as error:
+                return error
+            try:
+                reply = yield Call(step.request) if isinstance(step, Insist) else step
+            except RemoteJobError as error:
+                reply = error
 
     def stop_for_good(self, patience: float | None = None) -> Steps[None]:
         """Stop the job of a task that no try follows; what goes wrong is logged.

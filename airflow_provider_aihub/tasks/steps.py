@@ -6,10 +6,25 @@ from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from typing import Any, Generic, TypeAlias, TypeVar
 
+from airflow_provider_aihub.http.protocol import Sleep
 from airflow_provider_aihub.http.request import Request
 from airflow_provider_aihub.tasks.job_state import Entry
 
 T = TypeVar("T")
+
+__all__ = [
+    "Call",
+    "Do",
+    "Forget",
+    "Load",
+    "LogIn",
+    "Push",
+    "Refused",
+    "Save",
+    "ServerTime",
+    "Sleep",
+    "Steps",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,13 +68,6 @@ class Push:
 
     key: str
     value: Any
-
-
-@dataclass(frozen=True, slots=True)
-class Sleep:
-    """Wait this many seconds."""
-
-    seconds: float
 
 
 @dataclass(frozen=True, slots=True)

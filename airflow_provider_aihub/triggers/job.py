@@ -11,11 +11,14 @@ from typing import Any, TypedDict
 from airflow.providers.common.compat.sdk import conf
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
-from airflow_provider_aihub.http.errors import NotFoundError, OwnKinds, RemoteJobError, make_own
+from airflow_provider_aihub.http.errors import OwnKinds, RemoteJobError, make_own
+from airflow_provider_aihub.http.protocol import Sleep
 from airflow_provider_aihub.jobs.errors import OtherJob
-from airflow_provider_aihub.jobs.identity import Identity, Verdict, other_job
+from airflow_provider_aihub.jobs.identity import Identity
+from airflow_provider_aihub.jobs.in_time import too_late
 from airflow_provider_aihub.jobs.kind import JobId, JobKind, JobState, Status
 from airflow_provider_aihub.jobs.platform import Platform, platform_of
+from airflow_provider_aihub.jobs.stopping import Stopping, stop
 from airflow_provider_aihub.jobs.waiting import Ask, Fetch, Keep, Look, Outcome, Recall, Redact, Tell, Watch, wait_async
 from airflow_provider_aihub.tasks.links import link_in_triggerer
 from airflow_provider_aihub.triggers.cancellation import to_the_end
@@ -293,53 +296,52 @@ class JobTrigger(BaseTrigger):
     async def _stop(self, poller: Poller, doubt: float) -> RemoteJobError | None:
         """Stop the job, and return the error where that could not be done.
 
-        :param doubt: Seconds to wait for what AIHub shows of it.
+        :param doubt: Seconds to wait for what the platform shows of it.
         """
-        kind = self._kind
+        kind, identity = self._kind, self._identity
         if kind.stop is None:
             return None
-        until = asyncio.get_running_loop().time() + LONGEST_UNKNOWN
+
+        # How long ago it was created cannot be told here: the clock of the worker that has noted it may differ.
+        clock = asyncio.get_running_loop().time
+        steps = stop(
+            kind,
+            self._job_id,
+            self.log,
+            judge=None if identity is None else lambda state: identity.judge(state.shown),
+            doubt=doubt,
+            hidden=LONGEST_UNKNOWN,
+            clock=clock,
+        )
         try:
             async with asyncio.timeout(STOP_TIMEOUT):
-                if await self._is_other(poller, doubt):
-                    return other_job(kind, self._job_id)
-                await self._insist_on_stop(poller, kind, until)
+                await self._take(steps, poller)
         except RemoteJobError as error:
             return error
         except TimeoutError:
             return RemoteJobError(f"{kind.platform} did not take the request to stop {self._called} in time.")
-        self.log.info("Asked %s to stop %s", kind.platform, self._called)
         return None
 
-    async def _insist_on_stop(self, poller: Poller, kind: JobKind, until: float) -> None:
-        """Stop the job; AIHub may not know yet what it has just created.
-
-        How long ago that was cannot be told here: the clock of the worker that has noted it may differ.
-
-        :param until: When it is believed that there is no such job, by the event loop's clock.
-        """
-        assert kind.stop is not None, "asked for what can be stopped"  # noqa: S101
+    @staticmethod
+    async def _take(steps: Stopping, poller: Poller) -> None:
+        """Do what stopping a job wants done."""
+        reply: Any = None
         while True:
             try:
-                await poller.insist(kind.stop(self._job_id))
-            except NotFoundError:
-                if asyncio.get_running_loop().time() >= until:
-                    raise
-                await asyncio.sleep(1.0)
-            else:
+                step = steps.send(reply)
+            except StopIteration:
                 return
-
-    async def _is_other(self, poller: Poller, doubt: float) -> bool:
-        """Whether another job stands under the id now; not, where AIHub does not say."""
-        identity = self._identity
-        if identity is None:
-            return False
-        try:
-            async with asyncio.timeout(doubt):
-                seen = await poller.insist(self._kind.glance(self._job_id))
-        except (RemoteJobError, TimeoutError):
-            return False
-        return identity.judge(seen.shown) is Verdict.OTHER
+            reply = None
+            if isinstance(step, Sleep):
+                await asyncio.sleep(step.seconds)
+                continue
+            try:
+                async with asyncio.timeout(step.longest):
+                    reply = await poller.insist(step.request)
+            except RemoteJobError as error:
+                reply = error
+            except TimeoutError:
+                reply = too_late()
 
     async def on_kill(self) -> None:
         """Stop the job because somebody acted on the task; never because the trigger is handed to another triggerer."""

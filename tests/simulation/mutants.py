@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
-from airflow_provider_aihub.jobs import waiting
+from airflow_provider_aihub.jobs import stopping, waiting
 from airflow_provider_aihub.jobs.identity import Identity, Verdict
 from airflow_provider_aihub.jobs.waiting import Watch
 from airflow_provider_aihub.tasks import held, job_state, submission
@@ -58,6 +58,14 @@ def _nothing(real: Any) -> Any:
         yield
 
     return nothing
+
+
+def _stops_whatever_it_is(real: Any) -> Any:
+    def is_to_be_stopped(*_: Any) -> Steps:
+        return True
+        yield
+
+    return is_to_be_stopped
 
 
 def _no_look_up(real: Any) -> Any:
@@ -150,7 +158,7 @@ MUTANTS = (
     Mutant("a trigger that is handed over stops its job", (Triggerer, "still_deferred"), _always(answer=False)),
     Mutant("a trigger whose task was killed leaves its job", (JobTrigger, "on_kill"), _always(None)),
     Mutant("a trigger stops nothing at its deadline", (JobTrigger, "_stop"), _always(None)),
-    Mutant("a trigger stops what stands under the id", (JobTrigger, "_is_other"), _always(answer=False)),
+    Mutant("a trigger stops what stands under the id", (stopping, "_is_to_be_stopped"), _stops_whatever_it_is),
     Mutant("a trigger has no deadline", (JobTrigger, "watch"), _no_deadline),
     Mutant("a trigger fires at its first look", (waiting, "follow"), _fires_at_the_first_look),
     Mutant("polls follow one another at once", (Watch, "pause"), _polls_without_pause),

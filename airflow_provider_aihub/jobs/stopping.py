@@ -1,0 +1,120 @@
+"""Stopping a job, without I/O: the one that is meant, as soon as the platform knows it, unless it is over.
+
+:func:`stop` is a generator. It yields what it wants done and is sent what came of it, so that a worker, a trigger and
+an operator that stops somebody's job do it in the same way.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Generator
+from dataclasses import dataclass, replace
+from typing import Any, Final, TypeAlias
+
+from airflow_provider_aihub.http.errors import (
+    AuthError,
+    NotFoundError,
+    RejectedError,
+    RemoteJobError,
+    UnsupportedError,
+)
+from airflow_provider_aihub.http.protocol import Sleep
+from airflow_provider_aihub.http.request import Request
+from airflow_provider_aihub.jobs.identity import Verdict, other_job
+from airflow_provider_aihub.jobs.kind import JobId, JobKind, JobState
+from airflow_provider_aihub.jobs.progress_log import Log
+
+LONGEST_PAUSE: Final = 10.0
+"""Seconds at most before a job that the platform does not know yet is asked for again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Insist:
+    """Step: carry out a request, as often as a client does. The reply is its result, or a :class:`RemoteJobError`.
+
+    :param longest: Seconds that it may take; ``None`` for as long as it takes.
+    """
+
+    request: Request[Any]
+    longest: float | None = None
+
+
+Stopping: TypeAlias = Generator[Insist | Sleep, Any, None]
+
+
+def stop(
+    kind: JobKind,
+    job_id: JobId,
+    log: Log,
+    *,
+    judge: Callable[[JobState], Verdict] | None = None,
+    seen: bool = False,
+    doubt: float | None = None,
+    hidden: float = 0.0,
+    clock: Callable[[], float] = time.time,
+) -> Stopping:
+    """Ask the platform to stop a job.
+
+    :param kind: One that can be stopped.
+    :param judge: Says whose job it is that the platform shows. Default: nobody looks first.
+    :param seen: Whether it is known to be the one that is meant: there may be time for a single call.
+    :param doubt: Seconds to wait for what the platform shows of it; it is stopped, too, where that does not come.
+        Default: it is stopped only if it was shown.
+    :param hidden: Seconds for which the platform may not know it yet.
+    :param clock: Gives a time in seconds.
+    :raises RemoteJobError: In one of its kinds.
+    """
+    began, pause = clock(), 1.0
+    while True:
+        try:
+            yield from _stop(kind, job_id, log, judge, doubt, seen=seen)
+        except NotFoundError as trouble:
+            if clock() - began >= hidden:
+                raise
+            log.info("Asking again in %.0f s: %s", pause, trouble)
+            yield Sleep(pause)
+            pause = min(2 * pause, LONGEST_PAUSE)
+        else:
+            return
+
+
+def _stop(
+    kind: JobKind,
+    job_id: JobId,
+    log: Log,
+    judge: Callable[[JobState], Verdict] | None,
+    doubt: float | None,
+    *,
+    seen: bool,
+) -> Stopping:
+    assert kind.stop is not None, "asked for what can be stopped"  # noqa: S101
+    request = kind.stop(job_id)
+    answer: Any = None
+    if seen:
+        answer = yield Insist(replace(request, same_login=True))
+    # Who does not take the token may be another platform by now.
+    if not seen or isinstance(answer, AuthError):
+        if judge and not (yield from _is_to_be_stopped(kind, job_id, judge, doubt)):
+            return
+        answer = yield Insist(request)
+    if isinstance(answer, RejectedError) and not isinstance(answer, NotFoundError | UnsupportedError):
+        # It may have ended just now.
+        shown = yield Insist(kind.glance(job_id))
+        if isinstance(shown, JobState) and shown.phase.terminal:
+            return
+    if isinstance(answer, RemoteJobError):
+        raise answer
+    log.info("Asked %s to stop %s", kind.platform, kind.called(job_id))
+
+
+def _is_to_be_stopped(
+    kind: JobKind, job_id: JobId, judge: Callable[[JobState], Verdict], doubt: float | None
+) -> Generator[Insist, Any, bool]:
+    shown = yield Insist(kind.glance(job_id), doubt)
+    if isinstance(shown, RemoteJobError):
+        if doubt is None:
+            raise shown
+        return True
+    if judge(shown) is Verdict.OTHER:
+        raise other_job(kind, job_id)
+    return not shown.phase.terminal
