@@ -167,7 +167,7 @@ def test_a_lost_answer_is_no_other_s_failed_connection(twisted: Twisted, new_nam
 
 
 @pytest.fixture
-def _patience_for_a_minute(monkeypatch: pytest.MonkeyPatch) -> None:
+def _patience_for_a_minute(little_patience: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """A bound that clocks which differ by 70 s exceed."""
     patience = held.Patience(settled=60.0, shown=60.0, first_pause=0.05, longest_pause=0.1)
     monkeypatch.setattr(held, "PATIENCE", patience)
