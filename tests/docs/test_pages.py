@@ -15,7 +15,7 @@ from blocks import PAGES, ROOT
 from airflow_provider_aihub import operators, sensors
 from airflow_provider_aihub.aihub import errors
 from airflow_provider_aihub.aihub.web import PAGES as WEB_PAGES
-from airflow_provider_aihub.emulators.aihub.faults import KINDS
+from airflow_provider_aihub.emulators.faults import KINDS
 from airflow_provider_aihub.provider_info import CONN_FIELDS, PROVIDER_INFO, SETTINGS, UI_FIELD_BEHAVIOUR
 
 DOCS = ROOT / "docs"

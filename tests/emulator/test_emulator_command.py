@@ -107,7 +107,7 @@ def test_what_is_wrong_at_the_start_is_said_in_one_sentence(
 def test_without_its_extra_it_says_what_to_install(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("airflow_provider_aihub.emulators.aihub.__main__.find_spec", {"duckdb": None}.get)
+    monkeypatch.setattr("airflow_provider_aihub.emulators.command.find_spec", {"duckdb": None}.get)
     assert main([]) == 2
     assert capsys.readouterr().err == (
         "aihub-emulator: searches need duckdb, which is missing: pip install 'airflow-provider-aihub[emulator]'\n"

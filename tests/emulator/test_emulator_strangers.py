@@ -20,10 +20,12 @@ import pytest
 import requests
 from plain_http import DATASETS, TRAININGS, VERSIONS, Api, training
 
-from airflow_provider_aihub.emulators.aihub import Emulator, call, guard, journal
+from airflow_provider_aihub.emulators import body as bodies
+from airflow_provider_aihub.emulators import guard, journal
+from airflow_provider_aihub.emulators.aihub import Emulator
 from airflow_provider_aihub.emulators.aihub.jobs import unpack
-from airflow_provider_aihub.emulators.aihub.journal import NO_ENDPOINT, Journal
 from airflow_provider_aihub.emulators.aihub.settings import Settings
+from airflow_provider_aihub.emulators.journal import NO_ENDPOINT, Journal
 
 LOGIN = "/api/v1/auth/login"
 
@@ -253,7 +255,7 @@ def test_what_is_no_request_fills_no_log(api: Api, caplog: pytest.LogCaptureFixt
 
 
 def test_a_failure_of_its_own_is_told(caplog: pytest.LogCaptureFixture) -> None:
-    log = logging.getLogger("airflow_provider_aihub.emulators.aihub.server.http")
+    log = logging.getLogger("airflow_provider_aihub.emulators.server.http")
     log.error("Error handling request", exc_info=RuntimeError("its own"))
     assert [record.message for record in caplog.records] == ["Error handling request"]
 
@@ -268,8 +270,8 @@ def pieces(size: int) -> Iterator[bytes]:
 @pytest.mark.parametrize("announced", [True, False])
 def test_a_body_has_an_end(api: Api, announced: bool) -> None:
     for path, headers, largest in (
-        (LOGIN, {"Authorization": None}, call.LARGEST_OPEN_BODY),
-        (TRAININGS, {}, call.LARGEST_BODY),
+        (LOGIN, {"Authorization": None}, bodies.LARGEST_OPEN_BODY),
+        (TRAININGS, {}, bodies.LARGEST_BODY),
     ):
         body: Any = b"".join(pieces(largest)) if announced else pieces(largest)
         answer = api.call("POST", path, data=body, headers=headers)
@@ -290,7 +292,7 @@ def test_a_body_that_is_too_deep_is_no_json(api: Api) -> None:
 
 
 def test_who_sends_too_slowly_is_not_waited_for(own: Callable[..., Api], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(call, "PATIENCE", 0.5)
+    monkeypatch.setattr(bodies, "PATIENCE", 0.5)
     aihub = own().aihub
     heads = [b"", b"G", b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nA: "]
     half_a_body = b"POST /api/v1/auth/login HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 99\r\n\r\n{"
@@ -372,4 +374,4 @@ def test_predictions_are_read_in_bounded_pieces(api: Api, predictions: bytes) ->
     assert "line 1 is no JSON" in api.call("POST", path, data=form, files=files).json()["msg"]
     files["pred_file"] = ("p", b"{}")
     answer = api.call("POST", path, data={**form, "epoch": "9" * (1 << 20)}, files=files)
-    assert (answer.status_code, answer.json()["msg"]) == (413, f"epoch is larger than {call.LARGEST_OPEN_BODY} bytes")
+    assert (answer.status_code, answer.json()["msg"]) == (413, f"epoch is larger than {bodies.LARGEST_OPEN_BODY} bytes")

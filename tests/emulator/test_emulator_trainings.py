@@ -92,7 +92,7 @@ def test_a_quota_task_that_is_slow_to_end_is_stopping(api: Api, tmp_path: Path) 
 
 
 def test_a_deaf_command_is_killed(own: Callable[..., Api], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("airflow_provider_aihub.emulators.aihub.jobs.process.GRACE", 0.3)
+    monkeypatch.setattr("airflow_provider_aihub.emulators.process.GRACE", 0.3)
     api = own()
     job = api.train(f"trap '' TERM; touch {tmp_path}/up; while true; do sleep 0.05; done")
     until("the job runs", (tmp_path / "up").exists)

@@ -5,11 +5,12 @@ Needs the extra ``emulator``. From the command line: ``aihub-emulator --help``.
 
 from __future__ import annotations
 
-from .clock import Clock
-from .faults import Fault, Faults
-from .journal import Entry, Journal
+from ..clock import Clock
+from ..faults import Fault, Faults
+from ..journal import Entry, Journal
+from ..settings import SettingsError
 from .server import Emulator
-from .settings import Cluster, Node, Pipeline, PipelineVersion, SettingsError
+from .settings import Cluster, Node, Pipeline, PipelineVersion
 
 __all__ = [
     "Clock",

@@ -8,6 +8,8 @@ from typing import Any
 
 from aiohttp import web
 
+from .. import refused
+
 UNKNOWN = 1
 """``code`` of a failure that has none of its own."""
 NOT_FOUND = 2
@@ -15,14 +17,11 @@ EXISTS = 8
 UNAUTHORIZED = 401
 
 
-class Refused(Exception):
-    """A request that AIHub understands and refuses: HTTP 200 with a ``code`` other than 0, unless told otherwise."""
+class Refused(refused.Refused):
+    """A request that AIHub refuses: HTTP 200 with a ``code`` other than 0, unless told otherwise."""
 
-    def __init__(self, message: str, code: int = UNKNOWN, status: int = 200, *, retry_after: int | None = None) -> None:
-        super().__init__(message)
-        self.code = code
-        self.status = status
-        self.retry_after = retry_after
+    def __init__(self, message: str, code: int = UNKNOWN, status: int = 200) -> None:
+        super().__init__(message, code, status)
 
 
 def not_found(what: str) -> Refused:
@@ -46,11 +45,9 @@ def envelope(data: Any, *, message: bool = True) -> web.Response:
     return _json(body, 200)
 
 
-def refusal(refused: Refused) -> web.Response:
-    answer = _json({"code": refused.code, "msg": str(refused), "data": None}, refused.status)
-    if refused.retry_after is not None:
-        answer.headers["Retry-After"] = str(refused.retry_after)
-    return answer
+def refusal(why: refused.Refused) -> web.Response:
+    code = UNKNOWN if why.code is None else why.code
+    return _json({"code": code, "msg": str(why), "data": None}, why.status)
 
 
 def _json(body: Mapping[str, Any], status: int) -> web.Response:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import json
 import re
 from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
@@ -14,6 +12,7 @@ from typing import Any, Literal, NamedTuple, TypeVar
 from aiohttp import BodyPartReader, web
 from yarl import URL
 
+from ..body import LARGEST_BODY, LARGEST_OPEN_BODY, parse_json, read_body
 from .aihub import AIHub
 from .answers import Refused, page
 from .auth import User
@@ -21,11 +20,6 @@ from .fields import REQUIRED, Fields, Missing, Query
 from .store import Row
 
 T = TypeVar("T")
-
-LARGEST_BODY, LARGEST_OPEN_BODY = 16 << 20, 64 << 10
-"""Bytes of a JSON body, and of one from whoever has yet to say who that is; files are streamed and have no limit."""
-PATIENCE = 60.0
-"""Seconds for a request to come, but for the files that it holds; likewise between two on one connection."""
 
 
 class Call:
@@ -64,34 +58,16 @@ class Call:
     async def json(self) -> Any:
         """:raises Refused: The body is no JSON, too large or too slow."""
         try:
-            return json.loads(await self._read(LARGEST_OPEN_BODY if self._user is None else LARGEST_BODY))
-        except (ValueError, RecursionError):
-            raise Refused("the body is no JSON") from None
-
-    async def _read(self, largest: int) -> bytes:
-        body = bytearray()
-        try:
-            async with asyncio.timeout(PATIENCE):
-                async for chunk in self.request.content.iter_any():
-                    body += chunk
-                    if len(body) > largest:
-                        raise Refused(f"the body is larger than {largest} bytes", status=413)
-        except TimeoutError:
-            raise Refused(f"the body has not come within {PATIENCE:g} seconds", status=408) from None
-        return bytes(body)
+            return parse_json(await read_body(self.request, LARGEST_OPEN_BODY if self._user is None else LARGEST_BODY))
+        except ValueError as error:
+            raise Refused(str(error)) from None
 
     def login(self, name: str, password: str) -> User | None:
         """The user, if that is the password.
 
         :raises Refused: Somebody has guessed too often from where the request comes.
         """
-        credentials, guesses = self.hub.credentials, self.hub.guesses
-        who = (self.request.remote or "", name if name in credentials.passwords else "")
-        guesses.check(who)
-        user = credentials.user(name, password)
-        if user is None:
-            guesses.note(who)
-        return user
+        return self.hub.login(self.request, name, password)
 
     def page(self, rows: Iterable[Row], show: Callable[[Row], Any]) -> dict[str, Any]:
         """The page of rows that the query asks for, each shown as an answer."""

@@ -1,67 +1,37 @@
-"""The emulator as a running server: on an event loop, or in a thread of its own."""
+"""The emulated AIHub as a running server."""
 
 from __future__ import annotations
 
-import asyncio
-import base64
 import json
-import logging
-import socket
-import ssl
-import tempfile
-import threading
-import urllib.request
 from collections.abc import Mapping
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Literal
 
-from aiohttp import web
-from aiohttp.http_exceptions import HttpProcessingError
-from aiohttp.web import RequestPayloadError
-from yarl import URL
-
-from . import call
+from .. import server
+from ..clock import Clock
+from ..faults import Faults
+from ..journal import Journal
+from ..server import RunningEmulator
+from ..settings import DAY
 from .aihub import AIHub
 from .app import SERVICES, main_app, relay_app
 from .certificate import server_context
-from .clock import Clock
-from .faults import Faults
-from .journal import Journal
-from .settings import CLUSTERS, DAY, PIPELINES, Cluster, Pipeline, Settings, SettingsError
-
-_http_log = logging.getLogger(f"{__name__}.http")
+from .settings import CLUSTERS, PIPELINES, Cluster, Pipeline, Settings
 
 
-def _no_noise(record: logging.LogRecord) -> bool:
-    """Whether something is amiss here, and not with what somebody has sent: of that there is no end."""
-    error = record.exc_info[1] if record.exc_info else None
-    return not isinstance(error, HttpProcessingError | RequestPayloadError)
-
-
-_http_log.addFilter(_no_noise)
-
-
-class Server:
-    """An emulator on the running event loop, between :meth:`start` and :meth:`close`."""
+class Server(server.Server):
+    """An emulated AIHub on the running event loop."""
 
     def __init__(self, settings: Settings, clock: Clock, faults: Faults, journal: Journal) -> None:
-        self._settings = settings
-        self._clock = clock
-        self._journal = journal
         self.hub = AIHub(settings, clock, faults, journal)
-        self._runners: list[web.AppRunner] = []
-        self._listening: list[asyncio.Server] = []
+        super().__init__(self.hub)
         self.services: dict[str, str] = {}
         """Address of each service; the same for all unless each has a port of its own."""
-        self.url = ""
         self.relay_url = ""
 
-    async def start(self) -> None:
-        """:raises SettingsError: A port is taken, or the host is none of this machine."""
-        settings, hub = self._settings, self.hub
-        context = server_context(hub.home.certificate, hub.home.certificate_key, settings.names)
-        self._clock.bind(asyncio.get_running_loop())
+    async def _open(self) -> None:
+        hub, settings = self.hub, self.hub.settings
+        context = server_context(hub.certificate, hub.certificate_key, settings.names)
         main = await self._runner(main_app(hub))
         relay = await self._runner(relay_app(hub))
         hub.port = await self._listen(main, settings.port)
@@ -73,23 +43,12 @@ class Server:
                 port = await self._listen(main, 0)
                 hub.service_ports[port] = service.PREFIX
                 self.services[name] = self._address("http", port)
-        hub.recover()
-
-    async def close(self) -> None:
-        """Stop listening and end all jobs. What they were is kept for the next start."""
-        for listening in self._listening:
-            listening.close()
-        for runner in self._runners:
-            await runner.cleanup()
-        await self.hub.close()
-        self._clock.unbind()
 
     def describe(self) -> dict[str, Any]:
-        """All that a client needs to know, passwords included."""
         username, password = next(iter(self.hub.credentials.passwords.items()))
-        relay_token, ca_file = self.hub.credentials.relay_token, str(self.hub.home.certificate)
+        relay_token, ca_file = self.hub.credentials.relay_token, str(self.hub.certificate)
         extra = {"s3_relay_url": self.relay_url, "s3_relay_token": relay_token, "ca_file": ca_file}
-        if self._settings.port_per_service:
+        if self.hub.settings.port_per_service:
             extra.update({f"{name}_url": url for name, url in self.services.items()})
         connection = {"conn_type": "aihub", "host": self.url, "login": username, "password": password, "extra": extra}
         return {
@@ -104,46 +63,8 @@ class Server:
             "connection": json.dumps(connection),
         }
 
-    async def _runner(self, app: web.Application) -> web.AppRunner:
-        runner = web.AppRunner(
-            app,
-            access_log=None,
-            shutdown_timeout=0.5,
-            keepalive_timeout=call.PATIENCE,
-            auto_decompress=False,
-            logger=_http_log,
-        )
-        await runner.setup()
-        self._runners.append(runner)
-        return runner
 
-    async def _listen(self, runner: web.AppRunner, port: int, context: ssl.SSLContext | None = None) -> int:
-        protocol = runner.server
-        if protocol is None:
-            raise RuntimeError("the application was not set up")
-
-        def accept() -> asyncio.BaseProtocol:
-            self._journal.connections += 1
-            return protocol()
-
-        loop = asyncio.get_running_loop()
-        host = self._settings.host
-        try:
-            # One address: with a free port, a name that has two would get two ports.
-            info = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-            listening = await loop.create_server(accept, str(info[0][4][0]), port, ssl=context, backlog=1024)
-        except (OSError, OverflowError) as error:
-            raise SettingsError(f"Port {port} of {host} cannot be listened on: {str(error).rstrip('.')}.") from None
-        self._listening.append(listening)
-        number: int = listening.sockets[0].getsockname()[1]
-        return number
-
-    def _address(self, scheme: str, port: int) -> str:
-        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self._settings.host, self._settings.host)  # noqa: S104
-        return str(URL.build(scheme=scheme, host=host, port=port))
-
-
-class Emulator:
+class Emulator(RunningEmulator):
     """An AIHub on this machine, in a thread of its own; a context manager.
 
     .. code-block:: python
@@ -169,6 +90,8 @@ class Emulator:
     :raises SettingsError: Something given does not fit.
     """
 
+    NAME = "aihub-emulator"
+
     def __init__(
         self,
         home: Path | str | None = None,
@@ -185,11 +108,9 @@ class Emulator:
         clusters: tuple[Cluster, ...] = CLUSTERS,
         pipelines: tuple[Pipeline, ...] = PIPELINES,
     ) -> None:
-        self._temporary = tempfile.TemporaryDirectory(prefix="aihub-emulator-") if home is None else None
-        folder = Path(self._temporary.name if self._temporary else str(home))
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self.settings = Settings(
-            home=folder,
+        super().__init__(home, speed)
+        self.settings: Settings = Settings(
+            home=self._home,
             data=None if data is None else Path(data),
             api=api,
             users=users or {},
@@ -202,44 +123,6 @@ class Emulator:
             clusters=clusters,
             pipelines=pipelines,
         )
-        self.clock = Clock(speed)
-        self.faults = Faults()
-        self.requests = Journal()
-        self._known: dict[str, Any] = {}
-        self._ready = threading.Event()
-        self._end: asyncio.Event | None = None
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._error: BaseException | None = None
-        self._thread = threading.Thread(target=self._run, name="aihub-emulator", daemon=True)
-
-    def start(self) -> Emulator:
-        """Start it and wait until it answers."""
-        self._thread.start()
-        self._ready.wait()
-        if self._error:
-            raise self._error
-        return self
-
-    def stop(self) -> None:
-        """End all its jobs and stop it; nothing happens when it has stopped already."""
-        if self._loop and self._end and self._thread.is_alive():
-            self._loop.call_soon_threadsafe(self._end.set)
-            self._thread.join()
-        if self._temporary:
-            self._temporary.cleanup()
-
-    def __enter__(self) -> Emulator:
-        return self.start()
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()
-
-    @property
-    def url(self) -> str:
-        """Base URL of all services but the relay."""
-        return str(self._known["url"])
 
     @property
     def relay_url(self) -> str:
@@ -252,58 +135,14 @@ class Emulator:
         return str(self._known["ca_file"])
 
     @property
-    def username(self) -> str:
-        return str(self._known["username"])
-
-    @property
-    def password(self) -> str:
-        return str(self._known["password"])
-
-    @property
     def relay_token(self) -> str:
         """For the relay's ``Token`` header."""
         return str(self._known["relay_token"])
-
-    @property
-    def home(self) -> Path:
-        return self.settings.home
 
     @property
     def services(self) -> dict[str, str]:
         """Base URL of each service by its name."""
         return dict(self._known["services"])
 
-    def connection_json(self) -> str:
-        """The value of ``AIRFLOW_CONN_AIHUB_DEFAULT`` that leads Airflow here."""
-        return str(self._known["connection"])
-
-    def get(self, path: str) -> str:
-        """What the emulator says about itself, as JSON text.
-
-        :param path: For instance ``/emulator/evaluations/1`` or ``/emulator/requests``.
-        :raises urllib.error.HTTPError: There is no such thing.
-        """
-        login = base64.b64encode(f"{self.username}:{self.password}".encode()).decode()
-        request = urllib.request.Request(self.url + path, headers={"Authorization": f"Basic {login}"})  # noqa: S310
-        # Not through a proxy that the environment may name.
-        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=30) as answer:
-            return str(answer.read(), "utf-8")
-
-    def _run(self) -> None:
-        try:
-            asyncio.run(self._serve())
-        except BaseException as error:
-            self._error = error
-        finally:
-            self._ready.set()
-
-    async def _serve(self) -> None:
-        self._loop, self._end = asyncio.get_running_loop(), asyncio.Event()
-        server = Server(self.settings, self.clock, self.faults, self.requests)
-        try:
-            await server.start()
-            self._known = server.describe()
-            self._ready.set()
-            await self._end.wait()
-        finally:
-            await server.close()
+    def _server(self) -> Server:
+        return Server(self.settings, self.clock, self.faults, self.requests)

@@ -1,24 +1,18 @@
-"""What an emulator is told at its start, and what it has when told nothing."""
+"""What the emulator is told at its start, and what it has when told nothing."""
 
 from __future__ import annotations
 
-import ipaddress
-import json
-import socket
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
+
+from .. import settings
+from ..settings import SettingsError, read_json, reading
 
 GPU_TYPES = {1: "A800", 2: "4090", 3: "3090", 4: "2080", 5: "unknown"}
 CATEGORIES = {1: "training", 2: "inference", 3: "debugging", 4: "special"}
 PROJECTS = {1: "default", 2: "research"}
-DAY = 86400.0
-
-
-class SettingsError(ValueError):
-    """The emulator cannot start as it was told to; the message is one sentence."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,70 +99,30 @@ PIPELINES = (
 
 
 @dataclass(frozen=True, kw_only=True)
-class Settings:
+class Settings(settings.Settings):
     """
-    :param home: The folder in which everything is kept; the same folder again continues where the last start ended.
     :param data: Folder with the tables of the data warehouse, one CSV or Parquet file each.
     :param api: ``platform`` serves all of the API, ``document`` only what AIHub's OpenAPI document has.
-    :param users: Passwords by name.
-    :param host: Address to listen on.
-    :param port: Port for HTTP, 0 for a free one.
     :param relay_port: Port for the S3 relay (HTTPS), 0 for a free one.
     :param port_per_service: Whether each service also gets a port of its own.
-    :param allow_remote: Must be true for an address that other machines can reach: the emulator runs commands.
-    :param host_names: More names under which clients may ask for it, such as that of a container.
-    :param token_lifetime: Seconds until a token expires.
     :param storages: Folders by name, besides ``datasets`` and ``shared``.
-    :param speed: How much faster than ours the emulator's time runs.
     """
 
-    home: Path
     data: Path | None = None
     api: Literal["platform", "document"] = "platform"
-    users: Mapping[str, str] = field(default_factory=dict, repr=False)
-    host: str = "127.0.0.1"
-    port: int = 0
     relay_port: int = 0
     port_per_service: bool = False
-    allow_remote: bool = False
-    host_names: tuple[str, ...] = ()
-    token_lifetime: float = 7 * DAY
     storages: Mapping[str, Path] = field(default_factory=dict)
     clusters: tuple[Cluster, ...] = CLUSTERS
     pipelines: tuple[Pipeline, ...] = PIPELINES
-    speed: float = 1.0
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if self.api not in ("platform", "document"):
             raise SettingsError(f"api must be platform or document, not {self.api!r}.")
-        if not self.allow_remote and not _loopback(self.host):
-            raise SettingsError(
-                f"{self.host} can be reached from other machines, and the emulator runs the commands it is sent: "
-                "ask for it with --allow-remote."
-            )
         for name, folder in {"data": self.data, **self.storages}.items():
             if folder is not None and not folder.is_dir():
                 raise SettingsError(f"The folder {folder} ({name}) does not exist.")
-        if not self.speed > 0 or not self.token_lifetime > 0:
-            raise SettingsError("The speed and the lifetime of tokens must be above 0.")
-
-    @property
-    def listens_everywhere(self) -> bool:
-        """Whether it listens at every address of this machine."""
-        return self.host in ("0.0.0.0", "::")  # noqa: S104
-
-    @cached_property
-    def names(self) -> frozenset[str]:
-        """The names under which clients may ask for it, besides addresses."""
-        host = socket.gethostname() if self.listens_everywhere else self.host
-        return frozenset(name.lower() for name in ("localhost", host, *self.host_names))
-
-
-def _loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def read_clusters(path: Path) -> tuple[Cluster, ...]:
@@ -176,7 +130,7 @@ def read_clusters(path: Path) -> tuple[Cluster, ...]:
 
     :raises SettingsError: The file is missing or does not hold that.
     """
-    with _reading(path, "clusters"):
+    with reading(path, "clusters"):
         clusters = tuple(Cluster(**{**entry, "nodes": tuple(entry.get("nodes", ()))}) for entry in read_json(path))
         _unique(cluster.id for cluster in clusters)
         _unique(cluster.name for cluster in clusters)
@@ -189,7 +143,7 @@ def read_pipelines(path: Path) -> tuple[Pipeline, ...]:
 
     :raises SettingsError: The file is missing or does not hold that, or nodes depend on each other in a circle.
     """
-    with _reading(path, "pipelines"):
+    with reading(path, "pipelines"):
         pipelines = tuple(
             Pipeline(
                 id=entry["id"], name=entry["name"], versions=tuple(_version(version) for version in entry["versions"])
@@ -199,16 +153,6 @@ def read_pipelines(path: Path) -> tuple[Pipeline, ...]:
         _unique(pipeline.id for pipeline in pipelines)
         _unique(version.id for pipeline in pipelines for version in pipeline.versions)
         return pipelines
-
-
-def read_json(path: Path) -> Any:
-    """:raises SettingsError: The file cannot be read or is no JSON."""
-    try:
-        return json.loads(path.read_text())
-    except OSError as error:
-        raise SettingsError(f"{path} cannot be read: {error.strerror}.") from None
-    except ValueError as error:
-        raise SettingsError(f"{path} is no JSON: {error}.") from None
 
 
 def _version(entry: Mapping[str, Any]) -> PipelineVersion:
@@ -237,21 +181,3 @@ def _unique(values: Iterable[object]) -> None:
         if value in seen:
             raise ValueError(f"{value!r} is there twice")
         seen.add(value)
-
-
-class _reading:  # noqa: N801 - reads as a statement
-    """Turns what is wrong with a file into one sentence that names it."""
-
-    def __init__(self, path: Path, what: str) -> None:
-        self._path, self._what = path, what
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, SettingsError):
-            return
-        if isinstance(error, KeyError):
-            raise SettingsError(f"{self._path} does not hold {self._what}: the field {error} is missing.") from None
-        if isinstance(error, TypeError | ValueError | AttributeError):
-            raise SettingsError(f"{self._path} does not hold {self._what}: {error}.") from None

@@ -8,8 +8,8 @@ from concurrent.futures import Executor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..files import Home
-from ..store import Row, Store
+from ...files import Home
+from ..store import AIHubStore, Row
 from . import warehouse
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ SQL, IMAGES, TEXT = 1, 2, 3
 class Searches:
     """Runs what is in the table of searches over the files of the data folder."""
 
-    def __init__(self, store: Store, home: Home, data: Path | None, pool: Executor) -> None:
+    def __init__(self, store: AIHubStore, home: Home, data: Path | None, pool: Executor) -> None:
         self._store = store
         self._home = home
         self._data = data

@@ -9,12 +9,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from ...clock import Clock
+from ...files import Home
+from ...process import Launched, birth, clean_environment, kill_left_behind, launch, simulated
 from ..auth import User
-from ..clock import Clock
-from ..files import Home
 from ..settings import Cluster
-from ..store import Row, Store
-from .process import Launched, birth, clean_environment, kill_left_behind, launch, simulated
+from ..store import AIHubStore, Row
 
 log = logging.getLogger(__name__)
 
@@ -38,7 +38,7 @@ class _Live:
 class Trainings:
     """Runs what is in the table of trainings. Quota tasks run here too, as the trainings behind them."""
 
-    def __init__(self, store: Store, home: Home, clock: Clock, clusters: tuple[Cluster, ...]) -> None:
+    def __init__(self, store: AIHubStore, home: Home, clock: Clock, clusters: tuple[Cluster, ...]) -> None:
         self._store = store
         self._home = home
         self._clock = clock

@@ -8,9 +8,10 @@ import shutil
 from concurrent.futures import Executor
 from pathlib import Path
 
+from ...files import Home, Links
 from ..answers import Refused
-from ..files import Buckets, Home, Links
-from ..store import Row, Store
+from ..buckets import Buckets
+from ..store import AIHubStore, Row
 from .unpack import UnpackError, copy_folder, unpack_zip, write_index
 
 log = logging.getLogger(__name__)
@@ -31,7 +32,7 @@ class Versions:
 
     def __init__(
         self,
-        store: Store,
+        store: AIHubStore,
         home: Home,
         buckets: Buckets,
         links: Links,

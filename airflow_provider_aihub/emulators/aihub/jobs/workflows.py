@@ -7,12 +7,12 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
+from ...clock import Clock
+from ...files import Home
+from ...process import Launched, birth, clean_environment, kill_left_behind, launch, simulated
 from ..auth import User
-from ..clock import Clock
-from ..files import Home
 from ..settings import PipelineVersion
-from ..store import Row, Store
-from .process import Launched, birth, clean_environment, kill_left_behind, launch, simulated
+from ..store import AIHubStore, Row
 
 WAITING, RUNNING, SUCCEEDED, FAILED, TERMINATED = 1, 2, 3, 4, 5
 ENDED = (SUCCEEDED, FAILED, TERMINATED)
@@ -24,7 +24,7 @@ class Workflows:
     :param token: Makes the token for a user that a node finds as ``AI_HUB_TOKEN``.
     """
 
-    def __init__(self, store: Store, home: Home, clock: Clock, token: Callable[[User], str]) -> None:
+    def __init__(self, store: AIHubStore, home: Home, clock: Clock, token: Callable[[User], str]) -> None:
         self._store = store
         self._home = home
         self._clock = clock

@@ -11,9 +11,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from aiohttp import BodyPartReader
+from aiohttp import BodyPartReader, web
 
-from ..answers import Refused, not_found
+from ... import own
+from ...app import Served
+from ...platform import Platform
+from ..aihub import AIHub
+from ..answers import NOT_FOUND, Refused, not_found
 from ..call import Call, Route, file_name, read_part, save_part
 
 TEXTS = ("model_name", "model_type", "epoch", "dataset_name", "id_dataset_name", "gallery_dataset_name", "user_id")
@@ -85,3 +89,19 @@ def _count_lines(path: Path) -> int:
 
 PREFIX = "/api/v2/tasks"
 ROUTES = [Route("D", "POST", f"{PREFIX}/import_result", import_result)]
+
+
+def about(hub: AIHub) -> Served:
+    """What the emulator tells of an evaluation to its first user."""
+
+    async def tell(_: Platform, request: web.Request) -> Any:
+        call = Call(hub, request, None)
+        try:
+            row = hub.store.evaluations.get(call.id())
+        except Refused as refused:
+            raise Refused(str(refused), status=404 if refused.code == NOT_FOUND else 400) from None
+        folder = hub.home.path / "evaluations" / str(row["id"])
+        files = {name: {**file, "url": call.link(folder / file["name"])} for name, file in row["files"].items()}
+        return {**row, "files": files}
+
+    return Served("GET", f"{own.PREFIX}/evaluations/{{id}}", own.told(hub, tell))

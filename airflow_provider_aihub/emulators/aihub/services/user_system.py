@@ -13,7 +13,7 @@ async def login(call: Call) -> Any:
     user = call.login(body.text("username"), body.text("password"))
     if user is None:
         raise Refused("wrong username or password")
-    return {"id": user.id, "token": call.hub.tokens.issue(user)}
+    return {"id": user.id, "token": call.hub.issue(user)}
 
 
 PREFIX = "/api/v1/auth"

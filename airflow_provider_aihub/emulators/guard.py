@@ -11,7 +11,7 @@ from collections import OrderedDict
 
 from aiohttp import web
 
-from .answers import Refused
+from .refused import Refused
 from .settings import Settings
 
 FREE_GUESSES = 10
@@ -33,7 +33,7 @@ def check_site(request: web.Request, settings: Settings) -> None:
     hosts = request.headers.getall("Host", [])
     for host in hosts:
         if not is_own(_name(host), settings):
-            raise Refused("the Host header names another server; see aihub-emulator's --host-name", status=403)
+            raise Refused("the Host header names another server; see the emulator's --host-name", status=403)
     for origin in request.headers.getall("Origin", []):
         if [origin.partition("://")[2].lower()] != [host.lower() for host in hosts]:
             raise Refused("the request comes from a page of another site", status=403)

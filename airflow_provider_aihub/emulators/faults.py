@@ -9,11 +9,11 @@ import random
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass, field, fields
-from typing import Any
+from typing import Any, Protocol
 
 from aiohttp import web
 
-from .answers import UNAUTHORIZED, Refused, refusal
+from .refused import Refused
 
 WHOLE: ContextVar[bool] = ContextVar("whole", default=False)
 """Whether the request at hand must be answered from memory, so that the answer can be cut."""
@@ -22,7 +22,7 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 KINDS = {
     "delay": "wait `seconds` (real ones), then handle the request",
-    "status": "answer HTTP `status` without handling it; with `code` as an envelope, else as plain text",
+    "status": "answer HTTP `status` without handling it; with `code` as a refusal of the platform, else as plain text",
     "reset": "break the connection off without handling the request",
     "hang": "never answer, for `seconds` at most, then break off",
     "truncate": "handle the request and break off in the middle of the answer",
@@ -35,9 +35,9 @@ KINDS = {
 
 _TYPES: dict[str, tuple[type, ...]] = {
     **dict.fromkeys(("method", "path", "msg"), (str,)),
-    **dict.fromkeys(("after", "count", "seed", "status", "code"), (int,)),
+    **dict.fromkeys(("after", "count", "seed", "status"), (int,)),
     **dict.fromkeys(("probability", "seconds"), (int, float)),
-    "retry_after": (int, str),
+    **dict.fromkeys(("code", "retry_after"), (int, str)),
 }
 
 
@@ -54,7 +54,7 @@ class Fault:
     :param seed: Makes the choice the same in every run.
     :param status: HTTP status of ``status`` (default 503) and ``garbage`` (default 200).
     :param retry_after: ``Retry-After`` header of ``status``: seconds or an HTTP date.
-    :param code: Makes the answer of ``status`` an envelope with this code.
+    :param code: Makes the answer of ``status`` a refusal of the platform with this code.
     :param msg: Its message.
     :param seconds: For ``delay`` (default 1) and ``hang`` (default 3600).
     """
@@ -68,7 +68,7 @@ class Fault:
     seed: int | None = None
     status: int | None = None
     retry_after: str | int | None = None
-    code: int | None = None
+    code: int | str | None = None
     msg: str = ""
     seconds: float | None = None
     id: int = 0
@@ -148,16 +148,27 @@ class Faults:
         return next((fault for fault in self._faults if fault.strikes(method, path)), None)
 
 
-async def misbehave(
-    fault: Fault, request: web.Request, handler: Handler, revoke: Callable[[], None]
-) -> web.StreamResponse:
+class Victim(Protocol):
+    """What a fault needs of the platform that it happens to."""
+
+    def refusal(self, why: Refused) -> web.Response:
+        """The answer that says so."""
+
+    def unauthorised(self, message: str) -> Refused:
+        """HTTP 401, as for a token that is not valid any more."""
+
+    def revoke(self) -> None:
+        """Make all tokens issued so far invalid."""
+
+
+async def misbehave(fault: Fault, request: web.Request, handler: Handler, victim: Victim) -> web.StreamResponse:
     """Let a fault happen to a request."""
     match fault.kind:
         case "delay":
             await asyncio.sleep(1.0 if fault.seconds is None else fault.seconds)
             return await handler(request)
         case "status":
-            return _status(fault)
+            return _status(fault, victim)
         case "hang":
             await _hang(request, 3600.0 if fault.seconds is None else fault.seconds)
             return _abort(request)
@@ -174,19 +185,19 @@ async def misbehave(
             await handler(request)
             return _abort(request)
         case "expired_token":
-            return refusal(Refused("token is expired", UNAUTHORIZED, 401))
+            return victim.refusal(victim.unauthorised("token is expired"))
         case "revoke":
-            revoke()
-            return refusal(Refused("token was revoked", UNAUTHORIZED, 401))
+            victim.revoke()
+            return victim.refusal(victim.unauthorised("token was revoked"))
     return _abort(request)
 
 
-def _status(fault: Fault) -> web.Response:
+def _status(fault: Fault, victim: Victim) -> web.Response:
     status = fault.status or 503
     if fault.code is None:
         response = web.Response(text=fault.msg or f"{status}: the emulator was told to say so", status=status)
     else:
-        response = refusal(Refused(fault.msg, fault.code, status))
+        response = victim.refusal(Refused(fault.msg, fault.code, status))
     if fault.retry_after is not None:
         response.headers["Retry-After"] = str(fault.retry_after)
     return response

@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Protocol
 
-from ..clock import Clock
+from .clock import Clock
 
 _log = logging.getLogger(__name__)
 
@@ -149,7 +149,7 @@ class _Process:
             self._loop.call_soon(self._exited, COULD_NOT_START)
             return
         self.pid = self._popen.pid
-        self._waiter = threading.Thread(target=self._wait, name=f"aihub-pod-{self.pid}", daemon=True)
+        self._waiter = threading.Thread(target=self._wait, name=f"pod-{self.pid}", daemon=True)
         self._waiter.start()
 
     def stop(self) -> None:
