@@ -17,7 +17,8 @@ from airflow.configuration import conf
 from airflow.models import Connection
 from blocks import BLOCKS, ROOT, Block
 
-from airflow_provider_aihub.emulators.aihub.__main__ import _parser as emulator_parser
+from airflow_provider_aihub.emulators.aihub.__main__ import _parser as aihub_parser
+from airflow_provider_aihub.emulators.modelarts.__main__ import _parser as modelarts_parser
 from airflow_provider_aihub.hooks.aihub import config_from
 from airflow_provider_aihub.provider_info import PROVIDER_INFO
 
@@ -29,6 +30,7 @@ TARGETS = set(re.findall(r"^([a-z-]+):", ROOT.joinpath("Makefile").read_text(), 
 BUILTIN = {".", "cd", "export"}
 # What is on every machine that this documentation speaks to; the rest has to be installed where the tests run.
 COMMON = {"cat", "mkdir", "python", "python3", "pip", "make"}
+EMULATORS = {"aihub-emulator": aihub_parser, "modelarts-emulator": modelarts_parser}
 
 OTHER = {"python", "sh", "ini", "text"}
 
@@ -55,9 +57,9 @@ def check_command(words: list[str]) -> None:
     elif program == "airflow":
         with understood(words):
             get_parser().parse_args(rest)
-    elif program == "aihub-emulator":
+    elif program in EMULATORS:
         with understood(words):
-            emulator_parser().parse_args(rest)
+            EMULATORS[program]().parse_args(rest)
     elif program == "make":
         targets = {word for word in rest if "=" not in word}
         assert targets <= TARGETS, f"make has no target {targets - TARGETS}"
