@@ -1,6 +1,8 @@
-"""A pytest plugin: the fixture ``aihub`` puts an emulated AIHub behind the connection ``aihub_default``.
+"""A pytest plugin: fixtures that put an emulated platform behind a connection.
 
-It needs the extra ``emulator``. Load it in the ``conftest.py`` at the top of your tests:
+``aihub`` puts an AIHub behind ``aihub_default``, ``modelarts`` a ModelArts behind ``modelarts_default``.
+
+They need the extra ``emulator``. Load it in the ``conftest.py`` at the top of your tests:
 
 .. code-block:: python
 
@@ -28,17 +30,22 @@ When the test ends, the emulator and its jobs are ended, its files removed and t
 
 What the emulator is told at its start, such as ``data``, ``api``, ``speed`` or ``users``, is given for a single test by
 the mark ``aihub``, and for all tests of a folder by overriding the fixture ``aihub_settings``. The mark goes before.
+
+``modelarts`` is the same with an :class:`~airflow_provider_aihub.emulators.modelarts.Emulator`, the mark ``modelarts``,
+and the fixtures ``modelarts_settings`` and ``make_modelarts``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 if TYPE_CHECKING:
+    from airflow_provider_aihub.emulators import modelarts as modelarts_emulator
     from airflow_provider_aihub.emulators.aihub import Emulator
 
 POLL_FLOOR = 0.1
@@ -46,10 +53,11 @@ POLL_FLOOR = 0.1
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Make the mark known."""
-    config.addinivalue_line(
-        "markers", "aihub(**settings): settings of the emulator behind the fixture aihub, see its class Emulator"
-    )
+    """Make the marks known."""
+    for name in ("aihub", "modelarts"):
+        config.addinivalue_line(
+            "markers", f"{name}(**settings): settings of the emulator behind the fixture {name}, see its class Emulator"
+        )
 
 
 @pytest.fixture
@@ -69,14 +77,7 @@ def aihub(
 
     Its ``faults`` make it misbehave, its ``clock`` can be moved, its ``requests`` tell what it was asked.
     """
-    settings = dict(aihub_settings)
-    for mark in reversed(list(request.node.iter_markers("aihub"))):
-        if mark.args:
-            pytest.fail(
-                f"The mark aihub takes settings by name, such as api='document', not {mark.args}.", pytrace=False
-            )
-        settings |= mark.kwargs
-    return make_aihub(**settings)
+    return make_aihub(**aihub_settings | _marked(request, "aihub", "api='document'"))
 
 
 @pytest.fixture
@@ -89,14 +90,44 @@ def make_aihub(
     ``make_aihub(conn_id="other", api="document")`` gives one behind the connection ``other``, default
     ``aihub_default``; all else goes to :class:`~airflow_provider_aihub.emulators.aihub.Emulator`.
     """
-    with ExitStack() as running:
+    # The emulator imports it only when it searches.
+    yield from _maker("aihub", "AIHub", ("duckdb",), monkeypatch)
 
-        def make(*, conn_id: str = "aihub_default", **settings: Any) -> Emulator:
-            emulator = running.enter_context(_emulator_class()(**settings))
-            monkeypatch.setenv(f"AIRFLOW_CONN_{conn_id.upper()}", emulator.connection_json())
-            return emulator
 
-        yield make
+@pytest.fixture
+def modelarts_settings() -> dict[str, Any]:
+    """What the emulators of ``modelarts`` are told at their start. Override it; default: nothing.
+
+    See :class:`~airflow_provider_aihub.emulators.modelarts.Emulator` for what there is.
+    """
+    return {}
+
+
+@pytest.fixture
+def modelarts(
+    make_modelarts: Callable[..., modelarts_emulator.Emulator],
+    modelarts_settings: dict[str, Any],
+    request: pytest.FixtureRequest,
+) -> modelarts_emulator.Emulator:
+    """An emulated ModelArts behind the connection ``modelarts_default``, for one test.
+
+    Its ``faults`` make it misbehave, its ``clock`` can be moved, its ``requests`` tell what it was asked, its folder
+    ``obs`` stands for OBS.
+    """
+    return make_modelarts(**modelarts_settings | _marked(request, "modelarts", "nodes=2"))
+
+
+@pytest.fixture
+def make_modelarts(
+    quick_aihub_polls: None,  # noqa: ARG001 - taken for what it does
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[Callable[..., modelarts_emulator.Emulator]]:
+    """Start emulators, as ``make_aihub`` does.
+
+    ``make_modelarts(conn_id="other", nodes=2)`` gives one behind the connection ``other``, default
+    ``modelarts_default``; all else goes to :class:`~airflow_provider_aihub.emulators.modelarts.Emulator`.
+    """
+    yield from _maker("modelarts", "ModelArts", (), monkeypatch)
 
 
 @pytest.fixture
@@ -111,23 +142,45 @@ def quick_aihub_polls(monkeypatch: pytest.MonkeyPatch) -> None:
     from airflow_provider_aihub.triggers import job
 
     monkeypatch.setattr(waiting, "POLL_FLOOR", POLL_FLOOR)
-    monkeypatch.setenv("AIRFLOW__AIHUB__POLL_FLOOR", str(POLL_FLOOR))
+    for section in ("AIHUB", "MODELARTS"):
+        monkeypatch.setenv(f"AIRFLOW__{section}__POLL_FLOOR", str(POLL_FLOOR))
     monkeypatch.setattr(job, "HANDOVER", 0.0)
     monkeypatch.setattr(job, "DRAIN", 0.0)
     monkeypatch.setattr(held, "PATIENCE", held.Patience(settled=10.0, shown=2.0, first_pause=0.1))
 
 
-def _emulator_class() -> type[Emulator]:
+def _marked(request: pytest.FixtureRequest, name: str, example: str) -> dict[str, Any]:
+    """The settings that a test is marked with, the nearest mark first."""
+    settings: dict[str, Any] = {}
+    for mark in reversed(list(request.node.iter_markers(name))):
+        if mark.args:
+            pytest.fail(f"The mark {name} takes settings by name, such as {example}, not {mark.args}.", pytrace=False)
+        settings |= mark.kwargs
+    return settings
+
+
+def _maker(
+    name: str, platform: str, needs: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Callable[..., Any]]:
+    with ExitStack() as running:
+
+        def make(*, conn_id: str = f"{name}_default", **settings: Any) -> Any:
+            emulator = running.enter_context(_emulator_class(name, platform, needs)(**settings))
+            monkeypatch.setenv(f"AIRFLOW_CONN_{conn_id.upper()}", emulator.connection_json())
+            return emulator
+
+        yield make
+
+
+def _emulator_class(name: str, platform: str, needs: tuple[str, ...]) -> Any:
     try:
-        import duckdb  # noqa: F401 - the emulator imports it only when it searches
-
-        from airflow_provider_aihub.emulators.aihub import Emulator
-
-        return Emulator
+        for module in needs:
+            import_module(module)
+        return import_module(f"airflow_provider_aihub.emulators.{name}").Emulator
     except ModuleNotFoundError as error:
         missing = error.name
     pytest.fail(
-        f"The fixture aihub starts an emulator of AIHub, which needs {missing}: "
+        f"The fixture {name} starts an emulator of {platform}, which needs {missing}: "
         "pip install 'airflow-provider-aihub[emulator]'.",
         pytrace=False,
     )

@@ -10,7 +10,7 @@ import threading
 import duckdb  # noqa: F401
 import pytest
 
-from airflow_provider_aihub.emulators import aihub  # noqa: F401
+from airflow_provider_aihub.emulators import aihub, modelarts  # noqa: F401
 from airflow_provider_aihub.jobs import waiting
 from airflow_provider_aihub.tasks import held
 from airflow_provider_aihub.triggers import job
@@ -156,3 +156,38 @@ def test_without_the_emulators_extra_it_says_what_to_install(
     outcome.stdout.fnmatch_lines(
         [f"*needs {missing}: pip install 'airflow-provider-aihub[[]emulator[]]'."], consecutive=False
     )
+
+
+def test_a_modelarts_of_the_tests_own(project: pytest.Pytester) -> None:
+    project.makepyfile("""
+        import json
+        import os
+        import pytest
+
+        @pytest.fixture
+        def modelarts_settings():
+            return {"nodes": 3, "region": "here"}
+
+        @pytest.mark.modelarts(nodes=2)
+        def test_it_is_there(modelarts, make_modelarts):
+            connection = json.loads(os.environ["AIRFLOW_CONN_MODELARTS_DEFAULT"])
+            assert connection["conn_type"] == "modelarts"
+            assert connection["host"] == modelarts.url
+            assert connection["login"] == modelarts.access_key
+            assert (modelarts.settings.nodes, modelarts.region) == (2, "here")
+            other = make_modelarts(conn_id="other")
+            assert other.url in os.environ["AIRFLOW_CONN_OTHER"]
+
+        def test_it_is_gone():
+            assert "AIRFLOW_CONN_MODELARTS_DEFAULT" not in os.environ
+
+        @pytest.mark.modelarts(7)
+        def test_settings_have_names(modelarts):
+            pass
+    """)
+    before, threads = state(), set(threading.enumerate())
+    outcome = project.runpytest_inprocess()
+    outcome.assert_outcomes(passed=2, errors=1)
+    outcome.stdout.fnmatch_lines(["The mark modelarts takes settings by name*"])
+    assert state() == before
+    assert set(threading.enumerate()) == threads
