@@ -49,12 +49,17 @@ def application(platform: Platform, endpoints: Iterable[Served]) -> web.Applicat
     return app
 
 
-def main_application(platform: Platform, endpoints: Iterable[Served]) -> web.Application:
-    """The same with links to files, and with what the emulator offers about itself."""
+def main_application(
+    platform: Platform, endpoints: Iterable[Served], otherwise: Iterable[Served] = ()
+) -> web.Application:
+    """The same with links to files, and with what the emulator offers about itself.
+
+    :param otherwise: Endpoints for what none of the others serves.
+    """
     about = [Served(method, f"{own.PREFIX}/{path}", own.told(platform, tell)) for method, path, tell in own.ABOUT]
-    app = application(platform, [*endpoints, *about])
-    app.router.add_get(f"{FILES}/{{signature}}/{{name:.+}}", _file_handler(platform))
-    return app
+    link, show = f"{FILES}/{{signature}}/{{name:.+}}", _file_handler(platform)
+    links = [Served("GET", link, show), Served("HEAD", link, show)]
+    return application(platform, [*endpoints, *about, *links, *otherwise])
 
 
 def _dated(platform: Platform) -> Callable[[web.Request, web.StreamResponse], Awaitable[None]]:

@@ -22,7 +22,14 @@ def main_app(arts: ModelArts) -> web.Application:
     for service in SERVICES:
         invalid = errors.TRAINING if service in (training_jobs, training_catalog) else errors.OTHER
         served += [Served(route.method, route.path, _handler(arts, route, invalid)) for route in service.ROUTES]
-    return main_application(arts, [*served, *about.routes(arts)])
+    # Last, since it is for what none of the others serves.
+    served += about.routes(arts)
+    nowhere = [Served(method, "/{path:.*}", _nowhere) for method in ("GET", "POST", "PUT", "PATCH", "DELETE")]
+    return main_application(arts, served, nowhere)
+
+
+async def _nowhere(request: web.Request) -> web.StreamResponse:
+    raise errors.no_api(request.method, request.path)
 
 
 def _handler(arts: ModelArts, route: Route, invalid: str) -> Handler:

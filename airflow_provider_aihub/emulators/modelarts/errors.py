@@ -97,6 +97,10 @@ def not_admitted(message: str) -> Refused:
     return Refused(f"Incorrect IAM authentication information: {message}", GATEWAY_LOGIN, 401)
 
 
+def no_api(method: str, path: str) -> Refused:
+    return Refused(f"The API {method} {path[:256]} does not exist.", "APIGW.0101", 404)
+
+
 def too_many(limit: int) -> Refused:
     message = f"The throttling threshold has been reached: policy user over ratelimit, limit:{limit},time:1 second"
     return Refused(message, GATEWAY_LIMIT, 429)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+import uuid
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -154,7 +155,11 @@ class ModelArts(Platform):
             error = {"error": {"code": why.status, "message": str(why), "title": title}}
             return as_json(error, why.status)
         code = why.code or {413: "APIG.0201", 429: errors.GATEWAY_LIMIT}.get(why.status, "ModelArts.0010")
-        return as_json({"error_msg": str(why), "error_code": code}, why.status)
+        body = {"error_msg": str(why), "error_code": code}
+        if str(code).startswith("APIG"):
+            # The gateway's words have it, those of ModelArts have not.
+            body["request_id"] = uuid.uuid4().hex
+        return as_json(body, why.status)
 
     def unauthorised(self, message: str) -> Refused:
         return errors.not_admitted(message)

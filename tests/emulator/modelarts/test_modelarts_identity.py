@@ -164,6 +164,15 @@ def test_no_page_of_another_site_can_do_anything(arts: Arts, headers: dict[str, 
     assert arts.ask("POST", "training-job-searches", json={})["total"] == 0
 
 
+def test_the_gateway_knows_no_such_api(arts: Arts) -> None:
+    for method, path in (("GET", "nothing"), ("PUT", "training-jobs"), ("POST", "")):
+        answer = arts.call(method, path)
+        assert answer.status_code == 404
+        assert answer.json()["error_code"] == "APIGW.0101"
+        assert answer.json()["request_id"]
+    assert requests.get(f"{arts.emulator.url}/", timeout=10).json()["error_code"] == "APIGW.0101"
+
+
 def test_a_rate_is_kept_to(own: Callable[..., Arts]) -> None:
     arts = own(rate=20)
     answers = [arts.call("GET", "workspaces", "v1") for _ in range(60)]
