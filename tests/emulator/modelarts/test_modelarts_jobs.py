@@ -128,6 +128,16 @@ def test_terminate_ends_the_processes(arts: Arts, tmp_path: Path) -> None:
     assert arts.refused("POST", f"{JOBS}/{number}/actions", json={"action_type": "x"}) == (400, "ModelArts.2788")
 
 
+def test_a_plain_sleep_is_terminating_first(arts: Arts) -> None:
+    number = arts.train("sleep 1000", nodes=2)
+    arts.phase(number, "Running")
+    stopping = arts.ask("POST", f"{JOBS}/{number}/actions", 202, json={"action_type": "terminate"})
+    assert stopping["status"]["phase"] == "Terminating"
+    found = arts.phase(number, "Terminated")["status"]
+    assert [task["exit_code"] for task in found["task_statuses"]] == [143, 143]
+    assert found["running_records"][0]["end_reason"] == "the job was Terminated"
+
+
 def test_what_does_not_fit_waits(own: Callable[..., Arts]) -> None:
     arts = own(nodes=2)
     long = arts.train("sleep 1000", "long", nodes=2)

@@ -138,6 +138,15 @@ def test_stop_ends_the_process(own: Callable[..., Arts], tmp_path: Path) -> None
     assert runs.arts.refused("GET", f"{runs.path}/{number}") == (400, "ModelArts.7511")
 
 
+def test_a_plain_sleep_is_stopping_first(own: Callable[..., Arts]) -> None:
+    workflow = Workflow(id="w", name="w", steps=(Step(name="a", command="sleep 1000"),))
+    runs = Runs(own(workflows=(workflow,)), workflow)
+    number = runs.start()
+    runs.until_step(number, 0, "running")
+    assert statuses(runs.act(number, "stop")) == ["stopping"]
+    assert statuses(runs.until(number, "stopped")) == ["stopped"]
+
+
 def test_a_step_has_a_limit(own: Callable[..., Arts]) -> None:
     workflow = Workflow(id="w", name="w", steps=(Step(name="a", command="sleep 1000", timeout=100),))
     arts = own(workflows=(workflow,))

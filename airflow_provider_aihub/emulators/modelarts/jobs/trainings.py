@@ -100,13 +100,8 @@ class Trainings:
             raise errors.cannot_terminate(row["phase"])
         self._tell(row, "Info", reason)
         self._phase(row, TERMINATING)
-        live = self._live.get(row["id"])
-        if live is None:
-            # Not within this call, whose answer shows it terminating.
-            self._clock.call_at(self._clock.now(), partial(self._end, row, TERMINATED))
-            return
-        for launched in list(live.launched.values()):
-            launched.stop()
+        # Not within this call, whose answer shows it terminating.
+        self._clock.call_at(self._clock.now(), partial(self._stop, row))
 
     def delete(self, row: Row) -> None:
         """Forget a job and whatever there is of it, and end it first."""
@@ -174,6 +169,8 @@ class Trainings:
             self._schedule()
 
     def _schedule(self) -> None:
+        if not self._free:
+            return
         # Strictly in order, so that a large job is not starved; one that never fits holds nobody up.
         self._queue = [row for row in self._queue if row["phase"] == PENDING]
         fitting = [row for row in self._queue if len(row["tasks"]) <= self._settings.nodes]
@@ -213,6 +210,14 @@ class Trainings:
                 task.update(pid=launched.pid, born=birth(launched.pid))
             self._store.jobs.save(row)
         self._stop_in_time(row)
+
+    def _stop(self, row: Row) -> None:
+        live = self._live.get(row["id"])
+        if live is None:
+            self._end(row, TERMINATED)
+            return
+        for launched in list(live.launched.values()):
+            launched.stop()
 
     def _stop_in_time(self, row: Row) -> None:
         limit = (row.get("spec") or {}).get("auto_stop")
