@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hmac
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from pathlib import Path
 
 from aiohttp import web
@@ -38,6 +40,18 @@ class Platform(ABC):
     async def close(self) -> None:
         """End all work; everything else is on disk already."""
         self._lock.close()
+
+    def is_right(self, request: web.Request, passwords: Mapping[str, str], name: str, password: str) -> bool:
+        """Whether that is the user's password.
+
+        :raises Refused: Somebody has guessed too often from where the request comes.
+        """
+        who = (request.remote or "", name if name in passwords else "")
+        self.guesses.check(who)
+        right = hmac.compare_digest(passwords.get(name, "").encode(), password.encode()) and name in passwords
+        if not right:
+            self.guesses.note(who)
+        return right
 
     def refusal(self, why: Refused) -> web.Response:
         """The answer that says so."""

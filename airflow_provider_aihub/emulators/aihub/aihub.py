@@ -91,12 +91,8 @@ class AIHub(Platform):
 
         :raises Refused: Somebody has guessed too often from where the request comes.
         """
-        who = (request.remote or "", name if name in self.credentials.passwords else "")
-        self.guesses.check(who)
-        user = self.credentials.user(name, password)
-        if user is None:
-            self.guesses.note(who)
-        return user
+        right = self.is_right(request, self.credentials.passwords, name, password)
+        return self.credentials.named(name) if right else None
 
     def admit(self, request: web.Request) -> None:
         header = request.headers.get("Authorization", "")

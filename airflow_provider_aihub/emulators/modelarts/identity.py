@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hmac
 import json
 import secrets
 import string
@@ -52,13 +51,6 @@ class Credentials:
 
     def named(self, name: str) -> User:
         return User(f"{list(self.passwords).index(name) + 1:032x}", name)
-
-    def user(self, name: str, password: str) -> User | None:
-        """The user, if that is the password."""
-        expected = self.passwords.get(name)
-        if expected is None or not hmac.compare_digest(expected.encode(), password.encode()):
-            return None
-        return self.named(name)
 
 
 def _random(length: int) -> str:

@@ -107,12 +107,8 @@ class ModelArts(Platform):
 
         :raises Refused: Somebody has guessed too often from where the request comes.
         """
-        who = (request.remote or "", name if name in self.credentials.passwords else "")
-        self.guesses.check(who)
-        user = self.credentials.user(name, password)
-        if user is None:
-            self.guesses.note(who)
-        return user
+        right = self.is_right(request, self.credentials.passwords, name, password)
+        return self.credentials.named(name) if right else None
 
     def workspace(self, workspace: str | None, *, writing: bool = False) -> Workspace:
         """A workspace by its id, the default one where none is given.
