@@ -18,7 +18,7 @@ from cluster import Cluster
 from postgres import Postgres, programs
 from scene import Scene
 
-from airflow_provider_aihub.emulators.aihub import auth
+from airflow_provider_aihub.emulators.tokens import Tokens
 
 HERE = Path(__file__).parent
 SIDE_BY_SIDE = 8
@@ -29,15 +29,15 @@ ON_EVERY_AIRFLOW = ("test_flagship.py", "test_kills.py", "test_same_history.py",
 def secrets() -> Iterator[set[str]]:
     """Every token that an emulator of these tests has issued, and what the tests add."""
     issued: set[str] = set()
-    real = auth.Tokens.issue
+    real = Tokens.issue
 
-    def issue(tokens: auth.Tokens, user: auth.User) -> str:
-        token = real(tokens, user)
+    def issue(tokens: Tokens, claims: dict[str, Any]) -> str:
+        token = real(tokens, claims)
         issued.add(token)
         return token
 
     patch = pytest.MonkeyPatch()
-    patch.setattr(auth.Tokens, "issue", issue)
+    patch.setattr(Tokens, "issue", issue)
     yield issued
     patch.undo()
 
