@@ -100,6 +100,13 @@ def test_lenient_takes_any_signature_and_any_token(own: Callable[..., Arts]) -> 
     assert requests.get(emulator.url + path, timeout=10).status_code == 401
 
 
+def test_a_lenient_one_takes_large_bodies_too(own: Callable[..., Arts]) -> None:
+    emulator = own(signatures="lenient").emulator
+    url = f"{emulator.url}/v2/{emulator.project_id}/training-job-searches"
+    large = b" " * (64 << 10) + b"{}"
+    assert requests.post(url, data=large, headers={"X-Auth-Token": "any"}, timeout=10).status_code == 200
+
+
 def test_a_token_lives_a_day_and_can_be_revoked(arts: Arts) -> None:
     emulator = arts.emulator
     answer = requests.post(f"{emulator.url}/v3/auth/tokens?nocatalog=true", json=login_body(emulator), timeout=10)

@@ -15,7 +15,8 @@ from .. import errors
 from ..settings import Notebook, Settings
 from ..store import ModelArtsStore
 
-RUNNING, STARTING, STOPPED, STOPPING, SNAPSHOTTING = "RUNNING", "STARTING", "STOPPED", "STOPPING", "SNAPSHOTTING"
+RUNNING, STARTING, STOPPED, STOPPING = "RUNNING", "STARTING", "STOPPED", "STOPPING"
+SNAPSHOTTING, DELETED = "SNAPSHOTTING", "DELETED"
 BECOMES = {STARTING: RUNNING, STOPPING: STOPPED, SNAPSHOTTING: RUNNING}
 INIT, CREATING, ACTIVE = "INIT", "CREATING", "ACTIVE"
 HOUR = 3_600_000
@@ -46,9 +47,20 @@ class Notebooks:
 
         :raises Refused: There is none.
         """
-        return self.settled(self._store.notebooks.get(notebook))
+        row = self._store.notebooks.get(notebook)
+        if row["status"] == DELETED:
+            raise errors.no_notebook(notebook)
+        return self._settled(row)
 
-    def settled(self, row: Row) -> Row:
+    def all(self) -> list[Row]:
+        """All notebooks as they are now, the oldest first."""
+        return [self._settled(row) for row in self._store.notebooks if row["status"] != DELETED]
+
+    def delete(self, row: Row) -> None:
+        """Nobody sees it any more. It is kept, lest one of the settings come again at the next start."""
+        self._store.notebooks.save(row, status=DELETED)
+
+    def _settled(self, row: Row) -> Row:
         """A notebook whose states have passed that are over."""
         now = self._clock.ms()
         if row["status"] in BECOMES and now >= row["until"]:

@@ -112,16 +112,15 @@ async def change(call: Call) -> Any:
 
 async def delete(call: Call) -> Any:
     row = _notebook(call)
-    call.arts.store.notebooks.remove(row)
-    return {**show(call, row), "status": "DELETED"}
+    call.arts.notebooks.delete(row)
+    return show(call, row)
 
 
 async def find(call: Call) -> Any:
     asked = call.query(Asked)
-    notebooks = call.arts.notebooks
     rows = [
         row
-        for row in map(notebooks.settled, list(call.arts.store.notebooks))
+        for row in call.arts.notebooks.all()
         if (asked.name or "") in row["name"]
         and asked.status in (None, row["status"])
         and asked.workspace_id in (None, row["workspace_id"])
@@ -166,7 +165,7 @@ async def tags(call: Call) -> Any:
     if asked.workspace_id:
         call.arts.workspace(asked.workspace_id)
     found: dict[str, list[str]] = {}
-    for row in call.arts.store.notebooks:
+    for row in call.arts.notebooks.all():
         if asked.workspace_id in (None, row["workspace_id"]):
             for key, value in row["tags"].items():
                 values = found.setdefault(key, [])

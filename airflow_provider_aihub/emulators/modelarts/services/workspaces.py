@@ -94,7 +94,7 @@ def _show_quota(call: Call, workspace: Workspace, quota: Quota) -> Row:
 def _used(call: Call, workspace: Workspace, quota: Quota) -> Row:
     store = call.arts.store
     jobs = sum(row["metadata"]["workspace_id"] == workspace.id for row in store.jobs)
-    notebooks = sum(row["workspace_id"] == workspace.id for row in store.notebooks)
+    notebooks = sum(row["workspace_id"] == workspace.id for row in call.arts.notebooks.all())
     return {"used_quota": {"trainJob.quantity": jobs, "notebook.quantity": notebooks}.get(quota.resource, 0)}
 
 
