@@ -62,6 +62,7 @@ def _settings(home: Path, options: argparse.Namespace) -> Settings:
         account=options.account,
         nodes=options.nodes,
         rate=options.rate,
+        lag=options.lag,
         creating=options.creating,
         saving=options.saving,
         starting=options.starting,
@@ -88,6 +89,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--account", default="emulated", help="account of the IAM users, default %(default)s")
     add("--nodes", type=int, default=64, help="how many nodes run at the same time, default %(default)s")
     add("--rate", type=int, default=0, help="requests that are answered in a second, default: any number")
+    add("--lag", type=float, default=0.0, metavar="SECONDS", help="how long lists do not show what is new, default 0")
     add("--creating", type=float, default=0.0, metavar="SECONDS", help="how long a job is created, default 0")
     add("--saving", type=float, default=1.0, metavar="SECONDS", help="how long an image is saved, default 1")
     add("--starting", type=float, default=1.0, metavar="SECONDS", help="how long a notebook starts or stops, default 1")

@@ -88,6 +88,7 @@ class Emulator(RunningEmulator):
     :param users: Passwords of IAM users by name; without any, a user ``admin`` with a random password.
     :param nodes: How many nodes run at the same time, default 64; other jobs are ``Pending``.
     :param rate: Requests that are answered in a second; 0 (default) for any number.
+    :param lag: Seconds for which no list shows a new training job or execution, default 0.
     :param creating: Seconds that a training job is ``Creating``, default 0.
     :param saving: Seconds that saving an image takes, default 1.
     :param starting: Seconds that a notebook takes to start and to stop, default 1.
@@ -115,6 +116,7 @@ class Emulator(RunningEmulator):
         users: Mapping[str, str] | None = None,
         nodes: int = 64,
         rate: int = 0,
+        lag: float = 0.0,
         creating: float = 0.0,
         saving: float = 1.0,
         starting: float = 1.0,
@@ -139,6 +141,7 @@ class Emulator(RunningEmulator):
             users=users or {},
             nodes=nodes,
             rate=rate,
+            lag=lag,
             creating=creating,
             saving=saving,
             starting=starting,

@@ -178,6 +178,7 @@ class Settings(settings.Settings):
     :param account: Account (domain) of the IAM users.
     :param nodes: How many nodes run at the same time; what does not fit waits (``Pending``).
     :param rate: Requests that are answered in a second; 0 for any number. The others get HTTP 429.
+    :param lag: Seconds, on the emulator's clock, for which no list shows a new training job or execution.
     :param creating: Seconds that a training job is ``Creating``, on the emulator's clock. So with the next two.
     :param saving: Seconds that saving an image takes.
     :param starting: Seconds that a notebook takes to start, and to stop.
@@ -193,6 +194,7 @@ class Settings(settings.Settings):
     account: str = "emulated"
     nodes: int = 64
     rate: int = 0
+    lag: float = 0.0
     creating: float = 0.0
     saving: float = 1.0
     starting: float = 1.0
@@ -208,7 +210,7 @@ class Settings(settings.Settings):
             raise SettingsError(f"signatures must be strict or lenient, not {self.signatures!r}.")
         if self.obs is not None and not self.obs.is_dir():
             raise SettingsError(f"The folder {self.obs} (obs) does not exist.")
-        if min(self.nodes, self.rate, self.creating, self.saving, self.starting) < 0:
+        if min(self.nodes, self.rate, self.lag, self.creating, self.saving, self.starting) < 0:
             raise SettingsError("The number of nodes, the rate and the durations must be 0 or more.")
         for what in ("workflows", "algorithms", "workspaces", "notebooks"):
             ids = [item.id for item in getattr(self, what)]

@@ -257,6 +257,18 @@ def test_jobs_are_found(arts: Arts) -> None:
     assert arts.refused("POST", "training-job-searches", json={"limit": 51}) == (400, "ModelArts.2788")
 
 
+def test_lists_may_lag(own: Callable[..., Arts]) -> None:
+    arts = own(lag=60)
+    workflow = f"workflows/{arts.emulator.settings.workflows[1].id}/executions"
+    arts.train("sleep 1000")
+    arts.ask("POST", workflow, 201, json={})
+    assert arts.ask("POST", "training-job-searches", json={})["total"] == 0
+    assert arts.get(workflow)["total"] == 0
+    arts.emulator.clock.advance(61)
+    assert arts.ask("POST", "training-job-searches", json={})["total"] == 1
+    assert arts.get(workflow)["total"] == 1
+
+
 def test_jobs_are_deleted_together_and_described(arts: Arts) -> None:
     numbers = [arts.train("sleep 1000", f"many-{index}") for index in range(3)]
     assert arts.call("PUT", f"{JOBS}/{numbers[2]}", json={"description": "new"}).text == "null"

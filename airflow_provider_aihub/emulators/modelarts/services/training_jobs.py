@@ -47,7 +47,8 @@ async def search(call: Call) -> Any:
     if asked.sort_by not in (None, "", "create_time"):
         raise errors.wrong_sort(f"Jobs cannot be sorted by {asked.sort_by}.")
     tests = [_test(item) for item in asked.filters or ()]
-    rows = list(call.arts.store.jobs)
+    shown = call.arts.clock.ms() - int(call.arts.settings.lag * 1000)
+    rows = [row for row in call.arts.store.jobs if row["created"] <= shown]
     if asked.workspace_id:
         rows = [row for row in rows if _workspace(row) == asked.workspace_id]
     found = [row for row in rows if all(test(row) for test in tests)]

@@ -93,10 +93,12 @@ async def find(call: Call) -> Any:
         raise call.refused(f"Executions cannot be sorted by {asked.sort_by}.")
     workflow = _workflow(call)
     labels = {label for label in (asked.labels or "").split(",") if label}
+    shown_until = call.arts.clock.now() - call.arts.settings.lag
     rows = [
         row
         for row in call.arts.store.executions
         if row["workflow_id"] == workflow.id
+        and row["created"] <= shown_until
         and asked.workspace_id in (None, row["workspace_id"])
         and asked.status in (None, row["status"])
         and asked.scene_id in (None, row["scene_id"])
