@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import logging
 import os
-import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import urlsplit
 
-from airflow_provider_aihub.aihub.errors import AIHubConfigError
+from airflow_provider_aihub.aihub.errors import KINDS, AIHubConfigError
 from airflow_provider_aihub.aihub.services import Service
-from airflow_provider_aihub.aihub.web import PAGES, address_of, read_pages
-from airflow_provider_aihub.http.secrets import written
+from airflow_provider_aihub.aihub.web import PAGES
+from airflow_provider_aihub.http import fields
+from airflow_provider_aihub.http.errors import raised_as
+from airflow_provider_aihub.http.secrets import hidden
 from airflow_provider_aihub.http.token import is_header_value
-from airflow_provider_aihub.http.urls import netloc, origin, quoted
-from airflow_provider_aihub.http.values import shown
+from airflow_provider_aihub.http.urls import origin
 
 if TYPE_CHECKING:
     from airflow_provider_aihub.aihub.dialect import AIHubDialect
@@ -50,15 +49,6 @@ FIELDS: Final = (
     *URL_FIELDS.values(),
 )
 """All fields that the connection's extra may have."""
-OUTSIDE: Final[Mapping[str, str]] = {
-    **{name: name for name in ("host", "port", "login", "password")},
-    **dict.fromkeys(("url", "base_url"), "host"),
-    **dict.fromkeys(("user", "username"), "login"),
-}
-"""What people put into the extra that has a field of its own beside it, and which."""
-NEAR: Final = 0.75
-"""How much alike a misspelt field and the one that was meant are, from 0 to 1."""
-
 TOKEN_VARIABLE: Final = "AI_HUB_TOKEN"  # noqa: S105
 """Environment variable in which AIHub hands a token to the containers of its workflow nodes."""
 
@@ -116,7 +106,8 @@ class Config:
     pages: Mapping[str, str] = field(default_factory=lambda: PAGES)
 
     def __post_init__(self) -> None:
-        addresses = {service: _url(url, URL_FIELDS[service]) for service, url in self.addresses.items()}
+        with raised_as(KINDS):
+            addresses = {service: fields.url(url, URL_FIELDS[service]) for service, url in self.addresses.items()}
         object.__setattr__(self, "addresses", addresses)
         for name, token in ((TOKEN, self.token), (S3_RELAY_TOKEN, self.relay_token)):
             if not is_header_value(token):
@@ -124,12 +115,13 @@ class Config:
                 raise AIHubConfigError(
                     f"The connection's '{name}'{variable} holds characters that no token has; enter it anew."
                 )
-        if self.ca_file is not None:
-            _check_ca_file(self.ca_file)
-        if not 0 < self.timeout < float("inf"):
-            raise AIHubConfigError(f"The connection's '{TIMEOUT}' must be a number of seconds above 0.")
+        with raised_as(KINDS):
+            if self.ca_file is not None:
+                fields.check_ca_file(self.ca_file, CA_FILE)
+            fields.check_timeout(self.timeout, TIMEOUT)
 
     @classmethod
+    @raised_as(KINDS)
     def from_connection(
         cls,
         *,
@@ -155,25 +147,28 @@ class Config:
         :param environ: Environment variables.
         :raises AIHubConfigError: naming the field that cannot be used, and what it may hold.
         """
-        fields = {name: value.strip() if isinstance(value, str) else value for name, value in extra.items()}
-        fields = {name: value for name, value in fields.items() if value not in (None, "")}
+        given = {name: value.strip() if isinstance(value, str) else value for name, value in extra.items()}
+        given = {name: value for name, value in given.items() if value not in (None, "")}
         addresses = _addresses(
-            _text(fields, ENVIRONMENT), (host or "").strip(), str(port or "").strip(), (schema or "").strip().lower()
+            fields.text(given, ENVIRONMENT),
+            (host or "").strip(),
+            str(port or "").strip(),
+            (schema or "").strip().lower(),
         )
         bases = set(addresses.values())
-        web_url = _text(fields, WEB_URL) or (bases.pop() if len(bases) == 1 else "")
-        addresses |= {service: url for service, name in URL_FIELDS.items() if (url := _text(fields, name))}
+        web_url = fields.text(given, WEB_URL) or (bases.pop() if len(bases) == 1 else "")
+        addresses |= {service: url for service, name in URL_FIELDS.items() if (url := fields.text(given, name))}
         return cls(
             addresses=addresses,
             username=(login or "").strip(),
             password=password or "",
-            token=_text(fields, TOKEN) or environ.get(TOKEN_VARIABLE, "").strip(),
-            relay_token=_text(fields, S3_RELAY_TOKEN),
-            ca_file=_text(fields, CA_FILE) or None,
-            verify=_flag(fields.get(VERIFY_TLS, True), VERIFY_TLS),
-            timeout=_seconds(fields.get(TIMEOUT, DEFAULT_TIMEOUT), TIMEOUT),
-            web_url=_url(web_url, WEB_URL) if web_url else None,
-            pages=read_pages(fields.get(LINK_TEMPLATES), LINK_TEMPLATES),
+            token=fields.text(given, TOKEN) or environ.get(TOKEN_VARIABLE, "").strip(),
+            relay_token=fields.text(given, S3_RELAY_TOKEN),
+            ca_file=fields.text(given, CA_FILE) or None,
+            verify=fields.flag(given.get(VERIFY_TLS, True), VERIFY_TLS),
+            timeout=fields.seconds(given.get(TIMEOUT, DEFAULT_TIMEOUT), TIMEOUT),
+            web_url=fields.url(web_url, WEB_URL) if web_url else None,
+            pages=fields.pages(given.get(LINK_TEMPLATES), PAGES, LINK_TEMPLATES),
         )
 
     @cached_property
@@ -208,7 +203,7 @@ class Config:
         :param kind: Kind of thing, a key of :data:`~airflow_provider_aihub.aihub.web.PAGES`.
         :param thing: Its id; its name where it has no other.
         """
-        return address_of(self.pages[kind], thing, self.web_url)
+        return fields.address_of(self.pages[kind], thing, self.web_url)
 
     def takes_token(self, url: str) -> bool:
         """Whether a URL is on the origin of one of AIHub's own services, so that the token may go there."""
@@ -219,9 +214,7 @@ class Config:
         """Replace this connection's secrets, and the tokens given, by ``***``, however they are written."""
         secrets = {self.password, self.token, self.relay_token, *tokens} - {""}
         login = f"{self.username}:{self.password}" if self.can_log_in else ""
-        for pattern in sorted((written(secret) for secret in secrets | {login} - {""}), key=lambda p: -len(p.pattern)):
-            text = pattern.sub("***", text)
-        return text
+        return hidden(text, secrets | {login} - {""})
 
 
 def unknown_fields(extra: Mapping[str, Any]) -> str:
@@ -229,16 +222,7 @@ def unknown_fields(extra: Mapping[str, Any]) -> str:
 
     No value is told.
     """
-    said = []
-    for name in extra:
-        if name in FIELDS:
-            continue
-        near = get_close_matches(name.lower(), FIELDS, 1, NEAR)
-        if own := OUTSIDE.get(name.lower()):
-            said.append(f"{shown(name)} (it belongs into the field {own!r} beside the extra)")
-        else:
-            said.append(f"{shown(name)} (the nearest field is {near[0]!r})" if near else shown(name))
-    return f"The connection's extra has {', '.join(said)}, which this provider does not know." if said else ""
+    return fields.unknown(extra, FIELDS)
 
 
 def config_from(connection: Any, extra: dict[str, Any]) -> Config:
@@ -264,23 +248,8 @@ def config_from(connection: Any, extra: dict[str, Any]) -> Config:
     )
 
 
-def _check_ca_file(path: str) -> None:
-    try:
-        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(path)
-    except ssl.SSLError:
-        problem = "holds no certificates (PEM)"
-    except OSError as error:
-        problem = f"cannot be read: {error.strerror}"
-    else:
-        return
-    raise AIHubConfigError(f"The connection's '{CA_FILE}' names {path!r}, which {problem}.")
-
-
 def _addresses(environment: str, host: str, port: str, schema: str) -> dict[str, str]:
-    if schema not in ("", "http", "https"):
-        raise AIHubConfigError(f"The connection's 'schema' is {schema!r}; it may be 'http' or 'https'.")
-    if port and not (port.isascii() and port.isdigit() and 0 < int(port) < 65536):
-        raise AIHubConfigError(f"The connection's 'port' is {port!r}; it may be a whole number from 1 to 65535.")
+    fields.check_place(port, schema)
     if environment and environment not in PRESETS:
         raise AIHubConfigError(
             f"The connection's '{ENVIRONMENT}' is {environment!r}; it may be {', '.join(map(repr, PRESETS))}."
@@ -288,62 +257,8 @@ def _addresses(environment: str, host: str, port: str, schema: str) -> dict[str,
     preset = PRESETS.get(environment, {})
     if not host:
         return dict(preset)
-    bare = "://" not in host
-    if bare and ":" in host.partition(":")[2] and not host.startswith("["):
-        host = f"[{host}]"
-    base = _split(f"{schema or 'http'}://{host}" if bare else host, "host")
-    if schema and base.scheme != schema:
-        raise AIHubConfigError(f"The connection's 'host' begins with {base.scheme}:// but its 'schema' is {schema!r}.")
-    if port and base.port not in (None, int(port)):
-        raise AIHubConfigError(f"The connection's 'host' says port {base.port} but its 'port' is {port}.")
+    base = fields.base(host, port, schema)
     if preset and not port and base.port is None and not base.path.strip("/"):
         return {at: f"{base.scheme}://{base.netloc}:{urlsplit(url).port}" for at, url in preset.items()}
     whole = f"{base.netloc}:{port}" if port and base.port is None else base.netloc
     return dict.fromkeys(Service, base._replace(netloc=whole).geturl())
-
-
-def _split(url: str, name: str) -> SplitResult:
-    """Take an address apart. The address is not repeated in the error where it could hold a password."""
-    try:
-        parts = urlsplit(url)
-        host = parts.hostname or ""
-        netloc(parts)
-        usable = parts.scheme in ("http", "https") and host != "" and parts.port != 0
-    except ValueError:
-        usable = False
-    if not usable or any(char.isspace() or not char.isprintable() for char in url):
-        raise AIHubConfigError(
-            f"The connection's '{name}' cannot be used as an address; it may be a URL such as http://10.0.0.1:30021."
-        )
-    if "@" in parts.netloc or parts.query or parts.fragment:
-        raise AIHubConfigError(
-            f"The connection's '{name}' may hold only scheme, host, port and path, and nothing with '?' or '#'; "
-            "credentials have their own fields."
-        )
-    return parts
-
-
-def _url(text: str, name: str) -> str:
-    return quoted(_split(text, name).geturl()).rstrip("/")
-
-
-def _text(fields: Mapping[str, Any], name: str) -> str:
-    value = fields.get(name, "")
-    if not isinstance(value, str):
-        raise AIHubConfigError(f"The connection's '{name}' must be text, not {type(value).__name__}.")
-    return value
-
-
-def _flag(value: Any, name: str) -> bool:
-    words = {"true": True, "1": True, "yes": True, "on": True, "false": False, "0": False, "no": False, "off": False}
-    try:
-        return words[str(value).lower()]
-    except KeyError:
-        raise AIHubConfigError(f"The connection's '{name}' is {value!r}; it may be true or false.") from None
-
-
-def _seconds(value: Any, name: str) -> float:
-    try:
-        return float(value)
-    except (TypeError, ValueError):
-        raise AIHubConfigError(f"The connection's '{name}' is {value!r}; it may be a number of seconds.") from None

@@ -19,6 +19,7 @@ from airflow_provider_aihub.aihub.client import AIHubClient
 from airflow_provider_aihub.aihub.config import Config, config_from, unknown_fields
 from airflow_provider_aihub.aihub.endpoints import Endpoints
 from airflow_provider_aihub.aihub.errors import AIHubConfigError, AIHubError, AIHubRejectedError
+from airflow_provider_aihub.hooks.form import form_widgets
 from airflow_provider_aihub.http.request import Request
 from airflow_provider_aihub.jobs.waiting import POLL_POLICY
 from airflow_provider_aihub.lineage import tell_collector
@@ -158,23 +159,7 @@ class AIHubHook(Endpoints, BaseHook):
     @classmethod
     def get_connection_form_widgets(cls) -> dict[str, Any]:
         """Build the form of the connection for Airflow before 3.2, from the same table as the declarative one."""
-        from flask_appbuilder.fieldwidgets import BS3PasswordFieldWidget, BS3TextFieldWidget
-        from wtforms import BooleanField, PasswordField, StringField
-        from wtforms.validators import Optional, any_of
-
-        # Airflow leaves out a connection type that has any other class of field.
-        def widget(field: dict[str, Any]) -> Any:
-            schema, label, described = field["schema"], field["label"], field["description"]
-            if "enum" in schema:
-                described = f"{described} One of {', '.join(schema['enum'])}."
-            if schema.get("format") == "password":
-                return PasswordField(label, description=described, widget=BS3PasswordFieldWidget())
-            if "boolean" in schema["type"]:
-                return BooleanField(label, default=schema["default"], description=described)
-            rules = [Optional(), any_of(schema["enum"])] if "enum" in schema else []
-            return StringField(label, rules, description=described, widget=BS3TextFieldWidget())
-
-        return {name: widget(field) for name, field in CONN_FIELDS.items()}
+        return form_widgets(CONN_FIELDS)
 
     @classmethod
     def get_ui_field_behaviour(cls) -> dict[str, Any]:

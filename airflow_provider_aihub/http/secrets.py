@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import re
+from collections.abc import Iterable
 from functools import lru_cache
 from html.entities import codepoint2name
 from itertools import pairwise
@@ -15,6 +16,13 @@ SHORT: Final = {"\b": "b", "\f": "f", "\n": "n", "\r": "r", "\t": "t"}
 """What JSON writes them as."""
 ESCAPES: Final = r"\\{0,8}"
 """Bounds here and below keep the time to look in proportion to the text."""
+
+
+def hidden(text: str, secrets: Iterable[str]) -> str:
+    """Replace secrets by ``***``, however they are written."""
+    for pattern in sorted(map(written, secrets), key=lambda pattern: -len(pattern.pattern)):
+        text = pattern.sub("***", text)
+    return text
 
 
 @lru_cache(maxsize=64)

@@ -1,0 +1,224 @@
+"""How the fields of a connection are read: addresses, files, numbers and words. Each error names the field."""
+
+from __future__ import annotations
+
+import json
+import ssl
+from collections.abc import Collection, Mapping
+from contextlib import suppress
+from difflib import get_close_matches
+from typing import Any, Final
+from urllib.parse import SplitResult, quote, urlsplit
+
+from airflow_provider_aihub.http.errors import ConfigError
+from airflow_provider_aihub.http.urls import netloc, quoted
+from airflow_provider_aihub.http.values import shown
+
+OUTSIDE: Final[Mapping[str, str]] = {
+    **{name: name for name in ("host", "port", "login", "password")},
+    **dict.fromkeys(("url", "base_url"), "host"),
+    **dict.fromkeys(("user", "username"), "login"),
+}
+"""What people put into the extra that has a field of its own beside it, and which."""
+NEAR: Final = 0.75
+"""How much alike a misspelt field and the one that was meant are, from 0 to 1."""
+_PLACEHOLDER: Final = "{id}"
+
+
+def unknown(extra: Mapping[str, Any], known: Collection[str]) -> str:
+    """Say which keys of a connection's extra are none of its fields, and which field is near; "" where all are known.
+
+    No value is told.
+    """
+    said = []
+    for name in extra:
+        if name in known:
+            continue
+        near = get_close_matches(name.lower(), known, 1, NEAR)
+        if own := OUTSIDE.get(name.lower()):
+            said.append(f"{shown(name)} (it belongs into the field {own!r} beside the extra)")
+        else:
+            said.append(f"{shown(name)} (the nearest field is {near[0]!r})" if near else shown(name))
+    return f"The connection's extra has {', '.join(said)}, which this provider does not know." if said else ""
+
+
+def check_ca_file(path: str, name: str) -> None:
+    """Check that a file has certificate authorities.
+
+    :raises ConfigError: It has not.
+    """
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(path)
+    except ssl.SSLError:
+        problem = "holds no certificates (PEM)"
+    except OSError as error:
+        problem = f"cannot be read: {error.strerror}"
+    else:
+        return
+    raise ConfigError(f"The connection's '{name}' names {path!r}, which {problem}.")
+
+
+def base(host: str, port: str, schema: str) -> SplitResult:
+    """Return the base URL of a host, or of a URL in its place, with the port and the schema beside it.
+
+    :param schema: ``http`` or ``https``; "" for what the host says, or ``http``.
+    :raises ConfigError: They contradict each other, or cannot be.
+    """
+    bare = "://" not in host
+    if bare and ":" in host.partition(":")[2] and not host.startswith("["):
+        host = f"[{host}]"
+    found = split(f"{schema or 'http'}://{host}" if bare else host, "host")
+    if schema and found.scheme != schema:
+        raise ConfigError(f"The connection's 'host' begins with {found.scheme}:// but its 'schema' is {schema!r}.")
+    if port and found.port not in (None, int(port)):
+        raise ConfigError(f"The connection's 'host' says port {found.port} but its 'port' is {port}.")
+    return found
+
+
+def check_place(port: str, schema: str) -> None:
+    """Check a port and a schema; "" is none.
+
+    :raises ConfigError: One of them cannot be.
+    """
+    if schema not in ("", "http", "https"):
+        raise ConfigError(f"The connection's 'schema' is {schema!r}; it may be 'http' or 'https'.")
+    if port and not (port.isascii() and port.isdigit() and 0 < int(port) < 65536):
+        raise ConfigError(f"The connection's 'port' is {port!r}; it may be a whole number from 1 to 65535.")
+
+
+def split(url: str, name: str) -> SplitResult:
+    """Take an address apart. The address is not repeated in the error where it could hold a password.
+
+    :raises ConfigError: It is none, or has more than an address.
+    """
+    try:
+        parts = urlsplit(url)
+        host = parts.hostname or ""
+        netloc(parts)
+        usable = parts.scheme in ("http", "https") and host != "" and parts.port != 0
+    except ValueError:
+        usable = False
+    if not usable or any(char.isspace() or not char.isprintable() for char in url):
+        raise ConfigError(
+            f"The connection's '{name}' cannot be used as an address; it may be a URL such as http://10.0.0.1:30021."
+        )
+    if "@" in parts.netloc or parts.query or parts.fragment:
+        raise ConfigError(
+            f"The connection's '{name}' may hold only scheme, host, port and path, and nothing with '?' or '#'; "
+            "credentials have their own fields."
+        )
+    return parts
+
+
+def url(given: str, name: str) -> str:
+    """Return an address as it is sent, without a slash at its end.
+
+    :raises ConfigError: It is none.
+    """
+    return quoted(split(given, name).geturl()).rstrip("/")
+
+
+def text(fields: Mapping[str, Any], name: str) -> str:
+    """Return a field that holds a text, "" where it is not there.
+
+    :raises ConfigError: It holds something else.
+    """
+    value = fields.get(name, "")
+    if not isinstance(value, str):
+        raise ConfigError(f"The connection's '{name}' must be text, not {type(value).__name__}.")
+    return value
+
+
+def flag(value: Any, name: str) -> bool:
+    """Return a boolean, or what its word says.
+
+    :raises ConfigError: It is neither.
+    """
+    words = {"true": True, "1": True, "yes": True, "on": True, "false": False, "0": False, "no": False, "off": False}
+    try:
+        return words[str(value).lower()]
+    except KeyError:
+        raise ConfigError(f"The connection's '{name}' is {value!r}; it may be true or false.") from None
+
+
+def seconds(value: Any, name: str) -> float:
+    """Return a number of seconds.
+
+    :raises ConfigError: It is none.
+    """
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        raise ConfigError(f"The connection's '{name}' is {value!r}; it may be a number of seconds.") from None
+
+
+def check_timeout(timeout: float, name: str) -> None:
+    """Check that a time limit is one.
+
+    :raises ConfigError: It is none.
+    """
+    if not 0 < timeout < float("inf"):
+        raise ConfigError(f"The connection's '{name}' must be a number of seconds above 0.")
+
+
+def pages(given: Any, known: Mapping[str, str], name: str) -> dict[str, str]:
+    """Read where a connection says that the pages of a web UI are.
+
+    :param given: A mapping of kinds to paths or whole URLs, or such a mapping as JSON. What is ``None`` or empty is
+        not set.
+    :param known: Where pages are by default, by the kinds that there are.
+    :raises ConfigError: naming the field and what it may hold.
+    """
+    if isinstance(given, str):
+        with suppress(ValueError):
+            given = json.loads(given)
+    given = given or {}
+    if not isinstance(given, Mapping):
+        kind, page = next(iter(known.items()))
+        example = json.dumps({kind: page})
+        raise ConfigError(f"The connection's '{name}' must be a JSON object of kinds and paths, such as {example}.")
+    found = dict(known)
+    for kind, page in given.items():
+        if kind not in known:
+            raise ConfigError(
+                f"The connection's '{name}' has a page for {kind!r}; it may have pages for "
+                f"{', '.join(map(repr, known))}."
+            )
+        if page is None or page == "":
+            continue
+        # The page is not repeated in the error, since it could hold a password.
+        if not isinstance(page, str) or not _is_page(page):
+            raise ConfigError(
+                f"The connection's '{name}' has a page for {kind!r} that cannot be used; it may be a path that begins "
+                f"with / or a URL, without credentials or spaces, and {_PLACEHOLDER} is its only placeholder."
+            )
+        found[kind] = page
+    return found
+
+
+def address_of(page: str, thing: int | str, web_url: str | None) -> str | None:
+    """Give the address of one thing's page.
+
+    :param page: Where pages of its kind are: a path or a whole URL.
+    :param thing: Its id; its name where it has no other.
+    :param web_url: Address of the web UI.
+    :return: ``None`` where the address of the web UI is needed and not known.
+    """
+    if page.startswith("/"):
+        if web_url is None:
+            return None
+        page = web_url + page
+    return page.replace(_PLACEHOLDER, quote(str(thing), safe=""))
+
+
+def _is_page(text: str) -> bool:
+    fixed = text.replace(_PLACEHOLDER, "")
+    if any(char in "{}" or char.isspace() or not char.isprintable() for char in fixed):
+        return False
+    if text.startswith("/"):
+        return True
+    try:
+        parts = urlsplit(fixed)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and "@" not in parts.netloc
+    except ValueError:
+        return False
