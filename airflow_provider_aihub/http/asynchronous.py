@@ -38,7 +38,7 @@ from airflow_provider_aihub.http.protocol import (
     why,
 )
 from airflow_provider_aihub.http.receiving import STEP, Receiver
-from airflow_provider_aihub.http.request import Form, Request
+from airflow_provider_aihub.http.request import USUAL_AUTH, Form, Request
 from airflow_provider_aihub.http.retry import RetryPolicy, Trouble
 from airflow_provider_aihub.http.transfer import Body, download, multipart
 from airflow_provider_aihub.http.uncollected import uncollected
@@ -105,7 +105,8 @@ class AsyncClient:
 
         :raises AuthError: where the login is refused.
         """
-        await self._run(valid_token(self._state, self._state.policy))
+        if self._state.dialect.needs_token(USUAL_AUTH):
+            await self._run(valid_token(self._state, self._state.policy))
         return self.user_id
 
     async def send(self, request: Request[T], *, policy: RetryPolicy | None = None) -> T:

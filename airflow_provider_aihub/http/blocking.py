@@ -32,7 +32,7 @@ from airflow_provider_aihub.http.protocol import (
     why,
 )
 from airflow_provider_aihub.http.receiving import CHUNK, Receiver
-from airflow_provider_aihub.http.request import Request
+from airflow_provider_aihub.http.request import USUAL_AUTH, Request
 from airflow_provider_aihub.http.retry import RetryPolicy, Trouble
 from airflow_provider_aihub.http.transfer import download, multipart
 
@@ -96,7 +96,8 @@ class Client:
 
         :raises AuthError: where the login is refused.
         """
-        self._run(valid_token(self._state, self._state.policy))
+        if self._state.dialect.needs_token(USUAL_AUTH):
+            self._run(valid_token(self._state, self._state.policy))
         return self.user_id
 
     def send(self, request: Request[T], *, policy: RetryPolicy | None = None) -> T:

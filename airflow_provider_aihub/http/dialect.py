@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar
 
 from airflow_provider_aihub.http.errors import OwnKinds, RequestError
 
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from airflow_provider_aihub.http.request import Request
     from airflow_provider_aihub.http.retry import Trouble
     from airflow_provider_aihub.http.token import Login, Token
+
+T = TypeVar("T")
 
 
 class ClientConfig(Protocol):
@@ -93,6 +95,14 @@ class Dialect(Protocol):
 
         :raises ConfigError: where there is nothing to log in with.
         """
+
+    def before(self, request: Request[Any]) -> Request[Any] | None:  # noqa: ARG002 - for those who need it
+        """Return what must be asked before a request can be completed; by default nothing."""
+        return None
+
+    def completed(self, request: Request[T]) -> Request[T]:
+        """Return a request with what the connection alone knows put into it; by default as it is."""
+        return request
 
     def who(self, service: str) -> str:
         """Say who is asked, as a sentence begins."""

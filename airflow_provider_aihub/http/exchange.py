@@ -202,8 +202,13 @@ def endpoint(request: Request[Any]) -> str:
 
 
 def _ask(request: Request[T], state: State, policy: RetryPolicy) -> Steps[T]:
+    if (first := state.dialect.before(request)) is not None:
+        yield from exchange(first, state, policy)
+    request = state.dialect.completed(request)
     call = _call(request, state)
     heard = yield from send_with_retries(call, state, policy)
+    if heard.code in request.already:
+        return request.read(None)
     if heard.said or heard.reading is None:
         raise answers.refusal(call, heard, optional=request.optional)
     payload = heard.reading.payload
@@ -227,6 +232,7 @@ def _call(request: Request[Any], state: State) -> Call:
         service=request.service,
         method=request.method,
         url=state.dialect.address(request),
+        headers=request.headers,
         query=f"?{urlencode(query)}" if query else "",
         body=None if request.json is None else json.dumps(request.json).encode(),
         form=request.form,

@@ -67,6 +67,9 @@ class Request(Generic[T]):
     :param fields_without: What is added to it where the platform lacks an endpoint.
     :param form: Body, sent as a multipart form. Excludes ``json``.
     :param auth: Which credential it carries, by its platform's name for it; :data:`NO_AUTH`, :data:`USUAL_AUTH`.
+    :param headers: Headers beyond those that every request has.
+    :param already: The platform's codes for a refusal which says that things are already as they were asked to be; what
+        then is read is ``None``.
     :param is_login: It asks for a token: no success is quoted, lest the token is, and a refusal is one of the login.
     :param creates: The call makes something new and must never be sent twice: it is sent again only where the server
         certainly did not take it.
@@ -78,7 +81,7 @@ class Request(Generic[T]):
 
     asks: str
     service: str
-    method: Literal["GET", "POST", "PUT"]
+    method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
     path: str
     read: Callable[[Any], T] = field(repr=False)
     about: Mapping[str, int | str] = field(default_factory=dict)
@@ -88,6 +91,8 @@ class Request(Generic[T]):
     fields_without: FieldsWithout | None = None
     form: Form | None = None
     auth: str = USUAL_AUTH
+    headers: Mapping[str, str] = field(default_factory=dict)
+    already: frozenset[str] = frozenset()
     is_login: bool = False
     creates: bool = False
     same_login: bool = False

@@ -9,7 +9,7 @@ from airflow_provider_aihub.http.durations import span
 from airflow_provider_aihub.http.errors import RemoteJobError
 from airflow_provider_aihub.jobs.errands import Ask, Fetch
 from airflow_provider_aihub.jobs.errors import JobError, JobFailed, JobStopped
-from airflow_provider_aihub.jobs.kind import JobKind, JobState, Phase
+from airflow_provider_aihub.jobs.kind import JobKind, JobState, Notes, Phase
 from airflow_provider_aihub.jobs.log_stream import lines
 from airflow_provider_aihub.jobs.parts import FAILED, SUCCEEDED, Part, PartLog
 from airflow_provider_aihub.jobs.progress_log import plain
@@ -89,9 +89,19 @@ def _reasons(client: Client, kind: JobKind, state: JobState, log: Log | None) ->
         reasons.append(f"{kind.part_noun} {plain(part.name)} {end}{machine}{message}{told.get(part.key, '')}")
     if len(bad) > MOST_PARTS:
         reasons.append(f"and {len(bad) - MOST_PARTS} more")
+    reasons += _said(client, kind.reasons(state))
     if not bad:
         reasons += [f"{kind.part_noun} {plain(part.name)}{told[part.key]}" for part in parts if told.get(part.key)]
     return reasons
+
+
+def _said(client: Client, notes: Notes) -> list[str]:
+    reply: Any = None
+    while True:
+        try:
+            reply = _asked(client, notes.send(reply))
+        except StopIteration as end:
+            return [quote(said, client.config.redact).strip('"') for said in end.value]
 
 
 def _last_words(client: Client, part: Part, kind: JobKind, log: Log | None) -> str:

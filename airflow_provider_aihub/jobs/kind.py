@@ -191,10 +191,12 @@ class JobKind:
     :param missing: Whether a refusal says that the job does not exist.
     :param sent_description: Finds the job's description in the request that creates it.
     :param sent_name: Finds its name there, where that is not the one that the user gave.
+    :param unique_names: Whether no two jobs have the same name, so that a name that is taken may be a job's own.
     :param part_noun: What people call the parts that it consists of.
     :param parts: The request that reads the parts of one job.
     :param parts_within: Finds the parts in the job's own answer, where they are there.
     :param notes: What may be said of a job that waits, such as who else waits.
+    :param reasons: What may be said of one that has failed, besides its message and its parts.
     """
 
     platform: str
@@ -214,10 +216,12 @@ class JobKind:
     listed_whole: Callable[[dict[str, Any]], bool] = lambda _row: True
     sent_description: Callable[[Request[Any]], str | None] = lambda _request: None
     sent_name: Callable[[Request[Any]], str | None] = lambda _request: None
+    unique_names: bool = False
     part_noun: str = "pod"
     parts: Callable[[Any], Request[list[Part]]] | None = None
     parts_within: Callable[[Any], list[Part]] | None = None
     notes: Callable[[JobState], Notes] = _no_notes
+    reasons: Callable[[JobState], Notes] = _no_notes
 
     @property
     def name(self) -> str:

@@ -147,6 +147,9 @@ class PartLogs:
         turns = max(3, PIECES_PER_POLL // len(offsets))
         cut = False
         for turn in range(turns):
+            if not file.url and offsets[key] < file.start:
+                telling.skipped += file.start - offsets[key]
+                offsets[key] = file.start
             offset = offsets[key]
             piece = yield from self._piece(part, file, offset)
             if piece is None:
@@ -183,8 +186,8 @@ class PartLogs:
         self._files.pop(part.key, None)
         if not file.text:
             return None
-        text = file.text.encode()
-        return Piece(text[offset : offset + LARGEST_PIECE], len(text))
+        text, begin = file.text.encode(), offset - file.start
+        return Piece(text[begin : begin + LARGEST_PIECE], file.start + len(text))
 
 
 class _Telling:

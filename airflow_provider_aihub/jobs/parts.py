@@ -13,11 +13,15 @@ PENDING, RUNNING, SUCCEEDED, FAILED = "Pending", "Running", "Succeeded", "Failed
 
 @dataclass(frozen=True, slots=True)
 class PartLog:
-    """A log file of a part: where it lies, or its text. A URL may carry a signature and is nobody else's business."""
+    """A log file of a part: where it lies, or its text. A URL may carry a signature and is nobody else's business.
+
+    :param start: Which byte of the file the text begins with, where it is the end of one.
+    """
 
     name: str
     url: str = field(default="", repr=False)
     text: str = field(default="", repr=False)
+    start: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
     from airflow_provider_aihub.http.request import Request
-    from airflow_provider_aihub.jobs.kind import JobId, JobState
+    from airflow_provider_aihub.jobs.kind import JobId, JobState, ListRequest
     from airflow_provider_aihub.tasks.job_state import Marker
     from airflow_provider_aihub.tasks.life import Deferral, Life
     from airflow_provider_aihub.tasks.options import JobOptions
@@ -124,6 +124,17 @@ class RemoteJobOperator(PlatformTask, BaseOperator):
                     raise
                 self.log.warning("Asking again in %d s: %s", PATIENCE, trouble)
             time.sleep(PATIENCE)
+
+    def listing(self) -> ListRequest:
+        """Return what lists the jobs that this task's would be among.
+
+        :raises UnsupportedError: The platform does not list jobs of this kind.
+        """
+        return self.job_kind.listing()
+
+    def attend(self, state: JobState) -> bool:  # noqa: ARG002 - for those that can
+        """Do what a job still needs that has seemed to end, and return whether it goes on and is to be waited for."""
+        return False
 
     def unlisted(self, since: float) -> Iterable[Any] | None:  # noqa: ARG002 - for those that can
         """Return the jobs that one of this task would be among, on an AIHub that lists none.

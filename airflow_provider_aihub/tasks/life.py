@@ -93,7 +93,7 @@ class Life:
             yield from self.held.move(job, job_state.DONE)
             return {"id": job.id}
         if state is not None and state.phase.terminal:
-            return (yield from self._end(job, state))
+            return (yield from self._end(job, state, self._deadline(job.entry.since)))
         try:
             reference = yield from self.held.patiently(job, lambda: self.held.reference(job))
         except RemoteJobError as error:
@@ -129,7 +129,7 @@ class Life:
             if self.held.judge(job, state) is Verdict.OTHER:
                 raise (yield from self._given_up(job, other_job(self.held.kind, job.id)))
             if state.phase.terminal:
-                return (yield from self._end(job, state))
+                return (yield from self._end(job, state, deadline))
             called, platform = self.held.kind.called(job.id), self.held.kind.platform
             if rounds > MOST_ROUNDS:
                 contradiction = BadAnswerError(
@@ -204,7 +204,7 @@ class Life:
             raise (yield from self._given_up(job, waited.error))
         if self.held.judge(job, waited.state) is Verdict.OTHER:
             raise (yield from self._given_up(job, other_job(self.held.kind, job.id)))
-        return (yield from self._end(job, waited.state))
+        return (yield from self._end(job, waited.state, deadline))
 
     def _follow(self, watch: Watch) -> Steps[Waited]:
         waiting = follow(watch, self.held.log, clock=self.held.clock, jitter=self._jitter)
@@ -256,8 +256,10 @@ class Life:
         job_id = entry.job_id if entry.job_id is not None else reference
         return Job(job_id, entry, reference=reference, seen=event["outcome"] == Outcome.ENDED)
 
-    def _end(self, job: Job, state: JobState) -> Steps[Any]:
-        """Return the result of a job that succeeded, or raise what became of it."""
+    def _end(self, job: Job, state: JobState, deadline: float | None) -> Steps[Any]:
+        """Return the result of a job that succeeded, or raise what became of it; wait again for one that goes on."""
+        if (yield Do(lambda: self.held.operator.attend(state))):
+            return (yield from self._wait(job, job.entry.since, deadline))
         self.held.job = None
         if state.phase is not Phase.SUCCEEDED:
             yield from self.held.forget()

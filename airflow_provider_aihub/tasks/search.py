@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from airflow_provider_aihub.http.errors import BadAnswerError
 from airflow_provider_aihub.http.request import Request
-from airflow_provider_aihub.jobs.kind import Facts, JobId, JobKind, JobState
+from airflow_provider_aihub.jobs.kind import Facts, JobId, JobKind, JobState, ListRequest
 from airflow_provider_aihub.tasks.job_state import Marker
 
 PAGE_SIZE: Final = 100
@@ -57,6 +57,7 @@ def sift_list(
     name: str | None,
     *,
     since: float,
+    listed: ListRequest,
     ask: Callable[[Request[Any]], Generator[Any, Any, Any]],
 ) -> Generator[Any, Any, None]:
     """Read the list of a kind of job until what is looked for was seen, or cannot come any more.
@@ -66,11 +67,11 @@ def sift_list(
 
     :param name: Narrows the list; ``None`` for all jobs.
     :param since: When the oldest job that is looked for was submitted, in Unix seconds.
+    :param listed: Makes the request for a part of the list.
     :param ask: Carries out a request.
-    :raises UnsupportedError: The platform does not list them.
     :raises BadAnswerError: The list has no end.
     """
-    listed, start = kind.listing(), None
+    start: Any = None
     seen: set[JobId] = set()
     newest_first, last = True, None
     for _ in range(MOST_PAGES):

@@ -14,9 +14,11 @@ from airflow_provider_aihub.http.durations import span
 from airflow_provider_aihub.http.errors import (
     AmbiguousSubmit,
     BadAnswerError,
+    ExistsError,
     NotFoundError,
     RejectedError,
     RemoteJobError,
+    RequestError,
     Unavailable,
     UnsupportedError,
 )
@@ -239,10 +241,12 @@ class Submission:
         except AmbiguousSubmit as loss:
             self.held.log.warning("%s", loss)
             job = yield from self._after_loss(request, entry, loss)
-        except RemoteJobError:
-            self.held.creating = None
-            yield from self.held.forget()
-            raise
+        except RemoteJobError as refusal:
+            if not (isinstance(refusal, ExistsError) and self.held.kind.unique_names):
+                self.held.creating = None
+                yield from self.held.forget()
+                raise
+            job = yield from self._after_loss(request, entry, refusal)
         self.held.job, self.held.creating = job, None
         self.held.log.info("Created %s on %s", self.held.kind.called(job.id), self._platform)
         refused = yield from self.held.save(replace(entry, state=job_state.SUBMITTED, job_id=job.id))
@@ -261,15 +265,16 @@ class Submission:
             name=self.held.operator.job_name,
         )
 
-    def _after_loss(self, request: Request[JobId], entry: Entry, loss: AmbiguousSubmit) -> Steps[Job]:
-        """Return the job whose create call lost its answer."""
+    def _after_loss(self, request: Request[JobId], entry: Entry, loss: RequestError) -> Steps[Job]:
+        """Return the job whose create call lost its answer, or found the name of the job taken."""
         # AIHub that has said no is not at work on it any more; else the call may have been sent just now.
-        patience = self.held.patience.shown if loss.refused else self.held.patience.settled
+        refused = not isinstance(loss, AmbiguousSubmit) or loss.refused
+        patience = self.held.patience.shown if refused else self.held.patience.settled
         end = self.held.clock() + patience
         try:
             job = yield from self.look_for(entry, lambda: end - self.held.clock())
         except UnsupportedError:
-            if loss.refused:
+            if refused:
                 self.held.creating = None
                 yield from self.held.forget()
                 raise _as_refusal(loss) from None
@@ -277,7 +282,7 @@ class Submission:
         except Unsigned as doubt:
             yield from self._unknowable(entry, loss, str(doubt))
         else:
-            if job is None and loss.refused:
+            if job is None and refused:
                 self.held.creating = None
                 raise _as_refusal(loss)
             if job is None:
@@ -359,7 +364,7 @@ class Submission:
         lost = AmbiguousSubmit(f"What an earlier try has written down of its {self.held.kind.noun} is unreadable.")
         yield from self._unknowable(self._intent(self.held.tries.marker()), lost, self._no_list)
 
-    def _unknowable(self, entry: Entry, loss: AmbiguousSubmit, why: str) -> Steps[None]:
+    def _unknowable(self, entry: Entry, loss: RequestError, why: str) -> Steps[None]:
         """Fail for good, so that no retry creates a second job; unless that was asked for.
 
         :param why: Why nobody can tell.
@@ -404,7 +409,8 @@ class Submission:
         for narrowed in dict.fromkeys([*names, None] if thorough or not names else names):
             sieve = Sieve(self.held.kind, wanted, doubtful)
             try:
-                yield from sift_list(self.held.kind, sieve, narrowed, since=since, ask=self.held.ask)
+                listed = self.held.operator.listing()
+                yield from sift_list(self.held.kind, sieve, narrowed, since=since, listed=listed, ask=self.held.ask)
             except UnsupportedError:
                 unlisted = yield from self.held.asked(Do(lambda: self.held.operator.unlisted(since - DOUBT)))
                 if unlisted is None:
@@ -428,8 +434,10 @@ class Unsigned(RemoteJobError):
         self.args = (self.args[0].removesuffix("."),)
 
 
-def _as_refusal(loss: AmbiguousSubmit) -> RejectedError:
+def _as_refusal(loss: RequestError) -> RequestError:
     """Return the error of a create call that AIHub refused, where there is no job of it."""
+    if not isinstance(loss, AmbiguousSubmit):
+        return loss
     return RejectedError(
         str(loss),
         service=loss.service,
