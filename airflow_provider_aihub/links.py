@@ -1,4 +1,4 @@
-"""Links from a task in Airflow to what it is about on AIHub."""
+"""Links from a task in Airflow to what it is about on its platform."""
 
 from __future__ import annotations
 
@@ -19,6 +19,13 @@ class ViewInAIHubLink(TaskLink):
 
     name = "View in AIHub"
     xcom_key = "_link_ViewInAIHubLink"
+
+
+class ViewInModelArtsLink(TaskLink):
+    """*View in ModelArts*: the page of the job, or of whatever else the task is about."""
+
+    name = "View in ModelArts"
+    xcom_key = "_link_ViewInModelArtsLink"
 
 
 class ResultCsvLink(TaskLink):

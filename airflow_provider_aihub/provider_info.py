@@ -91,6 +91,60 @@ UI_FIELD_BEHAVIOUR: dict[str, Any] = {
     },
 }
 
+MODELARTS_FIELDS: dict[str, dict[str, Any]] = {
+    "region": _field(
+        "Region",
+        "Name of the region, such as cn-north-4. It says where ModelArts and IAM are, and which project it is, where "
+        "these are not given.",
+        _OPTIONAL_TEXT,
+    ),
+    "project_id": _field(
+        "Project id", "Default: it is looked up by the region's name, which takes one more request.", _OPTIONAL_TEXT
+    ),
+    "workspace_id": _field("Workspace id", "Default: 0, the default workspace.", _OPTIONAL_TEXT),
+    "security_token": _field("Security token", "Belongs to temporary access keys.", _OPTIONAL_SECRET),
+    "iam_user": _field(
+        "IAM user", "An IAM user to get tokens with, where there are no access key and secret key.", _OPTIONAL_TEXT
+    ),
+    "iam_password": _field("IAM password", "The password of this user.", _OPTIONAL_SECRET),
+    "account": _field("Account", "Name of the account that the IAM user belongs to.", _OPTIONAL_TEXT),
+    "iam_url": _field(
+        "IAM address", "Where IAM is, if not where the region has it; for a private cloud.", _OPTIONAL_TEXT
+    ),
+    "ca_file": _field(
+        "CA file",
+        "Path of a PEM file with the certificates to trust. It must be readable on the workers and the triggerers.",
+        _OPTIONAL_TEXT,
+    ),
+    "verify_tls": CONN_FIELDS["verify_tls"],
+    "timeout": CONN_FIELDS["timeout"],
+    "web_url": _field(
+        "Console address",
+        "Where people open ModelArts in the browser; tasks link there. Default: the public console of the region.",
+        _OPTIONAL_TEXT,
+    ),
+    "link_templates": _field(
+        "Link templates",
+        "Where the console has its pages, if not where this provider takes them to be: a JSON object such as "
+        '{"training_job": "/#/trainingJobs/{id}"}. Kinds: training_job, workflow_execution, saved_image, notebook.',
+        {"type": ["object", "null"]},
+    ),
+}
+
+MODELARTS_FORM: dict[str, Any] = {
+    "hidden-fields": ["extra"],
+    "relabeling": {
+        "host": "Base URL or host",
+        "schema": "http or https",
+        "login": "Access key (AK)",
+        "password": "Secret key (SK)",
+    },
+    "placeholders": {
+        "host": "leave empty to take the region's",
+        "login": "leave empty to use an IAM user",
+    },
+}
+
 SECTION = "aihub"
 
 
@@ -134,11 +188,12 @@ _ASSET_URIS = [
 ]
 
 _INTEGRATION = "AIHub"
+_MODELARTS = "Huawei Cloud ModelArts"
 
 
-def _modules(package: str, *names: str) -> list[dict[str, Any]]:
+def _modules(package: str, *names: str, integration: str = _INTEGRATION) -> list[dict[str, Any]]:
     modules = [f"airflow_provider_aihub.{package}.{name}" for name in names]
-    return [{"integration-name": _INTEGRATION, "python-modules": modules}]
+    return [{"integration-name": integration, "python-modules": modules}]
 
 
 PROVIDER_INFO: dict[str, Any] = {
@@ -150,14 +205,31 @@ PROVIDER_INFO: dict[str, Any] = {
         SECTION: {
             "description": "How the triggerer asks AIHub about the jobs that are waited for.",
             "options": SETTINGS,
-        }
+        },
+        "modelarts": {
+            "description": "How the triggerer asks ModelArts about the jobs that are waited for.",
+            "options": SETTINGS,
+        },
     },
-    "integrations": [{"integration-name": _INTEGRATION, "tags": ["software"]}],
+    "integrations": [
+        {"integration-name": _INTEGRATION, "tags": ["software"]},
+        {"integration-name": _MODELARTS, "tags": ["service"]},
+    ],
     "operators": _modules(
         "operators", "dataset", "evaluation", "quota_task", "s3_relay", "stop", "training", "warehouse", "workflow"
+    )
+    + _modules(
+        "operators",
+        "modelarts_app",
+        "modelarts_notebook",
+        "modelarts_training_job",
+        "modelarts_workflow",
+        "modelarts_workspace",
+        integration=_MODELARTS,
     ),
-    "sensors": _modules("sensors", "dataset", "quota_task", "training", "warehouse", "workflow"),
-    "hooks": _modules("hooks", "aihub"),
+    "sensors": _modules("sensors", "dataset", "quota_task", "training", "warehouse", "workflow")
+    + _modules("sensors", "modelarts", integration=_MODELARTS),
+    "hooks": _modules("hooks", "aihub") + _modules("hooks", "modelarts", integration=_MODELARTS),
     "triggers": _modules("triggers", "dataset_version", "job"),
     "task-decorators": [
         {"name": "aihub_training", "class-name": "airflow_provider_aihub.decorators.training.training_task"}
@@ -165,6 +237,7 @@ PROVIDER_INFO: dict[str, Any] = {
     "extra-links": [
         "airflow_provider_aihub.links.ViewInAIHubLink",
         "airflow_provider_aihub.links.ResultCsvLink",
+        "airflow_provider_aihub.links.ViewInModelArtsLink",
     ],
     "asset-uris": _ASSET_URIS,
     # For Airflow 2.
@@ -176,6 +249,13 @@ PROVIDER_INFO: dict[str, Any] = {
             "hook-name": "AIHub",
             "ui-field-behaviour": UI_FIELD_BEHAVIOUR,
             "conn-fields": CONN_FIELDS,
-        }
+        },
+        {
+            "connection-type": "modelarts",
+            "hook-class-name": "airflow_provider_aihub.hooks.modelarts.ModelArtsHook",
+            "hook-name": _MODELARTS,
+            "ui-field-behaviour": MODELARTS_FORM,
+            "conn-fields": MODELARTS_FIELDS,
+        },
     ],
 }

@@ -23,7 +23,8 @@ from airflow_provider_aihub import __version__, get_provider_info
 from airflow_provider_aihub.aihub.config import PRESETS, URL_FIELDS, Config
 from airflow_provider_aihub.aihub.web import PAGES
 from airflow_provider_aihub.hooks.aihub import AIHubHook
-from airflow_provider_aihub.provider_info import CONN_FIELDS, SETTINGS
+from airflow_provider_aihub.modelarts.web import PAGES as MODELARTS_PAGES
+from airflow_provider_aihub.provider_info import CONN_FIELDS, MODELARTS_FIELDS, SETTINGS
 
 FORM = """
 import json
@@ -87,9 +88,11 @@ def test_every_module_is_listed(folder: str) -> None:
         and value.__module__ == module.__name__
         and not inspect.isabstract(value)
     }
-    (listed,) = get_provider_info()[folder]
-    assert listed["integration-name"] in [one["integration-name"] for one in get_provider_info()["integrations"]]
-    assert set(listed["python-modules"]) == made - {"airflow_provider_aihub.sensors.base"}
+    listed = get_provider_info()[folder]
+    integrations = [one["integration-name"] for one in get_provider_info()["integrations"]]
+    assert all(one["integration-name"] in integrations for one in listed)
+    bases = {f"airflow_provider_aihub.sensors.{name}" for name in ("base", "modelarts_base")}
+    assert {module for one in listed for module in one["python-modules"]} == made - bases
 
 
 def test_all_that_is_named_is_there() -> None:
@@ -189,6 +192,19 @@ def test_an_empty_form_is_an_empty_connection() -> None:
     """The form sends null for what was left empty."""
     extra: dict[str, Any] = {name: field["schema"].get("default") for name, field in CONN_FIELDS.items()}
     assert Config.from_connection(extra=extra, environ={}) == Config.from_connection(extra={}, environ={})
+
+
+def test_the_form_of_modelarts_is_what_its_connection_has() -> None:
+    from airflow_provider_aihub.modelarts.config import FIELDS
+    from airflow_provider_aihub.modelarts.config import Config as ModelArtsConfig
+
+    assert set(MODELARTS_FIELDS) == set(FIELDS)
+    extra: dict[str, Any] = {name: field["schema"].get("default") for name, field in MODELARTS_FIELDS.items()}
+    assert ModelArtsConfig.from_connection(extra=extra) == ModelArtsConfig.from_connection(extra={})
+    masked = {name for name, field in MODELARTS_FIELDS.items() if field["schema"].get("format") == "password"}
+    assert masked == {"security_token", "iam_password"}
+    assert all("null" in field["schema"]["type"] for field in MODELARTS_FIELDS.values())
+    assert f"Kinds: {', '.join(MODELARTS_PAGES)}." in MODELARTS_FIELDS["link_templates"]["description"]
 
 
 def test_tokens_are_masked() -> None:

@@ -1,0 +1,106 @@
+"""Apps of ModelArts: what other programs call its services as."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_aihub.operators.modelarts_base import ModelArtsCallOperator
+
+if TYPE_CHECKING:
+    from airflow.providers.common.compat.sdk import Context
+
+    from airflow_provider_aihub.modelarts.apps import App
+
+
+class ModelArtsCreateAppOperator(ModelArtsCallOperator):
+    """Create an app, and keep its key, secret and codes in an Airflow variable or connection, and nowhere else.
+
+    Returns ``{"id", "name", "type"}``. Where the secret cannot be kept, the app is deleted again, since nobody could
+    use it.
+
+    :param app_name: Name of the app.
+    :param secret_variable: Name of the variable that is set to ``{"app_key", "app_secret", "app_codes"}`` as JSON. A
+        name with ``secret`` in it has Airflow mask the value wherever it shows variables.
+    :param secret_conn_id: Instead: id of the connection that is made, of type ``http``: the key as login, the secret as
+        password, the codes in the extra. On Airflow 2 only: a task of Airflow 3 cannot make one.
+    :param app_remark: Free text, at most 200 characters.
+    :param workspace_id: Default: that of the connection.
+
+    The remaining parameters are those of :class:`~.modelarts_base.ModelArtsCallOperator`.
+    """
+
+    template_fields: Sequence[str] = (
+        *ModelArtsCallOperator.template_fields,
+        "app_name",
+        "secret_variable",
+        "secret_conn_id",
+        "app_remark",
+        "workspace_id",
+    )
+
+    def __init__(
+        self,
+        *,
+        app_name: str,
+        secret_variable: str | None = None,
+        secret_conn_id: str | None = None,
+        app_remark: str | None = None,
+        workspace_id: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.app_name = app_name
+        self.secret_variable = secret_variable
+        self.secret_conn_id = secret_conn_id
+        self.app_remark = app_remark
+        self.workspace_id = workspace_id
+
+    def call(self, context: Context) -> dict[str, Any]:  # noqa: ARG002
+        """Create the app and keep its secret."""
+        from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS
+
+        from airflow_provider_aihub.modelarts.apps import AppSpec
+        from airflow_provider_aihub.modelarts.errors import ModelArtsParameterError
+
+        if (self.secret_variable is None) == (self.secret_conn_id is None):
+            raise ModelArtsParameterError(
+                "Where the secret goes must be given by one of secret_variable and secret_conn_id."
+            )
+        if self.secret_conn_id is not None and AIRFLOW_V_3_0_PLUS:
+            raise ModelArtsParameterError(
+                "secret_conn_id is for Airflow 2, since a task of Airflow 3 cannot make a connection; give "
+                "secret_variable."
+            )
+        spec = AppSpec.build(app_name=self.app_name, app_remark=self.app_remark, workspace_id=self.workspace_id)
+        app = self.hook.create_app(spec)
+        try:
+            self._keep(app)
+        except Exception:
+            self.log.warning("Deleting app %s again, since Airflow did not take its secret", app.app_id)
+            self.hook.delete_app(app.app_id)
+            raise
+        return {"id": app.app_id, "name": app.app_name, "type": app.app_type}
+
+    def _keep(self, app: App) -> None:
+        if self.secret_variable is not None:
+            from airflow.providers.common.compat.sdk import Variable
+
+            secrets = {"app_key": app.app_key, "app_secret": app.app_secret, "app_codes": app.app_codes}
+            Variable.set(self.secret_variable, json.dumps(secrets))
+            return
+        from airflow.models import Connection
+        from airflow.utils.session import create_session
+
+        with create_session() as session:
+            session.query(Connection).filter(Connection.conn_id == self.secret_conn_id).delete()
+            session.add(
+                Connection(
+                    conn_id=self.secret_conn_id,
+                    conn_type="http",
+                    login=app.app_key,
+                    password=app.app_secret,
+                    extra=json.dumps({"app_codes": app.app_codes}),
+                )
+            )
