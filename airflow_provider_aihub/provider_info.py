@@ -200,7 +200,7 @@ PROVIDER_INFO: dict[str, Any] = {
     "package-name": "airflow-provider-aihub",
     "name": "AIHub",
     "description": "AIHub: warehouse searches, dataset versions, GPU trainings, quota tasks, workflow runs and "
-    "evaluations.",
+    "evaluations. Huawei Cloud ModelArts: training jobs, workflow executions, images, notebooks, workspaces and apps.",
     "config": {
         SECTION: {
             "description": "How the triggerer asks AIHub about the jobs that are waited for.",

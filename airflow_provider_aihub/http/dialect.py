@@ -97,7 +97,7 @@ class Dialect(Protocol):
         """
 
     def before(self, request: Request[Any]) -> Request[Any] | None:  # noqa: ARG002 - for those who need it
-        """Return what must be asked before a request can be completed; by default nothing."""
+        """Return what must be asked before a request can be completed; nothing by default, and before a login."""
         return None
 
     def completed(self, request: Request[T]) -> Request[T]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from forge import (
     ForgeAmbiguousSubmit,
     ForgeAuthError,
     ForgeBadAnswerError,
+    ForgeDialect,
     ForgeError,
     ForgeNotFoundError,
     ForgeParameterError,
@@ -25,7 +27,7 @@ from misbehaving import NOW, Act, Server, Side, text
 from airflow_provider_aihub.http import errors
 from airflow_provider_aihub.http.asynchronous import AsyncClient
 from airflow_provider_aihub.http.blocking import Client
-from airflow_provider_aihub.http.request import Request
+from airflow_provider_aihub.http.request import NO_AUTH, Request
 from airflow_provider_aihub.http.retry import RetryPolicy
 
 
@@ -121,3 +123,33 @@ async def test_what_goes_wrong_is_an_error_of_its_own(
 async def test_an_answer_without_a_body(forge: Server, side: Side) -> None:
     forge.script["/jobs/a-1"] = [text("", 204)]
     assert await sent(side, Forge(forge.url), job(about={})) is None
+
+
+async def test_what_is_so_already_is_no_refusal(forge: Server, side: Side) -> None:
+    forge.script["/jobs/a-1"] = [refused(409, "FORGE.9")]
+    stop = job(method="POST", read=lambda payload: ("stopped", payload), about={}, already=frozenset({"FORGE.9"}))
+    assert await sent(side, Forge(forge.url), stop) == ("stopped", None)
+
+
+class Placed(ForgeDialect):
+    """Knows its place only once it has asked for it, and puts it into requests."""
+
+    place = ""
+
+    def before(self, request: Request[Any]) -> Request[Any] | None:
+        known = self.place or request.path == "/place" or request.auth == NO_AUTH
+        return None if known else job(path="/place", about={}, read=self._keep)
+
+    def _keep(self, payload: Any) -> None:
+        self.place = payload["place"]
+
+    def completed(self, request: Request[Any]) -> Request[Any]:
+        return replace(request, path=request.path.replace("jobs", self.place), headers={"X-Place": self.place})
+
+
+async def test_a_request_is_completed_by_what_was_asked_before(forge: Server, side: Side) -> None:
+    forge.script |= {"/place": [said(place="here")], "/here/a-1": [said(id="a-1")]}
+    config = Forge(forge.url)
+    config.__dict__["dialect"] = Placed(config)
+    assert await sent(side, config, job()) == {"id": "a-1"}
+    assert forge.asked("/here/a-1")[0].headers["X-Place"] == "here"
