@@ -1,6 +1,6 @@
 """What stands beside a task's result: links, events, lineage, lines of the log. It may fail; the task may not for it.
 
-Nothing of Airflow or AIHub is imported here but the errors, so everything may use it.
+Nothing of Airflow or a platform is imported here but the errors, so everything may use it.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ class Log(Protocol):
 def beside(log: Log, what: str, told: set[str] | None = None) -> Iterator[None]:
     """Do what a task can do without: whatever goes wrong there is one line in the log, and the task goes on.
 
-    :param what: What is done, as in *the link to AIHub*.
+    :param what: What is done, as in *the link to the platform*.
     :param told: Of what the log has said so already; it is said once. Default: it is said each time.
     """
     try:

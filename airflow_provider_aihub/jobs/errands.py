@@ -1,4 +1,4 @@
-"""What is asked of AIHub besides the job itself while one waits: more about it, and parts of its log files."""
+"""What is asked of the platform besides the job itself while one waits: more about it, and parts of its log files."""
 
 from __future__ import annotations
 

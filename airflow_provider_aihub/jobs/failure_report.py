@@ -49,7 +49,7 @@ def summary(kind: JobKind, state: JobState) -> str:
 
 
 def failure(client: Client, kind: JobKind, state: JobState, log: Log | None = None) -> JobError:
-    """Return the error for a job that failed or was stopped, with all that AIHub says about it.
+    """Return the error for a job that failed or was stopped, with all that the platform says about it.
 
     :param log: Where the last lines of the logs of what failed are told; nowhere by default.
     """

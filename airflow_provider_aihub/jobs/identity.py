@@ -1,6 +1,6 @@
-"""Whether a job that AIHub shows is the one that a task has created.
+"""Whether a job that the platform shows is the one that a task has created.
 
-An id is no identity: the connection may point to another AIHub meanwhile, where the same id is somebody else's job.
+An id is no identity: the connection may point to another platform meanwhile, where the same id is somebody else's job.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from airflow_provider_aihub.jobs.errors import OtherJob
 from airflow_provider_aihub.jobs.kind import Facts, JobId, JobKind
 
 EARLIER: Final = 600.0
-"""By how many seconds the clocks of AIHub and of a worker may differ."""
+"""By how many seconds the clocks of the platform and of a worker may differ."""
 LATER: Final = 1800.0
 """How many seconds after a create call was begun its job may come into being: the call may be sent several times."""
 CUT: Final = 64
@@ -33,14 +33,14 @@ class Verdict(StrEnum):
     OWN = "own"
     OTHER = "other"
     UNKNOWN = "unknown"
-    """AIHub shows too little to tell."""
+    """The platform shows too little to tell."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Identity:
     """What a task knows of its job besides the id.
 
-    The marker decides. Where AIHub shows none, or one that is cut off, name, user and time of creation do.
+    The marker decides. Where the platform shows none, or one that is cut off, name, user and time of creation do.
 
     :param marker: The text that the job's description was signed with; ``None`` for none.
     :param name: The job's name; ``None`` for a kind that has none.
@@ -114,7 +114,7 @@ def opening_of(description: str) -> str:
 
 
 def other_job(kind: JobKind, job_id: JobId) -> OtherJob:
-    """Return the error for an id under which AIHub shows another job."""
+    """Return the error for an id under which the platform shows another job."""
     called = kind.called(job_id)
     return OtherJob(
         f"{kind.platform} was asked for {called} and showed a job that this task did not create, which is left alone; "
@@ -125,5 +125,5 @@ def other_job(kind: JobKind, job_id: JobId) -> OtherJob:
 
 
 def _same_name(own: str, shown: str) -> bool:
-    """Whether a name is the one that was given, perhaps cut off by AIHub."""
+    """Whether a name is the one that was given, perhaps cut off by the platform."""
     return own == shown or (len(shown) >= CUT_NAME and own.startswith(shown))

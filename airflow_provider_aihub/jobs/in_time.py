@@ -42,4 +42,4 @@ def in_time(ask: Callable[[], T], longest: float | None) -> T:
 
 def too_late() -> Unavailable:
     """Return the error for an answer that has not come in time."""
-    return Unavailable("AIHub did not answer before the deadline.")
+    return Unavailable("The platform did not answer before the deadline.")

@@ -65,7 +65,7 @@ LAST_ANSWERS = 0.75
 LAST_LOOK = 0.5
 """Seconds that the last look may take at least."""
 GONE_TOLERANCE = 60.0
-"""Seconds for which a job that AIHub says does not exist is asked for again before that is believed."""
+"""Seconds for which a job that the platform says does not exist is asked for again before that is believed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,7 +81,7 @@ class Watch:
     :param deadline: When to give up, in Unix seconds; ``None`` for never.
     :param poll_tolerance: For how many seconds polls may fail before waiting gives up.
     :param may_be_missing: Whether a job that does not exist is waited for, too.
-    :param stream_logs: Whether the logs of its pods or nodes are told as well, where AIHub gives them out.
+    :param stream_logs: Whether the logs of its pods or nodes are told as well, where the platform gives them out.
     :param floor: Shortest pause between two polls, in seconds; ``None`` for :data:`POLL_FLOOR`.
     :param identity: What is known of the job besides its id; another job under that id is not waited for.
     :param doubts_lists: Whether an end that a list shows is believed only when the job itself is read to have ended.

@@ -1,4 +1,4 @@
-"""What one try of a task holds: its job on AIHub, and the record that Airflow keeps of it. No I/O."""
+"""What one try of a task holds: its job on the platform, and the record that Airflow keeps of it. No I/O."""
 
 from __future__ import annotations
 
@@ -33,14 +33,15 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Patience:
-    """How long it is waited for what AIHub may show late.
+    """How long it is waited for what the platform may show late.
 
-    :param settled: Seconds after a create call began beyond which its job is there if there ever will be one: AIHub may
-        be at work on it for a minute, and its lists lag behind.
-    :param shown: Seconds after AIHub said yes or no to a create call beyond which its lists and reads know the job.
+    :param settled: Seconds after a create call began beyond which its job is there if there ever will be one: the
+        platform may be at work on it for a minute, and its lists lag behind.
+    :param shown: Seconds after the platform said yes or no to a create call beyond which its lists and reads know the
+        job.
     :param first_pause: Seconds from one look to the next, doubled each time.
     :param longest_pause: Bound on that, in seconds.
-    :param retry_pause: Seconds before AIHub is asked again about a job that it has, while it does not answer.
+    :param retry_pause: Seconds before the platform is asked again about a job that it has, while it does not answer.
     """
 
     settled: float = 120.0
@@ -52,12 +53,12 @@ class Patience:
 
 PATIENCE: Final = Patience()
 HIDDEN: Final = 5.0
-"""Seconds for which AIHub may say of an old job that there is none, before that is believed."""
+"""Seconds for which the platform may say of an old job that there is none, before that is believed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A job of this task on AIHub.
+    """A job of this task on the platform.
 
     :param id: What its creation gave.
     :param entry: What is remembered of it.
@@ -211,11 +212,11 @@ class Held:
     def patiently(
         self, job: Job, ask: Callable[[], Steps[T]], tolerance: float | None = None, hidden: float | None = None
     ) -> Steps[T]:
-        """Ask about a job that is there: AIHub may be away for a time, or not know yet what it has just created.
+        """Ask about a job that is there: the platform may be away for a time, or not know yet what it has just created.
 
-        :param tolerance: Seconds for which AIHub may be away. Default: ``poll_tolerance``.
+        :param tolerance: Seconds for which the platform may be away. Default: ``poll_tolerance``.
         :param hidden: Seconds for which it may not know the job. Default: as long as the job's age lets that be.
-        :raises RemoteJobError: AIHub says no, or does not answer for too long.
+        :raises RemoteJobError: The platform says no, or does not answer for too long.
         """
         began = self.clock()
         tolerance = self.operator.options.poll_tolerance if tolerance is None else tolerance
@@ -245,18 +246,18 @@ class Held:
         return self.patience.shown if age is None else max(self.patience.shown - age, HIDDEN)
 
     def age(self, entry: Entry) -> Steps[float | None]:
-        """Return how long ago an entry was written, in seconds by AIHub's own clock: those of workers differ.
+        """Return how long ago an entry was written, in seconds by the platform's own clock: those of workers differ.
 
-        ``None`` where AIHub has not told what time it is.
+        ``None`` where the platform has not told what time it is.
         """
         server_time: float | None = yield ServerTime()
         if server_time is None or entry.server_time is None:
             return None
-        # AIHub's machines may have clocks of their own, too.
+        # The platform's machines may have clocks of their own, too.
         return max(min(server_time - entry.server_time, self.clock() - entry.since), 0.0)
 
     def clock_offset(self) -> Steps[float]:
-        """Return by how many seconds AIHub's clock is ahead; 0 where that is not known."""
+        """Return by how many seconds the platform's clock is ahead; 0 where that is not known."""
         server_time = yield ServerTime()
         return 0.0 if server_time is None else server_time - self.clock()
 

@@ -111,9 +111,9 @@ class RemoteJobOperator(PlatformTask, BaseOperator):
         """
 
     def patiently(self, ask: Callable[[], T]) -> T:
-        """Ask something of a job that is there until AIHub answers, for ``poll_tolerance`` at most.
+        """Ask something of a job that is there until the platform answers, for ``poll_tolerance`` at most.
 
-        :raises RemoteJobError: AIHub says no, or does not answer for too long.
+        :raises RemoteJobError: The platform says no, or does not answer for too long.
         """
         began = time.monotonic()
         while True:
@@ -137,7 +137,7 @@ class RemoteJobOperator(PlatformTask, BaseOperator):
         return False
 
     def unlisted(self, since: float) -> Iterable[Any] | None:  # noqa: ARG002 - for those that can
-        """Return the jobs that one of this task would be among, on an AIHub that lists none.
+        """Return the jobs that one of this task would be among, on a platform that lists none.
 
         :param since: None that is older is of use, in Unix seconds.
         :return: What reading each of them answers; ``None`` where there is no way to find them.
@@ -151,7 +151,7 @@ class RemoteJobOperator(PlatformTask, BaseOperator):
     def reference(self, job_id: JobId) -> JobId:
         """Return what the job is read by, from the id that its creation gave.
 
-        :raises NotFoundError: AIHub does not know the job, perhaps not yet.
+        :raises NotFoundError: The platform does not know the job, perhaps not yet.
         """
         return job_id
 

@@ -148,7 +148,7 @@ class RemoteJobSensor(PlatformTask, BaseSensorOperator):
     def poke(self, context: Context) -> PokeReturnValue:
         """Look at the job once.
 
-        :raises RemoteJobError: The job ended badly, or AIHub will never answer.
+        :raises RemoteJobError: The job ended badly, or the platform will never answer.
         """
         from airflow_provider_aihub.http.errors import NotFoundError, RemoteJobError
         from airflow_provider_aihub.jobs.in_time import in_time

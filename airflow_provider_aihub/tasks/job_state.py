@@ -29,7 +29,7 @@ DONE: Final = "done"
 """The result was returned."""
 
 LONGEST: Final = 255
-"""Characters of a description, the marker included, that any AIHub is taken to keep."""
+"""Characters of a description, the marker included, that any platform is taken to keep."""
 _MARKER: Final = re.compile(
     r"\[airflow:(?P<task>[0-9a-f]{16})\.(?P<run>[0-9a-f]{8})\.(?P<max_tries>\d+)\.(?P<retries>\d+)"
     r"(?:\.(?P<try_number>\d+))?\.(?P<attempt>[0-9a-f]{8})\]"
@@ -38,7 +38,7 @@ _MARKER: Final = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Marker:
-    """A short tag that makes the job of a task findable on AIHub; it ends the job's description.
+    """A short tag that makes the job of a task findable on the platform; it ends the job's description.
 
     ``task`` is the same for all tries of a task instance. ``run`` becomes another one when the run is cleared after its
     end, or is deleted and made anew. ``max_tries``, ``retries`` and ``try_number`` are those of :class:`Tries`; the
@@ -77,7 +77,7 @@ class Marker:
         ]
 
     def sign(self, description: str | float | None) -> str:
-        """Put the marker behind the user's own description, and before it, too, where an AIHub might cut off its end.
+        """Put the marker behind the user's own description, and before it, too, where a platform might cut off its end.
 
         :raises ParameterError: The description is no text.
         """
@@ -166,7 +166,7 @@ class Entry:
     :param state: One of the states of this module.
     :param marker: The text that signs its description.
     :param since: When it was submitted, in Unix seconds.
-    :param server_time: The same by AIHub's own clock; ``None`` where AIHub had not told it.
+    :param server_time: The same by the platform's own clock; ``None`` where the platform had not told it.
     :param name: The job's name, where it has one.
     :param user_id: Id of the user who submits it, where that is known.
     :param max_tries: That of :class:`Tries` when it was written, as are ``retries`` and ``try_number``; of the last, 0

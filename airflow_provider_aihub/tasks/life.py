@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 
 IN_HASTE = 2.0
-"""Seconds for which a killed task waits until AIHub knows a job that it has just created."""
+"""Seconds for which a killed task waits until the platform knows a job that it has just created."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""How tasks wait, as checked values: the parameters that operators or sensors share, besides what AIHub is asked for.
+"""How tasks wait, as checked values: the parameters that operators or sensors share, besides what a job is to be.
 
 Templates render to text, and other tasks return what they like: each value may come as itself or as its text.
 """

@@ -36,7 +36,7 @@ class Call(Generic[T]):
 
 @dataclass(frozen=True, slots=True)
 class ServerTime:
-    """Say what time it is by AIHub's own clock. The reply is Unix seconds; ``None`` where it has not told it."""
+    """Say what time it is by the platform's own clock. The reply is Unix seconds; ``None`` where it has not told it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,7 +35,7 @@ TakenUp: TypeAlias = tuple[Job | None, JobState | None]
 """A job of an earlier try, and how it stands; or nothing."""
 NOTHING: TakenUp = (None, None)
 CLOCKS = 10.0
-"""Seconds by which the clocks of AIHub's own machines may differ."""
+"""Seconds by which the clocks of the platform's own machines may differ."""
 
 
 class Submission:
@@ -86,7 +86,7 @@ class Submission:
     def unrecorded_job(self) -> Steps[Job | None]:
         """Look once for a job of an earlier try that goes on, and of which no record tells.
 
-        :raises RemoteJobError: AIHub could not be asked, or does not list its jobs.
+        :raises RemoteJobError: The platform could not be asked, or does not list its jobs.
         """
         sieve = yield from self._find(self._is_own, self.held.operator.job_name, since=self._oldest, thorough=False)
         for marker, state in _going_on(sieve.signed):
@@ -195,7 +195,7 @@ class Submission:
     def _of_this_task(self) -> Steps[list[tuple[Marker, JobState]]]:
         """Return the jobs of this task, the newest first; those that come late, too, if an earlier try may have any.
 
-        :raises UnsupportedError: This AIHub does not list them.
+        :raises UnsupportedError: The platform does not list them.
         """
         tries = 0 if self.held.kept else self.held.tries.since_clear
         pause = self.held.patience.first_pause
@@ -217,8 +217,8 @@ class Submission:
     def create(self, request: Request[JobId], marker: Marker) -> Steps[Job]:
         """Create the job.
 
-        :raises AmbiguousSubmit: It cannot be told whether AIHub has created it.
-        :raises RemoteJobError: AIHub has not created it.
+        :raises AmbiguousSubmit: It cannot be told whether the platform has created it.
+        :raises RemoteJobError: The platform has not created it.
         """
         user_id = yield LogIn()
         description = self.held.kind.sent_description(request)
@@ -267,7 +267,7 @@ class Submission:
 
     def _after_loss(self, request: Request[JobId], entry: Entry, loss: RequestError) -> Steps[Job]:
         """Return the job whose create call lost its answer, or found the name of the job taken."""
-        # AIHub that has said no is not at work on it any more; else the call may have been sent just now.
+        # A platform that has said no is not at work on it any more; else the call may have been sent just now.
         refused = not isinstance(loss, AmbiguousSubmit) or loss.refused
         patience = self.held.patience.shown if refused else self.held.patience.settled
         end = self.held.clock() + patience
@@ -291,7 +291,7 @@ class Submission:
         return Job((yield Call(request)), entry, seen=True)
 
     def _lost(self, entry: Entry) -> Steps[Job | None]:
-        """Return the job that an earlier try was creating when it was ended, if AIHub has taken it."""
+        """Return the job that an earlier try was creating when it was ended, if the platform has taken it."""
         age = yield from self.held.age(entry)
         try:
             # The first answer tells what time it is there.
@@ -319,11 +319,11 @@ class Submission:
         """Look for the job of an intent until it is found, or could not come any more.
 
         :param left: Gives the seconds for which it may still come.
-        :param thorough: Whether the last look is not narrowed by the job's name, which AIHub may have changed.
+        :param thorough: Whether the last look is not narrowed by the job's name, which the platform may have changed.
         :param killing: Whether the task's being killed is no reason to look no longer.
         :raises Unsigned: There is one that may be it.
-        :raises UnsupportedError: This AIHub does not list them.
-        :raises RemoteJobError: AIHub could not be asked.
+        :raises UnsupportedError: The platform does not list them.
+        :raises RemoteJobError: The platform could not be asked.
         """
         identity, earliest = Job("", entry).identity, (entry.server_time or 0.0) - CLOCKS
 
@@ -372,7 +372,7 @@ class Submission:
         if self.held.operator.options.resubmit:
             self.held.log.warning("Creating another %s, since on_ambiguous_submit is 'resubmit'", self.held.kind.noun)
             return
-        # A person who has looked on AIHub and clears the task means it to start anew.
+        # A person who has looked on the platform and clears the task means it to start anew.
         yield from self.held.save(entry.moved(job_state.UNKNOWN, self.held.tries))
         self.held.creating = None
         named = f"{self.held.kind.noun} {entry.name!r}" if entry.name else self.held.kind.noun
@@ -400,10 +400,10 @@ class Submission:
         thorough: bool,
         doubtful: Callable[[Facts], bool] = lambda _: False,
     ) -> Steps[Sieve]:
-        """Look through AIHub's jobs of this kind.
+        """Look through the platform's jobs of this kind.
 
         :param doubtful: Whether a job without a marker may be one that is looked for.
-        :raises UnsupportedError: This AIHub does not list them.
+        :raises UnsupportedError: The platform does not list them.
         """
         names = [name.strip() or None] if name else []
         for narrowed in dict.fromkeys([*names, None] if thorough or not names else names):
@@ -424,7 +424,7 @@ class Submission:
 
 
 class Unsigned(RemoteJobError):
-    """AIHub has a job that may be the one that is looked for, but does not show its marker.
+    """The platform has a job that may be the one that is looked for, but does not show its marker.
 
     :param called: What it is called.
     """
@@ -435,7 +435,7 @@ class Unsigned(RemoteJobError):
 
 
 def _as_refusal(loss: RequestError) -> RequestError:
-    """Return the error of a create call that AIHub refused, where there is no job of it."""
+    """Return the error of a create call that the platform refused, where there is no job of it."""
     if not isinstance(loss, AmbiguousSubmit):
         return loss
     return RejectedError(

@@ -33,7 +33,7 @@ MOST_MISSES: Final = 3
 MOST_FAILURES: Final = 2
 """How often in a row the lists may not be had; then each job is read by itself for a time."""
 MOST_PAGES: Final = 200
-"""Pages that are read at once at most, of an AIHub whose pages are small."""
+"""Pages that are read at once at most, of a platform whose pages are small."""
 LONGEST_SWEEP: Final = 60.0
 """Seconds within which the lists are to be read; there may be dozens of them."""
 LONGEST_WAIT: Final = 10.0

@@ -31,11 +31,11 @@ Looks = Callable[[Look], Awaitable[JobState | RemoteJobError]]
 STOP_TIMEOUT = 20.0
 """Seconds that a trigger spends on stopping a job."""
 LONGEST_UNKNOWN = 15.0
-"""Seconds of these for which AIHub may not know the job yet."""
+"""Seconds of these for which the platform may not know the job yet."""
 LONGEST_DOUBT = 10.0
 """Seconds that a trigger which is killed waits to be shown that the job is still the task's own, before it stops it."""
 LONGEST_LATE_DOUBT = 0.3
-"""Likewise at a deadline: what AIHub showed until then was judged each time, and the deadline is to strike in time."""
+"""Likewise at a deadline: what was shown until then was judged each time, and the deadline is to strike in time."""
 KILL_TIMEOUT = 25.0 if hasattr(BaseTrigger, "on_kill") else 120.0
 """Seconds that a trigger spends on being killed. Airflow 3.3 grants ``on_kill`` 30; older ones may take long to say
 whether a task is still deferred, if many are asked for."""
@@ -82,7 +82,7 @@ class JobEvent(TypedDict):
 
 
 MOST_ROUNDS = 5
-"""How often a task that resumes defers again because its worker cannot ask AIHub how the job has ended."""
+"""How often a task that resumes defers again because its worker cannot ask the platform how the job has ended."""
 
 
 def error_of(event: JobEvent, own: OwnKinds) -> RemoteJobError | None:

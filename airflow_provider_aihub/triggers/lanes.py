@@ -1,4 +1,4 @@
-"""Who may ask AIHub when: so that answers that take long hold up nobody else."""
+"""Who may ask the platform when: so that answers that take long hold up nobody else."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Final
 SLOW: Final = 2.0
 """Seconds after which a request holds up no other."""
 SLOW_STOP: Final = 0.25
-"""Likewise for one that stops a job: what is asked so has reached AIHub, though its answer may take long."""
+"""Likewise for one that stops a job: what is asked so has reached the platform, though its answer may take long."""
 MOST_STOPS: Final = 200
 """How many of these may be under way in all: jobs whose deadlines are near each other are stopped together."""
 MOST_SLOW: Final = 1000

@@ -34,7 +34,7 @@ log = logging.getLogger(__name__)
 NEWS = 1.0
 """Seconds for which what the connection said will do for a trigger that begins: many begin at once."""
 RELOAD_PAUSE = 30.0
-"""Seconds between two looks whether the connection was changed in Airflow, while AIHub is not there or refuses it."""
+"""Seconds between two looks whether the connection was changed in Airflow, while the platform is away or refuses it."""
 REFUSAL_PAUSE = 30.0
 """Seconds for which a login that was refused is not tried again, so that many triggers do not lock an account."""
 
