@@ -31,6 +31,8 @@ class Phase(StrEnum):
     STOPPING = "stopping"
     UNKNOWN = "unknown"
     """The platform has a status that this provider does not know; it counts as in progress."""
+    HELD = "waiting for a person"
+    """It goes on only once it is attended to, so it is not waited for until then."""
     SUCCEEDED = "succeeded"
     FAILED = "failed"
     STOPPED = "stopped"
@@ -39,6 +41,11 @@ class Phase(StrEnum):
     def terminal(self) -> bool:
         """Whether the job is over."""
         return self in (Phase.SUCCEEDED, Phase.FAILED, Phase.STOPPED)
+
+    @property
+    def halts(self) -> bool:
+        """Whether nothing will change by waiting."""
+        return self.terminal or self is Phase.HELD
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -223,7 +223,7 @@ def follow(
     for looks in count(1):
         reply = yield look
         if isinstance(reply, JobState) and reply.read_at is not None:
-            doubtful = watch.doubts_lists and reply.phase.terminal
+            doubtful = watch.doubts_lists and reply.phase.halts
             if doubtful or is_other(reply):
                 # A list may be wrong; what is read singly is believed.
                 reply = yield Look(deadline=watch.deadline)
@@ -251,7 +251,7 @@ def follow(
                     if state.phase.terminal:
                         yield from progress.look_at_parts(state)
                     yield from logs.follow(progress.parts, again=mentioned, last=state.phase.terminal)
-            if state.phase.terminal:
+            if state.phase.halts:
                 return Waited(Outcome.ENDED, state)
             state.forget()
             if logs is None and watch.backoff in (None, 1):

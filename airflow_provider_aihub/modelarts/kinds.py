@@ -251,7 +251,7 @@ def _variant(kind: JobKind, key: str, **changes: Any) -> JobKind:
     return replace(kind, key=f"modelarts.{key}", **changes)
 
 
-_ATTENDED: Final = {**_EXECUTION_PHASES, WAITS: Phase.FAILED}
+_ATTENDED: Final = {**_EXECUTION_PHASES, WAITS: Phase.HELD}
 """To a task that does not leave it to a person, a step that waits is where its own waiting ends."""
 
 

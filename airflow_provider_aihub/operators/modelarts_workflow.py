@@ -16,7 +16,6 @@ from airflow_provider_aihub.operators.modelarts_base import (
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
-    from airflow_provider_aihub.http.errors import RemoteJobError
     from airflow_provider_aihub.http.request import Request
     from airflow_provider_aihub.jobs.kind import JobKind, JobState, ListRequest
     from airflow_provider_aihub.lineage import Lineage
@@ -148,16 +147,26 @@ class ModelArtsWorkflowExecutionOperator(ModelArtsJobOperator):
         return super().listing() if self.execution_id is not None else executions_of(self.workflow_id)
 
     def attend(self, state: JobState) -> bool:
-        """Let the steps go on that wait for a person, if that was asked for."""
+        """Let the steps go on that wait for a person, or stop the execution, as was asked for."""
         from airflow_provider_aihub.modelarts.kinds import WAITS
         from airflow_provider_aihub.modelarts.parts import waiting_steps
 
-        if state.status != WAITS or self.on_waiting_step != "continue":
+        if state.status != WAITS:
+            return False
+        if self.on_waiting_step == "fail":
+            self._give_up(state)
             return False
         for step in waiting_steps(state.answer):
             given = (self.waiting_step_inputs or {}).get(step.step_name, {})
             self._continue(state, step.uuid, step.step_name, _inputs(step.step_name, given))
         return True
+
+    def _give_up(self, state: JobState) -> None:
+        called = self.job_kind.called(state.job_id)
+        if self.options.cancel_on_kill:
+            with beside(self.log, f"stopping {called}, which may still be running"):
+                self.hook.stop_workflow_execution(self.workflow_id, state.answer.execution_id)
+                self.log.info("Asked ModelArts to stop %s", called)
 
     def _continue(self, state: JobState, step_id: str, name: str, inputs: Inputs) -> None:
         from airflow_provider_aihub.modelarts.errors import ModelArtsAmbiguousSubmit, ModelArtsRejectedError
@@ -172,17 +181,6 @@ class ModelArtsWorkflowExecutionOperator(ModelArtsJobOperator):
             if any(step.uuid == step_id for step in waiting_steps(now)):
                 raise
         self.log.info("Let step %s of %s go on, which waited for a person", name, self.job_kind.called(state.job_id))
-
-    def failure(self, state: JobState) -> RemoteJobError:
-        """Tell of an execution that did not end well; stop one whose step waits for a person in vain."""
-        from airflow_provider_aihub.modelarts.kinds import WAITS
-
-        error = super().failure(state)
-        if state.status == WAITS and self.options.cancel_on_kill:
-            with beside(self.log, f"stopping {self.job_kind.called(state.job_id)}, which may still be running"):
-                self.hook.stop_workflow_execution(self.workflow_id, state.answer.execution_id)
-                self.log.info("Asked ModelArts to stop %s", self.job_kind.called(state.job_id))
-        return error
 
     def lineage(self, state: JobState | None, result: dict[str, Any] | None) -> Lineage:  # noqa: ARG002
         """Say which workflow runs. Its parameters are left out, since they may hold secrets."""

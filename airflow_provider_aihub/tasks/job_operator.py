@@ -133,7 +133,7 @@ class RemoteJobOperator(PlatformTask, BaseOperator):
         return self.job_kind.listing()
 
     def attend(self, state: JobState) -> bool:  # noqa: ARG002 - for those that can
-        """Do what a job still needs that has seemed to end, and return whether it goes on and is to be waited for."""
+        """Do what a job needs that is waited for no more, and return whether it goes on and is to be waited for."""
         return False
 
     def unlisted(self, since: float) -> Iterable[Any] | None:  # noqa: ARG002 - for those that can

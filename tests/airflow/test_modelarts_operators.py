@@ -367,6 +367,15 @@ def test_a_waiting_step_is_waited_for(world: SmallModelArts, deferrable: bool, t
     assert world.executions["e-1"]["status"] == "stopped"
 
 
+@old_and_new
+def test_a_retry_attends_to_what_an_earlier_try_left_waiting(world: SmallModelArts, remembers: bool) -> None:
+    world.more = {"waits": True}
+    life = TaskLife(execute(deferrable=True, on_waiting_step="continue", retries=1), remembers=remembers)
+    life.start()
+    assert life.try_once()["status"] == "succeeded"
+    assert len(world.executions) == 1
+
+
 def test_an_execution_is_run_again(world: SmallModelArts) -> None:
     TaskLife(execute(description="by another task")).try_once()
     again = execute(execution_id="w-1/e-1", rerun_steps=["review"])

@@ -204,7 +204,7 @@ JOB = {"metadata": {"id": "j", "create_time": 5000}, "status": {"phase": "RUNNIN
             "w/e",
             {"execution_id": "e", "status": "running", "steps_execution": [{"status": "wait_inputs"}]},
             WAITS,
-            Phase.FAILED,
+            Phase.HELD,
         ),
         ("workflow_step", "w/e/s", {"execution_id": "e", "steps_execution": None}, "init", Phase.WAITING),
         (
