@@ -24,6 +24,7 @@ from airflow_provider_aihub.modelarts.errors import (
     ModelArtsParameterError,
 )
 from airflow_provider_aihub.operators.modelarts_app import ModelArtsCreateAppOperator
+from airflow_provider_aihub.operators.modelarts_base import ModelArtsJobOperator
 from airflow_provider_aihub.operators.modelarts_notebook import (
     ModelArtsStartNotebookOperator,
     ModelArtsStopNotebookOperator,
@@ -49,6 +50,7 @@ from airflow_provider_aihub.sensors.modelarts import (
     ModelArtsWorkflowStepSensor,
 )
 from airflow_provider_aihub.tasks import held
+from airflow_provider_aihub.triggers.job import JobTrigger
 
 deferred_or_not = pytest.mark.parametrize("deferrable", [True, False], ids=["deferred", "in place"])
 old_and_new = pytest.mark.parametrize("remembers", [True, False], ids=["Airflow remembers", "by the marker alone"])
@@ -77,10 +79,13 @@ def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[SmallModelArts]:
 
 
 @pytest.fixture
-def told(caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]) -> Callable[[], str]:
-    """What a task writes into its log, which Airflow 3 prints."""
-    caplog.set_level(logging.INFO)
-    return lambda: caplog.text + capsys.readouterr().out
+def told(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> Callable[[], str]:
+    """What a task writes into its log, in worker and triggerer."""
+    log = logging.getLogger("test.task")
+    for kind in (ModelArtsJobOperator, JobTrigger):
+        monkeypatch.setattr(kind, "log", log)
+    caplog.set_level(logging.INFO, log.name)
+    return lambda: caplog.text
 
 
 def train(**given: Any) -> Callable[[], ModelArtsTrainingJobOperator]:
