@@ -22,11 +22,13 @@ class Round:
 
     :param connection: What is behind ``aihub_default`` meanwhile.
     :param in_place: Nothing is deferred. Default: as the DAGs have it.
+    :param modelarts: What is behind ``modelarts_default`` meanwhile. Default: nothing.
     """
 
     connection: str
     files: Sequence[Path]
     in_place: bool = False
+    modelarts: str = ""
 
 
 class Run(NamedTuple):
@@ -43,7 +45,12 @@ def run_dags(home: Path, dags: Path, *rounds: Round, env: Mapping[str, str] | No
     :param dags: The folder in which it looks for DAGs.
     """
     given = [
-        {"connection": one.connection, "files": [*map(str, one.files)], "in_place": one.in_place} for one in rounds
+        {
+            "connections": {"AIHUB_DEFAULT": one.connection, "MODELARTS_DEFAULT": one.modelarts},
+            "files": [*map(str, one.files)],
+            "in_place": one.in_place,
+        }
+        for one in rounds
     ]
     ended = json.loads(run_in_airflow("run_dags.py", home, dags, json.dumps(given), env=env))
     return [{dag: Run(*run) for dag, run in runs.items()} for runs in ended]
@@ -66,6 +73,7 @@ def run_in_airflow(program: str, home: Path, dags: Path, *arguments: Any, env: M
         # There is no scheduler for whose sake a trigger would hold its event back.
         "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "0",
         "AIRFLOW__AIHUB__POLL_FLOOR": "0.1",
+        "AIRFLOW__MODELARTS__POLL_FLOOR": "0.1",
         "NO_PROXY": "127.0.0.1,localhost",
     }
     everything = {**kept, **settings, **(env or {})}

@@ -35,9 +35,12 @@ def main(result: Path, rounds: list[dict[str, Any]]) -> None:
     result.write_text(json.dumps([run(**given) for given in rounds]))
 
 
-def run(connection: str, files: list[str], in_place: bool) -> Runs:
+def run(connections: dict[str, str], files: list[str], in_place: bool) -> Runs:
     """Run the DAGs of some files, one after the other."""
-    os.environ["AIRFLOW_CONN_AIHUB_DEFAULT"] = connection
+    for conn_id, connection in connections.items():
+        os.environ.pop(f"AIRFLOW_CONN_{conn_id}", None)
+        if connection:
+            os.environ[f"AIRFLOW_CONN_{conn_id}"] = connection
     airflow = Version(version("apache-airflow"))
     runs: Runs = {}
     for file in files:

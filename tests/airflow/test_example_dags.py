@@ -1,4 +1,7 @@
-"""Every example DAG runs against the emulator of both APIs: waiting in the triggerer as it is written, and in place."""
+"""Every example DAG runs against emulated platforms: waiting in the triggerer as it is written, and in place.
+
+There is an AIHub of both APIs, and beside each a ModelArts.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +16,7 @@ from pathlib import Path
 import pytest
 from dag_runs import Round, Run, run_dags
 
+from airflow_provider_aihub.emulators.modelarts import Emulator as ModelArts
 from demo.local_aihub import LocalAIHub
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -21,10 +25,13 @@ WATCHER = "example_dataset_watcher"
 """It is about what Airflow 2 does not have."""
 FILES = sorted(file for file in EXAMPLES.glob("*.py") if file.stem != WATCHER or version("apache-airflow")[0] != "2")
 
-BASES = {"JobOperator", "ClusterJobOperator", "CallOperator", "StopOperator", "JobSensor"}
+BASES = {
+    *("JobOperator", "ClusterJobOperator", "CallOperator", "StopOperator", "JobSensor"),
+    *("ModelArtsJobOperator", "ModelArtsCallOperator", "ModelArtsJobSensor", "_NotebookOperator"),
+}
 
 JOBS = {
-    "WarehouseSearchOperator": ["digits", "example"],
+    "WarehouseSearchOperator": ["digits", "digits-both", "example"],
     "TrainingOperator": ["digits-train", "example"],
     "QuotaTaskOperator": ["digits-predict", "example"],
 }
@@ -41,23 +48,37 @@ UNSTOPPABLE = "example_stop_workflow_run"
 
 
 class Runs:
-    """Rounds of DAGs against an AIHub of their own; a round of all, and at the document's one before and one after."""
+    """Rounds of DAGs against an AIHub and a ModelArts of their own.
+
+    There is a round of all; at the document's AIHub one before and one after.
+    """
 
     def __init__(self, folder: Path, api: str, waiting: str) -> None:
         self.aihub = LocalAIHub(folder / "aihub", api)
+        self.modelarts = ModelArts(folder / "modelarts")
         self.in_place = waiting == "in place"
         self.folder = folder
         self.ended: Future[dict[str, dict[str, Run]]]
         """For each round the runs by DAG, once they have ended."""
 
     def run(self) -> dict[str, dict[str, Run]]:
-        rounds = {"all": Round(self.aihub.connection, FILES, self.in_place)}
+        labels = self.modelarts.obs / "examples" / "labels"
+        labels.mkdir(parents=True)
+        (labels / "0001.txt").write_text("7\n")
+        both = {"connection": self.aihub.connection, "modelarts": self.modelarts.connection_json()}
+        rounds = {"all": Round(**both, files=FILES, in_place=self.in_place)}
         if self.aihub.api == "document":
             known = json.loads(self.aihub.connection)
             extra = json.loads(known["extra"]) if isinstance(known["extra"], str) else known["extra"]
             no_upload = json.dumps({**known, "extra": {**extra, "s3_relay_token": "wrong"}})
             nowhere = json.dumps({"conn_type": "aihub", "host": "http://127.0.0.1:9"})
-            rounds = {"no upload": Round(no_upload, [VERSION]), **rounds, "nowhere": Round(nowhere, REMOVING)}
+            known = json.loads(self.modelarts.connection_json())
+            no_modelarts = json.dumps({**known, "host": "http://127.0.0.1:9"})
+            rounds = {
+                "no upload": Round(no_upload, [VERSION]),
+                **rounds,
+                "nowhere": Round(nowhere, REMOVING, modelarts=no_modelarts),
+            }
         return dict(zip(rounds, run_dags(self.folder, EXAMPLES, *rounds.values()), strict=True))
 
 
@@ -69,6 +90,7 @@ def under_way(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Ru
         ways = {api: Runs(tmp_path_factory.mktemp("runs"), api, waiting) for api, waiting in WAYS}
         for runs in ways.values():
             stack.enter_context(runs.aihub)
+            stack.enter_context(runs.modelarts)
             runs.ended = pool.submit(runs.run)
         yield ways
 
@@ -90,7 +112,7 @@ def test_a_dag_of_which_a_task_fails_is_red(under_way: dict[str, Runs]) -> None:
     ended = under_way["document"].ended.result()["nowhere"]
     assert {dag: run.state for dag, run in ended.items()} == {file.stem: "failed" for file in REMOVING}
     removed = [state for run in ended.values() for task, state in run.tasks.items() if task.startswith("remove_")]
-    assert removed == ["success"] * 5
+    assert removed == ["success"] * 6
 
 
 def test_a_run_after_one_that_made_a_dataset_and_no_version(under_way: dict[str, Runs]) -> None:
