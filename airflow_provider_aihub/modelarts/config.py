@@ -68,7 +68,7 @@ class Learnt:
 class Config:
     """Everything a client needs to know before its first request.
 
-    :param addresses: Base URL of each service, see :class:`~.services.Service`.
+    :param addresses: Base URL of each service, see :class:`~airflow_provider_aihub.modelarts.services.Service`.
     :param region: Name of the region, which is also that of its project; "" where it is not known.
     :param project_id: Id of the project; "" to look it up by the region's name.
     :param workspace_id: Id of the workspace; ``"0"`` is the default one.
@@ -79,7 +79,8 @@ class Config:
     :param verify: Whether TLS certificates are verified.
     :param timeout: Seconds to wait for a connection, for an answer to begin, and then for all of it.
     :param web_url: Address of the console, for links.
-    :param pages: Where it has the page of each kind of thing, as in :data:`~.web.PAGES`.
+    :param pages: Where it has the page of each kind of thing, as in
+        :data:`~airflow_provider_aihub.modelarts.web.PAGES`.
     :raises ModelArtsConfigError: for a value that cannot be used.
     """
 
@@ -193,7 +194,7 @@ class Config:
     def page(self, kind: str, thing: int | str) -> str | None:
         """Give the address of a thing's page in the console; ``None`` where the connection does not say where it is.
 
-        :param kind: Kind of thing, a key of :data:`~.web.PAGES`; others have no page.
+        :param kind: Kind of thing, a key of :data:`~airflow_provider_aihub.modelarts.web.PAGES`; others have no page.
         :param thing: Its id.
         """
         page = self.pages.get(kind)

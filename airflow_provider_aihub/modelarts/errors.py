@@ -28,7 +28,7 @@ class ModelArtsRequestError(errors.RequestError, ModelArtsError):
     """A request to ModelArts, or to IAM, did not give a usable answer.
 
     :param message: The whole sentence.
-    :param service: Name of the service asked, see :class:`~.services.Service`.
+    :param service: Name of the service asked, see :class:`~airflow_provider_aihub.modelarts.services.Service`.
     :param asks: What was asked, e.g. ``read training job 2cd88daa``.
     :param status: HTTP status, where an answer came.
     :param code: ``error_code``, such as ``ModelArts.2775``, where there was one.

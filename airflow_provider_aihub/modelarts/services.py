@@ -8,7 +8,7 @@ from typing import Final
 PROJECT: Final = "{project_id}"
 """Stands in a path for the id of the connection's project."""
 V1: Final = "/v1/{{project_id}}"
-"""Begins the templates of paths, see :func:`~airflow_provider_aihub.http.request.path`."""
+"""Begins the templates of paths, see ``airflow_provider_aihub.http.request.path``."""
 V2: Final = "/v2/{{project_id}}"
 """Likewise."""
 WORKSPACE: Final = "{workspace_id}"

@@ -1,4 +1,4 @@
-"""An AIHub for the code in the documentation."""
+"""An AIHub and a ModelArts for the code in the documentation."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from airflow_provider_aihub.emulators.aihub import Emulator
+from airflow_provider_aihub.emulators.modelarts import Emulator as ModelArts
 
 
 @pytest.fixture(scope="session")
@@ -19,10 +20,18 @@ def aihub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
 
 
 @pytest.fixture(scope="session")
-def environment(aihub: Emulator) -> dict[str, str]:
-    """The variables that a page's code finds set: the connection, and what the page about moving reads."""
+def modelarts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ModelArts]:
+    """A ModelArts with what it has when told nothing."""
+    with ModelArts(tmp_path_factory.mktemp("modelarts")) as emulator:
+        yield emulator
+
+
+@pytest.fixture(scope="session")
+def environment(aihub: Emulator, modelarts: ModelArts) -> dict[str, str]:
+    """The variables that a page's code finds set: the connections, and what the page about moving reads."""
     return {
         "AIRFLOW_CONN_AIHUB_DEFAULT": aihub.connection_json(),
+        "AIRFLOW_CONN_MODELARTS_DEFAULT": modelarts.connection_json(),
         "AIHUB_URL": aihub.url,
         "AIHUB_USER": aihub.username,
         "AIHUB_PASSWORD": aihub.password,

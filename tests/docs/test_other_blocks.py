@@ -19,7 +19,7 @@ from blocks import BLOCKS, ROOT, Block
 
 from airflow_provider_aihub.emulators.aihub.__main__ import _parser as aihub_parser
 from airflow_provider_aihub.emulators.modelarts.__main__ import _parser as modelarts_parser
-from airflow_provider_aihub.hooks.aihub import config_from
+from airflow_provider_aihub.hooks import aihub, modelarts
 from airflow_provider_aihub.provider_info import PROVIDER_INFO
 
 pytestmark = pytest.mark.airflow(">=3.3", lacks="what the pages show")
@@ -84,14 +84,16 @@ def check_variable(name: str, value: str) -> None:
         check_setting(section.lower(), key.lower())
     elif name.startswith("AIRFLOW_CONN_"):
         connection = Connection(conn_id="shown", uri=value) if "://" in value[:20] else Connection.from_json(value)
-        check_extra(connection.extra_dejson)
+        check_extra(connection.conn_type, connection.extra_dejson)
+        config_from = {"aihub": aihub.config_from, "modelarts": modelarts.config_from}[connection.conn_type]
         config_from(connection, {**connection.extra_dejson, "ca_file": None})
     else:
         assert name == "AIRFLOW_HOME", f"nothing reads {name}"
 
 
-def check_extra(extra: dict[str, object]) -> None:
-    unknown = set(extra) - set(PROVIDER_INFO["connection-types"][0]["conn-fields"])
+def check_extra(conn_type: str, extra: dict[str, object]) -> None:
+    (known,) = (one for one in PROVIDER_INFO["connection-types"] if one["connection-type"] == conn_type)
+    unknown = set(extra) - set(known["conn-fields"])
     assert not unknown, f"a connection has no field {unknown}"
 
 

@@ -16,9 +16,19 @@ from airflow_provider_aihub import operators, sensors
 from airflow_provider_aihub.aihub import errors
 from airflow_provider_aihub.aihub.web import PAGES as WEB_PAGES
 from airflow_provider_aihub.emulators.faults import KINDS
-from airflow_provider_aihub.provider_info import CONN_FIELDS, PROVIDER_INFO, SETTINGS, UI_FIELD_BEHAVIOUR
+from airflow_provider_aihub.modelarts import errors as modelarts_errors
+from airflow_provider_aihub.provider_info import (
+    CONN_FIELDS,
+    MODELARTS_FIELDS,
+    MODELARTS_FORM,
+    PROVIDER_INFO,
+    SETTINGS,
+    UI_FIELD_BEHAVIOUR,
+)
 
 DOCS = ROOT / "docs"
+BUILT_ON_AND_USED = {"ModelArtsWorkflowExecutionSensor"}
+"""Others are built on it, and a DAG uses it as well."""
 SECTIONS = ["Example", "Parameters and result", "Errors", "See also"]
 
 
@@ -31,7 +41,7 @@ def classes(package: ModuleType) -> dict[str, type]:
             if value.__module__ == module.__name__ and name.endswith(("Operator", "Sensor")):
                 found[name] = value
     built_on = {base for one in found.values() for base in one.__mro__[1:]}
-    return {name: one for name, one in found.items() if one not in built_on}
+    return {name: one for name, one in found.items() if one not in built_on or name in BUILT_ON_AND_USED}
 
 
 USED = [
@@ -53,9 +63,10 @@ def test_an_operator_or_sensor_has_a_page(folder: Path, kind: type) -> None:
     assert f".. autoclass:: {kind.__module__}.{kind.__name__}\n" in text
     (example,) = re.findall(r"{literalinclude} (\S+)", text)
     assert f"{kind.__name__}(" in (folder / example).read_text()
-    raised = set(re.findall(r"`(AIHub\w+)`", text.partition("## Errors")[2].partition("## See also")[0]))
+    platform, known = ("ModelArts", modelarts_errors) if kind.__name__.startswith("ModelArts") else ("AIHub", errors)
+    raised = set(re.findall(rf"`({platform}\w+)`", text.partition("## Errors")[2].partition("## See also")[0]))
     assert raised
-    assert {name for name in raised if not hasattr(errors, name)} == set()
+    assert {name for name in raised if not hasattr(known, name)} == set()
     assert f"`{kind.__name__}`](" in (folder / "index.md").read_text()
 
 
@@ -72,15 +83,34 @@ def test_there_are_operators_and_sensors() -> None:
     assert len(USED) > 16
 
 
-@pytest.mark.parametrize("field", CONN_FIELDS)
-def test_a_field_of_the_connection_is_explained(field: str) -> None:
-    label = CONN_FIELDS[field]["label"]
-    assert re.search(rf"^\| {re.escape(label)} \| `{field}` \| \S", (DOCS / "connection.md").read_text(), re.MULTILINE)
+def of_the_connection(platform: str) -> str:
+    """The part of the page about connections that is about a platform's."""
+    of_aihub, _, of_modelarts = (DOCS / "connection.md").read_text().partition("\n## ModelArts\n")
+    return of_aihub if platform == "aihub" else of_modelarts
 
 
-@pytest.mark.parametrize("label", UI_FIELD_BEHAVIOUR["relabeling"].values())
-def test_a_field_with_a_name_of_its_own_is_explained(label: str) -> None:
-    assert f"| {label} |" in (DOCS / "connection.md").read_text()
+@pytest.mark.parametrize(
+    ("platform", "field", "label"),
+    [
+        (platform, field, known["label"])
+        for platform, fields in (("aihub", CONN_FIELDS), ("modelarts", MODELARTS_FIELDS))
+        for field, known in fields.items()
+    ],
+)
+def test_a_field_of_the_connection_is_explained(platform: str, field: str, label: str) -> None:
+    assert re.search(rf"^\| {re.escape(label)} \| `{field}` \| \S", of_the_connection(platform), re.MULTILINE)
+
+
+@pytest.mark.parametrize(
+    ("platform", "label"),
+    [
+        (platform, label)
+        for platform, form in (("aihub", UI_FIELD_BEHAVIOUR), ("modelarts", MODELARTS_FORM))
+        for label in form["relabeling"].values()
+    ],
+)
+def test_a_field_with_a_name_of_its_own_is_explained(platform: str, label: str) -> None:
+    assert f"| {label} |" in of_the_connection(platform)
 
 
 @pytest.mark.parametrize("name", SETTINGS)
@@ -89,11 +119,12 @@ def test_a_setting_is_explained_with_its_default(name: str) -> None:
     assert re.search(row, (DOCS / "scale.md").read_text(), re.MULTILINE)
 
 
-def test_every_error_says_what_to_do() -> None:
-    kinds = {name for name, kind in vars(errors).items() if inspect.isclass(kind) and issubclass(kind, Exception)}
-    rows = set(re.findall(r"^\| {py:class}`~airflow_provider_aihub\.aihub\.errors\.(\w+)` \| \S",
-                          (DOCS / "errors.md").read_text(), re.MULTILINE))  # fmt: skip
-    assert rows == kinds - {"AIHubError", "AIHubRequestError", "AIHubJobError"}
+@pytest.mark.parametrize(("platform", "module"), [("AIHub", errors), ("ModelArts", modelarts_errors)])
+def test_every_error_says_what_to_do(platform: str, module: ModuleType) -> None:
+    kinds = {name for name, kind in vars(module).items() if inspect.isclass(kind) and issubclass(kind, Exception)}
+    row = rf"^\| {{py:class}}`~airflow_provider_aihub\.{platform.lower()}\.errors\.(\w+)` \| \S"
+    rows = set(re.findall(row, (DOCS / "errors.md").read_text(), re.MULTILINE))
+    assert rows == kinds - {f"{platform}Error", f"{platform}RequestError", f"{platform}JobError"}
 
 
 def test_the_architecture_names_the_modules_that_there_are() -> None:

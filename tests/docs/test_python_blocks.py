@@ -1,4 +1,4 @@
-"""Every piece of Python in the documentation runs, against an emulated AIHub."""
+"""Every piece of Python in the documentation runs, against emulated platforms."""
 
 from __future__ import annotations
 
@@ -54,7 +54,8 @@ def states(
     wrong.write_text(WRONG_DAG)
     # The script that polls by hand looks once a minute; its first look shall find the search done.
     aihub.faults.add("delay", method="GET", path="/data-warehouse/api/v1/searches/*", seconds=0.5)
-    round_ = Round(environment["AIRFLOW_CONN_AIHUB_DEFAULT"], [*files, wrong])
+    connections = [environment[f"AIRFLOW_CONN_{platform}_DEFAULT"] for platform in ("AIHUB", "MODELARTS")]
+    round_ = Round(connections[0], [*files, wrong], modelarts=connections[1])
     (ended,) = run_dags(home, folder, round_, env=environment)
     aihub.faults.clear()
     return {dag: run.tasks for dag, run in ended.items()}
