@@ -11,7 +11,6 @@ from typing import Any
 from airflow.providers.common.compat.sdk import DAG
 
 from airflow_provider_aihub.operators.training import TrainingOperator
-from airflow_provider_aihub.tasks.job_state import KEY
 
 
 class NotedTraining(TrainingOperator):
@@ -35,7 +34,7 @@ class NotedTraining(TrainingOperator):
 
     def _note(self, event: str, context: Any) -> None:
         self.notes, ti, store = context["dag_run"].conf["notes"], context["ti"], context.get("task_state_store")
-        entry = store.get(KEY) if store is not None else None
+        entry = store.get("aihub_job") if store is not None else None
         keys = ("job_id", "return_value")
         self._write(
             {
