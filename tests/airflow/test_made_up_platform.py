@@ -118,7 +118,7 @@ def test_a_worker_that_is_killed_stops_the_job(server: ForgeServer) -> None:
     task.on_kill()
     running.join()
     assert server.jobs["j-000"]["phase"] == "cold"
-    assert server.asked["stop"] == 1
+    assert server.asked["stop"] >= 1
 
 
 def _fails(task: ForgeOperator, context: Any) -> None:
