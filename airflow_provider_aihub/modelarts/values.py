@@ -39,7 +39,10 @@ def check_id(parameter: str, value: Any) -> str:
 
     :raises ModelArtsParameterError: It is none.
     """
-    return check_text(parameter, value, _ID, "an id of letters, digits, '_', '.' and '-'")
+    what = "an id of letters, digits, '_', '.' and '-'"
+    if values.is_nothing(value):
+        raise ModelArtsParameterError(f"{parameter} must be {what}, not {values.shown(value)}.")
+    return check_text(parameter, value, _ID, what)
 
 
 def parts_of(parameter: str, value: Any, *nouns: str) -> list[str]:
@@ -49,7 +52,7 @@ def parts_of(parameter: str, value: Any, *nouns: str) -> list[str]:
     :raises ModelArtsParameterError: It is none.
     """
     parts = str(value).split("/")[-len(nouns) :]
-    if len(parts) < len(nouns) or not all(part.strip() for part in parts):
+    if len(parts) < len(nouns) or any(map(values.is_nothing, parts)):
         raise ModelArtsParameterError(f"{parameter} must be {'/'.join(nouns)}, not {values.shown(value)}.")
     return parts
 

@@ -30,7 +30,8 @@ class ModelArtsWorkflowExecutionOperator(ModelArtsJobOperator):
     """Run a workflow and wait for its end; or run an execution again.
 
     Returns ``{"id", "workflow_id", "execution_id", "name", "status", "duration", "steps": [{"name", "status"}]}``: the
-    id is ``<workflow>/<execution>``, the duration as ModelArts tells it, the first 100 steps.
+    id is ``<workflow>/<execution>``, the duration as ModelArts tells it, the first 100 steps. A task that does not wait
+    returns the id alone.
 
     :param workflow_id: Id of the workflow.
     :param name: Name of the execution.

@@ -322,3 +322,11 @@ def test_where_modelarts_is(given: dict[str, Any], addresses: Any) -> None:
 def test_a_connection_that_is_wrong_is_told_in_a_sentence(given: dict[str, Any], words: str) -> None:
     with pytest.raises(ModelArtsConfigError, match=words):
         Config.from_connection(**given)
+
+
+@pytest.mark.parametrize("nothing", [None, "None", "", " "], ids=repr)
+@pytest.mark.parametrize(("kind", "before"), [("training_job", ""), ("workflow_execution", "w-1/")])
+def test_an_id_that_a_template_did_not_find_is_refused_unsent(kind: str, before: str, nothing: str | None) -> None:
+    job_id = f"{before}{nothing}" if before else nothing
+    with pytest.raises(ModelArtsParameterError, match="must be"):
+        KINDS[kind].read(job_id)
