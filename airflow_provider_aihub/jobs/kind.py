@@ -181,7 +181,7 @@ class JobKind:
     """One kind of job.
 
     :param platform: Name of the platform, as sentences have it.
-    :param key: ``<platform>.<name>``, such as ``aihub.training``.
+    :param key: ``<platform>.<name>``: the key of the platform, and the name of the kind there.
     :param noun: What people call it.
     :param phases: What its statuses mean; one that is not here counts as in progress. Empty for a kind that cannot be
         waited for.
