@@ -36,17 +36,7 @@ class Platform:
 def platform_of(key: str) -> Platform:
     """Return the platform of a key: the constant ``PLATFORM`` of its package's module ``platform``.
 
-    :param key: Name of a package within this one; a dotted one is the package itself.
+    :param key: Name of a package within this one.
     """
-    package = key if "." in key else f"airflow_provider_aihub.{key}"
-    platform: Platform = import_module(f"{package}.platform").PLATFORM
+    platform: Platform = import_module(f"airflow_provider_aihub.{key}.platform").PLATFORM
     return platform
-
-
-def kind_of(key: str) -> JobKind:
-    """Return a kind of job.
-
-    :param key: ``<platform>.<name>``, see :class:`~.kind.JobKind`.
-    """
-    platform, _, name = key.rpartition(".")
-    return platform_of(platform).kinds[name]
