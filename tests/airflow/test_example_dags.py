@@ -70,14 +70,13 @@ class Runs:
         if self.aihub.api == "document":
             known = json.loads(self.aihub.connection)
             extra = json.loads(known["extra"]) if isinstance(known["extra"], str) else known["extra"]
-            no_upload = json.dumps({**known, "extra": {**extra, "s3_relay_token": "wrong"}})
-            nowhere = json.dumps({"conn_type": "aihub", "host": "http://127.0.0.1:9"})
-            known = json.loads(self.modelarts.connection_json())
-            no_modelarts = json.dumps({**known, "host": "http://127.0.0.1:9"})
+            no_upload = {**known, "extra": {**extra, "s3_relay_token": "wrong"}}
+            modelarts = json.loads(both["modelarts"])
+            no_login = [json.dumps({**right, "password": "wrong"}) for right in (no_upload, modelarts)]
             rounds = {
-                "no upload": Round(no_upload, [VERSION]),
+                "no upload": Round(json.dumps(no_upload), [VERSION]),
                 **rounds,
-                "nowhere": Round(nowhere, REMOVING, modelarts=no_modelarts),
+                "no login": Round(no_login[0], REMOVING, modelarts=no_login[1]),
             }
         return dict(zip(rounds, run_dags(self.folder, EXAMPLES, *rounds.values()), strict=True))
 
@@ -109,7 +108,7 @@ def test_every_task_succeeds(under_way: dict[str, Runs], api: str, file: Path) -
 
 def test_a_dag_of_which_a_task_fails_is_red(under_way: dict[str, Runs]) -> None:
     """Also where its last task is one that removes files whatever happens."""
-    ended = under_way["document"].ended.result()["nowhere"]
+    ended = under_way["document"].ended.result()["no login"]
     assert {dag: run.state for dag, run in ended.items()} == {file.stem: "failed" for file in REMOVING}
     removed = [state for run in ended.values() for task, state in run.tasks.items() if task.startswith("remove_")]
     assert removed == ["success"] * 6
