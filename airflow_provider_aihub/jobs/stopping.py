@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, replace
-from typing import Any, Final, TypeAlias
+from typing import Any, TypeAlias
 
 from airflow_provider_aihub.http.errors import (
     AuthError,
@@ -23,9 +23,7 @@ from airflow_provider_aihub.http.request import Request
 from airflow_provider_aihub.jobs.identity import Verdict, other_job
 from airflow_provider_aihub.jobs.kind import JobId, JobKind, JobState
 from airflow_provider_aihub.jobs.progress_log import Log
-
-LONGEST_PAUSE: Final = 10.0
-"""Seconds at most before a job that the platform does not know yet is asked for again."""
+from airflow_provider_aihub.jobs.tolerance import Tolerance
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,16 +62,16 @@ def stop(
     :param clock: Gives a time in seconds.
     :raises RemoteJobError: In one of its kinds.
     """
-    began, pause = clock(), 1.0
+    tolerance = Tolerance(hidden)
     while True:
         try:
             yield from _stop(kind, job_id, log, judge, doubt, seen=seen)
         except NotFoundError as trouble:
-            if clock() - began >= hidden:
+            pause = tolerance.failed(trouble, clock())
+            if pause is None:
                 raise
             log.info("Asking again in %.0f s: %s", pause, trouble)
             yield Sleep(pause)
-            pause = min(2 * pause, LONGEST_PAUSE)
         else:
             return
 

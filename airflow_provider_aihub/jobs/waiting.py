@@ -18,8 +18,7 @@ from itertools import count
 from typing import Any, TypeAlias, cast
 
 from airflow_provider_aihub.http.durations import span
-from airflow_provider_aihub.http.errors import NotFoundError, RemoteJobError
-from airflow_provider_aihub.http.retry import asked_for
+from airflow_provider_aihub.http.errors import RemoteJobError
 from airflow_provider_aihub.jobs.beside import beside
 from airflow_provider_aihub.jobs.errands import POLL_POLICY, Ask, Fetch, Redact
 from airflow_provider_aihub.jobs.identity import Identity, Verdict, other_job
@@ -27,6 +26,7 @@ from airflow_provider_aihub.jobs.in_time import in_time, too_late
 from airflow_provider_aihub.jobs.kind import JobId, JobKind, JobState, Status
 from airflow_provider_aihub.jobs.log_stream import Keep, PartLogs, Recall, Tell
 from airflow_provider_aihub.jobs.progress_log import LIFE_LINE, Log, ProgressLog
+from airflow_provider_aihub.jobs.tolerance import Tolerance
 
 __all__ = [
     "LIFE_LINE",
@@ -213,8 +213,12 @@ def follow(
     logs = PartLogs(watch.kind.platform, called, log) if watch.stream_logs else None
     state: JobState | None = None
     untold: set[str] = set()
-    failing_since = 0.0
-    failures = 0
+    tolerance = Tolerance(
+        watch.poll_tolerance,
+        min(watch.poll_tolerance, GONE_TOLERANCE),
+        first_pause=watch.shortest_pause,
+        longest_pause=32 * watch.shortest_pause,
+    )
 
     def is_other(state: JobState) -> bool:
         return watch.identity is not None and watch.identity.judge(state.shown) is Verdict.OTHER
@@ -233,13 +237,12 @@ def follow(
         if isinstance(reply, JobState) and is_other(reply):
             return Waited(Outcome.UNREADABLE, None, other_job(watch.kind, watch.job_id))
         if isinstance(reply, RemoteJobError) and watch.may_be_missing and watch.kind.missing(reply):
-            failures = 0
+            tolerance.answered()
             if looks == 1:
                 log.info("%s does not exist yet: %s", called, reply)
         elif isinstance(reply, JobState):
-            if failures:
+            if failures := tolerance.answered():
                 log.info("%s answers again about %s, after %d failed polls", watch.kind.platform, called, failures)
-                failures = 0
             state = reply
             if state.read_at is not None:
                 age = now - state.read_at
@@ -257,18 +260,13 @@ def follow(
             if logs is None and watch.backoff in (None, 1):
                 calm_until = progress.next_line
         elif isinstance(reply, RemoteJobError):
-            failing_since = failing_since if failures else now
-            failures += 1
-            tolerance = watch.poll_tolerance
-            if isinstance(reply, NotFoundError):
-                tolerance = min(tolerance, GONE_TOLERANCE)
-            if now - failing_since >= tolerance:
+            again = tolerance.failed(reply, now, pause)
+            if again is None:
                 return Waited(Outcome.UNREADABLE, state, reply)
-            if failures == 1:
-                log.warning("Could not read %s; trying again for up to %s: %s", called, span(tolerance), reply)
-            backoff = watch.shortest_pause * 2 ** min(failures - 1, 5)
-            pause = max(pause, backoff, asked_for(reply))
-            pause = min(pause, max(watch.shortest_pause, failing_since + tolerance - now))
+            pause = again
+            if tolerance.failures == 1:
+                longest = span(tolerance.longest(reply))
+                log.warning("Could not read %s; trying again for up to %s: %s", called, longest, reply)
         # From when the job was read on, not from now on: so its end is never seen later than the pause after it came.
         wanted = max(pause * (1 + JITTER * jitter()) - max(age, 0.0), 0.0)
         if watch.deadline is not None:

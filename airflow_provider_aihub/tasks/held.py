@@ -7,19 +7,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from airflow_provider_aihub.http.errors import (
-    AuthError,
-    BadAnswerError,
-    NotFoundError,
-    ParameterError,
-    RemoteJobError,
-    Unavailable,
-)
+from airflow_provider_aihub.http.errors import AuthError, NotFoundError, ParameterError, RemoteJobError
 from airflow_provider_aihub.http.request import Request
 from airflow_provider_aihub.jobs.errors import JobStopped
 from airflow_provider_aihub.jobs.identity import Identity, Verdict
 from airflow_provider_aihub.jobs.kind import JobId, JobKind, JobState
 from airflow_provider_aihub.jobs.stopping import Insist, stop
+from airflow_provider_aihub.jobs.tolerance import PASSING, Tolerance
 from airflow_provider_aihub.jobs.waiting import Log
 from airflow_provider_aihub.tasks import job_state
 from airflow_provider_aihub.tasks.job_state import Entry, Tries
@@ -41,14 +35,12 @@ class Patience:
         job.
     :param first_pause: Seconds from one look to the next, doubled each time.
     :param longest_pause: Bound on that, in seconds.
-    :param retry_pause: Seconds before the platform is asked again about a job that it has, while it does not answer.
     """
 
     settled: float = 120.0
     shown: float = 60.0
     first_pause: float = 1.0
     longest_pause: float = 10.0
-    retry_pause: float = 10.0
 
 
 PATIENCE: Final = Patience()
@@ -218,27 +210,24 @@ class Held:
         :param hidden: Seconds for which it may not know the job. Default: as long as the job's age lets that be.
         :raises RemoteJobError: The platform says no, or does not answer for too long.
         """
-        began = self.clock()
-        tolerance = self.operator.options.poll_tolerance if tolerance is None else tolerance
-        pause = self.patience.first_pause
+        failing = Tolerance(
+            self.operator.options.poll_tolerance if tolerance is None else tolerance,
+            hidden,
+            first_pause=self.patience.first_pause,
+            longest_pause=self.patience.longest_pause,
+        )
         while True:
-            waited = self.clock() - began
             try:
                 return (yield from ask())
-            except NotFoundError as trouble:
-                # It may just have been created, or be hidden for a moment.
-                if hidden is None:
-                    hidden = yield from self.hidden(job)
-                if waited >= hidden:
+            except PASSING as trouble:
+                if failing.missing is None and isinstance(trouble, NotFoundError):
+                    # It may just have been created, or be hidden for a moment.
+                    failing.missing = yield from self.hidden(job)
+                pause = failing.failed(trouble, self.clock())
+                if pause is None:
                     raise
-                self.log.info("Asking again in %.0f s: %s", pause, trouble)
-                yield Sleep(pause)
-                pause = min(2 * pause, self.patience.longest_pause)
-            except (Unavailable, BadAnswerError) as trouble:
-                if waited >= tolerance:
-                    raise
-                self.log.warning("Asking again in %d s: %s", self.patience.retry_pause, trouble)
-                yield Sleep(self.patience.retry_pause)
+                self.log.warning("Asking again in %.0f s: %s", pause, trouble)
+            yield Sleep(pause)
 
     def hidden(self, job: Job) -> Steps[float]:
         """Return for how many seconds the platform may not know a job yet, or not for a moment."""

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from airflow.providers.common.compat.sdk import AirflowTaskTimeout, BaseOperator, conf
 
-from airflow_provider_aihub.http.errors import BadAnswerError, RemoteJobError, Unavailable
+from airflow_provider_aihub.http.errors import RemoteJobError
 from airflow_provider_aihub.jobs.beside import beside
+from airflow_provider_aihub.jobs.tolerance import PASSING, Tolerance
 from airflow_provider_aihub.tasks.failures import task_failures
 from airflow_provider_aihub.tasks.platform_task import PlatformTask
 
@@ -30,9 +31,6 @@ if TYPE_CHECKING:
 
 
 T = TypeVar("T")
-
-PATIENCE = 10.0
-"""Seconds before a platform is asked again about a job that it has, while it does not answer."""
 
 
 class RemoteJobOperator(PlatformTask, BaseOperator):
@@ -115,15 +113,16 @@ class RemoteJobOperator(PlatformTask, BaseOperator):
 
         :raises RemoteJobError: The platform says no, or does not answer for too long.
         """
-        began = time.monotonic()
+        failing = Tolerance(self.options.poll_tolerance, 0.0)
         while True:
             try:
                 return ask()
-            except (Unavailable, BadAnswerError) as trouble:
-                if time.monotonic() - began >= self.options.poll_tolerance:
+            except PASSING as trouble:
+                pause = failing.failed(trouble, time.monotonic())
+                if pause is None:
                     raise
-                self.log.warning("Asking again in %d s: %s", PATIENCE, trouble)
-            time.sleep(PATIENCE)
+                self.log.warning("Asking again in %.0f s: %s", pause, trouble)
+            time.sleep(pause)
 
     def listing(self) -> ListRequest:
         """Return what lists the jobs that this task's would be among.

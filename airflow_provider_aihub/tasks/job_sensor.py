@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from airflow.triggers.base import StartTriggerArgs
 
     from airflow_provider_aihub.jobs.kind import JobId, JobState
+    from airflow_provider_aihub.jobs.tolerance import Tolerance
     from airflow_provider_aihub.tasks.options import SensorOptions
     from airflow_provider_aihub.triggers.job import JobEvent
 
@@ -119,7 +120,6 @@ class RemoteJobSensor(PlatformTask, BaseSensorOperator):
         self.soft_fail = soft_fail
         self.start_from_trigger = start_from_trigger
         self._until: float | None = None
-        self._failing_since: float | None = None
         self._linked = False
 
     def result(self, state: JobState) -> dict[str, Any]:
@@ -145,12 +145,18 @@ class RemoteJobSensor(PlatformTask, BaseSensorOperator):
         self.silent_fail = options.silent_fail
         return options
 
+    @cached_property
+    def _failing(self) -> Tolerance:
+        from airflow_provider_aihub.jobs.tolerance import Tolerance
+
+        return Tolerance(self.options.poll_tolerance, missing=0.0)
+
     def poke(self, context: Context) -> PokeReturnValue:
         """Look at the job once.
 
         :raises RemoteJobError: The job ended badly, or the platform will never answer.
         """
-        from airflow_provider_aihub.http.errors import NotFoundError, RemoteJobError
+        from airflow_provider_aihub.http.errors import RemoteJobError
         from airflow_provider_aihub.jobs.in_time import in_time
         from airflow_provider_aihub.jobs.waiting import LAST_ANSWERS, LAST_LOOK
 
@@ -162,15 +168,12 @@ class RemoteJobSensor(PlatformTask, BaseSensorOperator):
             except RemoteJobError as late:
                 seen = late
             if not isinstance(seen, RemoteJobError):
-                self._failing_since = None
+                self._failing.answered()
                 return self._judge(context, seen)
             if self.may_be_missing and self.job_kind.missing(seen):
                 self.log.info("%s does not exist yet: %s", self.job_kind.called(reference), seen)
                 return PokeReturnValue(is_done=False)
-            now = self._monotonic()
-            self._failing_since = now if self._failing_since is None else self._failing_since
-            failing_for, tolerance = now - self._failing_since, self.options.poll_tolerance
-            if seen.final or isinstance(seen, NotFoundError) or failing_for >= tolerance:
+            if seen.final or self._failing.failed(seen, self._monotonic()) is None:
                 raise seen
             self.log.warning("Could not read %s: %s", self.job_kind.called(reference), seen)
             return PokeReturnValue(is_done=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 import time
 from collections.abc import AsyncIterator
@@ -11,8 +12,8 @@ from typing import Any, Final
 
 from airflow_provider_aihub.aihub.errors import AIHubError
 from airflow_provider_aihub.assets import version_facts
-from airflow_provider_aihub.http.retry import asked_for
 from airflow_provider_aihub.jobs.platform import platform_of
+from airflow_provider_aihub.jobs.tolerance import Tolerance
 from airflow_provider_aihub.triggers.poller import Poller
 from airflow_provider_aihub.watcher.checkpoint import Fired, StoreTrouble
 from airflow_provider_aihub.watcher.version_feed import Mark, NewVersions, Watched
@@ -56,7 +57,8 @@ class Watching:
         self._begun = False
         self._checked = False
         self._told: set[int] = set()
-        self._failures = 0
+        longest = max(LONGEST_PAUSE, self._interval)
+        self._failing = Tolerance(math.inf, first_pause=self._interval, longest_pause=longest)
         self.pause = 0.0
         """Seconds until the next look."""
 
@@ -77,12 +79,10 @@ class Watching:
         try:
             told = await self._look()
         except (AIHubError, StoreTrouble) as trouble:
-            self._failures += 1
             self._wait_longer(trouble)
             return []
-        if self._failures:
-            self._log.info("Dataset %s is watched again, after %d failures", self._watched.dataset, self._failures)
-            self._failures = 0
+        if failures := self._failing.answered():
+            self._log.info("Dataset %s is watched again, after %d failures", self._watched.dataset, failures)
         return told
 
     async def recorded(self) -> None:
@@ -131,7 +131,7 @@ class Watching:
         self._watched.mark, self._begun = mark, True
 
     def _wait_longer(self, trouble: AIHubError | StoreTrouble) -> None:
-        pause = min(self._interval * 2 ** min(self._failures - 1, 16), max(LONGEST_PAUSE, self._interval))
-        self.pause = max(pause * (1 + JITTER * random.random()), asked_for(trouble))  # noqa: S311
-        if self._failures == 1:
+        pause = self._failing.failed(trouble, time.monotonic()) or self._interval
+        self.pause = pause * (1 + JITTER * random.random())  # noqa: S311
+        if self._failing.failures == 1:
             self._log.warning("Dataset %s cannot be watched now; trying again: %s", self._watched.dataset, trouble)
