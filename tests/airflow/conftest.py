@@ -11,7 +11,7 @@ from uuid import uuid4
 
 import pytest
 from task_life import TaskInstance
-from twisted import Twisted, serve
+from twisted import Twisted, serving
 
 from airflow_provider_aihub.aihub.client import AIHubClient
 from airflow_provider_aihub.emulators.aihub import Emulator
@@ -72,9 +72,8 @@ def document(make_aihub: Callable[..., Emulator], data: Path) -> Emulator:
 @pytest.fixture
 def twisted(aihub: Emulator, monkeypatch: pytest.MonkeyPatch) -> Iterator[Twisted]:
     """A proxy between the connection ``aihub_default`` and the emulator ``aihub``."""
-    proxy, close = serve(aihub, monkeypatch)
-    yield proxy
-    close()
+    with serving(aihub, monkeypatch) as proxy:
+        yield proxy
 
 
 @pytest.fixture

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import threading
 import time
 from collections import Counter
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+
+from http_servers import Answered, Asked
 
 PAGE = 8
 """Jobs on a page of its list at most."""
 
 
 class ForgeServer:
-    """Serves until it is closed.
+    """Answers what it is asked.
 
     :param phase: The phase of new jobs.
     """
@@ -23,19 +22,20 @@ class ForgeServer:
     def __init__(self, phase: str = "hot") -> None:
         self.jobs: dict[str, dict[str, Any]] = {}
         self.phase = phase
+        self.url = ""
         self.lost = 0
         """How many create calls do their work and lose their answer."""
         self.asked: Counter[str] = Counter()
         self._lock = threading.Lock()
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"forge": self}))
-        self.url = f"http://127.0.0.1:{self._server.server_port}"
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
-        self._thread.start()
 
-    def close(self) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
+    def __call__(self, request: Asked) -> Answered | None:
+        if request.path == "/v3/tokens":
+            lasts = {"issued": time.time(), "expires": time.time() + 3600}
+            return Answered.of(201, lasts, X_Subject_Token="token-1")
+        if request.headers.get("X-Token") != "token-1":
+            return Answered.of(401, {"error_code": "FORGE.1", "error_msg": "who are you?"})
+        answer = self.answer(request.method, request.path, request.query, request.json)
+        return None if answer is None else Answered.of(*answer)
 
     def end(self, phase: str, *, log: str = "", why: str | None = None) -> None:
         """Let all jobs that go on come to their ends."""
@@ -78,37 +78,3 @@ class ForgeServer:
         begin = int(query.get("cursor", "at 0").removeprefix("at "))
         end = begin + min(int(query["size"]), PAGE)
         return {"jobs": jobs[begin:end], "next": f"at {end}" if end < len(jobs) else None}
-
-
-class _Handler(BaseHTTPRequestHandler):
-    forge: ForgeServer
-    protocol_version = "HTTP/1.1"
-
-    def _serve(self) -> None:
-        size = int(self.headers.get("Content-Length") or 0)
-        body = json.loads(self.rfile.read(size) or b"{}")
-        parts = urlsplit(self.path)
-        headers = {}
-        if parts.path == "/v3/tokens":
-            status, said = 201, {"issued": time.time(), "expires": time.time() + 3600}
-            headers["X-Subject-Token"] = "token-1"
-        elif self.headers.get("X-Token") != "token-1":
-            status, said = 401, {"error_code": "FORGE.1", "error_msg": "who are you?"}
-        else:
-            query = {name: values[0] for name, values in parse_qs(parts.query).items()}
-            answer = self.forge.answer(self.command, parts.path, query, body)
-            if answer is None:
-                self.close_connection = True
-                return
-            status, said = answer
-        content = json.dumps(said).encode()
-        self.send_response(status)
-        for name, value in {**headers, "Content-Length": str(len(content))}.items():
-            self.send_header(name, value)
-        self.end_headers()
-        self.wfile.write(content)
-
-    do_GET = do_POST = _serve  # noqa: N815 - names of the standard library's
-
-    def log_message(self, *_: Any) -> None:
-        """Say nothing."""

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
 from aiohttp import web
-
-Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
+from http_servers import Act, acting
 
 LOGIN = "/api/v1/auth/login"
 
@@ -23,7 +22,7 @@ def said(data: Any, **given: Any) -> web.Response:
 
 @asynccontextmanager
 async def hostile(
-    answer: Answer, monkeypatch: pytest.MonkeyPatch, *, login: Answer | None = None, **extra: Any
+    answer: Act, monkeypatch: pytest.MonkeyPatch, *, login: Act | None = None, **extra: Any
 ) -> AsyncIterator[Counter[tuple[str, str]]]:
     """Serve it on the running event loop, behind the connection ``aihub_default``; gives what was asked how often."""
     asked: Counter[tuple[str, str]] = Counter()
@@ -34,26 +33,13 @@ async def hostile(
             return await login(request) if login else said({"id": 7, "token": "token"})
         return await answer(request)
 
-    runner = web.AppRunner(_app(handle), shutdown_timeout=0.1, access_log=None)
-    await runner.setup()
-    try:
-        site = web.TCPSite(runner, "127.0.0.1", 0)
-        await site.start()
-        port = runner.addresses[0][1]
+    async with acting(handle) as url:
         connection = {
             "conn_type": "aihub",
-            "host": f"http://127.0.0.1:{port}",
+            "host": url,
             "login": "research",
             "password": "not-to-be-told",
             "extra": extra,
         }
         monkeypatch.setenv("AIRFLOW_CONN_AIHUB_DEFAULT", json.dumps(connection))
         yield asked
-    finally:
-        await runner.cleanup()
-
-
-def _app(handle: Answer) -> web.Application:
-    app = web.Application()
-    app.router.add_route("*", "/{path:.*}", handle)
-    return app

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import re
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+
+from http_servers import Answered, Asked, answering
 
 PROJECT = "0123456789abcdef0123456789abcdef"
 Thing = dict[str, Any]
@@ -29,7 +27,7 @@ class Refusal(Exception):
 class SmallModelArts:
     """``phases`` are those that each new job goes through, a look at it after the other; the last one stays."""
 
-    port: int = 0
+    url: str = ""
     phases: list[str] = field(default_factory=lambda: ["Pending", "Running", "Completed"])
     jobs: dict[str, Thing] = field(default_factory=dict)
     more: Thing = field(default_factory=dict)
@@ -52,6 +50,12 @@ class SmallModelArts:
 
     def bodies(self, method: str, end: str) -> list[Any]:
         return [body for asked, path, body in self.asked if asked == method and path.endswith(end)]
+
+    def __call__(self, request: Asked) -> Answered:
+        try:
+            return Answered.of(*self.answer(request.method, request.path, request.query, request.json))
+        except Refusal as refusal:
+            return Answered.of(refusal.status, {"error_code": refusal.code, "error_msg": "no"})
 
     def answer(self, method: str, path: str, query: Thing, body: Any) -> tuple[int, Any]:
         self.asked.append((method, path, body))
@@ -175,8 +179,8 @@ def _read_execution(world: SmallModelArts, body: Any, query: Thing, workflow: st
 
 def _list_executions(world: SmallModelArts, body: Any, query: Thing, workflow: str) -> tuple[int, Any]:
     found = list(reversed(world.executions.values()))
-    begin = int(query["offset"][0])
-    return 200, {"total": len(found), "items": found[begin : begin + int(query["limit"][0])]}
+    begin = int(query["offset"])
+    return 200, {"total": len(found), "items": found[begin : begin + int(query["limit"])]}
 
 
 def _act(world: SmallModelArts, body: Any, query: Thing, workflow: str, execution: str) -> tuple[int, Any]:
@@ -206,7 +210,7 @@ def _unsubscribe(world: SmallModelArts, body: Any, query: Thing, workflow: str, 
 def _start_notebook(world: SmallModelArts, body: Any, query: Thing) -> tuple[int, Any]:
     if world.notebook["status"] == "RUNNING":
         raise Refusal(400, "ModelArts.6305")
-    duration = int(query.get("duration", ["3600000"])[0])
+    duration = int(query.get("duration", 3600000))
     world.notebook |= {"status": "STARTING", "ahead": ["STARTING", "RUNNING"], "lease": {"duration": duration}}
     return 200, world.notebook
 
@@ -285,38 +289,5 @@ ROUTES: list[tuple[str, Callable[..., tuple[int, Any]]]] = [
 @contextmanager
 def serving() -> Iterator[SmallModelArts]:
     world = SmallModelArts()
-
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def log_message(self, *_: Any) -> None: ...
-
-        def _serve(self) -> None:
-            parts = urlsplit(self.path)
-            data = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            try:
-                query = parse_qs(parts.query)
-                status, answer = world.answer(self.command, parts.path, query, json.loads(data) if data else None)
-            except Refusal as refusal:
-                status, answer = refusal.status, {"error_code": refusal.code, "error_msg": "no"}
-            except ConnectionError:
-                self.close_connection = True
-                self.connection.close()
-                return
-            body = b"" if answer is None else json.dumps(answer).encode()
-            self.send_response(status)
-            if status != 204:
-                self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _serve  # noqa: N815 - the library's names
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    world.port = server.server_port
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
-    thread.start()
-    yield world
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    with answering(world) as world.url:
+        yield world

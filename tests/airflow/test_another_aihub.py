@@ -10,7 +10,7 @@ import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException
 from task_life import TaskLife
 from test_trigger_kill import TASK, airflow_says
-from twisted import Twisted, before, creates, each_row, once
+from twisted import Twisted, before, creates, each_row, once, reads, saying, stops
 from waiting import until
 
 from airflow_provider_aihub.aihub.errors import AIHubBadAnswerError, AIHubError, AIHubJobTimeout, AIHubOtherJob
@@ -138,7 +138,7 @@ def test_a_task_that_resumes_reports_no_stranger_s_result(switch: Switch, rememb
 @at_the_same_address
 def test_a_task_that_waits_in_place_reports_no_stranger_s_result(switch: Switch) -> None:
     task = life(deferrable=False)
-    switch.twisted.rules = [before(lambda asked: asked.reads, switch, number=2)]
+    switch.twisted.rules = [before(reads, switch, number=2)]
     with pytest.raises(AIHubOtherJob):
         task.start()
     switch.check()
@@ -149,7 +149,7 @@ def test_no_stranger_s_job_is_stopped_at_the_deadline(switch: Switch) -> None:
     """The AIHub is exchanged after the last look."""
     task = life(deferrable=False, job_timeout=0.6)
 
-    switch.twisted.rules = [before(lambda asked: asked.stops, switch)]
+    switch.twisted.rules = [before(stops, switch)]
     with pytest.raises(AIHubJobTimeout, match="a job that this task did not create"):
         task.start()
     switch.check()
@@ -201,7 +201,7 @@ def test_an_answer_about_another_job_is_not_believed(twisted: Twisted) -> None:
 @pytest.mark.parametrize("number", [1.0, 1e300, 9007199254740993.0, "1e3", True])
 def test_an_id_that_is_none_is_looked_up(twisted: Twisted, number: Any) -> None:
     def badly(asked: Any, go_on: Any) -> Any:
-        return go_on(asked).saying({"id": number})
+        return saying(go_on(asked), {"id": number})
 
     twisted.rules = [once(creates, badly)]
     task = life()

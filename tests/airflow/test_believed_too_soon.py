@@ -30,12 +30,13 @@ from twisted import (
     hidden,
     late,
     listed,
+    lists,
     lost,
     once,
     redirects,
     says,
     sent,
-    serve,
+    serving,
 )
 from waiting import until
 
@@ -89,7 +90,7 @@ def killed_in_the_create_call(twisted: Twisted, monkeypatch: pytest.MonkeyPatch,
     real, before = AIHubClient.send, twisted.count(creates)
 
     def killed(client: AIHubClient, request: Any, **given: Any) -> Any:
-        if not request.creates:
+        if not creates(request):
             return real(client, request, **given)
         threading.Thread(target=_in_vain, args=(partial(real, client, request, **given),), daemon=True).start()
         while twisted.count(creates) == before:
@@ -343,11 +344,10 @@ def versions(
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "one.txt").write_text("1")
     emulator = make_aihub(api=request.param, storages={"own": tmp_path})
-    proxy, close = serve(emulator, monkeypatch)
-    AIHubHook("direct").create_dataset(DatasetSpec(name="wide"))
-    monkeypatch.setenv("DATA", str(tmp_path / "data"))
-    yield proxy
-    close()
+    with serving(emulator, monkeypatch) as proxy:
+        AIHubHook("direct").create_dataset(DatasetSpec(name="wide"))
+        monkeypatch.setenv("DATA", str(tmp_path / "data"))
+        yield proxy
 
 
 def version_life(*, remembers: bool = True, **given: Any) -> TaskLife:
@@ -431,7 +431,7 @@ def test_a_list_that_shows_an_end_too_soon_wakes_the_task_once(
     twisted.rules = [listed(shows={"status": 3})]
     task = life(new_name, command="sleep 1.5", deferrable=True)
     assert task.try_once()["status"] == "succeeded"
-    assert twisted.count(lambda request: request.lists) > 1
+    assert twisted.count(lists) > 1
     # From then on what is read singly is believed.
     assert task.deferrals == 2
 

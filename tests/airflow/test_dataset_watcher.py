@@ -19,7 +19,8 @@ from typing import Any
 import pytest
 from aiohttp import web
 from airflow.providers.common.compat.sdk import AirflowOptionalProviderFeatureException
-from hostile import Answer, hostile, said
+from hostile import hostile, said
+from http_servers import Act
 from hypothesis import given
 from hypothesis import strategies as st
 from waiting import HANG, eventually, until
@@ -316,7 +317,7 @@ def row(number: int, **given: Any) -> dict[str, Any]:
     return {"id": number, "version": number, "dataset_id": 1, "dataset_name": "d", "status": 3, **given}
 
 
-async def look_at(answer: Answer, monkeypatch: pytest.MonkeyPatch, **given: Any) -> tuple[Watching, list[Any], Any]:
+async def look_at(answer: Act, monkeypatch: pytest.MonkeyPatch, **given: Any) -> tuple[Watching, list[Any], Any]:
     """Let a watcher look once; gives it, what it tells, and how often AIHub was asked for what."""
     arguments = {"poll_interval": 60.0, "include_existing": True, "log": logging.getLogger("watcher"), **given}
     async with hostile(answer, monkeypatch) as asked, Watching.of("aihub_default", "d", None, **arguments) as watching:

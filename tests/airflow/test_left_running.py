@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from airflow.providers.common.compat.sdk import AirflowTaskTimeout
 from task_life import TaskLife, stopped
-from twisted import Asked, Twisted, before, creates, hidden, late, listed, lost, once, slow
+from twisted import Asked, Twisted, before, creates, hidden, late, listed, lost, once, reads, slow, stops
 from waiting import until
 
 from airflow_provider_aihub.aihub.client import AIHubClient
@@ -129,7 +129,7 @@ def test_a_job_of_an_earlier_try_is_stopped_at_a_time_limit_while_it_is_taken_up
 ) -> None:
     task = life(remembers=remembers, deferrable=True)
     task.start()
-    twisted.rules = [once(lambda request: request.reads, slow(1.0))]
+    twisted.rules = [once(reads, slow(1.0))]
     timed_out(task, 0.3)
     gone()
     assert len(jobs()) == 1
@@ -179,7 +179,7 @@ def test_a_job_of_an_earlier_try_is_stopped_where_the_last_try_fails_before_it_t
 def test_a_kill_needs_one_call_for_a_job_that_the_try_has_created(
     twisted: Twisted, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    made = killed(twisted, monkeypatch, life(), lambda request: request.reads)
+    made = killed(twisted, monkeypatch, life(), reads)
     gone()
     assert made == 1
 
@@ -190,9 +190,9 @@ def test_a_kill_needs_one_call_for_a_job_that_the_try_has_seen(
 ) -> None:
     task = life(remembers=remembers, deferrable=True)
     task.start()
-    reads = iter(range(10**6))
+    numbers = iter(range(10**6))
     task.make = life(remembers=remembers).make
-    made = killed(twisted, monkeypatch, task, lambda request: request.reads and next(reads) >= 4)
+    made = killed(twisted, monkeypatch, task, lambda request: reads(request) and next(numbers) >= 4)
     gone()
     assert made == 1
 
@@ -214,7 +214,7 @@ def test_a_kill_is_in_time_where_each_answer_takes_long(twisted: Twisted) -> Non
     task = life(deferrable=False)
     operator = task.make()
     task.make = lambda: operator
-    twisted.rules = [before(lambda request: request.reads, lambda: twisted.rules.append(slow(2.6)), number=2)]
+    twisted.rules = [before(reads, lambda: twisted.rules.append(slow(2.6)), number=2)]
     ended = threading.Event()
 
     def kill() -> None:
@@ -230,8 +230,8 @@ def test_a_kill_is_in_time_where_each_answer_takes_long(twisted: Twisted) -> Non
     until("answers take long", lambda: len(twisted.rules), (2).__eq__)
     before_that = len(twisted.asked)
     threading.Thread(target=kill, daemon=True).start()
-    until("the job is asked to stop", lambda: twisted.count(lambda request: request.stops))
-    assert [request.stops for request in twisted.asked[before_that:]].count(False) <= 1
+    until("the job is asked to stop", lambda: twisted.count(stops))
+    assert [stops(request) for request in twisted.asked[before_that:]].count(False) <= 1
     twisted.rules = []
     gone()
     until("the task has ended", lambda: not running.is_alive())

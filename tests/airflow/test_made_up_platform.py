@@ -15,6 +15,7 @@ import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException
 from forge import ForgeJobFailed, ForgeJobTimeout, ForgeNotFoundError, ForgeOperator, ForgeSensor
 from forge_server import ForgeServer
+from http_servers import answering
 from task_life import TaskLife
 from waiting import eventually, until
 
@@ -26,10 +27,10 @@ deferred_or_not = pytest.mark.parametrize("deferrable", [True, False], ids=["def
 
 @pytest.fixture
 def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[ForgeServer]:
-    serving = ForgeServer()
-    monkeypatch.setenv("AIRFLOW_CONN_FORGE_DEFAULT", json.dumps({"conn_type": "generic", "host": serving.url}))
-    yield serving
-    serving.close()
+    forge = ForgeServer()
+    with answering(forge) as forge.url:
+        monkeypatch.setenv("AIRFLOW_CONN_FORGE_DEFAULT", json.dumps({"conn_type": "generic", "host": forge.url}))
+        yield forge
 
 
 def operator(**given: Any) -> ForgeOperator:

@@ -69,7 +69,7 @@ def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[SmallModelArts]:
     with serving() as modelarts:
         connection = {
             "conn_type": "modelarts",
-            "host": f"http://127.0.0.1:{modelarts.port}",
+            "host": modelarts.url,
             "login": "AKEXAMPLE",
             "password": SECRET_KEY,
             "extra": {"project_id": PROJECT, "web_url": "http://console"},

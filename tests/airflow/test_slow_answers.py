@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from aiohttp import web
 from airflow.providers.common.compat.sdk import AirflowSensorTimeout
-from hostile import Answer, hostile, said
+from hostile import hostile, said
+from http_servers import Act
 from task_life import TaskLife
 from test_scale import fired
 from test_trigger_kill import TASK
@@ -187,7 +188,7 @@ async def test_a_trigger_survives_whatever_goes_wrong_besides(monkeypatch: pytes
 class Served:
     """A server of its own thread and event loop, for tests of what blocks."""
 
-    def __init__(self, answer: Answer, monkeypatch: pytest.MonkeyPatch) -> None:
+    def __init__(self, answer: Act, monkeypatch: pytest.MonkeyPatch) -> None:
         self._answer, self._monkeypatch = answer, monkeypatch
         self._up, self._over = threading.Event(), asyncio.Event()
 

@@ -7,20 +7,19 @@ import inspect
 import io
 import json
 import re
-import threading
 import time
 import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from pkgutil import iter_modules
 from typing import Any
 
 import pytest
 from airflow.providers.common.compat.sdk import DAG, AirflowFailException, BaseOperator
+from http_servers import Answered, Asked, answering
 from requests_toolbelt import MultipartDecoder
 from task_life import TaskLife
 
@@ -66,7 +65,7 @@ RELAY = "/s3_relay/upload"
 EVALUATION = "/evaluation/api/v2/tasks/import_result"
 
 
-class Recorder(ThreadingHTTPServer):
+class Recorder:
     """A server that keeps what it is asked, and answers as AIHub would.
 
     :ivar sent: Each request as its method and path, and its body; the body of a form is a dict of texts and files.
@@ -75,10 +74,8 @@ class Recorder(ThreadingHTTPServer):
     :ivar lacks: A path that is not there.
     """
 
-    daemon_threads = True
-
     def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), Asked)
+        self.url = ""
         self.sent: list[tuple[str, Any]] = []
         self.logins: list[tuple[str, Any]] = []
         self.statuses = [3]
@@ -86,9 +83,21 @@ class Recorder(ThreadingHTTPServer):
 
     def connection(self, login: str) -> str:
         """An Airflow connection with another path for each service, so that it shows which one was meant."""
-        base = f"http://127.0.0.1:{self.server_port}"
-        extra = {f"{service}_url": f"{base}/{service}" for service in Service} | {"s3_relay_token": "relay"}
+        extra = {f"{service}_url": f"{self.url}/{service}" for service in Service} | {"s3_relay_token": "relay"}
         return json.dumps({"conn_type": "aihub", "login": login, "password": "secret", "extra": extra})
+
+    def __call__(self, request: Asked) -> Answered:
+        kind, path = request.headers.get("Content-Type", ""), request.path
+        body = request.json if "json" in kind else request.body or None
+        if "multipart" in kind:
+            body = form(request.body, kind)
+        (self.logins if path == LOGIN else self.sent).append((f"{request.method} {request.target}", body))
+        if path == self.lacks:
+            return Answered(404)
+        if path.startswith("/files/"):
+            return Answered(200, body=b"a,b\n1,2\n")
+        data = self.data(request.method, path, request.target.partition("?")[2])
+        return Answered.of(200, {"code": 0, "msg": "", "data": data})
 
     def data(self, method: str, path: str, query: str) -> Any:
         """What the answer to a request says."""
@@ -111,36 +120,12 @@ class Recorder(ThreadingHTTPServer):
             return {"total": 2, "data": rows}
         if path in (UPLOADS, RELAY):
             return {"path": "s3://taken/there", "url": "http://taken/there"}
-        url = f"http://127.0.0.1:{self.server_port}/files/99.csv"
+        url = f"{self.url}/files/99.csv"
         status = self.statuses.pop(0) if method == "GET" and len(self.statuses) > 1 else self.statuses[0]
         asked, version = re.search(r"/(\d+)(/stop)?$", path), re.search(r"%2FV(\d+)$", query)
         number = int(version[1]) if version else 4
         job = {"id": int(asked[1]) if asked else 95 + number, "status": status, "result_url": url}
         return {**job, "dataset_id": 62, "version": number}
-
-
-class Asked(BaseHTTPRequestHandler):
-    """One request to the recorder."""
-
-    server: Recorder
-
-    def do_GET(self) -> None:
-        content = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        body: Any = json.loads(content) if content and "json" in self.headers["Content-Type"] else content or None
-        if "multipart" in self.headers.get("Content-Type", ""):
-            body = form(content, self.headers["Content-Type"])
-        path, _, query = self.path.partition("?")
-        (self.server.logins if path == LOGIN else self.server.sent).append((f"{self.command} {self.path}", body))
-        answer = json.dumps({"code": 0, "msg": "", "data": self.server.data(self.command, path, query)})
-        self.send_response(404 if path == self.server.lacks else 200)
-        self.end_headers()
-        if path != self.server.lacks:
-            self.wfile.write(b"a,b\n1,2\n" if path.startswith("/files/") else answer.encode())
-
-    do_POST = do_PUT = do_GET  # noqa: N815 - the names are those of http.server
-
-    def log_message(self, *_: Any) -> None:
-        pass
 
 
 def form(content: bytes, content_type: str) -> dict[str, Any]:
@@ -161,12 +146,11 @@ def form(content: bytes, content_type: str) -> dict[str, Any]:
 
 @pytest.fixture
 def aihub(monkeypatch: pytest.MonkeyPatch) -> Iterator[Recorder]:
-    with Recorder() as recorder:
-        threading.Thread(target=recorder.serve_forever, args=(0.01,), daemon=True).start()
+    recorder = Recorder()
+    with answering(recorder) as recorder.url:
         for name in ("default", "other"):
             monkeypatch.setenv(f"AIRFLOW_CONN_AIHUB_{name.upper()}", recorder.connection(f"user of {name}"))
         yield recorder
-        recorder.shutdown()
 
 
 @pytest.fixture(autouse=True)

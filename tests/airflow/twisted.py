@@ -7,15 +7,16 @@ import json
 import re
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from email.utils import formatdate, parsedate_to_datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import count as count_up
 from typing import Any
-from urllib.parse import parse_qsl, urlencode, urlsplit
+from urllib.parse import urlencode, urlsplit
 
 import pytest
+from http_servers import Answered, Asked, answering
 
 from airflow_provider_aihub.emulators.aihub import Emulator
 
@@ -24,57 +25,36 @@ LIST = re.compile(r"/(trainings|tasks|searches|runs|dataset-versions)$")
 CREATE = re.compile(r"/(trainings|tasks|searches|runs|dataset-versions-upload)$")
 
 
-@dataclass(frozen=True)
-class Asked:
-    """A request on its way."""
-
-    method: str
-    path: str
-    query: dict[str, str]
-    headers: dict[str, str]
-    body: bytes
-
-    @property
-    def creates(self) -> bool:
-        return self.method == "POST" and bool(CREATE.search(self.path))
-
-    @property
-    def lists(self) -> bool:
-        return self.method == "GET" and bool(LIST.search(self.path))
-
-    @property
-    def reads(self) -> bool:
-        return self.method == "GET" and bool(READ.search(self.path))
-
-    @property
-    def stops(self) -> bool:
-        return self.method == "POST" and self.path.endswith("/stop")
+def creates(request: Asked) -> bool:
+    return request.method == "POST" and bool(CREATE.search(request.path))
 
 
-@dataclass(frozen=True)
-class Answered:
-    """An answer on its way back."""
+def lists(request: Asked) -> bool:
+    return request.method == "GET" and bool(LIST.search(request.path))
 
-    status: int
-    headers: dict[str, str]
-    body: bytes
-    interim: int | None = None
-    """HTTP status of an answer that goes before it."""
 
-    @property
-    def envelope(self) -> dict[str, Any]:
-        try:
-            envelope = json.loads(self.body)
-        except ValueError:
-            return {}
-        return envelope if isinstance(envelope, dict) else {}
+def reads(request: Asked) -> bool:
+    return request.method == "GET" and bool(READ.search(request.path))
 
-    @property
-    def data(self) -> Any:
-        return self.envelope.get("data") or {}
 
-    def saying(self, data: Any, **envelope: Any) -> Answered:
-        return replace(self, body=json.dumps({"code": 0, "msg": "", "data": data, **envelope}).encode())
+def stops(request: Asked) -> bool:
+    return request.method == "POST" and request.path.endswith("/stop")
+
+
+def envelope(answer: Answered) -> dict[str, Any]:
+    try:
+        envelope = json.loads(answer.body)
+    except ValueError:
+        return {}
+    return envelope if isinstance(envelope, dict) else {}
+
+
+def content(answer: Answered) -> Any:
+    return envelope(answer).get("data") or {}
+
+
+def saying(answer: Answered, data: Any, **given: Any) -> Answered:
+    return replace(answer, body=json.dumps({"code": 0, "msg": "", "data": data, **given}).encode())
 
 
 GoOn = Callable[[Asked], Answered]
@@ -138,61 +118,18 @@ class Twisted:
             return None
 
 
-def serve(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> tuple[Twisted, Callable[[], None]]:
-    """Put a proxy between the connection ``aihub_default`` and an emulator; returns it, and what ends it.
+@contextmanager
+def serving(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Iterator[Twisted]:
+    """Put a proxy between the connection ``aihub_default`` and an emulator.
 
     The connection ``direct`` leads past it.
     """
     twisted = Twisted(emulator)
-
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def handle_one_request(self) -> None:
-            try:
-                super().handle_one_request()
-            except (ConnectionError, TimeoutError):
-                self.close_connection = True
-
-        def do_GET(self) -> None:
-            parts = urlsplit(self.path)
-            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            request = Asked(self.command, parts.path, dict(parse_qsl(parts.query)), dict(self.headers.items()), body)
-            answer = twisted(request)
-            if answer is None:
-                self.close_connection = True
-                return
-            if answer.interim:
-                self.send_response_only(answer.interim)
-                self.end_headers()
-            self.send_response_only(answer.status)
-            for name, value in {**answer.headers, "Content-Length": str(len(answer.body))}.items():
-                self.send_header(name, value)
-            self.end_headers()
-            self.wfile.write(answer.body)
-
-        do_POST = do_GET  # noqa: N815 - the name is the standard library's
-
-        def log_message(self, *_: Any) -> None:
-            pass
-
-    class Server(ThreadingHTTPServer):
-        daemon_threads = True
-        request_queue_size = 128
-
-    server = Server(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
-    thread.start()
-    twisted.url = f"http://127.0.0.1:{server.server_address[1]}"
-    connection = json.loads(emulator.connection_json()) | {"host": twisted.url}
-    monkeypatch.setenv("AIRFLOW_CONN_AIHUB_DEFAULT", json.dumps(connection))
-    monkeypatch.setenv("AIRFLOW_CONN_DIRECT", emulator.connection_json())
-
-    def close() -> None:
-        server.shutdown()
-        server.server_close()
-
-    return twisted, close
+    with answering(twisted) as twisted.url:
+        connection = json.loads(emulator.connection_json()) | {"host": twisted.url}
+        monkeypatch.setenv("AIRFLOW_CONN_AIHUB_DEFAULT", json.dumps(connection))
+        monkeypatch.setenv("AIRFLOW_CONN_DIRECT", emulator.connection_json())
+        yield twisted
 
 
 # Rules
@@ -209,10 +146,6 @@ def times(number: int, wanted: Callable[[Asked], bool], rule: Rule) -> Rule:
 def once(wanted: Callable[[Asked], bool], rule: Rule) -> Rule:
     """Apply a rule to the first request of a kind only."""
     return times(1, wanted, rule)
-
-
-def creates(request: Asked) -> bool:
-    return request.creates
 
 
 def before(wanted: Callable[[Asked], bool], act: Callable[[], Any], *, number: int = 1) -> Rule:
@@ -315,13 +248,13 @@ def each_row(change: Callable[[dict[str, Any]], Any]) -> Callable[[Asked, GoOn],
 
     def rule(request: Asked, go_on: GoOn) -> Answered:
         answer = go_on(request)
-        if not (request.reads or request.lists) or not isinstance(answer.data, dict):
+        if not (reads(request) or lists(request)) or not isinstance(content(answer), dict):
             return answer
-        data = answer.data
-        for row in data.get("data", ()) if request.lists else [data]:
+        data = content(answer)
+        for row in data.get("data", ()) if lists(request) else [data]:
             if "created_at" in row:
                 change(row)
-        return answer.saying(data)
+        return saying(answer, data)
 
     return rule
 
@@ -335,7 +268,7 @@ def sent(change: Callable[[dict[str, Any]], dict[str, Any]]) -> Rule:
     """Change what a create call sends."""
 
     def rule(request: Asked, go_on: GoOn) -> Answered:
-        if request.creates:
+        if creates(request):
             body = json.dumps(change(json.loads(request.body))).encode()
             headers = {name: value for name, value in request.headers.items() if name.lower() != "content-length"}
             request = replace(request, body=body, headers={**headers, "Content-Length": str(len(body))})
@@ -349,7 +282,7 @@ def hidden(seconds: float) -> Rule:
 
     def rule(request: Asked, go_on: GoOn) -> Answered:
         answer = go_on(request)
-        young = request.reads and answer.data and time.time() - answer.data["created_at"] / 1000 < seconds
+        young = reads(request) and content(answer) and time.time() - content(answer)["created_at"] / 1000 < seconds
         if not young:
             return answer
         return replace(answer, body=json.dumps({"code": 2, "msg": "record not found", "data": None}).encode())
@@ -393,14 +326,14 @@ def listed(
     def rows_of(request: Asked, go_on: GoOn) -> tuple[Answered, Rows]:
         everything = {**request.query, "page_num": "1", "page_size": "1000"}
         answer = go_on(replace(request, query=everything))
-        rows: Rows = answer.data["data"] if answer.data else []
+        rows: Rows = content(answer)["data"] if content(answer) else []
         return answer, rows
 
     def rule(request: Asked, go_on: GoOn) -> Answered:
-        if not request.lists:
+        if not lists(request):
             return go_on(request)
         answer, rows = rows_of(request, go_on)
-        if not answer.data:
+        if not content(answer):
             return answer
         now = time.time()
         rows = theirs + [{**row, **(shows or {})} for row in rows if now - (row.get("created_at") or 0) / 1000 >= lag]
@@ -414,6 +347,6 @@ def listed(
             del data["total"]
         elif total != "right":
             data["total"] = total
-        return answer.saying(data)
+        return saying(answer, data)
 
     return rule

@@ -10,8 +10,8 @@ from urllib.parse import urlsplit
 
 import requests_mock
 from aiohttp import web
-from aiohttp.test_utils import TestServer
 from cases.case import RELAY_TOKEN, TOKEN, Case
+from http_servers import acting
 
 from airflow_provider_aihub.aihub.client import AIHubClient, AsyncAIHubClient
 from airflow_provider_aihub.aihub.config import Config
@@ -91,10 +91,5 @@ class Asynchronous:
                 return web.Response(status=405)
             return web.Response(status=status, body=body)
 
-        app = web.Application()
-        app.router.add_route("*", "/{path:.*}", answer)
-        async with (
-            TestServer(app) as server,
-            AsyncAIHubClient(_config(str(server.make_url(""))), policy=ONCE) as client,
-        ):
+        async with acting(answer) as url, AsyncAIHubClient(_config(url), policy=ONCE) as client:
             return await getattr(client, case.call)(*case.args, **case.kwargs), sent

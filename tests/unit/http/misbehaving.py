@@ -7,20 +7,19 @@ import base64
 import json
 import socket
 import threading
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any, BinaryIO
 
 from aiohttp import web
+from http_servers import Act, acting
 
 from airflow_provider_aihub.aihub.client import AIHubClient, AsyncAIHubClient
 from airflow_provider_aihub.aihub.config import Config
 from airflow_provider_aihub.aihub.services import Auth, Service
 from airflow_provider_aihub.http.request import Request
 from airflow_provider_aihub.http.retry import RetryPolicy
-
-Act = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 USERNAME, PASSWORD, STATIC_TOKEN, RELAY_TOKEN = "bob", 'pass<wor"d>', "static-secret", "relay-secret"
 LOGIN = "/api/v1/auth/login"
@@ -101,14 +100,14 @@ class Seen:
 class Server:
     """``script`` maps a path to the acts that answer it in turn; the last one answers for ever."""
 
-    port: int
+    url: str = ""
     script: dict[str, list[Act]] = field(default_factory=dict)
     seen: list[Seen] = field(default_factory=list)
     logins: int = 0
 
     @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+    def port(self) -> int:
+        return int(self.url.rpartition(":")[2])
 
     def forget(self) -> None:
         self.script, self.seen, self.logins = {}, [], 0
@@ -143,23 +142,20 @@ def serving(tls: Any = None) -> Iterator[Server]:
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever)
     thread.start()
-    server = Server(0)
+    server, up, done = Server(), threading.Event(), asyncio.Event()
 
-    async def start() -> web.AppRunner:
-        app = web.Application(client_max_size=2**27)
-        app.router.add_route("*", "/{path:.*}", server.handle)
-        runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
-        await runner.setup()
-        site = web.TCPSite(runner, "127.0.0.1", 0, ssl_context=tls)
-        await site.start()
-        server.port = runner.addresses[0][1]
-        return runner
+    async def serve() -> None:
+        async with acting(server.handle, tls=tls) as server.url:
+            up.set()
+            await done.wait()
 
-    runner = asyncio.run_coroutine_threadsafe(start(), loop).result()
+    running = asyncio.run_coroutine_threadsafe(serve(), loop)
+    up.wait()
     try:
         yield server
     finally:
-        asyncio.run_coroutine_threadsafe(runner.cleanup(), loop).result()
+        loop.call_soon_threadsafe(done.set)
+        running.result()
         loop.call_soon_threadsafe(loop.stop)
         thread.join()
         loop.close()
