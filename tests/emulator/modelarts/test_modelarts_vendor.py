@@ -5,7 +5,6 @@ It turns an answer that it cannot read into an object without anything in it, so
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,30 +12,11 @@ import huaweicloudsdkmodelarts.v1 as sdk
 import pytest
 from huaweicloudsdkcore.auth.credentials import BasicCredentials
 from huaweicloudsdkcore.exceptions.exceptions import ClientRequestException
-from huaweicloudsdkcore.http.http_config import HttpConfig
 from huaweicloudsdkcore.region.region import Region
-from waiting import PATIENCE, until
+from vendor_sdk import call, client_at
+from waiting import until
 
 from airflow_provider_aihub.emulators.modelarts import Emulator
-
-MODEL = re.compile(r"list\[(.+)]|dict\(str, (.+)\)|(\w+)")
-
-
-def made(kind: str, values: Any) -> Any:
-    """Plain values as an object of the SDK's, which checks their names."""
-    match = MODEL.fullmatch(kind)
-    assert match is not None
-    inner_list, inner_dict, plain = match.groups()
-    if inner_list:
-        return [made(inner_list, value) for value in values]
-    if inner_dict:
-        return {name: made(inner_dict, value) for name, value in values.items()}
-    model = getattr(sdk, plain, None)
-    if model is None:
-        return values
-    unknown = set(values) - set(model.openapi_types)
-    assert not unknown, f"{plain} has no {unknown}"
-    return model(**{name: made(model.openapi_types[name], value) for name, value in values.items()})
 
 
 class Vendor:
@@ -44,11 +24,8 @@ class Vendor:
 
     def __init__(self, emulator: Emulator, **change: str) -> None:
         self.emulator = emulator
-        given = {"ak": emulator.access_key, "sk": emulator.secret_key, "project_id": emulator.project_id, **change}
-        credentials = BasicCredentials(**given)
-        config = HttpConfig(ignore_ssl_verification=False, timeout=PATIENCE, retry_times=0)
-        builder = sdk.ModelArtsClient.new_builder().with_http_config(config).with_credentials(credentials)
-        self.client = builder.with_endpoint(emulator.url).build()
+        given = {"access_key": emulator.access_key, "secret_key": emulator.secret_key, **change}
+        self.client = client_at(emulator.url, project_id=emulator.project_id, **given)
 
     def __call__(self, name: str, status: int = 200, /, **given: Any) -> Any:
         """Call one method of the SDK, and see that it was answered so.
@@ -56,8 +33,7 @@ class Vendor:
         :param name: Of the method.
         :param given: Fields of its request; ``body`` as plain values.
         """
-        kind = "".join(part.capitalize() for part in name.split("_")) + "Request"
-        answer = getattr(self.client, name)(made(kind, given))
+        answer = call(self.client, name, **given)
         assert list(self.emulator.requests)[-1].status == status
         return answer
 
@@ -251,7 +227,7 @@ def test_workspaces_and_their_quotas(vendor: Vendor) -> None:
     assert vendor.refused("update_workspace_quotas", workspace_id="0", body=body)[0] == 400
 
 
-@pytest.mark.parametrize("change", [{"sk": "wrong"}, {"ak": "wrong"}])
+@pytest.mark.parametrize("change", [{"secret_key": "wrong"}, {"access_key": "wrong"}])
 def test_a_wrong_key_is_refused(emulator: Emulator, change: dict[str, str]) -> None:
     assert Vendor(emulator, **change).refused("list_workspace") == (401, "APIGW.0301")
 
