@@ -1,4 +1,4 @@
-"""A quick server for the benchmarks: AIHub, with lists or without, Databricks, and a bare endpoint, all alike.
+"""A quick server for the benchmarks: AIHub or ModelArts, with lists or without, Databricks, a bare endpoint, all alike.
 
 ``python -m benchmarks.server`` prints its port and serves until its input ends. It is a bare protocol on asyncio, so
 that it has time left when the one who is measured has none.
@@ -15,6 +15,8 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 RUNNING, SUCCEEDED = 2, 3
+LONGEST_BODY = 4096
+"""Bytes of a request's body that are kept."""
 
 
 def marker(number: int) -> str:
@@ -81,6 +83,69 @@ def training(number: int, status: int = RUNNING) -> dict[str, Any]:
     }
 
 
+def training_job(number: int, phase: str = "Running") -> dict[str, Any]:
+    """Give a training job as ModelArts shows it, with what it was created with."""
+    obs = {"obs": {"obs_url": f"/research/resnet50/{number}/"}}
+    return {
+        "kind": "job",
+        "metadata": {
+            "id": f"2cd88daa-31a4-40a8-a58f-{number:012d}",
+            "name": f"resnet50-{number}",
+            "description": f"nightly training of the detector {marker(number)}",
+            "create_time": 1780000000000 + number,
+            "workspace_id": "0",
+            "ai_project": "default-ai-project",
+            "user_name": "research",
+            "annotations": {"job_template": "Template DL", "key_task": "worker"},
+            "tags": [],
+        },
+        "status": {
+            "phase": phase,
+            "secondary_phase": phase,
+            "duration": 9000,
+            "start_time": 1780000009000 + number,
+            "is_hanged": False,
+            "retry_count": 0,
+            "node_count_metrics": [[1780000009000 + number, 2], [1780000069000 + number, 2]],
+            "tasks": ["worker-0", "worker-1"],
+            "task_ips": [{"task": "worker-0", "ip": "10.0.0.7"}, {"task": "worker-1", "ip": "10.0.0.8"}],
+            "task_statuses": [{"task": "worker-0", "exit_code": None, "message": ""}],
+            "running_records": [{"start_at": 1780000009, "start_type": "init_or_rescheduled", "end_reason": ""}],
+        },
+        "algorithm": {
+            "code_dir": "/research/code/",
+            "boot_file": "/research/code/train.py",
+            "command": "cd /workspace && torchrun --nproc_per_node 8 train.py --epochs 90 --batch-size 256 --lr 0.1",
+            "parameters": [{"name": "epochs", "value": "90"}, {"name": "lr", "value": "0.1"}],
+            "policies": {},
+            "inputs": [{"name": "data_url", "access_method": "parameter", "remote": obs, "local_dir": "/home/data"}],
+            "outputs": [{"name": "train_url", "access_method": "parameter", "remote": obs, "local_dir": "/home/out"}],
+            "engine": {"engine_id": "pytorch", "engine_name": "PyTorch", "engine_version": "2.1", "image_url": ""},
+            "environments": {"EPOCHS": "90", "DATA": "/home/data"},
+        },
+        "spec": {
+            "resource": {
+                "policy": "regular",
+                "flavor_id": "modelarts.vm.gpu.a800",
+                "flavor_name": "Computing GPU(A800) instance",
+                "node_count": 2,
+                "flavor_detail": {
+                    "flavor_type": "GPU",
+                    "billing": {"code": "modelarts.vm.gpu.a800", "unit_num": 1},
+                    "flavor_info": {
+                        "cpu": {"arch": "x86", "core_num": 96},
+                        "gpu": {"unit_num": 8, "product_name": "NVIDIA-A800", "memory": "80GB"},
+                        "memory": {"size": 960, "unit": "GB"},
+                    },
+                },
+            },
+            "log_export_path": {"obs_url": "/research/logs/", "host_path": ""},
+            "volumes": [],
+            "schedule_policy": {"priority": 2, "preemptible": False},
+        },
+    }
+
+
 POD = {"id": 1, "name": "resnet50-master-0", "status": "Running", "node_name": "gpu-17", "use_new_log": True}
 
 
@@ -130,11 +195,15 @@ class Hub:
         self.jobs = jobs
         self.lists = lists
         self.counts: Counter[str] = Counter()
-        self.rows = [json.dumps(training(number)) for number in range(jobs, 0, -1)]
+        self.rows = [json.dumps(self.shown(number)) for number in range(jobs, 0, -1)]
         """Newest first."""
         self.run = RUN
         self.largest_page = 10_000
         self.broken_lists = False
+
+    def shown(self, number: int, status: int = RUNNING) -> dict[str, Any]:
+        """Give a job as it is shown."""
+        return training(number, status)
 
     def hide(self, number: int) -> None:
         """Leave a training out of the lists, as if it were somebody else's."""
@@ -142,7 +211,7 @@ class Hub:
 
     def end(self, number: int, status: int) -> None:
         """Let a training end."""
-        self.rows[self.jobs - number] = json.dumps(training(number, status))
+        self.rows[self.jobs - number] = json.dumps(self.shown(number, status))
 
     def end_all(self) -> None:
         """Let all end."""
@@ -150,7 +219,7 @@ class Hub:
             self.end(number, SUCCEEDED)
         self.run = DONE_RUN
 
-    def answer(self, method: str, target: str) -> tuple[int, bytes]:
+    def answer(self, method: str, target: str, body: bytes = b"") -> tuple[int, bytes]:  # noqa: ARG002 - of no use here
         parts = urlsplit(target)
         last = parts.path.rpartition("/")[2]
         if parts.path == "/counts":
@@ -194,13 +263,49 @@ class Hub:
         return 200, f'{{"code": 0, "msg": "success", "data": {{{head}, "data": [{rows}]}}}}'.encode()
 
 
+PHASES = {RUNNING: "Running", SUCCEEDED: "Completed"}
+
+
+class Arts(Hub):
+    """ModelArts: what it is asked for stands in the body. Its jobs are those of a hub."""
+
+    def __init__(self, jobs: int, *, lists: bool) -> None:
+        super().__init__(jobs, lists=lists)
+        self.largest_page = 50
+
+    def shown(self, number: int, status: int = RUNNING) -> dict[str, Any]:
+        return training_job(number, PHASES[status])
+
+    def answer(self, method: str, target: str, body: bytes = b"") -> tuple[int, bytes]:
+        path = urlsplit(target).path
+        if "/training-job" not in path:
+            return super().answer(method, target)
+        self.counts["requests"] += 1
+        if path.endswith("/training-job-searches"):
+            return self.search(json.loads(body))
+        self.counts["singles"] += 1
+        number = int(path.rpartition("-")[2])
+        return 200, (self.rows[self.jobs - number] or json.dumps(self.shown(number))).encode()
+
+    def search(self, asked: dict[str, Any]) -> tuple[int, bytes]:
+        if not self.lists:
+            return 404, b'{"error_code": "APIGW.0101", "error_msg": "The API does not exist"}'
+        self.counts["pages"] += 1
+        size, offset = min(asked["limit"], self.largest_page), asked["offset"]
+        listed = [row for row in self.rows if row]
+        head = f'"total": {len(listed)}, "count": {len(listed)}, "limit": {size}, "offset": {offset}'
+        # The offset counts pages.
+        return 200, f'{{{head}, "items": [{", ".join(listed[offset * size : (offset + 1) * size])}]}}'.encode()
+
+
 class Http(asyncio.Protocol):
-    """One connection: just as much of HTTP as is needed; bodies are counted and dropped."""
+    """One connection: just as much of HTTP as is needed; of long bodies the beginning is kept."""
 
     def __init__(self, hub: Hub) -> None:
         self._hub = hub
         self._head = b""
         self._left = 0
+        self._body = b""
         self.headers: dict[str, str] = {}
         """Those of the last request, by their names in small letters."""
         self._then: Callable[[], None] = lambda: None
@@ -214,6 +319,7 @@ class Http(asyncio.Protocol):
             if self._left:
                 taken = min(self._left, len(data))
                 self._left -= taken
+                self._body += data[: min(taken, LONGEST_BODY - len(self._body))]
                 data = data[taken:]
                 if not self._left:
                     self._then()
@@ -222,7 +328,7 @@ class Http(asyncio.Protocol):
             head, end, data = self._head.partition(b"\r\n\r\n")
             if not end:
                 return
-            self._head = b""
+            self._head = self._body = b""
             self._begin(head.decode("latin-1"))
 
     def _begin(self, head: str) -> None:
@@ -238,7 +344,7 @@ class Http(asyncio.Protocol):
             self._then()
 
     def reply(self, method: str, target: str) -> None:
-        status, body = self._hub.answer(method, target)
+        status, body = self._hub.answer(method, target, self._body)
         head = f"HTTP/1.1 {status} X\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
         self._transport.write(head.encode() + body)
 
@@ -255,5 +361,5 @@ async def serve(connection: Callable[[], Http]) -> None:
 
 
 if __name__ == "__main__":
-    hub = Hub(int(sys.argv[1]), lists=sys.argv[2] == "lists")
+    hub = {"aihub": Hub, "modelarts": Arts}[sys.argv[3]](int(sys.argv[1]), lists=sys.argv[2] == "lists")
     asyncio.run(serve(lambda: Http(hub)))
