@@ -7,9 +7,9 @@ from typing import Annotated, Any, ClassVar
 from pydantic import Field
 
 from airflow_provider_aihub.http.models import Answer, nothing, rows
-from airflow_provider_aihub.http.request import Request, path
+from airflow_provider_aihub.http.request import Request
 from airflow_provider_aihub.http.values import Number, Text, Words
-from airflow_provider_aihub.modelarts.services import V1, WORKSPACE, Service
+from airflow_provider_aihub.modelarts.services import V1, WORKSPACE, to
 from airflow_provider_aihub.modelarts.values import Spec, at_most, check_id
 
 _APPS = f"{V1}/app-auth/apps"
@@ -53,9 +53,7 @@ def create_app(spec: AppSpec) -> Request[App]:
     """Create an app; a user may have five."""
     return Request(
         asks=f"create app {spec.app_name!r}",
-        service=Service.MODELARTS,
-        method="POST",
-        path=path(_APPS),
+        **to("POST", _APPS),
         read=_app,
         json=spec.body(),
         creates=True,
@@ -69,9 +67,7 @@ def list_apps(app_name: str | None = None) -> Request[list[App]]:
     """
     return Request(
         asks="list apps",
-        service=Service.MODELARTS,
-        method="GET",
-        path=path(_APPS),
+        **to("GET", _APPS),
         read=rows(App, "apps"),
         query={"app_name": app_name},
     )
@@ -85,9 +81,7 @@ def delete_app(app_id: str) -> Request[None]:
     app = check_id("app_id", app_id)
     return Request(
         asks=f"delete app {app}",
-        service=Service.MODELARTS,
-        method="DELETE",
-        path=path(_APPS + "/{}", app),
+        **to("DELETE", _APPS + "/{}", app),
         read=nothing,
     )
 

@@ -1,23 +1,23 @@
-"""Images: the state of a container of a training job, kept as an image in a registry."""
+"""Images: the state of a container of a training job, or of a notebook, kept as an image in a registry."""
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Self
 
-from pydantic import StringConstraints
+from pydantic import StringConstraints, model_validator
 
 from airflow_provider_aihub.http.models import Answer
-from airflow_provider_aihub.http.request import Request, path
+from airflow_provider_aihub.http.request import Request
 from airflow_provider_aihub.http.values import Number, Text, Words
-from airflow_provider_aihub.modelarts.services import V2, Service
+from airflow_provider_aihub.modelarts.services import V1, V2, to
 from airflow_provider_aihub.modelarts.values import Spec, at_most, check_id
 
 _SAVE = f"{V2}/training-jobs/{{}}/tasks/{{}}/save-image-job"
 LONGEST_DESCRIPTION = 512
 
 
-class SaveImageSpec(Spec):
-    """An image to save.
+class NotebookImageSpec(Spec):
+    """An image to save a notebook as.
 
     :param name: At most 512 lower-case letters, digits, ``-``, ``_`` and ``.``.
     :param namespace: Organisation in the registry (SWR).
@@ -29,8 +29,18 @@ class SaveImageSpec(Spec):
 
     name: Annotated[Words, StringConstraints(pattern=r"^[a-z0-9._-]{1,512}$")]
     namespace: Text
-    tag: Annotated[Words, StringConstraints(pattern=r"^[A-Za-z0-9._-]{1,64}$")]
+    tag: Annotated[Words, StringConstraints(pattern=r"^[A-Za-z0-9._-]{1,64}$")] | None = None
     description: Annotated[Words, at_most(LONGEST_DESCRIPTION)] | None = None
+
+
+class SaveImageSpec(NotebookImageSpec):
+    """An image to save a container of a training job as; it must have a tag."""
+
+    @model_validator(mode="after")
+    def _tagged(self) -> Self:
+        if self.tag is None:
+            raise ValueError("tag is missing")
+        return self
 
 
 class SavedImage(Answer):
@@ -50,6 +60,27 @@ class SavedImage(Answer):
     create_time: Number = 0
 
 
+class Image(Answer):
+    """An image of one's own.
+
+    :param status: INIT, CREATING, ACTIVE or CREATE_FAILED; others may appear.
+    :param create_at: Unix milliseconds; likewise ``update_at``.
+    :param swr_path: What it is pulled by.
+    """
+
+    id: str
+    status: str
+    name: str = ""
+    namespace: str = ""
+    tag: str = ""
+    description: str = ""
+    status_message: str = ""
+    create_at: Number = 0
+    update_at: Number = 0
+    swr_path: str = ""
+    workspace_id: str = ""
+
+
 def save_training_job_image(training_job_id: str, task: str, spec: SaveImageSpec) -> Request[SavedImage]:
     """Save the state of a task's container as an image.
 
@@ -59,9 +90,7 @@ def save_training_job_image(training_job_id: str, task: str, spec: SaveImageSpec
     job, of_task = check_id("training_job_id", training_job_id), check_id("task", task)
     return Request(
         asks=f"save {of_task} of training job {job} as image {spec.name!r}",
-        service=Service.MODELARTS,
-        method="POST",
-        path=path(_SAVE, job, of_task),
+        **to("POST", _SAVE, job, of_task),
         read=SavedImage.read,
         json=spec.body(),
         creates=True,
@@ -76,8 +105,35 @@ def get_training_job_image(training_job_id: str, task: str) -> Request[SavedImag
     job, of_task = check_id("training_job_id", training_job_id), check_id("task", task)
     return Request(
         asks=f"read the image of {of_task} of training job {job}",
-        service=Service.MODELARTS,
-        method="GET",
-        path=path(_SAVE, job, of_task),
+        **to("GET", _SAVE, job, of_task),
         read=SavedImage.read,
+    )
+
+
+def save_notebook_image(notebook_id: str, spec: NotebookImageSpec) -> Request[Image]:
+    """Save the state of a notebook that runs as an image.
+
+    :raises ModelArtsParameterError: Where the id is none.
+    """
+    notebook = check_id("notebook_id", notebook_id)
+    return Request(
+        asks=f"save notebook {notebook} as image {spec.name!r}",
+        **to("POST", f"{V1}/notebooks/{{}}/create-image", notebook),
+        read=Image.read,
+        json=spec.body(),
+        creates=True,
+    )
+
+
+def get_image(image_id: str) -> Request[Image]:
+    """Read an image of one's own.
+
+    :raises ModelArtsParameterError: Where the id is none.
+    """
+    image = check_id("image_id", image_id)
+    return Request(
+        asks=f"read image {image}",
+        **to("GET", f"{V1}/images/{{}}", image),
+        read=Image.read,
+        about={"id": image},
     )

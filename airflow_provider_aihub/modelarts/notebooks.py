@@ -1,18 +1,18 @@
-"""Notebooks: started for a time, stopped, their lease and tags."""
+"""Notebooks: created, started for a time, stopped, deleted; their lease and tags."""
 
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any, Final, Literal
+from typing import Annotated, Any, ClassVar, Final, Literal, TypeAlias
 
-from pydantic import Field
+from pydantic import Field, StringConstraints
 
-from airflow_provider_aihub.http.models import Answer, rows
-from airflow_provider_aihub.http.request import Request, path
-from airflow_provider_aihub.http.values import Number, as_int, shown
+from airflow_provider_aihub.http.models import Answer, nothing, rows
+from airflow_provider_aihub.http.request import Request
+from airflow_provider_aihub.http.values import Number, Positive, Text, Words, as_int, shown
 from airflow_provider_aihub.modelarts.errors import ModelArtsParameterError
-from airflow_provider_aihub.modelarts.services import V1, WORKSPACE, Service
-from airflow_provider_aihub.modelarts.values import check_id, check_text
+from airflow_provider_aihub.modelarts.services import V1, WORKSPACE, to
+from airflow_provider_aihub.modelarts.values import Spec, at_most, check_id, check_text
 
 _NOTEBOOKS = f"{V1}/notebooks"
 _NOTEBOOK = _NOTEBOOKS + "/{}"
@@ -22,6 +22,72 @@ STARTED: Final = frozenset({"ModelArts.6305", "ModelArts.6306"})
 """Say that a notebook runs, or is just being started."""
 STOPPED: Final = frozenset({"ModelArts.6307", "ModelArts.6308"})
 """Say that a notebook has stopped, or is just being stopped."""
+
+
+MISSING: Final = frozenset({"ModelArts.6309", "ModelArts.6404"})
+"""Say that there is no such notebook."""
+
+Name: TypeAlias = Annotated[Words, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,128}$")]
+
+
+class VolumeSpec(Spec):
+    """Where a notebook keeps its files.
+
+    :param category: ``EFS`` or ``EVS``, among others.
+    :param ownership: ``MANAGED``, by ModelArts, or ``DEDICATED``, one's own, of which ``uri`` says where it is.
+    :param capacity: GB, of a volume that ModelArts manages.
+    """
+
+    noun: ClassVar[str] = "volume"
+
+    category: Text
+    ownership: Text
+    capacity: Positive | None = None
+    uri: Text | None = None
+    mount_path: Text | None = None
+
+
+class NotebookChange(Spec):
+    """What may be changed of a notebook; what is not given stays.
+
+    :param name: 1 to 128 letters, digits, ``_`` and ``-``.
+    :param description: At most 512 characters.
+    :param flavor: What kind of node it runs on.
+    :param image_id: What it runs.
+    """
+
+    noun: ClassVar[str] = "change of a notebook"
+
+    name: Name | None = None
+    description: Annotated[Words, at_most(512)] | None = None
+    flavor: Text | None = None
+    image_id: Text | None = None
+
+
+class NotebookSpec(Spec):
+    """A notebook to create.
+
+    :param name: 1 to 128 letters, digits, ``_`` and ``-``; others may have the same.
+    :param image_id: What it runs.
+    :param volume: See :class:`VolumeSpec`.
+    :param flavor: What kind of node it runs on; ``pool_id``: on which dedicated pool.
+    :param feature: ModelArts' own word for its kind.
+    :param description: At most 512 characters.
+    :param duration: How long it is to run at first, in milliseconds, 1 to 72 hours.
+    :param workspace_id: Default: that of the connection.
+    """
+
+    noun: ClassVar[str] = "notebook"
+
+    name: Name
+    image_id: Text
+    volume: VolumeSpec
+    flavor: Text | None = None
+    pool_id: Text | None = None
+    feature: Text | None = None
+    description: Annotated[Words, at_most(512)] | None = None
+    duration: Annotated[Positive, Field(ge=SHORTEST, le=LONGEST)] | None = None
+    workspace_id: Text = WORKSPACE
 
 
 class Lease(Answer):
@@ -66,6 +132,45 @@ class NotebookTag(Answer):
     values: list[str] = Field(default_factory=list)
 
 
+def create_notebook(spec: NotebookSpec) -> Request[Notebook]:
+    """Create a notebook, which starts at once."""
+    return Request(
+        asks=f"create notebook {spec.name!r}",
+        **to("POST", _NOTEBOOKS),
+        read=Notebook.read,
+        json=spec.body(),
+        creates=True,
+    )
+
+
+def list_notebooks(
+    offset: int = 0,
+    limit: Literal[10, 20, 50] = 50,
+    name: str | None = None,
+    status: str | None = None,
+    workspace_id: str = WORKSPACE,
+) -> Request[list[Notebook]]:
+    """List the user's own notebooks, newest first.
+
+    :param offset: How many are left out before.
+    :param name: Only those whose name has this in it.
+    :param status: Only those in this state.
+    :param workspace_id: Default: that of the connection.
+    """
+    return _listed("list notebooks", _NOTEBOOKS, offset, limit, name, status, workspace_id)
+
+
+def list_all_notebooks(
+    offset: int = 0,
+    limit: Literal[10, 20, 50] = 50,
+    name: str | None = None,
+    status: str | None = None,
+    workspace_id: str = WORKSPACE,
+) -> Request[list[Notebook]]:
+    """List the notebooks of all users, as :func:`list_notebooks` lists one's own."""
+    return _listed("list all notebooks", _NOTEBOOKS + "/all", offset, limit, name, status, workspace_id)
+
+
 def get_notebook(notebook_id: str) -> Request[Notebook]:
     """Read a notebook.
 
@@ -74,9 +179,7 @@ def get_notebook(notebook_id: str) -> Request[Notebook]:
     notebook = check_id("notebook_id", notebook_id)
     return Request(
         asks=f"read notebook {notebook}",
-        service=Service.MODELARTS,
-        method="GET",
-        path=path(_NOTEBOOK, notebook),
+        **to("GET", _NOTEBOOK, notebook),
         read=Notebook.read,
         about={"id": notebook},
     )
@@ -94,10 +197,8 @@ def start_notebook(
     notebook = check_id("notebook_id", notebook_id)
     return Request(
         asks=f"start notebook {notebook}",
-        service=Service.MODELARTS,
-        method="POST",
-        path=path(_NOTEBOOK + "/start", notebook),
-        read=lambda _: None,
+        **to("POST", _NOTEBOOK + "/start", notebook),
+        read=nothing,
         query={"duration": _duration(duration), "type": _type(lease_type)},
         already=STARTED,
     )
@@ -111,11 +212,31 @@ def stop_notebook(notebook_id: str) -> Request[None]:
     notebook = check_id("notebook_id", notebook_id)
     return Request(
         asks=f"stop notebook {notebook}",
-        service=Service.MODELARTS,
-        method="POST",
-        path=path(_NOTEBOOK + "/stop", notebook),
-        read=lambda _: None,
+        **to("POST", _NOTEBOOK + "/stop", notebook),
+        read=nothing,
         already=STOPPED,
+    )
+
+
+def change_notebook(notebook_id: str, change: NotebookChange) -> Request[None]:
+    """Change a notebook.
+
+    :raises ModelArtsParameterError: Where the id is none.
+    """
+    notebook = check_id("notebook_id", notebook_id)
+    return Request(
+        asks=f"change notebook {notebook}", **to("PUT", _NOTEBOOK, notebook), read=nothing, json=change.body()
+    )
+
+
+def delete_notebook(notebook_id: str) -> Request[None]:
+    """Delete a notebook. One that does not exist will do.
+
+    :raises ModelArtsParameterError: Where the id is none.
+    """
+    notebook = check_id("notebook_id", notebook_id)
+    return Request(
+        asks=f"delete notebook {notebook}", **to("DELETE", _NOTEBOOK, notebook), read=nothing, already=MISSING
     )
 
 
@@ -146,11 +267,28 @@ def list_notebook_tags(workspace_id: str = WORKSPACE) -> Request[list[NotebookTa
     """
     return Request(
         asks="list the tags of notebooks",
-        service=Service.MODELARTS,
-        method="GET",
-        path=path(_NOTEBOOKS + "/tags"),
+        **to("GET", _NOTEBOOKS + "/tags"),
         read=rows(NotebookTag, "tags"),
         query={"workspace_id": workspace_id},
+    )
+
+
+def _listed(
+    asks: str, template: str, offset: int, limit: int, name: str | None, status: str | None, workspace_id: str
+) -> Request[list[Notebook]]:
+    return Request(
+        asks=asks,
+        **to("GET", template),
+        read=rows(Notebook, "data"),
+        query={
+            "offset": offset,
+            "limit": limit,
+            "name": name,
+            "status": status,
+            "workspace_id": workspace_id,
+            "sort_key": "create_at",
+            "sort_dir": "desc",
+        },
     )
 
 
@@ -159,9 +297,7 @@ def _lease(verb: str, method: Literal["GET", "PATCH"], notebook_id: str, given: 
     body = {name: value for name, value in given.items() if value is not None}
     return Request(
         asks=f"{verb} the lease of notebook {notebook}",
-        service=Service.MODELARTS,
-        method=method,
-        path=path(_NOTEBOOK + "/lease", notebook),
+        **to(method, _NOTEBOOK + "/lease", notebook),
         read=Lease.read,
         json=body or None,
     )

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Final
+from typing import Final, Literal, TypeAlias, TypedDict
+
+from airflow_provider_aihub.http.request import path
+
+Method: TypeAlias = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
 
 PROJECT: Final = "{project_id}"
 """Stands in a path for the id of the connection's project."""
@@ -20,3 +24,19 @@ class Service(StrEnum):
 
     MODELARTS = "modelarts"
     IAM = "iam"
+
+
+class Target(TypedDict):
+    """Fields of a :class:`~airflow_provider_aihub.http.request.Request`."""
+
+    service: str
+    method: Method
+    path: str
+
+
+def to(method: Method, template: str, *parts: str) -> Target:
+    """Say where a request to ModelArts goes.
+
+    :param template: Of its path; see :func:`airflow_provider_aihub.http.request.path`, likewise for ``parts``.
+    """
+    return Target(service=Service.MODELARTS, method=method, path=path(template, *parts))

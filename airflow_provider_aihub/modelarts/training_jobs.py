@@ -10,9 +10,10 @@ from pydantic import Field, StringConstraints, model_validator
 from pydantic_core import SchemaValidator, core_schema
 
 from airflow_provider_aihub.http.models import Answer, nothing, rows
-from airflow_provider_aihub.http.request import Request, path
+from airflow_provider_aihub.http.request import Request
 from airflow_provider_aihub.http.values import Flag, Number, Positive, Text, Words, as_int, one_of
-from airflow_provider_aihub.modelarts.services import V2, WORKSPACE, Service
+from airflow_provider_aihub.modelarts.errors import ModelArtsParameterError
+from airflow_provider_aihub.modelarts.services import V2, WORKSPACE, to
 from airflow_provider_aihub.modelarts.values import Spec, Texts, at_most, check_id, check_text
 
 _JOBS = f"{V2}/training-jobs"
@@ -24,6 +25,8 @@ LARGEST_LIST = 50
 LONGEST_NAME = 64
 LONGEST_DESCRIPTION = 256
 MOST_ENVIRONMENTS = 100
+MOST_DELETED = 100
+"""Jobs that may be deleted at once."""
 CANNOT_END = "ModelArts.2796"
 """Says that a job cannot be terminated: only one that is creating, pending or running can, so it ends or has ended."""
 MISSING = "ModelArts.2775"
@@ -113,11 +116,43 @@ class Volume(Spec):
     obs: dict[Literal["obs_path", "local_path"], Any] | None = None
 
 
-class TrainingJobSpec(Spec):
+class TrainingJobChange(Spec):
+    """What may be changed of a training job; what is not given stays.
+
+    :param description: At most 256 characters.
+    :param notification_topic: URN of the topic that is told of ``notification_events``, see :class:`Event`.
+    :param priority: 1 to 3; ``preemptible``: whether others may take its place.
+    """
+
+    noun: ClassVar[str] = "change of a training job"
+
+    description: Annotated[Words, at_most(LONGEST_DESCRIPTION)] | None = None
+    notification_topic: Text | None = None
+    notification_events: list[Annotated[Event, one_of(Event)]] | None = None
+    priority: Annotated[Positive, Field(le=3)] | None = None
+    preemptible: Flag | None = None
+
+    @model_validator(mode="after")
+    def _topic_and_events(self) -> Self:
+        _check_pairs(self, ("notification_topic", "notification_events"))
+        return self
+
+    def body(self) -> dict[str, Any]:
+        """Return the JSON body, without what was not given."""
+        return _some(description=self.description, spec=self._changeable() or None)
+
+    def _changeable(self) -> dict[str, Any]:
+        topic, policy = self.notification_topic, _some(priority=self.priority, preemptible=self.preemptible)
+        notification = None if topic is None else {"topic_urn": topic, "events": list(self.notification_events or ())}
+        return _some(notification=notification, schedule_policy=policy or None)
+
+
+class TrainingJobSpec(TrainingJobChange):
     """A training job to create. What runs is said in one of four ways.
 
+    The parameters of :class:`TrainingJobChange` may be given, too.
+
     :param name: 1 to 64 letters, digits, ``_`` and ``-``; unique in its workspace while the job exists.
-    :param description: At most 256 characters.
     :param workspace_id: Default: that of the connection.
     :param annotations: Texts by name.
     :param algorithm_id: An algorithm of one's own.
@@ -135,14 +170,11 @@ class TrainingJobSpec(Spec):
     :param log_host_path: Folder on the host that they are written to.
     :param volumes: See :class:`Volume`.
     :param auto_stop_hours: Hours after which ModelArts ends the job, 1 or more.
-    :param notification_topic: URN of the topic that is told of ``notification_events``, see :class:`Event`.
-    :param priority: 1 to 3; ``preemptible``: whether others may take its place.
     """
 
     noun: ClassVar[str] = "training job"
 
     name: Annotated[Words, StringConstraints(pattern=rf"^[A-Za-z0-9_-]{{1,{LONGEST_NAME}}}$")]
-    description: Annotated[Words, at_most(LONGEST_DESCRIPTION)] | None = None
     workspace_id: Text = WORKSPACE
     annotations: Texts | None = None
     algorithm_id: Text | None = None
@@ -167,10 +199,6 @@ class TrainingJobSpec(Spec):
     log_host_path: Text | None = None
     volumes: list[Volume] | None = None
     auto_stop_hours: Positive | None = None
-    notification_topic: Text | None = None
-    notification_events: list[Annotated[Event, one_of(Event)]] | None = None
-    priority: Annotated[Positive, Field(le=3)] | None = None
-    preemptible: Flag | None = None
 
     @model_validator(mode="after")
     def _together(self) -> Self:
@@ -182,14 +210,8 @@ class TrainingJobSpec(Spec):
         }
         if sum(ways.values()) != 1:
             raise ValueError(f"what runs must be given in one way: {', or '.join(ways)}")
-        for one, other in (
-            ("subscription_id", "item_version_id"),
-            ("code_dir", "boot_file"),
-            ("engine_name", "engine_version"),
-            ("notification_topic", "notification_events"),
-        ):
-            if (getattr(self, one) is None) != (getattr(self, other) is None):
-                raise ValueError(f"{one} and {other} belong together")
+        pairs = ("subscription_id", "item_version_id"), ("code_dir", "boot_file"), ("engine_name", "engine_version")
+        _check_pairs(self, *pairs)
         return self
 
     @model_validator(mode="after")
@@ -204,37 +226,27 @@ class TrainingJobSpec(Spec):
 
     def body(self) -> dict[str, Any]:
         """Return the JSON body, without what was not given."""
-        given = super().body()
+        given = self.model_dump(mode="json", exclude_none=True)
 
-        def some(*names: str, **as_: Any) -> dict[str, Any]:
-            values = {name: given.get(name) for name in names} | as_
-            return {name: value for name, value in values.items() if value is not None}
+        def kept(*names: str, **more: Any) -> dict[str, Any]:
+            return {name: given[name] for name in names if name in given} | _some(**more)
 
-        pairs = given.get("parameters")
-        algorithm = some(
-            "subscription_id",
-            "item_version_id",
-            "code_dir",
-            "boot_file",
-            "command",
-            "inputs",
-            "outputs",
-            "environments",
+        algorithm = kept(
+            *("subscription_id", "item_version_id", "code_dir", "boot_file", "command"),
+            *("inputs", "outputs", "environments"),
             id=self.algorithm_id,
-            parameters=None if pairs is None else [{"name": name, "value": value} for name, value in pairs.items()],
-            policies=None if self.auto_search is None else {"auto_search": self.auto_search},
-            engine=some("engine_id", "engine_name", "engine_version", image_url=self.image) or None,
+            parameters=self.parameters and [{"name": name, "value": value} for name, value in self.parameters.items()],
+            policies=self.auto_search and {"auto_search": self.auto_search},
+            engine=kept("engine_id", "engine_name", "engine_version", image_url=self.image) or None,
         )
-        hours, topic = self.auto_stop_hours, self.notification_topic
-        spec = some(
+        hours = self.auto_stop_hours
+        spec = self._changeable() | kept(
             "volumes",
-            resource=some("node_count", "flavor_id", "pool_id"),
-            log_export_path=some(obs_url=self.log_path, host_path=self.log_host_path) or None,
-            auto_stop=None if hours is None else {"time_unit": "HOURS", "duration": hours},
-            notification=None if topic is None else {"topic_urn": topic, "events": given["notification_events"]},
-            schedule_policy=some("priority", "preemptible") or None,
+            resource=kept("node_count", "flavor_id", "pool_id"),
+            log_export_path=_some(obs_url=self.log_path, host_path=self.log_host_path) or None,
+            auto_stop=hours and {"time_unit": "HOURS", "duration": hours},
         )
-        metadata = some("name", "workspace_id", "description", "annotations")
+        metadata = kept("name", "workspace_id", "description", "annotations")
         return {"kind": "job", "metadata": metadata, "algorithm": algorithm, "spec": spec}
 
 
@@ -360,9 +372,7 @@ def create_training_job(spec: TrainingJobSpec) -> Request[str]:
     """Create a training job; gives its id."""
     return Request(
         asks=f"create training job {spec.name!r}",
-        service=Service.MODELARTS,
-        method="POST",
-        path=path(_JOBS),
+        **to("POST", _JOBS),
         read=_new_id,
         json=spec.body(),
         creates=True,
@@ -377,9 +387,7 @@ def get_training_job(training_job_id: str) -> Request[TrainingJob]:
     job = check_id("training_job_id", training_job_id)
     return Request(
         asks=f"read training job {job}",
-        service=Service.MODELARTS,
-        method="GET",
-        path=path(_JOB, job),
+        **to("GET", _JOB, job),
         read=TrainingJob.read,
         about={"metadata.id": job},
     )
@@ -401,9 +409,7 @@ def search_training_jobs(
     """
     return Request(
         asks="list training jobs",
-        service=Service.MODELARTS,
-        method="POST",
-        path=path(f"{V2}/training-job-searches"),
+        **to("POST", f"{V2}/training-job-searches"),
         read=rows(TrainingJob, "items"),
         json={
             "offset": offset,
@@ -424,9 +430,7 @@ def terminate_training_job(training_job_id: str) -> Request[None]:
     job = check_id("training_job_id", training_job_id)
     return Request(
         asks=f"stop training job {job}",
-        service=Service.MODELARTS,
-        method="POST",
-        path=path(_JOB + "/actions", job),
+        **to("POST", _JOB + "/actions", job),
         read=nothing,
         json={"action_type": "terminate"},
         already=frozenset({CANNOT_END}),
@@ -441,12 +445,35 @@ def delete_training_job(training_job_id: str) -> Request[None]:
     job = check_id("training_job_id", training_job_id)
     return Request(
         asks=f"delete training job {job}",
-        service=Service.MODELARTS,
-        method="DELETE",
-        path=path(_JOB, job),
+        **to("DELETE", _JOB, job),
         read=nothing,
         already=frozenset({MISSING}),
     )
+
+
+def delete_training_jobs(training_job_ids: Sequence[str]) -> Request[None]:
+    """Delete training jobs of one workspace, 100 at most.
+
+    :raises ModelArtsParameterError: Where an id is none, or there are none or too many.
+    """
+    jobs = [check_id("training_job_ids", job) for job in training_job_ids]
+    if not 0 < len(jobs) <= MOST_DELETED:
+        raise ModelArtsParameterError(f"training_job_ids must be 1 to {MOST_DELETED} ids, not {len(jobs)}.")
+    return Request(
+        asks=f"delete {len(jobs)} training jobs",
+        **to("POST", _JOBS + "/batch-delete"),
+        read=nothing,
+        json={"jobs": [{"kind": "job", "metadata": {"id": job}} for job in jobs]},
+    )
+
+
+def change_training_job(training_job_id: str, change: TrainingJobChange) -> Request[None]:
+    """Change a training job.
+
+    :raises ModelArtsParameterError: Where the id is none.
+    """
+    job = check_id("training_job_id", training_job_id)
+    return Request(asks=f"change training job {job}", **to("PUT", _JOB, job), read=nothing, json=change.body())
 
 
 def list_training_job_events(
@@ -461,9 +488,7 @@ def list_training_job_events(
     job = check_id("training_job_id", training_job_id)
     return Request(
         asks=f"list the events of training job {job}",
-        service=Service.MODELARTS,
-        method="GET",
-        path=path(_JOB + "/events", job),
+        **to("GET", _JOB + "/events", job),
         read=rows(JobEvent, "events"),
         query={"offset": offset, "limit": limit, "order": "desc", "level": level},
     )
@@ -478,9 +503,7 @@ def get_training_job_log(training_job_id: str, task: str) -> Request[LogPreview]
     job, of_task = check_id("training_job_id", training_job_id), check_id("task", task)
     return Request(
         asks=f"read the log of {of_task} of training job {job}",
-        service=Service.MODELARTS,
-        method="GET",
-        path=path(_TASK + "/logs/preview", job, of_task),
+        **to("GET", _TASK + "/logs/preview", job, of_task),
         read=lambda data: LogPreview() if data is None else LogPreview.read(data),
     )
 
@@ -493,9 +516,7 @@ def get_training_job_log_url(training_job_id: str, task: str) -> Request[str]:
     job, of_task = check_id("training_job_id", training_job_id), check_id("task", task)
     return Request(
         asks=f"say where the log of {of_task} of training job {job} is",
-        service=Service.MODELARTS,
-        method="GET",
-        path=path(_TASK + "/logs/url", job, of_task),
+        **to("GET", _TASK + "/logs/url", job, of_task),
         read=lambda data: _LogUrl.read(data).obs_url,
         headers={"Content-Type": "application/octet-stream"},
     )
@@ -509,9 +530,7 @@ def get_training_job_metrics(training_job_id: str, task: str) -> Request[list[Me
     job, of_task = check_id("training_job_id", training_job_id), check_id("task", task)
     return Request(
         asks=f"read the metrics of {of_task} of training job {job}",
-        service=Service.MODELARTS,
-        method="GET",
-        path=path(_JOB + "/metrics/{}", job, of_task),
+        **to("GET", _JOB + "/metrics/{}", job, of_task),
         read=lambda data: [] if data is None else rows(Metric, "metrics")(data),
     )
 
@@ -543,9 +562,7 @@ def list_training_job_tags(training_job_id: str) -> Request[list[Tag]]:
     job = check_id("training_job_id", training_job_id)
     return Request(
         asks=f"list the tags of training job {job}",
-        service=Service.MODELARTS,
-        method="GET",
-        path=path(_TAGS, job),
+        **to("GET", _TAGS, job),
         read=rows(Tag, "tags"),
     )
 
@@ -584,6 +601,16 @@ def _rows_alone() -> Callable[[bytes], Any]:
 decode_rows = _rows_alone()
 
 
+def _some(**values: Any) -> dict[str, Any]:
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def _check_pairs(spec: Spec, *pairs: tuple[str, str]) -> None:
+    for one, other in pairs:
+        if (getattr(spec, one) is None) != (getattr(spec, other) is None):
+            raise ValueError(f"{one} and {other} belong together")
+
+
 class _LogUrl(Answer):
     obs_url: str = Field(repr=False)
 
@@ -594,9 +621,7 @@ def _tags(
     job = check_id("training_job_id", training_job_id)
     return Request(
         asks=f"{verb} tags of training job {job}",
-        service=Service.MODELARTS,
-        method=method,
-        path=path(_TAGS + "/{}", job, verb),
+        **to(method, _TAGS + "/{}", job, verb),
         read=nothing,
         json={"tags": tags},
     )

@@ -8,10 +8,10 @@ from typing import Any, ClassVar, Literal
 from pydantic import Field
 
 from airflow_provider_aihub.http.models import Answer, nothing, rows
-from airflow_provider_aihub.http.request import Request, path
+from airflow_provider_aihub.http.request import Request
 from airflow_provider_aihub.http.values import Flag, Number, Text, Words
 from airflow_provider_aihub.modelarts.errors import ModelArtsParameterError
-from airflow_provider_aihub.modelarts.services import V2, WORKSPACE, Service
+from airflow_provider_aihub.modelarts.services import V2, WORKSPACE, to
 from airflow_provider_aihub.modelarts.values import Spec, check_id, check_text
 
 _WORKFLOW = f"{V2}/workflows/{{}}"
@@ -180,6 +180,55 @@ class Subscription(Answer):
     created_at: str = ""
 
 
+class Workflow(Answer):
+    """A workflow; its steps, parameters and data requirements are kept as they are.
+
+    :param created_at: ISO 8601.
+    :param run_count: How often it was run.
+    :param subscription_id: Its subscription, "" for none.
+    """
+
+    workflow_id: str
+    name: str = ""
+    description: str = ""
+    workspace_id: str = ""
+    created_at: str = ""
+    run_count: Number = 0
+    subscription_id: str = ""
+    labels: list[str] = Field(default_factory=list)
+    steps: list[dict[str, Any]] = Field(default_factory=list)
+
+
+def list_workflows(
+    offset: int = 0, limit: int = 50, name: str | None = None, status: str | None = None, labels: str | None = None
+) -> Request[list[Workflow]]:
+    """List workflows.
+
+    :param offset: How many are left out before.
+    :param name: Only those of this name; likewise ``status`` and ``labels``.
+    """
+    return Request(
+        asks="list workflows",
+        **to("GET", f"{V2}/workflows"),
+        read=rows(Workflow, "items"),
+        query={"offset": offset, "limit": limit, "name": name, "status": status, "labels": labels},
+    )
+
+
+def get_workflow(workflow_id: str) -> Request[Workflow]:
+    """Read a workflow: what it consists of, and its subscription.
+
+    :raises ModelArtsParameterError: Where the id is none.
+    """
+    workflow = check_id("workflow_id", workflow_id)
+    return Request(
+        asks=f"read workflow {workflow}",
+        **to("GET", _WORKFLOW, workflow),
+        read=Workflow.read,
+        about={"workflow_id": workflow},
+    )
+
+
 def list_workflow_executions(
     workflow_id: str,
     offset: int = 0,
@@ -199,9 +248,7 @@ def list_workflow_executions(
     workflow = check_id("workflow_id", workflow_id)
     return Request(
         asks=f"list the executions of workflow {workflow}",
-        service=Service.MODELARTS,
-        method="GET",
-        path=path(_EXECUTIONS, workflow),
+        **to("GET", _EXECUTIONS, workflow),
         read=lambda data: rows(WorkflowExecution, "items")(of_workflow(workflow, data)),
         query={
             "workspace_id": workspace_id,
@@ -224,9 +271,7 @@ def create_workflow_execution(workflow_id: str, spec: WorkflowExecutionSpec) -> 
     workflow = check_id("workflow_id", workflow_id)
     return Request(
         asks=f"start an execution of workflow {workflow}",
-        service=Service.MODELARTS,
-        method="POST",
-        path=path(_EXECUTIONS, workflow),
+        **to("POST", _EXECUTIONS, workflow),
         read=_execution_of(workflow),
         json=spec.body(),
         creates=True,
@@ -241,9 +286,7 @@ def get_workflow_execution(workflow_id: str, execution_id: str) -> Request[Workf
     workflow, execution = check_id("workflow_id", workflow_id), check_id("execution_id", execution_id)
     return Request(
         asks=f"read execution {execution} of workflow {workflow}",
-        service=Service.MODELARTS,
-        method="GET",
-        path=path(_EXECUTION, workflow, execution),
+        **to("GET", _EXECUTION, workflow, execution),
         read=_execution_of(workflow),
         about={"execution_id": execution},
     )
@@ -257,9 +300,7 @@ def delete_workflow_execution(workflow_id: str, execution_id: str) -> Request[No
     workflow, execution = check_id("workflow_id", workflow_id), check_id("execution_id", execution_id)
     return Request(
         asks=f"delete execution {execution} of workflow {workflow}",
-        service=Service.MODELARTS,
-        method="DELETE",
-        path=path(_EXECUTION, workflow, execution),
+        **to("DELETE", _EXECUTION, workflow, execution),
         read=nothing,
         already=frozenset({"ModelArts.7511"}),
     )
@@ -283,9 +324,7 @@ def act_on_workflow_execution(
     policies = {} if rerun_steps is None else {"policies": {"rerun_steps": _names("rerun_steps", rerun_steps)}}
     return Request(
         asks=f"{action} execution {execution} of workflow {workflow}",
-        service=Service.MODELARTS,
-        method="POST",
-        path=path(_EXECUTION + "/actions", workflow, execution),
+        **to("POST", _EXECUTION + "/actions", workflow, execution),
         read=_execution_of(workflow),
         json={"action_name": action, **policies, **(inputs.body() if inputs else {})},
         about={"execution_id": execution},
@@ -301,9 +340,7 @@ def stop_workflow_execution(workflow_id: str, execution_id: str) -> Request[None
     workflow, execution = check_id("workflow_id", workflow_id), check_id("execution_id", execution_id)
     return Request(
         asks=f"stop execution {execution} of workflow {workflow}",
-        service=Service.MODELARTS,
-        method="POST",
-        path=path(_EXECUTION + "/actions", workflow, execution),
+        **to("POST", _EXECUTION + "/actions", workflow, execution),
         # A stop that was taken must not fail over what came with it.
         read=nothing,
         json={"action_name": "stop"},
@@ -328,9 +365,7 @@ def act_on_workflow_step(
     check_text("action", action, "stop|retry|continue", "stop, retry or continue")
     return Request(
         asks=f"{action} step {step} of execution {execution} of workflow {workflow}",
-        service=Service.MODELARTS,
-        method="POST",
-        path=path(_STEP + "/actions", workflow, execution, step),
+        **to("POST", _STEP + "/actions", workflow, execution, step),
         read=Step.read,
         json={"action_name": action, **(inputs.body() if inputs else {})},
         creates=action != "stop",
@@ -345,9 +380,7 @@ def create_workflow_subscription(workflow_id: str, spec: SubscriptionSpec) -> Re
     workflow = check_id("workflow_id", workflow_id)
     return Request(
         asks=f"create a subscription of workflow {workflow}",
-        service=Service.MODELARTS,
-        method="POST",
-        path=path(_SUBSCRIPTIONS, workflow),
+        **to("POST", _SUBSCRIPTIONS, workflow),
         read=Subscription.read,
         json=spec.body(),
         creates=True,
@@ -409,9 +442,7 @@ def _on_subscription(
     workflow, subscription = check_id("workflow_id", workflow_id), check_id("subscription_id", subscription_id)
     return Request(
         asks=f"{verb} subscription {subscription} of workflow {workflow}",
-        service=Service.MODELARTS,
-        method=method,
-        path=path(_SUBSCRIPTION, workflow, subscription),
+        **to(method, _SUBSCRIPTION, workflow, subscription),
         read=read,
         json=body,
         about={"subscription_id": subscription} if method == "GET" else {},

@@ -8,9 +8,9 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import Field
 
 from airflow_provider_aihub.http.models import Answer, rows
-from airflow_provider_aihub.http.request import Request, path
+from airflow_provider_aihub.http.request import Request
 from airflow_provider_aihub.http.values import Number, Text, Whole
-from airflow_provider_aihub.modelarts.services import V1, Service
+from airflow_provider_aihub.modelarts.services import V1, to
 from airflow_provider_aihub.modelarts.values import Spec, check_id
 
 _WORKSPACES = f"{V1}/workspaces"
@@ -83,9 +83,7 @@ def list_workspaces(
     """
     return Request(
         asks="list workspaces",
-        service=Service.MODELARTS,
-        method="GET",
-        path=path(_WORKSPACES),
+        **to("GET", _WORKSPACES),
         read=rows(Workspace, "workspaces"),
         query={
             "offset": offset,
@@ -123,9 +121,7 @@ def _quotas(
     workspace = check_id("workspace_id", workspace_id)
     return Request(
         asks=f"{verb} the quotas of workspace {workspace}",
-        service=Service.MODELARTS,
-        method=method,
-        path=path(_QUOTAS, workspace),
+        **to(method, _QUOTAS, workspace),
         read=rows(Quota, "quotas"),
         json=body,
     )

@@ -23,8 +23,9 @@ from airflow_provider_aihub.modelarts.client import AsyncModelArtsClient, ModelA
 from airflow_provider_aihub.modelarts.config import Config
 from airflow_provider_aihub.modelarts.endpoints import Endpoints
 from airflow_provider_aihub.modelarts.errors import ModelArtsRejectedError
-from airflow_provider_aihub.modelarts.images import SaveImageSpec
-from airflow_provider_aihub.modelarts.training_jobs import TrainingJobSpec
+from airflow_provider_aihub.modelarts.images import NotebookImageSpec, SaveImageSpec
+from airflow_provider_aihub.modelarts.notebooks import NotebookChange, NotebookSpec
+from airflow_provider_aihub.modelarts.training_jobs import TrainingJobChange, TrainingJobSpec
 from airflow_provider_aihub.modelarts.workflows import SubscriptionSpec, WorkflowExecutionSpec
 
 ROOT = Path(__file__).parents[2]
@@ -34,10 +35,16 @@ OTHERWISE_SPELT = ("modelarts-trainJob", "step_executions")
 
 ONE = "2cd88daa-31a4-40a8-a58f-d186b0e93e4f"
 TOPICS = ["urn:smn:cn-north-4:0123456789abcdef0123456789abcdef:t"]
+VOLUME = {"category": "EFS", "ownership": "MANAGED"}
 GIVEN: dict[str, Callable[[], tuple[Any, ...]]] = {
     "list_projects": lambda: ("cn-north-4",),
     "create_training_job": lambda: (TrainingJobSpec.build(name="n", image="a/b:1", command="true", flavor_id="f"),),
     "search_training_jobs": lambda: (),
+    "delete_training_jobs": lambda: ([ONE],),
+    "change_training_job": lambda: (ONE, TrainingJobChange.build(description="d")),
+    "list_training_job_engines": lambda: (),
+    "list_training_job_flavors": lambda: (),
+    "get_training_quotas": lambda: (),
     "get_training_job_log": lambda: (ONE, "worker-0"),
     "get_training_job_log_url": lambda: (ONE, "worker-0"),
     "get_training_job_metrics": lambda: (ONE, "worker-0"),
@@ -49,6 +56,7 @@ GIVEN: dict[str, Callable[[], tuple[Any, ...]]] = {
     ),
     "add_training_job_tags": lambda: (ONE, {"team": "vision"}),
     "remove_training_job_tags": lambda: (ONE, ["team"]),
+    "list_workflows": lambda: (),
     "create_workflow_execution": lambda: (ONE, WorkflowExecutionSpec.build(name="n")),
     "get_workflow_execution": lambda: (ONE, ONE),
     "delete_workflow_execution": lambda: (ONE, ONE),
@@ -59,6 +67,11 @@ GIVEN: dict[str, Callable[[], tuple[Any, ...]]] = {
     "get_workflow_subscription": lambda: (ONE, ONE),
     "update_workflow_subscription": lambda: (ONE, ONE, SubscriptionSpec.build(topic_urns=TOPICS)),
     "delete_workflow_subscription": lambda: (ONE, ONE),
+    "create_notebook": lambda: (NotebookSpec.build(name="n", image_id=ONE, volume=VOLUME),),
+    "list_notebooks": lambda: (),
+    "list_all_notebooks": lambda: (),
+    "change_notebook": lambda: (ONE, NotebookChange.build(description="d")),
+    "save_notebook_image": lambda: (ONE, NotebookImageSpec.build(name="n", namespace="team")),
     "renew_notebook_lease": lambda: (ONE, 3_600_000),
     "list_notebook_tags": lambda: (),
     "list_workspaces": lambda: (),
@@ -126,19 +139,17 @@ def test_a_call_is_sent_where_its_row_says(row: Row, modelarts: Emulator) -> Non
         assert isinstance(getattr(owner, row.method, None), Endpoint), f"{owner.__name__} has no {row.method}"
     before = len(list(modelarts.requests))
     # Mostly there is no such thing; where the call goes is seen all the same.
-    with client_of(modelarts) as client, suppress(ModelArtsRejectedError):
+    with ModelArtsClient(config_of(modelarts)) as client, suppress(ModelArtsRejectedError):
         getattr(client, row.method)(*GIVEN.get(row.method, lambda: (ONE,))())
     sent = [f"{one.method} {one.path}" for one in list(modelarts.requests)[before:]]
     pattern = re.sub(r"\\{\w+\\}", "[^/]+", re.escape(row.call))
     assert any(re.fullmatch(pattern, one) for one in sent), sent
 
 
-def client_of(modelarts: Emulator) -> ModelArtsClient:
+def config_of(modelarts: Emulator) -> Config:
     known = json.loads(modelarts.connection_json())
-    return ModelArtsClient(
-        Config.from_connection(
-            host=known["host"], login=known["login"], password=known["password"], extra=known["extra"]
-        )
+    return Config.from_connection(
+        host=known["host"], login=known["login"], password=known["password"], extra=known["extra"]
     )
 
 

@@ -20,8 +20,9 @@ from vendor_sdk import call, client_at
 from airflow_provider_aihub.http.errors import RequestError
 from airflow_provider_aihub.modelarts.client import ModelArtsClient
 from airflow_provider_aihub.modelarts.config import Config
-from airflow_provider_aihub.modelarts.images import SaveImageSpec
-from airflow_provider_aihub.modelarts.training_jobs import TrainingJobSpec
+from airflow_provider_aihub.modelarts.images import NotebookImageSpec, SaveImageSpec
+from airflow_provider_aihub.modelarts.notebooks import NotebookChange, NotebookSpec
+from airflow_provider_aihub.modelarts.training_jobs import TrainingJobChange, TrainingJobSpec
 from airflow_provider_aihub.modelarts.workflows import Inputs, SubscriptionSpec, WorkflowExecutionSpec
 
 PROJECT = "0123456789abcdef0123456789abcdef"
@@ -45,8 +46,10 @@ SENT_BESIDES: dict[str, dict[str, Any]] = {
     "search_training_jobs": {"sort_by": "create_time", "order": "desc"},
     "list_workflow_executions": {"sort_by": "create_time", "order": "desc"},
     "list_training_job_events": {"order": "desc"},
+    "list_notebooks": {"sort_key": "create_at", "sort_dir": "desc"},
+    "list_all_notebooks": {"sort_key": "create_at", "sort_dir": "desc"},
 }
-"""What we always send, and the SDK where it is told to: all lists of jobs and events are newest first."""
+"""What we always send, and the SDK where it is told to: its lists are newest first."""
 
 JOB = {
     "kind": "job",
@@ -104,9 +107,70 @@ STEP = {**EXECUTION, "step_execution_id": THREE}
 SUBSCRIPTION = {"topic_urns": TOPICS, "entity": "e", "events": ["*:failed"]}
 QUOTAS = {"quotas": [{"resource": "trainJob.quantity", "quota": 9}]}
 
+NOTEBOOK = {
+    "name": "n",
+    "image_id": "i",
+    "volume": {"category": "EVS", "ownership": "MANAGED", "capacity": 50},
+    "flavor": "f",
+    "pool_id": "p",
+    "feature": "NOTEBOOK",
+    "description": "d",
+    "duration": 7_200_000,
+    "workspace_id": "0",
+}
+LISTED = {"offset": 5, "limit": 10, "name": "n", "status": "RUNNING", "workspace_id": "0"}
+
 Call = tuple[str, tuple[Any, ...], dict[str, Any], str, dict[str, Any]]
 """Our method, what it is given, by name, too; the SDK's, and what that is given."""
 CALLS: list[Call] = [
+    (
+        "delete_training_jobs",
+        ([ONE, TWO],),
+        {},
+        "batch_delete_training_job",
+        {"body": {"jobs": [{"kind": "job", "metadata": {"id": one}} for one in (ONE, TWO)]}},
+    ),
+    (
+        "change_training_job",
+        (ONE, TrainingJobChange.build(description="d", notification_topic="t", notification_events=["JobFailed"])),
+        {},
+        "change_training_job_description",
+        {
+            "training_job_id": ONE,
+            "body": {"description": "d", "spec": {"notification": {"topic_urn": "t", "events": ["JobFailed"]}}},
+        },
+    ),
+    ("list_training_job_stages", (ONE,), {}, "list_training_job_stages", {"training_job_id": ONE}),
+    ("list_training_job_engines", (), {}, "show_training_job_engines", {}),
+    ("list_training_job_flavors", ("GPU",), {}, "show_training_job_flavors", {"flavor_type": "GPU"}),
+    ("get_training_quotas", (), {}, "show_training_quotas", {}),
+    (
+        "list_workflows",
+        (5, 10, "n", "s", "l"),
+        {},
+        "list_workflows",
+        {"offset": "5", "limit": "10", "name": "n", "status": "s", "labels": "l"},
+    ),
+    ("get_workflow", (ONE,), {}, "show_workflow", {"workflow_id": ONE}),
+    ("create_notebook", (NotebookSpec.build(**NOTEBOOK),), {}, "create_notebook", {"body": NOTEBOOK}),
+    ("list_notebooks", (5, 10, "n", "RUNNING"), {}, "list_notebooks", LISTED),
+    ("list_all_notebooks", (5, 10, "n", "RUNNING"), {}, "list_all_notebooks", LISTED),
+    (
+        "change_notebook",
+        (ONE, NotebookChange.build(name="n", description="d", flavor="f", image_id="i")),
+        {},
+        "update_notebook",
+        {"id": ONE, "body": {"name": "n", "description": "d", "flavor": "f", "image_id": "i"}},
+    ),
+    ("delete_notebook", (ONE,), {}, "delete_notebook", {"id": ONE}),
+    (
+        "save_notebook_image",
+        (ONE, NotebookImageSpec.build(**IMAGE)),
+        {},
+        "create_image",
+        {"id": ONE, "body": IMAGE},
+    ),
+    ("get_image", (ONE,), {}, "show_image", {"id": ONE}),
     ("create_training_job", (JOB_SPEC,), {}, "create_training_job", {"body": JOB}),
     ("get_training_job", (ONE,), {}, "show_training_job_details", {"training_job_id": ONE}),
     (
