@@ -107,7 +107,8 @@ def _said(client: Client, notes: Notes) -> list[str]:
 def _last_words(client: Client, part: Part, kind: JobKind, log: Log | None) -> str:
     """Tell the last lines of a part's log, or else its last events; give the very last one."""
     redact, what = client.config.redact, "its log ends with"
-    files: list[PartLog] = (part.logs and _asked(client, Ask(part.logs))) or []
+    named = (_asked(client, Ask(request)) for request in (part.logs, part.logs_otherwise) if request)
+    files: list[PartLog] = next(filter(None, named), [])
     found = next((tail for tail in (_tail(client, file) for file in files) if tail), [])
     if not found and part.events:
         what = "its last event is"

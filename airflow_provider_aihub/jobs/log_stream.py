@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias, TypeVar
 
 from airflow_provider_aihub.http.answers import ESCAPES, JWT
-from airflow_provider_aihub.http.errors import RemoteJobError, UnsupportedError
+from airflow_provider_aihub.http.errors import RejectedError, RemoteJobError, UnsupportedError
 from airflow_provider_aihub.jobs.errands import Ask, Fetch, Piece, Redact
 from airflow_provider_aihub.jobs.parts import PENDING, Part, PartLog
 from airflow_provider_aihub.jobs.progress_log import Log, plain, without_folds
@@ -97,6 +97,9 @@ class PartLogs:
                 self._ended.add(part.key)
             if again or last or part.key not in self._files:
                 reply = yield Ask(part.logs)
+                if part.logs_otherwise and (isinstance(reply, RejectedError) or (not reply and (ended or last))):
+                    other = yield Ask(part.logs_otherwise)
+                    reply = reply if isinstance(other, RemoteJobError) else other
                 if isinstance(reply, UnsupportedError):
                     self._unsupported = True
                     self._log.info(

@@ -35,6 +35,7 @@ class Part:
     :param machine: The machine it runs on, where that is known.
     :param message: The platform's words on a failure.
     :param logs: The request that names its log files, where there is one.
+    :param logs_otherwise: Another one, for where that is refused, or names none although the part is over.
     :param events: The request that reads its events, where there is one.
     """
 
@@ -45,6 +46,7 @@ class Part:
     machine: str = ""
     message: str = ""
     logs: Request[list[PartLog]] | None = None
+    logs_otherwise: Request[list[PartLog]] | None = None
     events: Request[Any] | None = None
 
     @property

@@ -15,6 +15,7 @@ from airflow_provider_aihub.modelarts.training_jobs import (
     TrainingJob,
     get_training_job,
     get_training_job_log,
+    get_training_job_log_url,
 )
 from airflow_provider_aihub.modelarts.values import reading
 from airflow_provider_aihub.modelarts.workflows import WAITS_FOR_A_PERSON, Step, WorkflowExecution
@@ -43,15 +44,16 @@ def tasks(job: TrainingJob) -> list[Part]:
     for name in dict.fromkeys([*job.status.tasks, *ended]):
         try:
             logs = _mapped(get_training_job_log(job.metadata.id, name), _log)
+            whole = _mapped(get_training_job_log_url(job.metadata.id, name), lambda url: [PartLog("", url)])
         except ModelArtsParameterError:
-            logs = None
+            logs = whole = None
         # Where it is known of some how they ended, nothing is known of the others.
         state, message, end = _TASK_STATES.get(phase, "" if ended else phase), "", ended.get(name)
         if end is not None:
             state = FAILED if end.exit_code else SUCCEEDED
             said = end.message.strip()
             message = f"exit code {end.exit_code}{said and f', {said}'}" if end.exit_code else ""
-        parts.append(Part(key=name, name=name, state=state, message=message, logs=logs))
+        parts.append(Part(key=name, name=name, state=state, message=message, logs=logs, logs_otherwise=whole))
     return parts
 
 

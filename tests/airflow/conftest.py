@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
@@ -15,7 +16,9 @@ from twisted import Twisted, serving
 
 from airflow_provider_aihub.aihub.client import AIHubClient
 from airflow_provider_aihub.emulators.aihub import Emulator
+from airflow_provider_aihub.operators.modelarts_base import ModelArtsJobOperator
 from airflow_provider_aihub.tasks import held, own_xcoms
+from airflow_provider_aihub.triggers.job import JobTrigger
 
 
 @pytest.fixture(autouse=True)
@@ -87,3 +90,13 @@ def little_patience(monkeypatch: pytest.MonkeyPatch) -> None:
 def new_name() -> str:
     """A name that nothing has yet."""
     return f"n{uuid4().hex[:12]}"
+
+
+@pytest.fixture
+def told(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> Callable[[], str]:
+    """What a task of ModelArts writes into its log, in worker and triggerer."""
+    log = logging.getLogger("test.task")
+    for kind in (ModelArtsJobOperator, JobTrigger):
+        monkeypatch.setattr(kind, "log", log)
+    caplog.set_level(logging.INFO, log.name)
+    return lambda: caplog.text

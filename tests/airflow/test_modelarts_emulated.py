@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
@@ -57,6 +58,27 @@ def test_a_training_job_runs_its_command(
     assert result["name"].startswith("digits-")
     assert phase(result["id"]) == "Completed"
     assert modelarts.requests.count("POST", JOBS) == 1
+
+
+@deferred_or_not
+@pytest.mark.parametrize(
+    "preview", [{"status": 403, "code": "ModelArts.0108"}, {"status": 204}], ids=["is refused", "shows nothing"]
+)
+def test_the_whole_log_is_read_where_its_preview(
+    modelarts: Emulator, deferrable: bool, preview: dict[str, Any], told: Callable[[], str]
+) -> None:
+    modelarts.faults.add("status", path="*/logs/preview", **preview)
+    task = training(deferrable=deferrable, stream_logs=True, command="seq 4999; echo out of memory; exit 7")
+    with pytest.raises(ModelArtsJobFailed, match='its log ends with "out of memory"'):
+        task.try_once()
+    assert [line.split()[-1] for line in told().splitlines()].count("4999") == 1
+    assert modelarts.requests.count("GET", "*/logs/url") <= 4
+
+
+def test_the_whole_log_is_left_alone_where_its_preview_shows_it(modelarts: Emulator) -> None:
+    training(stream_logs=True).try_once()
+    assert modelarts.requests.count("GET", "*/logs/preview")
+    assert not modelarts.requests.count("GET", "*/logs/url")
 
 
 @deferred_or_not

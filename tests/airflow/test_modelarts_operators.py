@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from types import SimpleNamespace
@@ -24,7 +23,6 @@ from airflow_provider_aihub.modelarts.errors import (
     ModelArtsParameterError,
 )
 from airflow_provider_aihub.operators.modelarts_app import ModelArtsCreateAppOperator
-from airflow_provider_aihub.operators.modelarts_base import ModelArtsJobOperator
 from airflow_provider_aihub.operators.modelarts_notebook import (
     ModelArtsStartNotebookOperator,
     ModelArtsStopNotebookOperator,
@@ -50,7 +48,6 @@ from airflow_provider_aihub.sensors.modelarts import (
     ModelArtsWorkflowStepSensor,
 )
 from airflow_provider_aihub.tasks import held
-from airflow_provider_aihub.triggers.job import JobTrigger
 
 deferred_or_not = pytest.mark.parametrize("deferrable", [True, False], ids=["deferred", "in place"])
 old_and_new = pytest.mark.parametrize("remembers", [True, False], ids=["Airflow remembers", "by the marker alone"])
@@ -76,16 +73,6 @@ def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[SmallModelArts]:
         }
         monkeypatch.setenv("AIRFLOW_CONN_MODELARTS_DEFAULT", json.dumps(connection))
         yield modelarts
-
-
-@pytest.fixture
-def told(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> Callable[[], str]:
-    """What a task writes into its log, in worker and triggerer."""
-    log = logging.getLogger("test.task")
-    for kind in (ModelArtsJobOperator, JobTrigger):
-        monkeypatch.setattr(kind, "log", log)
-    caplog.set_level(logging.INFO, log.name)
-    return lambda: caplog.text
 
 
 def train(**given: Any) -> Callable[[], ModelArtsTrainingJobOperator]:
