@@ -17,13 +17,14 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Final, ParamSpec, Self, TypeVar
 
 from airflow_provider_aihub.http.dialect import ClientConfig
 from airflow_provider_aihub.http.errors import AuthError, RemoteJobError, make_own
-from airflow_provider_aihub.http.exchange import authenticate, exchange, valid_token
+from airflow_provider_aihub.http.exchange import authenticate, exchange, prepare, valid_token
 from airflow_provider_aihub.http.protocol import (
     Answer,
     Done,
     Errand,
     Failure,
     Outcome,
+    Prepare,
     Resolve,
     Send,
     Sink,
@@ -82,6 +83,7 @@ class AsyncClient:
         self._limit = limit
         self._sleep = sleep
         self._login = asyncio.Lock()
+        self._preparing = asyncio.Lock()
         self._opening = asyncio.Lock()
         self._large = asyncio.Lock()
         # One that is the client's own: what several have had in memory, each keeps for later.
@@ -167,6 +169,9 @@ class AsyncClient:
                 await self._sleep(step.seconds)
             elif isinstance(step, Resolve):
                 came = await _addresses(step.host, self.config.timeout)
+            elif isinstance(step, Prepare):
+                async with self._preparing:
+                    await self._carry(room, prepare(self._state, step))
             else:
                 async with self._login:
                     await self._carry(room, authenticate(self._state, step))

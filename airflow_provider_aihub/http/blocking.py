@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Self, TypeVar
 
 from airflow_provider_aihub.http.dialect import ClientConfig
 from airflow_provider_aihub.http.errors import RemoteJobError, make_own
-from airflow_provider_aihub.http.exchange import authenticate, exchange, valid_token
+from airflow_provider_aihub.http.exchange import authenticate, exchange, prepare, valid_token
 from airflow_provider_aihub.http.protocol import (
     Done,
     Errand,
     Failure,
     Outcome,
+    Prepare,
     Resolve,
     Send,
     Sink,
@@ -66,6 +67,7 @@ class Client:
         self._state = State(config, policy or RetryPolicy(), clock)
         self._sleep = sleep
         self._login = threading.Lock()
+        self._preparing = threading.Lock()
         self._opening = threading.Lock()
         self._session: requests.Session | None = None
 
@@ -153,6 +155,9 @@ class Client:
                 self._sleep(step.seconds)
             elif isinstance(step, Resolve):
                 came = _addresses(step.host)
+            elif isinstance(step, Prepare):
+                with self._preparing:
+                    self._carry(prepare(self._state, step))
             else:
                 with self._login:
                     self._carry(authenticate(self._state, step))

@@ -25,7 +25,7 @@ from airflow_provider_aihub.http.errors import (
     RemoteJobError,
     UnsupportedError,
 )
-from airflow_provider_aihub.http.protocol import Authenticate, Failure, Outcome, Send, Sleep, State, Steps
+from airflow_provider_aihub.http.protocol import Authenticate, Failure, Outcome, Prepare, Send, Sleep, State, Steps
 from airflow_provider_aihub.http.request import NO_AUTH, FieldsWithout, Request
 from airflow_provider_aihub.http.retry import Again, LogIn, RetryPolicy, Trouble, decide, retry_after
 from airflow_provider_aihub.http.token import Token, is_header_value
@@ -129,6 +129,26 @@ def authenticate(state: State, step: Authenticate) -> Steps[None]:
     state.logins += 1
 
 
+def prepare(state: State, step: Prepare) -> Steps[None]:
+    """Ask what must be known before a request can be sent. As with :func:`authenticate`, whoever waited shares it.
+
+    :raises RequestError: of the kind that says what went wrong.
+    """
+    first = state.dialect.before(step.request)
+    if first is None:
+        return
+    if state.prepared != step.prepared and state.prepare_error is not None:
+        raise copy(state.prepare_error)
+    state.prepare_error = None
+    try:
+        yield from exchange(first, state, step.policy)
+    except RemoteJobError as error:
+        state.prepare_error = error
+        raise
+    finally:
+        state.prepared += 1
+
+
 def send_with_retries(call: Call, state: State, policy: RetryPolicy) -> Steps[Heard]:
     """Send a call, log in for it, and send it again as the rules of :mod:`~.retry` say, until it is answered."""
     dialect, attempt, renewed = call.dialect, 1, False
@@ -202,8 +222,8 @@ def endpoint(request: Request[Any]) -> str:
 
 
 def _ask(request: Request[T], state: State, policy: RetryPolicy) -> Steps[T]:
-    if (first := state.dialect.before(request)) is not None:
-        yield from exchange(first, state, policy)
+    if state.dialect.before(request) is not None:
+        yield Prepare(request, state.prepared, policy)
     request = state.dialect.completed(request)
     call = _call(request, state)
     heard = yield from send_with_retries(call, state, policy)

@@ -14,7 +14,7 @@ from typing import Any, Final, Generic, Protocol, TypeAlias, TypeVar
 
 from airflow_provider_aihub.http.dialect import ClientConfig, Dialect
 from airflow_provider_aihub.http.errors import RemoteJobError
-from airflow_provider_aihub.http.request import Form
+from airflow_provider_aihub.http.request import Form, Request
 from airflow_provider_aihub.http.retry import RetryPolicy, Trouble, http_date
 from airflow_provider_aihub.http.token import Token
 
@@ -95,6 +95,19 @@ class Authenticate:
     """
 
     logins: int
+    policy: RetryPolicy
+
+
+@dataclass(frozen=True, slots=True)
+class Prepare:
+    """Run :func:`~.exchange.prepare` with this, one at a time for a client. It may need a login.
+
+    :param request: Which request cannot be sent before something else was asked.
+    :param prepared: How many such preparations had ended when this was wanted.
+    """
+
+    request: Request[Any]
+    prepared: int
     policy: RetryPolicy
 
 
@@ -186,7 +199,7 @@ def advance(steps: Steps[T], came: Outcome | list[str] | None) -> Step | Done[T]
 
 
 Outcome: TypeAlias = Answer | Failure
-Step: TypeAlias = Send | Sleep | Resolve | Authenticate
+Step: TypeAlias = Send | Sleep | Resolve | Authenticate | Prepare
 Steps: TypeAlias = Generator[Step, Any, T]
 
 
@@ -200,6 +213,7 @@ class State:
     :param issued: The last tokens that logins have returned.
     :param logins: How many logins have ended, well or not.
     :param login_error: How the last login went wrong.
+    :param prepared: How many preparations have ended, well or not, and ``prepare_error`` how the last one went wrong.
     :param missing: The endpoints that the platform was found not to have.
     :param found: Those that it was found to have, as far as something depends on that.
     :param ahead: By how many seconds the platform's clock is ahead of ours, where an answer has told it.
@@ -213,6 +227,8 @@ class State:
     issued: deque[str] = field(default_factory=lambda: deque(maxlen=8), repr=False)
     logins: int = 0
     login_error: RemoteJobError | None = None
+    prepared: int = 0
+    prepare_error: RemoteJobError | None = None
     missing: set[str] = field(default_factory=set)
     found: set[str] = field(default_factory=set)
     ahead: float | None = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, TypeVar
 
 from airflow_provider_aihub.http.request import Request
@@ -42,18 +43,18 @@ def tasks(job: TrainingJob) -> list[Part]:
     ended = {one.task: one for one in job.status.task_statuses if one.exit_code is not None}
     phase, parts = job.status.phase, []
     for name in dict.fromkeys([*job.status.tasks, *ended]):
-        try:
-            logs = _mapped(get_training_job_log(job.metadata.id, name), _log)
-            whole = _mapped(get_training_job_log_url(job.metadata.id, name), lambda url: [PartLog("", url)])
-        except ModelArtsParameterError:
-            logs = whole = None
+        logs: dict[str, Request[list[PartLog]]] = {}
+        with suppress(ModelArtsParameterError):
+            logs["logs"] = _mapped(get_training_job_log(job.metadata.id, name), _log)
+            whole = get_training_job_log_url(job.metadata.id, name)
+            logs["logs_otherwise"] = _mapped(whole, lambda url: [PartLog("", url)])
         # Where it is known of some how they ended, nothing is known of the others.
         state, message, end = _TASK_STATES.get(phase, "" if ended else phase), "", ended.get(name)
         if end is not None:
             state = FAILED if end.exit_code else SUCCEEDED
             said = end.message.strip()
             message = f"exit code {end.exit_code}{said and f', {said}'}" if end.exit_code else ""
-        parts.append(Part(key=name, name=name, state=state, message=message, logs=logs, logs_otherwise=whole))
+        parts.append(Part(key=name, name=name, state=state, message=message, **logs))
     return parts
 
 

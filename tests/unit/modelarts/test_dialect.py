@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -25,8 +26,10 @@ from modelarts_calls import (
 
 from airflow_provider_aihub.http.errors import RemoteJobError
 from airflow_provider_aihub.http.request import Request
+from airflow_provider_aihub.http.retry import RetryPolicy
 from airflow_provider_aihub.modelarts import errors, notebooks, training_jobs, workflows
-from airflow_provider_aihub.modelarts.client import AsyncModelArtsClient
+from airflow_provider_aihub.modelarts.client import AsyncModelArtsClient, ModelArtsClient
+from airflow_provider_aihub.modelarts.config import Config
 from airflow_provider_aihub.modelarts.training_jobs import TrainingJobSpec, create_training_job, get_training_job
 
 AT = f"/v2/{PROJECT}/training-jobs/{JOB}"
@@ -97,6 +100,53 @@ async def test_a_project_is_found_by_its_name_once(server: Server, side: str, cr
     assert signed is (credentials is KEYS)
     if credentials is USER:
         assert json.loads(server.asked(TOKENS)[0].body)["auth"]["scope"] == {"project": {"name": "cn-north-4"}}
+
+
+async def at_once(side: str, config: Config, count: int) -> list[Any]:
+    """Read a job many times at once with one client; what came of each."""
+    given: dict[str, Any] = {"policy": RetryPolicy(attempts=1), "clock": lambda: NOW}
+    if side == "blocking":
+        with ModelArtsClient(config, **given) as client, ThreadPoolExecutor(count) as pool:
+            reads = [pool.submit(client.get_training_job, JOB) for _ in range(count)]
+            return [read.exception() or read.result() for read in reads]
+    async with AsyncModelArtsClient(config, **given) as async_client:
+        return await asyncio.gather(*[async_client.get_training_job(JOB) for _ in range(count)], return_exceptions=True)
+
+
+@both_sides
+@pytest.mark.parametrize("credentials", [KEYS, USER], ids=["keys", "user"])
+async def test_many_first_requests_find_the_project_once(
+    server: Server, side: str, credentials: dict[str, str]
+) -> None:
+    found = said(projects=[{"id": PROJECT, "name": "cn-north-4"}])
+
+    async def slowly(request: web.Request) -> web.StreamResponse:
+        await asyncio.sleep(0.2)
+        return await found(request)
+
+    server.script |= {TOKENS: [token("first")], "/v3/projects": [slowly], AT: [RUNNING]}
+    config = with_user(server, project_id="", **({"iam_user": ""} | credentials))
+    came = await at_once(side, config, 8)
+    assert [job.metadata.id for job in came] == [JOB] * 8
+    assert len(server.asked("/v3/projects")) == 1
+    assert len(server.asked(AT)) == 8
+
+
+@both_sides
+async def test_that_a_project_cannot_be_found_is_shared(server: Server, side: str) -> None:
+    async def slowly(request: web.Request) -> web.StreamResponse:
+        await asyncio.sleep(0.3)
+        return web.json_response({"error": {"code": 403, "message": "no"}}, status=403)
+
+    server.script["/v3/projects"] = [slowly]
+    config = connection(server, project_id="")
+    came = await at_once(side, config, 8)
+    assert {type(one) for one in came} == {errors.ModelArtsRejectedError}
+    assert len(server.asked("/v3/projects")) == 1
+    # What was wrong may have been mended since.
+    server.script["/v3/projects"] = [said(projects=[{"id": PROJECT}])]
+    server.script[AT] = [RUNNING]
+    await sent(side, config, get_training_job(JOB))
 
 
 @both_sides
