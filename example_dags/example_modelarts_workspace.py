@@ -25,14 +25,19 @@ def example_modelarts_workspace() -> None:
     )
 
     @task
-    def delete_app(app_id: str) -> None:
-        """Delete the app, and forget its secret."""
+    def delete_app(app_id: str) -> int:
+        """Delete the app, and forget its secret; return how long that was."""
+        import json
+
         from airflow.providers.common.compat.sdk import Variable
 
         from airflow_provider_aihub.hooks.modelarts import ModelArtsHook
 
+        # Here others would call a service with it.
+        secret = json.loads(Variable.get(VARIABLE))["app_secret"]
         ModelArtsHook().delete_app(app_id)
         Variable.delete(VARIABLE)
+        return len(secret)
 
     set_quotas >> create_app >> delete_app(create_app.output["id"])
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -13,18 +14,21 @@ if TYPE_CHECKING:
 
     from airflow_provider_aihub.modelarts.apps import App
 
+LONGEST_NAME = 250
+"""Characters that Airflow's database keeps of the name of a variable or a connection."""
+
 
 class ModelArtsCreateAppOperator(ModelArtsCallOperator):
     """Create an app, and keep its key, secret and codes in an Airflow variable or connection, and nowhere else.
 
-    Returns ``{"id", "name", "type"}``. Where the secret cannot be kept, the app is deleted again, since nobody could
-    use it.
+    Returns ``{"id", "name", "type"}``. What Airflow cannot keep is refused before anything is created; where it fails
+    all the same, the app is deleted again, since nobody could use it.
 
     :param app_name: Name of the app.
     :param secret_variable: Name of the variable that is set to ``{"app_key", "app_secret", "app_codes"}`` as JSON. A
         name with ``secret`` in it has Airflow mask the value wherever it shows variables.
     :param secret_conn_id: Instead: id of the connection that is made, of type ``http``: the key as login, the secret as
-        password, the codes in the extra. On Airflow 2 only: a task of Airflow 3 cannot make one.
+        password, the codes in the extra. On Airflow 2 only: to tasks of Airflow 3, its API gives connections to read.
     :param app_remark: Free text, at most 200 characters.
     :param workspace_id: Default: that of the connection.
 
@@ -59,20 +63,9 @@ class ModelArtsCreateAppOperator(ModelArtsCallOperator):
 
     def call(self, context: Context) -> dict[str, Any]:  # noqa: ARG002
         """Create the app and keep its secret."""
-        from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS
-
         from airflow_provider_aihub.modelarts.apps import AppSpec
-        from airflow_provider_aihub.modelarts.errors import ModelArtsParameterError
 
-        if (self.secret_variable is None) == (self.secret_conn_id is None):
-            raise ModelArtsParameterError(
-                "Where the secret goes must be given by one of secret_variable and secret_conn_id."
-            )
-        if self.secret_conn_id is not None and AIRFLOW_V_3_0_PLUS:
-            raise ModelArtsParameterError(
-                "secret_conn_id is for Airflow 2, since a task of Airflow 3 cannot make a connection; give "
-                "secret_variable."
-            )
+        self._check_place()
         spec = AppSpec.build(app_name=self.app_name, app_remark=self.app_remark, workspace_id=self.workspace_id)
         app = self.hook.create_app(spec)
         try:
@@ -82,6 +75,33 @@ class ModelArtsCreateAppOperator(ModelArtsCallOperator):
             self.hook.delete_app(app.app_id)
             raise
         return {"id": app.app_id, "name": app.app_name, "type": app.app_type}
+
+    def _check_place(self) -> None:
+        from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS
+
+        from airflow_provider_aihub.http.values import shown
+        from airflow_provider_aihub.modelarts.errors import ModelArtsParameterError
+
+        places = {"secret_variable": self.secret_variable, "secret_conn_id": self.secret_conn_id}
+        given = {name: place for name, place in places.items() if place is not None}
+        if len(given) != 1:
+            raise ModelArtsParameterError(f"Where the secret goes must be given by one of {' and '.join(places)}.")
+        if "secret_conn_id" in given and AIRFLOW_V_3_0_PLUS:
+            raise ModelArtsParameterError(
+                "secret_conn_id is for Airflow 2, since a task of Airflow 3 cannot make a connection; give "
+                "secret_variable."
+            )
+        ((name, place),) = given.items()
+        if not isinstance(place, str) or not 0 < len(place) <= LONGEST_NAME:
+            raise ModelArtsParameterError(
+                f"{name} must be a name of 1 to {LONGEST_NAME} characters, not {shown(place)}."
+            )
+        elsewhere = f"AIRFLOW_{'VAR' if name == 'secret_variable' else 'CONN'}_{place.upper()}"
+        if elsewhere in os.environ:
+            raise ModelArtsParameterError(
+                f"{name} is {place!r}, which Airflow reads from {elsewhere} in its environment, and not from where a "
+                "task writes it; give another name."
+            )
 
     def _keep(self, app: App) -> None:
         if self.secret_variable is not None:

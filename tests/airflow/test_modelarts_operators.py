@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSkipException
+from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS
 from small_modelarts import PROJECT, SmallModelArts, serving
 from task_life import TaskLife
 
@@ -455,6 +456,54 @@ def test_the_secret_of_an_app_goes_where_it_was_told_to(
         "app_codes": ["code-secret"],
     }
     assert "-secret" not in told()
+
+
+@pytest.mark.parametrize(
+    ("place", "words"),
+    [
+        ({}, "by one of secret_variable and secret_conn_id"),
+        ({"secret_variable": "a", "secret_conn_id": "b"}, "by one of secret_variable and secret_conn_id"),
+        ({"secret_variable": ""}, "a name of 1 to 250 characters, not"),
+        ({"secret_variable": "x" * 251}, "a name of 1 to 250 characters, not"),
+        ({"secret_variable": "elsewhere_secret"}, "reads from AIRFLOW_VAR_ELSEWHERE_SECRET"),
+    ],
+)
+def test_where_a_secret_cannot_go_no_app_is_made(
+    world: SmallModelArts, monkeypatch: pytest.MonkeyPatch, place: dict[str, str], words: str
+) -> None:
+    monkeypatch.setenv("AIRFLOW_VAR_ELSEWHERE_SECRET", "{}")
+    with pytest.raises(ModelArtsParameterError, match=words) as caught:
+        done(ModelArtsCreateAppOperator(task_id="t", app_name="web", **place))
+    assert isinstance(caught.value, AirflowFailException)
+    assert not world.asked
+
+
+def test_a_connection_takes_the_secret_where_a_task_may_make_one(
+    world: SmallModelArts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def create() -> Any:
+        return done(ModelArtsCreateAppOperator(task_id="t", app_name="web", secret_conn_id="web"))
+
+    if AIRFLOW_V_3_0_PLUS:
+        with pytest.raises(ModelArtsParameterError, match=r"a task of Airflow 3 cannot make a connection"):
+            create()
+        assert not world.asked
+        return
+    from airflow.models import Connection
+    from sqlalchemy import create_engine
+    from sqlalchemy.orm import sessionmaker
+
+    engine = create_engine("sqlite://")
+    Connection.__table__.create(engine)
+    session = sessionmaker(engine)
+    monkeypatch.setattr("airflow.utils.session.create_session", session.begin)
+    for _ in range(2):
+        create()
+    with session() as reading:
+        (kept,) = reading.query(Connection).all()
+        assert (kept.conn_id, kept.conn_type, kept.login) == ("web", "http", "key-secret")
+        assert kept.password == "app-secret"
+        assert kept.extra_dejson == {"app_codes": ["code-secret"]}
 
 
 def test_an_app_whose_secret_is_lost_is_deleted(world: SmallModelArts, monkeypatch: pytest.MonkeyPatch) -> None:
