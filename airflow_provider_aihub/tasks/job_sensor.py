@@ -255,7 +255,9 @@ class RemoteJobSensor(PlatformTask, BaseSensorOperator):
         return arguments
 
     def _start_in_triggerer(self) -> StartTriggerArgs | None:
-        if not getattr(self, "start_from_trigger", False) or not hasattr(self, self.job_field):
+        # Airflow asks after the constructor of each class in turn, so before the last one has done its part, too.
+        made = all(hasattr(self, name) for name in self.template_fields)
+        if not made or not getattr(self, "start_from_trigger", False):
             return None
         try:
             arguments = self._trigger_arguments()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Callable, Iterator
 from datetime import timedelta
@@ -10,7 +11,7 @@ from typing import Any
 
 import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSkipException
-from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS
+from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS, AIRFLOW_V_3_3_PLUS
 from small_modelarts import PROJECT, SmallModelArts, serving
 from task_life import TaskLife
 
@@ -49,6 +50,7 @@ from airflow_provider_aihub.sensors.modelarts import (
     ModelArtsWorkflowStepSensor,
 )
 from airflow_provider_aihub.tasks import held
+from airflow_provider_aihub.triggers.job import JobTrigger
 
 deferred_or_not = pytest.mark.parametrize("deferrable", [True, False], ids=["deferred", "in place"])
 old_and_new = pytest.mark.parametrize("remembers", [True, False], ids=["Airflow remembers", "by the marker alone"])
@@ -545,6 +547,98 @@ def test_sensors_wait_in_every_mode(world: SmallModelArts, mode: str) -> None:
     }
     with pytest.raises(ModelArtsJobFailed, match="it is not run"):
         wait(ModelArtsWorkflowStepSensor, step="deploy", **one)
+
+
+E_1 = {"workflow_id": "w-1", "execution_id": "e-1"}
+SENSORS: list[tuple[type[Any], dict[str, str], str, str, str]] = [
+    (ModelArtsTrainingJobSensor, {"training_job_id": "job-1"}, "training_job", "training_job_id", "job-1"),
+    (ModelArtsWorkflowExecutionSensor, E_1, "workflow_execution", "execution_id", "w-1/e-1"),
+    (ModelArtsWorkflowStepSensor, {**E_1, "step": "review"}, "workflow_step", "execution_id", "w-1/e-1/review"),
+    (ModelArtsNotebookSensor, {"notebook_id": "n-1", "until": "running"}, "notebook", "notebook_id", "n-1"),
+    (ModelArtsNotebookSensor, {"notebook_id": "n-1", "until": "stopped"}, "stopped_notebook", "notebook_id", "n-1"),
+    (
+        ModelArtsSavedImageSensor,
+        {"training_job_id": "job-1", "task": "worker-0"},
+        "saved_image",
+        "training_job_id",
+        "job-1/worker-0",
+    ),
+]
+each_sensor = pytest.mark.parametrize(
+    ("sensor", "given", "kind", "field", "job"),
+    SENSORS,
+    ids=[f"{kind} {given.get('until', '')}".strip() for _, given, kind, *_ in SENSORS],
+)
+STARTS = AIRFLOW_V_3_3_PLUS or not AIRFLOW_V_3_0_PLUS
+"""Whether this Airflow can start a task in the triggerer."""
+
+
+def wait_from_the_start(arguments: dict[str, Any]) -> Any:
+    """Let a sensor wait as the scheduler starts it in the triggerer; give the trigger's event."""
+
+    async def wait() -> Any:
+        (event,) = [event async for event in JobTrigger(**arguments).run()]
+        return event.payload
+
+    return asyncio.run(wait())
+
+
+@each_sensor
+def test_the_waiting_can_start_in_the_triggerer(
+    world: SmallModelArts, sensor: type[Any], given: dict[str, str], kind: str, field: str, job: str
+) -> None:
+    TaskLife(train(wait_for_completion=False)).try_once()
+    TaskLife(execute(wait_for_completion=False)).try_once()
+    world.images["job-1/worker-0"] = {"name": "i", "status": "ACTIVE", "ahead": []}
+    if given.get("until") == "running":
+        world.notebook["status"] = "RUNNING"
+    how = {"task_id": "wait", "start_from_trigger": True, "poke_interval": 0.1, "timeout": 60}
+    starting = sensor(**how, **given).start_trigger_args
+    assert (starting is not None) is STARTS
+    if starting is None:
+        return
+    assert starting.timeout.total_seconds() == 60
+    assert starting.trigger_kwargs == {
+        "modelarts_conn_id": "modelarts_default",
+        "kind": f"modelarts.{kind}",
+        field: job,
+        "poll_interval": 0.1,
+        "backoff": 1.0,
+        "poll_tolerance": 900.0,
+        "owner": False,
+    }
+    event = wait_from_the_start(starting.trigger_kwargs)
+    life = TaskLife(lambda: sensor(**how, **given))
+    assert life.make().execute_complete(life.context, event) == {"id": job, "status": "succeeded"}
+    assert not world.count("POST", "/actions")
+
+
+@each_sensor
+def test_the_triggerer_renders_the_ids_where_it_can(
+    sensor: type[Any], given: dict[str, str], kind: str, field: str, job: str
+) -> None:
+    how = {"task_id": "wait", "start_from_trigger": True}
+    ids = {name: f"{{{{ params.{name} }}}}" for name in given if name != "until"}
+    starting = sensor(**how, **given | ids).start_trigger_args
+    assert (starting is not None) is AIRFLOW_V_3_3_PLUS
+    if starting is not None:
+        assert starting.trigger_kwargs[field] == "/".join(ids.values())
+    for pull in ("ti.xcom_pull('a')", "ti.xcom_pull('a', map_indexes=-1)"):
+        pulled = {name: f"{{{{ {pull}['{name}'] }}}}" for name in ids}
+        works = AIRFLOW_V_3_3_PLUS and "map_indexes" in pull
+        assert (sensor(**how, **given | pulled).start_trigger_args is not None) is works
+
+
+@each_sensor
+def test_the_waiting_starts_in_a_worker_unless_told_otherwise(
+    sensor: type[Any], given: dict[str, str], kind: str, field: str, job: str
+) -> None:
+    assert sensor(task_id="wait", **given).start_trigger_args is None
+    # Airflow would give every mapped task what the class has.
+    assert sensor.start_trigger_args is None
+    # What a worker must read first.
+    later = {"until": "{{ params.until }}"} if "until" in given else {"poll_tolerance": "{{ params.tolerance }}"}
+    assert sensor(task_id="wait", start_from_trigger=True, **given | later).start_trigger_args is None
 
 
 def test_a_sensor_of_a_job_that_does_not_exist(world: SmallModelArts) -> None:
