@@ -25,8 +25,8 @@ help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 22
 	@echo "PYTHON=python3.12 and AIRFLOW=2.11 choose another Python or Airflow; see constraints/."
 
-demo: $(READY) ## Run the flagship DAG in a real Airflow against an emulated AIHub; KEEP=1 leaves both up
-	@$(BIN)/python -m demo $(if $(KEEP),--keep)
+demo: $(READY) ## Run the flagship DAG in a real Airflow on emulators; PLATFORM=modelarts: over both; KEEP=1 leaves them up
+	@$(BIN)/python -m demo $(if $(KEEP),--keep) $(if $(PLATFORM),--platform $(PLATFORM))
 
 # Several files at a time: many tests wait more than they work.
 test: $(READY) ## Test all behaviour, with one run in a real Airflow: 5 minutes; ARGS="-k training" is for pytest

@@ -10,6 +10,7 @@ file system that both Airflow's workers and ModelArts' nodes mount, such as SFS 
 from __future__ import annotations
 
 import csv
+import json
 import shutil
 import zipfile
 from datetime import timedelta
@@ -113,11 +114,20 @@ def example_two_platforms() -> None:
     )
 
     @task
+    def check_accuracy(place: str) -> float:
+        """Return the accuracy that was reached on the held-out images; below 0.9 the model is not good enough."""
+        accuracy = float(json.loads(Path(place, "metrics.json").read_text())["accuracy"])
+        if accuracy < 0.9:
+            raise ValueError(f"The model names {accuracy:.1%} of the held-out digits right; 90% are wanted.")
+        return accuracy
+
+    @task
     def remove_files(place: str) -> None:
         """Leave nothing behind, however the other tasks end."""
         shutil.rmtree(place)
 
-    make_version >> train >> import_evaluation >> remove_files(folder).as_teardown(setups=folder)
+    ended = [import_evaluation, check_accuracy(folder)]
+    make_version >> train >> ended >> remove_files(folder).as_teardown(setups=folder)
 
 
 example_two_platforms()

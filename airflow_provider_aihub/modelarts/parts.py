@@ -43,7 +43,7 @@ def tasks(job: TrainingJob) -> list[Part]:
     ended = {one.task: one for one in job.status.task_statuses if one.exit_code is not None}
     phase, parts = job.status.phase, []
     for name in dict.fromkeys([*job.status.tasks, *ended]):
-        logs: dict[str, Request[list[PartLog]]] = {}
+        logs: dict[str, Any] = {}
         with suppress(ModelArtsParameterError):
             logs["logs"] = _mapped(get_training_job_log(job.metadata.id, name), _log)
             whole = get_training_job_log_url(job.metadata.id, name)
