@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from airflow.providers.common.compat.openlineage.facet import Dataset as OpenLineageDataset
     from airflow.providers.common.compat.sdk import Asset
 
-    from airflow_provider_aihub.aihub.config import Config
+    from airflow_provider_aihub.aihub.config import Config as AIHubConfig
     from airflow_provider_aihub.aihub.dataset_management import DatasetVersion
 
 SCHEME = "aihub"
@@ -85,7 +85,7 @@ def dataset_asset(name: str, *, host: str | None = None, aihub_conn_id: str = "a
     return Asset(uri=dataset_uri(name, host=host), **given)
 
 
-def dataset_host(config: Config) -> str:
+def dataset_host(config: AIHubConfig) -> str:
     """Return the host of dataset management, as in the URIs of datasets.
 
     :raises AIHubConfigError: The connection does not say it.

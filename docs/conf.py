@@ -45,9 +45,6 @@ nitpick_ignore_regex = [
     ("py:class", r"airflow_provider_aihub\.http\.(request\.OnlyDocument|token\.Login)"),
 ]
 
-# Two platforms have classes of the same names; a short name among the types of a signature may mean either.
-suppress_warnings = ["ref.python"]
-
 _PARAMETER = re.compile(r"^:param (\w+):(?:.*\n(?:[ ]+\S.*\n)*)", re.MULTILINE)
 _REMAINING = re.compile(r"(What it returns, and )?the remaining parameters,? are those of .*?`\.\s*", re.DOTALL | re.I)
 

@@ -37,6 +37,6 @@ class Target(TypedDict):
 def to(method: Method, template: str, *parts: str) -> Target:
     """Say where a request to ModelArts goes.
 
-    :param template: Of its path; see :func:`airflow_provider_aihub.http.request.path`, likewise for ``parts``.
+    :param template: Of its path; see ``airflow_provider_aihub.http.request.path``, likewise for ``parts``.
     """
     return Target(service=Service.MODELARTS, method=method, path=path(template, *parts))
