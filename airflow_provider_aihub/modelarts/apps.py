@@ -10,7 +10,7 @@ from airflow_provider_aihub.http.models import Answer, nothing, rows
 from airflow_provider_aihub.http.request import Request
 from airflow_provider_aihub.http.values import Number, Text, Words
 from airflow_provider_aihub.modelarts.services import V1, WORKSPACE, to
-from airflow_provider_aihub.modelarts.values import Spec, at_most, check_id
+from airflow_provider_aihub.modelarts.values import Spec, at_most
 
 _APPS = f"{V1}/app-auth/apps"
 
@@ -78,10 +78,9 @@ def delete_app(app_id: str) -> Request[None]:
 
     :raises ModelArtsParameterError: Where the id is none.
     """
-    app = check_id("app_id", app_id)
     return Request(
-        asks=f"delete app {app}",
-        **to("DELETE", _APPS + "/{}", app),
+        asks=f"delete app {app_id}",
+        **to("DELETE", _APPS + "/{}", app_id=app_id),
         read=nothing,
     )
 

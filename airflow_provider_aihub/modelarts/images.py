@@ -10,7 +10,7 @@ from airflow_provider_aihub.http.models import Answer
 from airflow_provider_aihub.http.request import Request
 from airflow_provider_aihub.http.values import Number, Text, Words
 from airflow_provider_aihub.modelarts.services import V1, V2, to
-from airflow_provider_aihub.modelarts.values import Spec, at_most, check_id
+from airflow_provider_aihub.modelarts.values import Spec, at_most
 
 _SAVE = f"{V2}/training-jobs/{{}}/tasks/{{}}/save-image-job"
 LONGEST_DESCRIPTION = 512
@@ -87,10 +87,9 @@ def save_training_job_image(training_job_id: str, task: str, spec: SaveImageSpec
     :param task: One of ``status.tasks`` of the job, such as ``worker-0``.
     :raises ModelArtsParameterError: Where an id is none.
     """
-    job, of_task = check_id("training_job_id", training_job_id), check_id("task", task)
     return Request(
-        asks=f"save {of_task} of training job {job} as image {spec.name!r}",
-        **to("POST", _SAVE, job, of_task),
+        asks=f"save {task} of training job {training_job_id} as image {spec.name!r}",
+        **to("POST", _SAVE, training_job_id=training_job_id, task=task),
         read=SavedImage.read,
         json=spec.body(),
         creates=True,
@@ -102,10 +101,9 @@ def get_training_job_image(training_job_id: str, task: str) -> Request[SavedImag
 
     :raises ModelArtsParameterError: Where an id is none.
     """
-    job, of_task = check_id("training_job_id", training_job_id), check_id("task", task)
     return Request(
-        asks=f"read the image of {of_task} of training job {job}",
-        **to("GET", _SAVE, job, of_task),
+        asks=f"read the image of {task} of training job {training_job_id}",
+        **to("GET", _SAVE, training_job_id=training_job_id, task=task),
         read=SavedImage.read,
     )
 
@@ -115,10 +113,9 @@ def save_notebook_image(notebook_id: str, spec: NotebookImageSpec) -> Request[Im
 
     :raises ModelArtsParameterError: Where the id is none.
     """
-    notebook = check_id("notebook_id", notebook_id)
     return Request(
-        asks=f"save notebook {notebook} as image {spec.name!r}",
-        **to("POST", f"{V1}/notebooks/{{}}/create-image", notebook),
+        asks=f"save notebook {notebook_id} as image {spec.name!r}",
+        **to("POST", f"{V1}/notebooks/{{}}/create-image", notebook_id=notebook_id),
         read=Image.read,
         json=spec.body(),
         creates=True,
@@ -130,10 +127,9 @@ def get_image(image_id: str) -> Request[Image]:
 
     :raises ModelArtsParameterError: Where the id is none.
     """
-    image = check_id("image_id", image_id)
     return Request(
-        asks=f"read image {image}",
-        **to("GET", f"{V1}/images/{{}}", image),
+        asks=f"read image {image_id}",
+        **to("GET", f"{V1}/images/{{}}", image_id=image_id),
         read=Image.read,
-        about={"id": image},
+        about={"id": image_id},
     )

@@ -12,7 +12,7 @@ from airflow_provider_aihub.http.request import Request
 from airflow_provider_aihub.http.values import Number, Positive, Text, Words, as_int, shown
 from airflow_provider_aihub.modelarts.errors import ModelArtsParameterError
 from airflow_provider_aihub.modelarts.services import V1, WORKSPACE, to
-from airflow_provider_aihub.modelarts.values import Spec, at_most, check_id, check_text
+from airflow_provider_aihub.modelarts.values import Spec, at_most, check_text
 
 _NOTEBOOKS = f"{V1}/notebooks"
 _NOTEBOOK = _NOTEBOOKS + "/{}"
@@ -176,12 +176,11 @@ def get_notebook(notebook_id: str) -> Request[Notebook]:
 
     :raises ModelArtsParameterError: Where the id is none.
     """
-    notebook = check_id("notebook_id", notebook_id)
     return Request(
-        asks=f"read notebook {notebook}",
-        **to("GET", _NOTEBOOK, notebook),
+        asks=f"read notebook {notebook_id}",
+        **to("GET", _NOTEBOOK, notebook_id=notebook_id),
         read=Notebook.read,
-        about={"id": notebook},
+        about={"id": notebook_id},
     )
 
 
@@ -194,10 +193,9 @@ def start_notebook(
     :param lease_type: ``timing``, ModelArts' default, or ``idle``.
     :raises ModelArtsParameterError: Where a value is wrong.
     """
-    notebook = check_id("notebook_id", notebook_id)
     return Request(
-        asks=f"start notebook {notebook}",
-        **to("POST", _NOTEBOOK + "/start", notebook),
+        asks=f"start notebook {notebook_id}",
+        **to("POST", _NOTEBOOK + "/start", notebook_id=notebook_id),
         read=nothing,
         query={"duration": _duration(duration), "type": _type(lease_type)},
         already=STARTED,
@@ -209,10 +207,9 @@ def stop_notebook(notebook_id: str) -> Request[None]:
 
     :raises ModelArtsParameterError: Where the id is none.
     """
-    notebook = check_id("notebook_id", notebook_id)
     return Request(
-        asks=f"stop notebook {notebook}",
-        **to("POST", _NOTEBOOK + "/stop", notebook),
+        asks=f"stop notebook {notebook_id}",
+        **to("POST", _NOTEBOOK + "/stop", notebook_id=notebook_id),
         read=nothing,
         already=STOPPED,
     )
@@ -223,9 +220,11 @@ def change_notebook(notebook_id: str, change: NotebookChange) -> Request[None]:
 
     :raises ModelArtsParameterError: Where the id is none.
     """
-    notebook = check_id("notebook_id", notebook_id)
     return Request(
-        asks=f"change notebook {notebook}", **to("PUT", _NOTEBOOK, notebook), read=nothing, json=change.body()
+        asks=f"change notebook {notebook_id}",
+        **to("PUT", _NOTEBOOK, notebook_id=notebook_id),
+        read=nothing,
+        json=change.body(),
     )
 
 
@@ -234,9 +233,11 @@ def delete_notebook(notebook_id: str) -> Request[None]:
 
     :raises ModelArtsParameterError: Where the id is none.
     """
-    notebook = check_id("notebook_id", notebook_id)
     return Request(
-        asks=f"delete notebook {notebook}", **to("DELETE", _NOTEBOOK, notebook), read=nothing, already=MISSING
+        asks=f"delete notebook {notebook_id}",
+        **to("DELETE", _NOTEBOOK, notebook_id=notebook_id),
+        read=nothing,
+        already=MISSING,
     )
 
 
@@ -293,11 +294,10 @@ def _listed(
 
 
 def _lease(verb: str, method: Literal["GET", "PATCH"], notebook_id: str, given: dict[str, Any]) -> Request[Lease]:
-    notebook = check_id("notebook_id", notebook_id)
     body = {name: value for name, value in given.items() if value is not None}
     return Request(
-        asks=f"{verb} the lease of notebook {notebook}",
-        **to(method, _NOTEBOOK + "/lease", notebook),
+        asks=f"{verb} the lease of notebook {notebook_id}",
+        **to(method, _NOTEBOOK + "/lease", notebook_id=notebook_id),
         read=Lease.read,
         json=body or None,
     )

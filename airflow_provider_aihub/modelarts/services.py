@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import Final, Literal, TypeAlias, TypedDict
 
 from airflow_provider_aihub.http.request import path
+from airflow_provider_aihub.modelarts.values import check_id
 
 Method: TypeAlias = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
 
@@ -34,9 +35,12 @@ class Target(TypedDict):
     path: str
 
 
-def to(method: Method, template: str, *parts: str) -> Target:
+def to(method: Method, template: str, **ids: str) -> Target:
     """Say where a request to ModelArts goes.
 
-    :param template: Of its path; see ``airflow_provider_aihub.http.request.path``, likewise for ``parts``.
+    :param template: Of its path, with ``{}`` for each of the ids.
+    :param ids: Ids, under the names that they have as parameters.
+    :raises ModelArtsParameterError: An id is none.
     """
-    return Target(service=Service.MODELARTS, method=method, path=path(template, *parts))
+    checked = [check_id(name, value) for name, value in ids.items()]
+    return Target(service=Service.MODELARTS, method=method, path=path(template, *checked))

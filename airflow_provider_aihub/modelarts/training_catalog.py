@@ -10,7 +10,6 @@ from airflow_provider_aihub.http.models import Answer, rows
 from airflow_provider_aihub.http.request import Request
 from airflow_provider_aihub.http.values import Number
 from airflow_provider_aihub.modelarts.services import V2, to
-from airflow_provider_aihub.modelarts.values import check_id
 
 
 class Engine(Answer):
@@ -102,9 +101,8 @@ def list_training_job_stages(training_job_id: str) -> Request[list[Run]]:
 
     :raises ModelArtsParameterError: Where the id is none.
     """
-    job = check_id("training_job_id", training_job_id)
     return Request(
-        asks=f"list the stages of training job {job}",
-        **to("GET", f"{V2}/training-jobs/{{}}/stages", job),
+        asks=f"list the stages of training job {training_job_id}",
+        **to("GET", f"{V2}/training-jobs/{{}}/stages", training_job_id=training_job_id),
         read=rows(Run, "running_records"),
     )

@@ -384,12 +384,11 @@ def get_training_job(training_job_id: str) -> Request[TrainingJob]:
 
     :raises ModelArtsParameterError: Where the id is none.
     """
-    job = check_id("training_job_id", training_job_id)
     return Request(
-        asks=f"read training job {job}",
-        **to("GET", _JOB, job),
+        asks=f"read training job {training_job_id}",
+        **to("GET", _JOB, training_job_id=training_job_id),
         read=TrainingJob.read,
-        about={"metadata.id": job},
+        about={"metadata.id": training_job_id},
     )
 
 
@@ -427,10 +426,9 @@ def terminate_training_job(training_job_id: str) -> Request[None]:
 
     :raises ModelArtsParameterError: Where the id is none.
     """
-    job = check_id("training_job_id", training_job_id)
     return Request(
-        asks=f"stop training job {job}",
-        **to("POST", _JOB + "/actions", job),
+        asks=f"stop training job {training_job_id}",
+        **to("POST", _JOB + "/actions", training_job_id=training_job_id),
         read=nothing,
         json={"action_type": "terminate"},
         already=frozenset({CANNOT_END}),
@@ -442,10 +440,9 @@ def delete_training_job(training_job_id: str) -> Request[None]:
 
     :raises ModelArtsParameterError: Where the id is none.
     """
-    job = check_id("training_job_id", training_job_id)
     return Request(
-        asks=f"delete training job {job}",
-        **to("DELETE", _JOB, job),
+        asks=f"delete training job {training_job_id}",
+        **to("DELETE", _JOB, training_job_id=training_job_id),
         read=nothing,
         already=frozenset({MISSING}),
     )
@@ -472,8 +469,12 @@ def change_training_job(training_job_id: str, change: TrainingJobChange) -> Requ
 
     :raises ModelArtsParameterError: Where the id is none.
     """
-    job = check_id("training_job_id", training_job_id)
-    return Request(asks=f"change training job {job}", **to("PUT", _JOB, job), read=nothing, json=change.body())
+    return Request(
+        asks=f"change training job {training_job_id}",
+        **to("PUT", _JOB, training_job_id=training_job_id),
+        read=nothing,
+        json=change.body(),
+    )
 
 
 def list_training_job_events(
@@ -485,10 +486,9 @@ def list_training_job_events(
     :param level: Only this level, ``Info``, ``Warning`` or ``Error``.
     :raises ModelArtsParameterError: Where the id is none.
     """
-    job = check_id("training_job_id", training_job_id)
     return Request(
-        asks=f"list the events of training job {job}",
-        **to("GET", _JOB + "/events", job),
+        asks=f"list the events of training job {training_job_id}",
+        **to("GET", _JOB + "/events", training_job_id=training_job_id),
         read=rows(JobEvent, "events"),
         query={"offset": offset, "limit": limit, "order": "desc", "level": level},
     )
@@ -500,10 +500,9 @@ def get_training_job_log(training_job_id: str, task: str) -> Request[LogPreview]
     :param task: One of ``status.tasks``, such as ``worker-0``.
     :raises ModelArtsParameterError: Where an id is none.
     """
-    job, of_task = check_id("training_job_id", training_job_id), check_id("task", task)
     return Request(
-        asks=f"read the log of {of_task} of training job {job}",
-        **to("GET", _TASK + "/logs/preview", job, of_task),
+        asks=f"read the log of {task} of training job {training_job_id}",
+        **to("GET", _TASK + "/logs/preview", training_job_id=training_job_id, task=task),
         read=lambda data: LogPreview() if data is None else LogPreview.read(data),
     )
 
@@ -513,10 +512,9 @@ def get_training_job_log_url(training_job_id: str, task: str) -> Request[str]:
 
     :raises ModelArtsParameterError: Where an id is none.
     """
-    job, of_task = check_id("training_job_id", training_job_id), check_id("task", task)
     return Request(
-        asks=f"say where the log of {of_task} of training job {job} is",
-        **to("GET", _TASK + "/logs/url", job, of_task),
+        asks=f"say where the log of {task} of training job {training_job_id} is",
+        **to("GET", _TASK + "/logs/url", training_job_id=training_job_id, task=task),
         read=lambda data: _LogUrl.read(data).obs_url,
         headers={"Content-Type": "application/octet-stream"},
     )
@@ -527,10 +525,9 @@ def get_training_job_metrics(training_job_id: str, task: str) -> Request[list[Me
 
     :raises ModelArtsParameterError: Where an id is none.
     """
-    job, of_task = check_id("training_job_id", training_job_id), check_id("task", task)
     return Request(
-        asks=f"read the metrics of {of_task} of training job {job}",
-        **to("GET", _JOB + "/metrics/{}", job, of_task),
+        asks=f"read the metrics of {task} of training job {training_job_id}",
+        **to("GET", _JOB + "/metrics/{}", training_job_id=training_job_id, task=task),
         read=lambda data: [] if data is None else rows(Metric, "metrics")(data),
     )
 
@@ -559,10 +556,9 @@ def list_training_job_tags(training_job_id: str) -> Request[list[Tag]]:
 
     :raises ModelArtsParameterError: Where the id is none.
     """
-    job = check_id("training_job_id", training_job_id)
     return Request(
-        asks=f"list the tags of training job {job}",
-        **to("GET", _TAGS, job),
+        asks=f"list the tags of training job {training_job_id}",
+        **to("GET", _TAGS, training_job_id=training_job_id),
         read=rows(Tag, "tags"),
     )
 
@@ -618,10 +614,9 @@ class _LogUrl(Answer):
 def _tags(
     verb: str, training_job_id: str, method: Literal["POST", "DELETE"], tags: list[dict[str, str]]
 ) -> Request[None]:
-    job = check_id("training_job_id", training_job_id)
     return Request(
-        asks=f"{verb} tags of training job {job}",
-        **to(method, _TAGS + "/{}", job, verb),
+        asks=f"{verb} tags of training job {training_job_id}",
+        **to(method, f"{_TAGS}/{verb}", training_job_id=training_job_id),
         read=nothing,
         json={"tags": tags},
     )

@@ -12,7 +12,7 @@ from airflow_provider_aihub.http.request import Request
 from airflow_provider_aihub.http.values import Flag, Number, Text, Words
 from airflow_provider_aihub.modelarts.errors import ModelArtsParameterError
 from airflow_provider_aihub.modelarts.services import V2, WORKSPACE, to
-from airflow_provider_aihub.modelarts.values import Spec, check_id, check_text
+from airflow_provider_aihub.modelarts.values import Spec, check_text
 
 _WORKFLOW = f"{V2}/workflows/{{}}"
 _EXECUTIONS = _WORKFLOW + "/executions"
@@ -220,12 +220,11 @@ def get_workflow(workflow_id: str) -> Request[Workflow]:
 
     :raises ModelArtsParameterError: Where the id is none.
     """
-    workflow = check_id("workflow_id", workflow_id)
     return Request(
-        asks=f"read workflow {workflow}",
-        **to("GET", _WORKFLOW, workflow),
+        asks=f"read workflow {workflow_id}",
+        **to("GET", _WORKFLOW, workflow_id=workflow_id),
         read=Workflow.read,
-        about={"workflow_id": workflow},
+        about={"workflow_id": workflow_id},
     )
 
 
@@ -245,11 +244,10 @@ def list_workflow_executions(
     :param workspace_id: Default: that of the connection.
     :raises ModelArtsParameterError: Where the id is none.
     """
-    workflow = check_id("workflow_id", workflow_id)
     return Request(
-        asks=f"list the executions of workflow {workflow}",
-        **to("GET", _EXECUTIONS, workflow),
-        read=lambda data: rows(WorkflowExecution, "items")(of_workflow(workflow, data)),
+        asks=f"list the executions of workflow {workflow_id}",
+        **to("GET", _EXECUTIONS, workflow_id=workflow_id),
+        read=lambda data: rows(WorkflowExecution, "items")(of_workflow(workflow_id, data)),
         query={
             "workspace_id": workspace_id,
             "offset": offset,
@@ -268,11 +266,10 @@ def create_workflow_execution(workflow_id: str, spec: WorkflowExecutionSpec) -> 
 
     :raises ModelArtsParameterError: Where the id is none.
     """
-    workflow = check_id("workflow_id", workflow_id)
     return Request(
-        asks=f"start an execution of workflow {workflow}",
-        **to("POST", _EXECUTIONS, workflow),
-        read=_execution_of(workflow),
+        asks=f"start an execution of workflow {workflow_id}",
+        **to("POST", _EXECUTIONS, workflow_id=workflow_id),
+        read=_execution_of(workflow_id),
         json=spec.body(),
         creates=True,
     )
@@ -283,12 +280,11 @@ def get_workflow_execution(workflow_id: str, execution_id: str) -> Request[Workf
 
     :raises ModelArtsParameterError: Where an id is none.
     """
-    workflow, execution = check_id("workflow_id", workflow_id), check_id("execution_id", execution_id)
     return Request(
-        asks=f"read execution {execution} of workflow {workflow}",
-        **to("GET", _EXECUTION, workflow, execution),
-        read=_execution_of(workflow),
-        about={"execution_id": execution},
+        asks=f"read execution {execution_id} of workflow {workflow_id}",
+        **to("GET", _EXECUTION, workflow_id=workflow_id, execution_id=execution_id),
+        read=_execution_of(workflow_id),
+        about={"execution_id": execution_id},
     )
 
 
@@ -297,10 +293,9 @@ def delete_workflow_execution(workflow_id: str, execution_id: str) -> Request[No
 
     :raises ModelArtsParameterError: Where an id is none.
     """
-    workflow, execution = check_id("workflow_id", workflow_id), check_id("execution_id", execution_id)
     return Request(
-        asks=f"delete execution {execution} of workflow {workflow}",
-        **to("DELETE", _EXECUTION, workflow, execution),
+        asks=f"delete execution {execution_id} of workflow {workflow_id}",
+        **to("DELETE", _EXECUTION, workflow_id=workflow_id, execution_id=execution_id),
         read=nothing,
         already=frozenset({"ModelArts.7511"}),
     )
@@ -320,14 +315,13 @@ def act_on_workflow_execution(
     :param inputs: What it is run again with.
     :raises ModelArtsParameterError: Where a value is wrong.
     """
-    workflow, execution = check_id("workflow_id", workflow_id), check_id("execution_id", execution_id)
     policies = {} if rerun_steps is None else {"policies": {"rerun_steps": _names("rerun_steps", rerun_steps)}}
     return Request(
-        asks=f"{action} execution {execution} of workflow {workflow}",
-        **to("POST", _EXECUTION + "/actions", workflow, execution),
-        read=_execution_of(workflow),
+        asks=f"{action} execution {execution_id} of workflow {workflow_id}",
+        **to("POST", _EXECUTION + "/actions", workflow_id=workflow_id, execution_id=execution_id),
+        read=_execution_of(workflow_id),
         json={"action_name": action, **policies, **(inputs.body() if inputs else {})},
-        about={"execution_id": execution},
+        about={"execution_id": execution_id},
         creates=action != "stop",
     )
 
@@ -337,10 +331,9 @@ def stop_workflow_execution(workflow_id: str, execution_id: str) -> Request[None
 
     :raises ModelArtsParameterError: Where an id is none.
     """
-    workflow, execution = check_id("workflow_id", workflow_id), check_id("execution_id", execution_id)
     return Request(
-        asks=f"stop execution {execution} of workflow {workflow}",
-        **to("POST", _EXECUTION + "/actions", workflow, execution),
+        asks=f"stop execution {execution_id} of workflow {workflow_id}",
+        **to("POST", _EXECUTION + "/actions", workflow_id=workflow_id, execution_id=execution_id),
         # A stop that was taken must not fail over what came with it.
         read=nothing,
         json={"action_name": "stop"},
@@ -360,12 +353,16 @@ def act_on_workflow_step(
     :param inputs: What it goes on with.
     :raises ModelArtsParameterError: Where a value is wrong.
     """
-    workflow, execution = check_id("workflow_id", workflow_id), check_id("execution_id", execution_id)
-    step = check_id("step_execution_id", step_execution_id)
     check_text("action", action, "stop|retry|continue", "stop, retry or continue")
     return Request(
-        asks=f"{action} step {step} of execution {execution} of workflow {workflow}",
-        **to("POST", _STEP + "/actions", workflow, execution, step),
+        asks=f"{action} step {step_execution_id} of execution {execution_id} of workflow {workflow_id}",
+        **to(
+            "POST",
+            _STEP + "/actions",
+            workflow_id=workflow_id,
+            execution_id=execution_id,
+            step_execution_id=step_execution_id,
+        ),
         read=Step.read,
         json={"action_name": action, **(inputs.body() if inputs else {})},
         creates=action != "stop",
@@ -377,10 +374,9 @@ def create_workflow_subscription(workflow_id: str, spec: SubscriptionSpec) -> Re
 
     :raises ModelArtsParameterError: Where the id is none.
     """
-    workflow = check_id("workflow_id", workflow_id)
     return Request(
-        asks=f"create a subscription of workflow {workflow}",
-        **to("POST", _SUBSCRIPTIONS, workflow),
+        asks=f"create a subscription of workflow {workflow_id}",
+        **to("POST", _SUBSCRIPTIONS, workflow_id=workflow_id),
         read=Subscription.read,
         json=spec.body(),
         creates=True,
@@ -439,12 +435,11 @@ def _on_subscription(
     read: Callable[[Any], Any],
     body: Mapping[str, Any] | None = None,
 ) -> Request[Any]:
-    workflow, subscription = check_id("workflow_id", workflow_id), check_id("subscription_id", subscription_id)
     return Request(
-        asks=f"{verb} subscription {subscription} of workflow {workflow}",
-        **to(method, _SUBSCRIPTION, workflow, subscription),
+        asks=f"{verb} subscription {subscription_id} of workflow {workflow_id}",
+        **to(method, _SUBSCRIPTION, workflow_id=workflow_id, subscription_id=subscription_id),
         read=read,
         json=body,
-        about={"subscription_id": subscription} if method == "GET" else {},
+        about={"subscription_id": subscription_id} if method == "GET" else {},
         already=frozenset({"ModelArts.7519"}) if method == "DELETE" else frozenset(),
     )

@@ -11,7 +11,7 @@ from airflow_provider_aihub.http.models import Answer, rows
 from airflow_provider_aihub.http.request import Request
 from airflow_provider_aihub.http.values import Number, Text, Whole
 from airflow_provider_aihub.modelarts.services import V1, to
-from airflow_provider_aihub.modelarts.values import Spec, check_id
+from airflow_provider_aihub.modelarts.values import Spec
 
 _WORKSPACES = f"{V1}/workspaces"
 _QUOTAS = _WORKSPACES + "/{}/quotas"
@@ -118,10 +118,9 @@ def set_workspace_quotas(workspace_id: str, quotas: Mapping[str, int | str]) -> 
 def _quotas(
     verb: str, method: Literal["GET", "PUT"], workspace_id: str, body: dict[str, Any] | None = None
 ) -> Request[list[Quota]]:
-    workspace = check_id("workspace_id", workspace_id)
     return Request(
-        asks=f"{verb} the quotas of workspace {workspace}",
-        **to(method, _QUOTAS, workspace),
+        asks=f"{verb} the quotas of workspace {workspace_id}",
+        **to(method, _QUOTAS, workspace_id=workspace_id),
         read=rows(Quota, "quotas"),
         json=body,
     )
