@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_aihub.operators.modelarts_base import ModelArtsCallOperator
@@ -34,15 +33,6 @@ class ModelArtsCreateAppOperator(ModelArtsCallOperator):
 
     The remaining parameters are those of :class:`~.modelarts_base.ModelArtsCallOperator`.
     """
-
-    template_fields: Sequence[str] = (
-        *ModelArtsCallOperator.template_fields,
-        "app_name",
-        "secret_variable",
-        "secret_conn_id",
-        "app_remark",
-        "workspace_id",
-    )
 
     def __init__(
         self,

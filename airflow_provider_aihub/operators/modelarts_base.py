@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Collection, Mapping, Sequence
 from functools import cached_property
+from inspect import signature
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import BaseOperator
@@ -26,7 +27,17 @@ class ModelArtsTask(PlatformTask):
 
     platform_key = "modelarts"
     operator_extra_links: Collection[BaseOperatorLink] = (ViewInModelArtsLink(),)
+    template_fields: Sequence[str]
     modelarts_conn_id: str
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        """Make the parameters of a class' own constructor templated, too, unless the class itself says which are."""
+        super().__init_subclass__(**kwargs)
+        own = vars(cls)
+        if "__init__" in own and "template_fields" not in own:
+            asked = signature(own["__init__"]).parameters.values()
+            names = [one.name for one in asked if one.kind is one.KEYWORD_ONLY]
+            cls.template_fields = tuple(dict.fromkeys((*cls.template_fields, *names)))
 
     @cached_property
     def hook(self) -> ModelArtsHook:

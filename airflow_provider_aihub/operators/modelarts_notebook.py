@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -24,7 +23,6 @@ class _NotebookOperator(ModelArtsJobOperator):
     """
 
     kind = "notebook"
-    template_fields: Sequence[str] = (*ModelArtsJobOperator.template_fields, "notebook_id")
 
     def __init__(self, *, notebook_id: str | None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -54,8 +52,6 @@ class ModelArtsStartNotebookOperator(_NotebookOperator):
 
     The remaining parameters are those of :class:`~.modelarts_base.ModelArtsJobOperator`.
     """
-
-    template_fields: Sequence[str] = (*_NotebookOperator.template_fields, "duration", "lease_type")
 
     def __init__(
         self,

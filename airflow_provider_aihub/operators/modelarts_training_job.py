@@ -79,40 +79,6 @@ class ModelArtsTrainingJobOperator(ModelArtsJobOperator):
     """
 
     kind = "training_job"
-    template_fields: Sequence[str] = (
-        *ModelArtsJobOperator.template_fields,
-        "name",
-        "description",
-        "workspace_id",
-        "algorithm_id",
-        "subscription_id",
-        "item_version_id",
-        "code_dir",
-        "boot_file",
-        "image",
-        "command",
-        "engine_id",
-        "engine_name",
-        "engine_version",
-        "parameters",
-        "auto_search",
-        "inputs",
-        "outputs",
-        "environments",
-        "node_count",
-        "flavor_id",
-        "pool_id",
-        "log_path",
-        "volumes",
-        "auto_stop_hours",
-        "notification_topic",
-        "notification_events",
-        "priority",
-        "preemptible",
-        "annotations",
-        "tags",
-        "stream_logs",
-    )
     template_fields_renderers: ClassVar[dict[str, str]] = {
         "command": "bash",
         **dict.fromkeys(("parameters", "inputs", "outputs", "environments", "volumes", "tags", "annotations"), "json"),
@@ -264,7 +230,6 @@ class ModelArtsStopTrainingJobOperator(ModelArtsJobOperator):
     """
 
     kind = "training_job"
-    template_fields: Sequence[str] = (*ModelArtsJobOperator.template_fields, "training_job_id")
 
     def __init__(self, *, training_job_id: str | None, **kwargs: Any) -> None:
         # To stop is nothing that could be stopped.
@@ -311,15 +276,6 @@ class ModelArtsSaveImageOperator(ModelArtsJobOperator):
     """
 
     kind = "saved_image"
-    template_fields: Sequence[str] = (
-        *ModelArtsJobOperator.template_fields,
-        "training_job_id",
-        "task",
-        "name",
-        "namespace",
-        "tag",
-        "description",
-    )
 
     def __init__(
         self,
@@ -381,8 +337,6 @@ class ModelArtsDeleteTrainingJobOperator(ModelArtsCallOperator):
     The remaining parameters are those of :class:`~.modelarts_base.ModelArtsCallOperator`.
     """
 
-    template_fields: Sequence[str] = (*ModelArtsCallOperator.template_fields, "training_job_id")
-
     def __init__(self, *, training_job_id: str | None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.training_job_id = training_job_id
@@ -406,7 +360,6 @@ class ModelArtsTagTrainingJobOperator(ModelArtsCallOperator):
     The remaining parameters are those of :class:`~.modelarts_base.ModelArtsCallOperator`.
     """
 
-    template_fields: Sequence[str] = (*ModelArtsCallOperator.template_fields, "training_job_id", "tags", "action")
     template_fields_renderers: ClassVar[dict[str, str]] = {"tags": "json"}
 
     def __init__(

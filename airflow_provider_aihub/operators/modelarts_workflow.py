@@ -53,21 +53,6 @@ class ModelArtsWorkflowExecutionOperator(ModelArtsJobOperator):
     """
 
     kind = "workflow_execution"
-    template_fields: Sequence[str] = (
-        *ModelArtsJobOperator.template_fields,
-        "workflow_id",
-        "name",
-        "description",
-        "parameters",
-        "data_requirements",
-        "labels",
-        "scene_id",
-        "use_cache",
-        "execution_id",
-        "rerun_steps",
-        "on_waiting_step",
-        "waiting_step_inputs",
-    )
     template_fields_renderers: ClassVar[dict[str, str]] = dict.fromkeys(
         ("parameters", "data_requirements", "waiting_step_inputs"), "json"
     )
@@ -222,16 +207,6 @@ class ModelArtsStepExecutionActionOperator(ModelArtsCallOperator):
     The remaining parameters are those of :class:`~.modelarts_base.ModelArtsCallOperator`.
     """
 
-    template_fields: Sequence[str] = (
-        *ModelArtsCallOperator.template_fields,
-        "workflow_id",
-        "execution_id",
-        "step",
-        "step_execution_id",
-        "action",
-        "parameters",
-        "data_requirements",
-    )
     template_fields_renderers: ClassVar[dict[str, str]] = {"parameters": "json", "data_requirements": "json"}
 
     def __init__(
@@ -291,16 +266,6 @@ class ModelArtsWorkflowSubscriptionOperator(ModelArtsCallOperator):
 
     The remaining parameters are those of :class:`~.modelarts_base.ModelArtsCallOperator`.
     """
-
-    template_fields: Sequence[str] = (
-        *ModelArtsCallOperator.template_fields,
-        "workflow_id",
-        "action",
-        "topic_urns",
-        "events",
-        "entity",
-        "subscription_id",
-    )
 
     def __init__(
         self,

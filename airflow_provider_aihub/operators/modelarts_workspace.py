@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_provider_aihub.operators.modelarts_base import ModelArtsCallOperator
@@ -22,7 +22,6 @@ class ModelArtsWorkspaceQuotaOperator(ModelArtsCallOperator):
     The remaining parameters are those of :class:`~.modelarts_base.ModelArtsCallOperator`.
     """
 
-    template_fields: Sequence[str] = (*ModelArtsCallOperator.template_fields, "quotas", "workspace_id")
     template_fields_renderers: ClassVar[dict[str, str]] = {"quotas": "json"}
 
     def __init__(self, *, quotas: Mapping[str, int | str], workspace_id: str | None = None, **kwargs: Any) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 from airflow_provider_aihub.sensors.modelarts_base import ModelArtsJobSensor
@@ -21,7 +20,6 @@ class ModelArtsTrainingJobSensor(ModelArtsJobSensor):
 
     kind = "training_job"
     job_field = "training_job_id"
-    template_fields: Sequence[str] = (*ModelArtsJobSensor.template_fields, "training_job_id")
 
     def __init__(self, *, training_job_id: str, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -42,7 +40,6 @@ class ModelArtsWorkflowExecutionSensor(ModelArtsJobSensor):
     kind = "workflow_execution"
     parts = 2
     job_field = "execution_id"
-    template_fields: Sequence[str] = (*ModelArtsJobSensor.template_fields, "workflow_id", "execution_id")
 
     def __init__(self, *, workflow_id: str, execution_id: str, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -65,7 +62,6 @@ class ModelArtsWorkflowStepSensor(ModelArtsWorkflowExecutionSensor):
 
     kind = "workflow_step"
     parts = 3
-    template_fields: Sequence[str] = (*ModelArtsWorkflowExecutionSensor.template_fields, "step")
 
     def __init__(self, *, step: str, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -86,7 +82,6 @@ class ModelArtsNotebookSensor(ModelArtsJobSensor):
 
     kind = "notebook"
     job_field = "notebook_id"
-    template_fields: Sequence[str] = (*ModelArtsJobSensor.template_fields, "notebook_id", "until")
 
     def __init__(
         self, *, notebook_id: str, until: Literal["running", "stopped"] | str = "running", **kwargs: Any
@@ -119,7 +114,6 @@ class ModelArtsSavedImageSensor(ModelArtsJobSensor):
     kind = "saved_image"
     parts = 2
     job_field = "training_job_id"
-    template_fields: Sequence[str] = (*ModelArtsJobSensor.template_fields, "training_job_id", "task")
 
     def __init__(self, *, training_job_id: str, task: str = "worker-0", **kwargs: Any) -> None:
         super().__init__(**kwargs)
