@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -21,10 +20,6 @@ from airflow_provider_aihub.http.urls import origin
 
 if TYPE_CHECKING:
     from airflow_provider_aihub.aihub.dialect import AIHubDialect
-
-log = logging.getLogger(__name__)
-_told: set[str] = set()
-"""What this process has said of the fields of connections; it is said once."""
 
 ENVIRONMENT: Final = "environment"
 TOKEN: Final = "token"  # noqa: S105
@@ -225,27 +220,14 @@ def unknown_fields(extra: Mapping[str, Any]) -> str:
     return fields.unknown(extra, FIELDS)
 
 
+@raised_as(KINDS)
 def config_from(connection: Any, extra: dict[str, Any]) -> Config:
     """Read an Airflow connection.
 
     :param extra: The connection's extra, as a dict.
     :raises AIHubConfigError: The connection contradicts itself or has a value that cannot be.
     """
-    if not isinstance(extra, dict):
-        raise AIHubConfigError("The connection's extra must be a JSON object.")
-    unknown = unknown_fields(extra)
-    if unknown and (told := f"{connection.conn_id}: {unknown}") not in _told:
-        _told.add(told)
-        log.warning("%s", told)
-    return Config.from_connection(
-        host=connection.host,
-        port=connection.port,
-        schema=connection.schema,
-        login=connection.login,
-        password=connection.password,
-        extra=extra,
-        environ=os.environ,
-    )
+    return fields.read_connection(Config.from_connection, FIELDS, connection, extra, environ=os.environ)
 
 
 def _addresses(environment: str, host: str, port: str, schema: str) -> dict[str, str]:

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
+import logging
 import ssl
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from difflib import get_close_matches
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 from urllib.parse import SplitResult, quote, urlsplit
 
 from airflow_provider_aihub.http.errors import ConfigError
 from airflow_provider_aihub.http.urls import netloc, quoted
 from airflow_provider_aihub.http.values import shown
+
+C = TypeVar("C")
 
 OUTSIDE: Final[Mapping[str, str]] = {
     **{name: name for name in ("host", "port", "login", "password")},
@@ -22,6 +25,9 @@ OUTSIDE: Final[Mapping[str, str]] = {
 """What people put into the extra that has a field of its own beside it, and which."""
 NEAR: Final = 0.75
 """How much alike a misspelt field and the one that was meant are, from 0 to 1."""
+log = logging.getLogger(__name__)
+_told: set[str] = set()
+"""What this process has said of the fields of connections; it is said once."""
 _PLACEHOLDER: Final = "{id}"
 
 
@@ -40,6 +46,25 @@ def unknown(extra: Mapping[str, Any], known: Collection[str]) -> str:
         else:
             said.append(f"{shown(name)} (the nearest field is {near[0]!r})" if near else shown(name))
     return f"The connection's extra has {', '.join(said)}, which this provider does not know." if said else ""
+
+
+def read_connection(read: Callable[..., C], known: Collection[str], connection: Any, extra: Any, **more: Any) -> C:
+    """Read an Airflow connection, and tell once in the log which keys of its extra are none of its fields.
+
+    :param read: Makes a platform's configuration of the fields.
+    :param known: The fields that the extra may have.
+    :param extra: The connection's extra, as a dict.
+    :param more: What else ``read`` is given.
+    :raises ConfigError: The connection contradicts itself or has a value that cannot be.
+    """
+    if not isinstance(extra, dict):
+        raise ConfigError("The connection's extra must be a JSON object.")
+    strange = unknown(extra, known)
+    if strange and (told := f"{connection.conn_id}: {strange}") not in _told:
+        _told.add(told)
+        log.warning("%s", told)
+    names = ("host", "port", "schema", "login", "password")
+    return read(**{name: getattr(connection, name) for name in names}, extra=extra, **more)
 
 
 def check_ca_file(path: str, name: str) -> None:

@@ -1,0 +1,124 @@
+"""What the hooks of all platforms have in common: an Airflow connection becomes a client."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, BinaryIO, ClassVar, Generic, TypeVar
+
+from airflow.providers.common.compat.sdk import AirflowNotFoundException, BaseHook
+
+from airflow_provider_aihub.hooks.form import form_widgets
+from airflow_provider_aihub.http.blocking import Client
+from airflow_provider_aihub.http.errors import RemoteJobError
+from airflow_provider_aihub.jobs.waiting import POLL_POLICY
+from airflow_provider_aihub.tasks.uninterrupted import uninterrupted
+
+if TYPE_CHECKING:
+    from airflow_provider_aihub.http.request import Request
+    from airflow_provider_aihub.http.retry import RetryPolicy
+    from airflow_provider_aihub.jobs.kind import JobId, JobKind, JobState
+
+T = TypeVar("T")
+C = TypeVar("C", bound=Client)
+
+TEST_TIMEOUT = 10.0
+"""Seconds that the test of a connection waits for an answer: a person is waiting, too."""
+
+
+class PlatformHook(BaseHook, ABC, Generic[C]):
+    """Calls a platform with what an Airflow connection says, blocking.
+
+    :param conn_id: Id of the connection.
+    """
+
+    _client_type: ClassVar[type[Client]]
+    """The platform's client."""
+    _configuration: Any
+    """The platform's module ``config``."""
+    _fields: ClassVar[Mapping[str, dict[str, Any]]]
+    """The fields of the connection's form, and ``_form``: how the standard ones look."""
+    _form: ClassVar[Mapping[str, Any]]
+    conn_name_attr: ClassVar[str]
+
+    def __init__(self, conn_id: str, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        setattr(self, self.conn_name_attr, conn_id)
+        self._client: C | None = None
+
+    def get_conn(self) -> C:
+        """Return the client that carries out this hook's calls; one for the life of the hook."""
+        if self._client is None:
+            # To read what is in extra tells Airflow what to mask, which is a call, too.
+            self._client = self._client_type(uninterrupted(self._config))  # type: ignore[assignment]
+        assert self._client is not None, "it was just made"  # noqa: S101
+        return self._client
+
+    def _config(self) -> Any:
+        connection = self.get_connection(getattr(self, self.conn_name_attr))
+        return self._configuration.config_from(connection, connection.extra_dejson)
+
+    def send(self, request: Request[T], *, policy: RetryPolicy | None = None) -> T:
+        """Carry out one request.
+
+        :param policy: How long to keep trying. Default: five attempts.
+        :raises RemoteJobError: In one of the platform's own kinds.
+        """
+        return self.get_conn().send(request, policy=policy)
+
+    def look(self, kind: JobKind, job_id: JobId) -> JobState | RemoteJobError:
+        """Read a job once; the error that came instead is returned, since a failed poll is no failed job."""
+        try:
+            return self.send(kind.look(job_id), policy=POLL_POLICY)
+        except RemoteJobError as error:
+            return error
+
+    def download(self, url: str, target: BinaryIO) -> int:
+        """Stream a file, such as a result or a log, into ``target`` and return its size in bytes.
+
+        No credential goes along to an address that is not the platform's own.
+
+        :raises RemoteJobError: In one of the platform's own kinds.
+        """
+        return self.get_conn().download(url, target)
+
+    def test_connection(self) -> tuple[bool, str]:
+        """Say how one gets in, or what is wrong; the *Test* button of Airflow's UI."""
+        try:
+            connection = self.get_connection(getattr(self, self.conn_name_attr))
+        except AirflowNotFoundException as error:
+            return False, str(error)
+        extra = connection.extra_dejson
+        unknown = self._configuration.unknown_fields(extra) if isinstance(extra, dict) else ""
+        try:
+            config = self._configuration.config_from(connection, extra)
+            config = replace(config, timeout=min(config.timeout, TEST_TIMEOUT))
+            with self._client_type(config, policy=POLL_POLICY) as client:
+                said = True, self._tried(client)
+        except RemoteJobError as error:
+            said = False, str(error)
+        return (said[0], f"{said[1]} {unknown}") if unknown else said
+
+    @abstractmethod
+    def _tried(self, client: Any) -> str:
+        """Get in, and say how.
+
+        :raises RemoteJobError: It cannot be done.
+        """
+
+    def close(self) -> None:
+        """Close the connections to the platform."""
+        if self._client is not None:
+            self._client.close()
+            self._client = None
+
+    @classmethod
+    def get_connection_form_widgets(cls) -> dict[str, Any]:
+        """Build the form of the connection for Airflow before 3.2, from the same table as the declarative one."""
+        return form_widgets(cls._fields)
+
+    @classmethod
+    def get_ui_field_behaviour(cls) -> dict[str, Any]:
+        """Say how the standard fields of the form look for Airflow before 3.2."""
+        return {key.replace("-", "_"): value for key, value in cls._form.items()}
