@@ -42,6 +42,12 @@ class PlatformHook(BaseHook, ABC, Generic[C]):
     _form: ClassVar[Mapping[str, Any]]
     conn_name_attr: ClassVar[str]
 
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        # Airflow before 3.2 looks for the form among what the hook's own class has.
+        for name in ("get_connection_form_widgets", "get_ui_field_behaviour"):
+            setattr(cls, name, vars(PlatformHook)[name])
+
     def __init__(self, conn_id: str, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         setattr(self, self.conn_name_attr, conn_id)
