@@ -80,14 +80,17 @@ class ModelArtsDialect(Dialect):
                 "The connection has no credentials; fill in login and password (access key and secret key), or "
                 "'iam_user', 'iam_password' and 'account'."
             )
-        if not (config.project_id or config.region):
-            raise ConfigError("The connection does not say which project; fill in 'region' or 'project_id'.")
+        self._check_project()
         return iam.create_token(
             config.iam_user,
             config.iam_password,
             config.account,
             {"id": config.project_id} if config.project_id else {"name": config.region},
         )
+
+    def _check_project(self) -> None:
+        if not (self._config.project_id or self._config.region):
+            raise ConfigError("The connection does not say which project; fill in 'region' or 'project_id'.")
 
     @property
     def _project_id(self) -> str:
@@ -96,9 +99,7 @@ class ModelArtsDialect(Dialect):
     def before(self, request: Request[Any]) -> Request[Any] | None:
         if PROJECT not in request.path or self._project_id:
             return None
-        if not self._config.region:
-            raise ConfigError("The connection does not say which project; fill in 'region' or 'project_id'.")
-
+        self._check_project()
         asked = iam.list_projects(self._config.region)
 
         def keep(data: Any) -> None:

@@ -76,10 +76,9 @@ def _job_facts(data: Any) -> Facts:
     )
 
 
-def _job_brief(data: Any) -> Any:
-    if not isinstance(data, dict):
-        return data
-    return {name: brief(data[name]) for name in ("metadata", "status") if name in data}
+def _brief(*names: str) -> Callable[[Any], Any]:
+    """Make what keeps these fields alone of an answer, as much of each as is told while a job is waited for."""
+    return lambda data: {one: brief(data[one]) for one in names if one in data} if isinstance(data, dict) else data
 
 
 def _job_reasons(state: JobState) -> Notes:
@@ -101,14 +100,8 @@ def _listed(states_alone: bool) -> ListRequest:
     :param states_alone: Whether no more is read than tells who and where a job is.
     """
 
-    def listed(
-        start: Any = None,
-        /,
-        *,
-        size: int,
-        name: str | None = None,
-        user_id: JobId | None = None,  # noqa: ARG001 - a search knows no users
-    ) -> Request[Batch[Any]]:
+    # It knows no users.
+    def listed(start: Any = None, /, *, size: int, name: str | None = None, **_: Any) -> Request[Batch[Any]]:
         page = start or 0
         filters = [{"key": "name", "operator": "like", "value": [name]}] if name else []
         request = training_jobs.search_training_jobs(page, size, filters)
@@ -129,7 +122,7 @@ TRAINING_JOB = _kind(
     phases=_PHASES,
     row=_job_row,
     facts=_job_facts,
-    brief=_job_brief,
+    brief=_brief("metadata", "status"),
     read=training_jobs.get_training_job,
     stop=training_jobs.terminate_training_job,
     listed=_listed(states_alone=False),
@@ -176,13 +169,16 @@ def _execution_facts(data: Any) -> Facts:
     )
 
 
+_execution_head: Final = _brief("execution_id", "workflow_id", "status", "name", "description", "created_at")
+_step_brief: Final = _brief("uuid", "step_name", "status", "error_info")
+
+
 def _execution_brief(data: Any) -> Any:
     if not isinstance(data, dict):
         return data
-    told = ("execution_id", "workflow_id", "status", "name", "description", "created_at")
-    of_step = ("uuid", "step_name", "status", "error_info")
-    steps = [brief({name: at(step, name) for name in of_step}) for step in at(data, "steps_execution") or ()]
-    return {name: brief(data[name]) for name in told if name in data} | {"steps_execution": brief(steps)}
+    return _execution_head(data) | {
+        "steps_execution": brief([_step_brief(one) for one in data.get("steps_execution") or ()])
+    }
 
 
 def _read_execution(job_id: JobId) -> Request[Any]:
@@ -203,14 +199,8 @@ def _execution_notes(state: JobState) -> Notes:
 def executions_of(workflow_id: str) -> ListRequest:
     """Make the request for a part of the list of a workflow's executions; there is none of all workflows."""
 
-    def listed(
-        start: Any = None,
-        /,
-        *,
-        size: int,
-        name: str | None = None,  # noqa: ARG001 - a list knows no names
-        user_id: JobId | None = None,  # noqa: ARG001 - and no users
-    ) -> Request[Batch[Any]]:
+    # It knows neither names nor users.
+    def listed(start: Any = None, /, *, size: int, **_: Any) -> Request[Batch[Any]]:
         offset = start or 0
         request = workflows.list_workflow_executions(workflow_id, offset, size)
 
@@ -340,14 +330,7 @@ SAVED_IMAGE = _kind(
 def image_of(training_job_id: str, task: str) -> ListRequest:
     """Make the request for the one image that a task's container was last saved as, as a list."""
 
-    def listed(
-        start: Any = None,  # noqa: ARG001 - there is but one
-        /,
-        *,
-        size: int,  # noqa: ARG001
-        name: str | None = None,  # noqa: ARG001
-        user_id: JobId | None = None,  # noqa: ARG001
-    ) -> Request[Batch[Any]]:
+    def listed(_start: Any = None, /, **_: Any) -> Request[Batch[Any]]:
         request = images.get_training_job_image(training_job_id, task)
         none = frozenset({training_jobs.MISSING})
         known = {"id": f"{training_job_id}/{task}"}
@@ -370,7 +353,7 @@ NOTEBOOK = _kind(
     row=_row,
     facts=lambda data: Facts(message=text_at(data, "fail_reason") or f"it is {text_at(data, 'status')}"),
     # What opens a notebook is kept nowhere.
-    brief=lambda data: brief({name: at(data, name) for name in ("id", "name", "status", "fail_reason", "lease")}),
+    brief=_brief("id", "name", "status", "fail_reason", "lease"),
     read=lambda job_id: notebooks.get_notebook(check_id("notebook_id", job_id)),
 )
 
