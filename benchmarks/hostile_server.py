@@ -229,14 +229,14 @@ class Hostile(Hub):
             return None
         return self.way.answer(Asked(parts.path, parts.query, headers, now - self._began))
 
-    def answer(self, method: str, target: str) -> tuple[int, bytes]:
+    def answer(self, method: str, target: str, body: bytes = b"") -> tuple[int, bytes]:
         if target == "/turn":
             return 200, b"{}"
         if urlsplit(target).path.endswith("/dataset-versions"):
             return 200, versions(1, 100, total=100)
         if target.endswith("/stop"):
             return 200, success({})
-        return super().answer(method, target)
+        return super().answer(method, target, body)
 
 
 class HostileHttp(Http):
