@@ -34,7 +34,9 @@ class ModelArtsTask(PlatformTask):
         """Make the parameters of a class' own constructor templated, too, unless the class itself says which are."""
         super().__init_subclass__(**kwargs)
         own = vars(cls)
-        if "__init__" in own and "template_fields" not in own:
+        # What a class of users' own does with its parameters is its business.
+        ours = cls.__module__.partition(".")[0] == __name__.partition(".")[0]
+        if ours and "__init__" in own and "template_fields" not in own:
             asked = signature(own["__init__"]).parameters.values()
             names = [one.name for one in asked if one.kind is one.KEYWORD_ONLY]
             cls.template_fields = tuple(dict.fromkeys((*cls.template_fields, *names)))

@@ -529,6 +529,19 @@ def test_what_cannot_be_looked_up_is_not_asked_for_twice(
     assert isinstance(caught.value, AirflowFailException)
 
 
+class TeamsTraining(ModelArtsTrainingJobOperator):
+    """An operator of users' own, which keeps nothing of its parameter."""
+
+    def __init__(self, *, team: str, **kwargs: Any) -> None:
+        super().__init__(name=f"{team}-job", **kwargs)
+
+
+def test_an_operator_of_ones_own_has_the_templated_fields_that_it_says(world: SmallModelArts) -> None:
+    known = {"task_id": "t", "image": "i", "command": "true"}
+    assert TeamsTraining.template_fields == ModelArtsTrainingJobOperator.template_fields
+    assert TaskLife(lambda: TeamsTraining(team="vision", **known)).try_once()["name"].startswith("vision-job-")
+
+
 @pytest.mark.parametrize("mode", ["poke", "reschedule", "deferred"])
 def test_sensors_wait_in_every_mode(world: SmallModelArts, mode: str) -> None:
     def wait(kind: type[Any], **given: Any) -> Any:
