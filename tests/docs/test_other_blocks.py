@@ -17,9 +17,10 @@ from airflow.configuration import conf
 from airflow.models import Connection
 from blocks import BLOCKS, ROOT, Block
 
+from airflow_provider_aihub.aihub.config import config_from as aihub_config
 from airflow_provider_aihub.emulators.aihub.__main__ import _parser as aihub_parser
 from airflow_provider_aihub.emulators.modelarts.__main__ import _parser as modelarts_parser
-from airflow_provider_aihub.hooks import aihub, modelarts
+from airflow_provider_aihub.modelarts.config import config_from as modelarts_config
 from airflow_provider_aihub.provider_info import PROVIDER_INFO
 
 pytestmark = pytest.mark.airflow(">=3.3", lacks="what the pages show")
@@ -85,7 +86,7 @@ def check_variable(name: str, value: str) -> None:
     elif name.startswith("AIRFLOW_CONN_"):
         connection = Connection(conn_id="shown", uri=value) if "://" in value[:20] else Connection.from_json(value)
         check_extra(connection.conn_type, connection.extra_dejson)
-        config_from = {"aihub": aihub.config_from, "modelarts": modelarts.config_from}[connection.conn_type]
+        config_from = {"aihub": aihub_config, "modelarts": modelarts_config}[connection.conn_type]
         config_from(connection, {**connection.extra_dejson, "ca_file": None})
     else:
         assert name == "AIRFLOW_HOME", f"nothing reads {name}"
