@@ -6,12 +6,12 @@ import argparse
 import itertools
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from .airflow import LOG
-from .explore import Tally, combinations, drawn, is_wrong, many, pairs, sensors, shrunk, singles
-from .histories import WEATHERS, History
+from .explore import Tally, combinations, drawn, is_wrong, many, pairs, sensors, shrunk, singles, weathers
+from .histories import KINDS, History
 from .runs import Run, judge
 
 
@@ -22,9 +22,10 @@ def main() -> int:
     parser.add_argument("number", nargs="?", type=int, default=10_000)
     parser.add_argument("--part", default="1/1", help="of how many parts which one, as in 2/4")
     parser.add_argument("--first", type=int, default=1, help="the first seed")
+    parser.add_argument("--platform", choices=tuple(KINDS), help="jobs of this platform alone")
     options = parser.parse_args()
     if options.what == "seed":
-        return tell(drawn(options.number))
+        return tell(drawn(options.number, options.platform))
     with many():
         return run(options)
 
@@ -32,38 +33,49 @@ def main() -> int:
 def run(options: argparse.Namespace) -> int:
     """Run many."""
     part, parts = map(int, options.part.split("/"))
-    histories: dict[str, Iterable[History]] = {}
-    if options.what == "seeds":
-        histories["drawn"] = map(drawn, range(options.first, options.first + options.number))
-    for weather in WEATHERS if options.what == "singles" else ():
-        of_weather = [replace(start, weather=weather) for start in combinations()]
-        histories[f"one blow, {weather}"] = itertools.chain.from_iterable(map(singles, of_weather))
-    if options.what == "singles":
-        histories["one blow, sensors"] = itertools.chain.from_iterable(map(singles, sensors()))
-        beside = [replace(start, sibling=True) for start in combinations()]
-        histories["one blow, siblings"] = itertools.chain.from_iterable(map(singles, beside))
-        timed = [replace(start, timeout=9.0, lasts=90.0) for start in combinations()]
-        histories["one blow, a deadline"] = itertools.chain.from_iterable(map(singles, timed))
-    for start in combinations() if options.what == "pairs" else ():
-        histories[f"two blows, {start}"] = pairs(start)
-    bad = 0
-    whole = Tally()
-    for name, some in histories.items():
+    bad, whole = 0, Tally()
+    for name, some in _histories(options):
         tally, began = Tally(), time.process_time()
         for history in itertools.islice(some, part - 1, None, parts):
             tally.run(history)
         print(f"{name}: {tally} ({tally.lives / (time.process_time() - began):.0f} lives a second of CPU)", flush=True)
-        whole.excused.update(tally.excused)
-        whole.lives += tally.lives
+        whole.add(tally)
         if tally.first:
             bad += 1
             shortest = shrunk(tally.first[0], is_wrong)
             print(f"  the first, shrunk: {shortest}: {judge(shortest, Run(shortest).to_the_end())[0]}")
             if options.what == "seeds":
                 print(f"  told by: make simulate SIM_SEED={tally.first[0].seed}")
+    print(f"in all: {whole}")
+    for kind, count in whole.kinds.items():
+        print(f"{count} of {whole.lives} lives: {kind}")
     for excuse, count in whole.excused.most_common():
         print(f"{count} of {whole.lives} lives: {excuse}")
     return int(bad > 0)
+
+
+def _histories(options: argparse.Namespace) -> Iterator[tuple[str, Iterable[History]]]:
+    """Give histories, by what they are called."""
+    platforms = [options.platform] if options.platform else list(KINDS)
+    if options.what == "seeds":
+        seeds = range(options.first, options.first + options.number)
+        yield "drawn", (drawn(seed, options.platform) for seed in seeds)
+    for platform in platforms:
+        starts = list(combinations(KINDS[platform]))
+        if options.what == "pairs":
+            for start in starts:
+                yield f"two blows, {start}", pairs(start)
+        if options.what == "singles":
+            for weather in weathers(platform):
+                yield f"one blow, {platform}, {weather}", _each([replace(start, weather=weather) for start in starts])
+            yield f"one blow, {platform}, sensors", _each(sensors(KINDS[platform]))
+            yield f"one blow, {platform}, siblings", _each([replace(start, sibling=True) for start in starts])
+            timed = [replace(start, timeout=9.0, lasts=90.0) for start in starts]
+            yield f"one blow, {platform}, a deadline", _each(timed)
+
+
+def _each(starts: Iterable[History]) -> Iterator[History]:
+    return itertools.chain.from_iterable(map(singles, starts))
 
 
 def tell(history: History) -> int:

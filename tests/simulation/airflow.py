@@ -11,14 +11,13 @@ from collections import Counter
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from types import SimpleNamespace
 from typing import Any, Final
 
 from airflow.providers.common.compat.sdk import TaskDeferred
 
-from airflow_provider_aihub.aihub.client import AIHubClient
-from airflow_provider_aihub.aihub.config import Config
-from airflow_provider_aihub.hooks.aihub import AIHubHook
+from airflow_provider_aihub.http.blocking import Client
 from airflow_provider_aihub.http.errors import RemoteJobError, raised_as
 from airflow_provider_aihub.http.exchange import authenticate, exchange
 from airflow_provider_aihub.http.protocol import Outcome as HttpOutcome
@@ -41,7 +40,8 @@ from airflow_provider_aihub.tasks.steps import (
 )
 from airflow_provider_aihub.tasks.worker import POLICY
 
-from .aihub import AIHub
+from .platforms import Side
+from .server import Server
 
 HEARTBEAT: Final = 300.0
 """Seconds after which Airflow takes a worker that it does not hear of for dead."""
@@ -51,7 +51,6 @@ BEFORE, AFTER = False, True
 """Where a process may be ended or disturbed: before a step that it takes, or after it."""
 LONG: Final = 0.5
 """Seconds from which on something may happen meanwhile."""
-CONFIG: Final = Config.from_connection(host="http://aihub", login="user", password="secret", extra={}, environ={})
 
 
 class Log:
@@ -72,31 +71,41 @@ LOG: Final = Log()
 
 
 class World:
-    """The clock, and which AIHub stands behind the address."""
+    """The clock, and which platform stands behind the address.
 
-    def __init__(self) -> None:
+    :param side: What the provider has for the platform.
+    :param config: What the connection says.
+    """
+
+    def __init__(self, side: Side, config: Any) -> None:
+        self.side, self.config = side, config
         self.now = 1_800_000_000.0
-        self.aihub: AIHub = None  # type: ignore[assignment]
+        self.server: Server = None  # type: ignore[assignment]
 
     def pass_time(self, seconds: float) -> None:
         """Let time pass."""
         self.now += seconds
 
 
-class Client(AIHubClient):
-    """The real client; what it sends goes to the AIHub in memory."""
+class Sending(Client):
+    """The real client; what it sends goes to the platform in memory."""
 
     process: Process
 
     def _send(self, step: Send) -> HttpOutcome:
         world = self.process.world
-        answering = world.aihub.answer(step, self.process)
+        answering = world.server.answer(step, self.process)
         while True:
             try:
                 world.pass_time(next(answering))
             except StopIteration as end:
                 outcome: HttpOutcome = end.value
                 return outcome
+
+
+@cache
+def _client_of(client: type[Client]) -> type[Sending]:
+    return type(client.__name__, (Sending, client), {})
 
 
 class Superseded(Exception):
@@ -142,7 +151,7 @@ class Process:
         self.skew = skew
         self.began = world.now
         self.asked: Counter[str] = Counter()
-        """What it has asked AIHub for, and how often."""
+        """What it has asked the platform for, and how often."""
         self.asked_until = world.now
 
     def clock(self) -> float:
@@ -155,7 +164,7 @@ class Blocking(Process):
 
     def __init__(self, world: World, dice: random.Random, task: Task, skew: float = 0.0) -> None:
         super().__init__(world, dice, skew)
-        self.client = Client(CONFIG, sleep=world.pass_time, clock=self.clock)
+        self.client = _client_of(world.side.client)(world.config, sleep=world.pass_time, clock=self.clock)
         self.client.process = self
         self.state = self.client._state
         self.state.random = dice.random
@@ -248,7 +257,7 @@ class Worker(Blocking):
                 return end.value
             came = None
             if isinstance(step, Send):
-                answering = self.world.aihub.answer(step, self)
+                answering = self.world.server.answer(step, self)
                 while True:
                     try:
                         seconds = next(answering)
@@ -317,7 +326,7 @@ class Task:
         """Return the operator as another process has it."""
         operator = object.__new__(type(self.operator))
         operator.__dict__.update(self.operator.__dict__)
-        hook = AIHubHook.__new__(AIHubHook)
+        hook: Any = object.__new__(self.world.side.hook)
         hook.__dict__["_client"] = worker.client
         operator.__dict__["hook"] = hook
         return operator

@@ -9,9 +9,23 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from itertools import product
 from typing import Final
 
-from .histories import KINDS, RESCHEDULED, SENSOR_BLOWS, TRIGGER_BLOWS, WAYS, WEATHERS, WORKER_BLOWS, Blow, History
+from .histories import (
+    ALL_KINDS,
+    DIALECTS,
+    KINDS,
+    OF_MODELARTS,
+    RESCHEDULED,
+    SENSOR_BLOWS,
+    TRIGGER_BLOWS,
+    WAYS,
+    WEATHERS,
+    WORKER_BLOWS,
+    Blow,
+    History,
+)
 from .runs import Run, judge
 
 LOGGER: Final = logging.getLogger("airflow_provider_aihub")
@@ -32,21 +46,25 @@ def many() -> Iterator[None]:
         LOGGER.setLevel(level)
 
 
-def combinations(kinds: Iterable[str] = KINDS) -> Iterator[History]:
+def weathers(platform: str) -> tuple[str, ...]:
+    """Return the names of the weathers that a platform may have."""
+    return (*WEATHERS, *OF_MODELARTS) if platform == "ModelArts" else tuple(WEATHERS)
+
+
+def combinations(kinds: Iterable[str] = ALL_KINDS) -> Iterator[History]:
     """Every kind of job on both dialects in all ways of waiting, with a task state store and without."""
     for kind in kinds:
-        for dialect in ("platform", "document"):
-            for waits in WAYS if dialect == "platform" else ("deferred", "in place"):
-                for remembers in (True, False):
-                    yield History(kind, dialect, waits, remembers)
+        usual, other = DIALECTS[History(kind).platform]
+        for dialect, waits in [*product([usual], WAYS), *product([other], ("deferred", "in place"))]:
+            for remembers in (True, False):
+                yield History(kind, dialect, waits, remembers)
 
 
-def sensors(kinds: Iterable[str] = KINDS) -> Iterator[History]:
+def sensors(kinds: Iterable[str] = ALL_KINDS) -> Iterator[History]:
     """Sensors for every kind of job on both dialects in all ways of waiting."""
     for kind in kinds:
-        for dialect in ("platform", "document"):
-            for waits in (*WAYS, RESCHEDULED):
-                yield History(kind, dialect, waits, sensor=True)
+        for dialect, waits in product(DIALECTS[History(kind).platform], (*WAYS, RESCHEDULED)):
+            yield History(kind, dialect, waits, sensor=True)
 
 
 def singles(history: History, moments: tuple[bool, ...] = (False, True)) -> Iterator[History]:
@@ -71,21 +89,27 @@ def pairs(history: History) -> Iterator[History]:
                 yield second
 
 
-def drawn(seed: int) -> History:
-    """Return the history of a seed."""
+def drawn(seed: int, platform: str | None = None) -> History:
+    """Return the history of a seed.
+
+    :param platform: The platform whose job it is. Default: it is drawn as well.
+    """
     dice = random.Random(seed)
+    kind = dice.choice(KINDS[platform] if platform else ALL_KINDS)
+    platform = History(kind).platform
+    usual, other = DIALECTS[platform]
     sensor = dice.random() < 0.1
     blows = {}
     for _ in range(dice.choice((0, 1, 1, 2, 2, 3))):
         blow = Blow(dice.randint(1, 40), dice.choice(SENSOR_BLOWS if sensor else BLOWS), dice.random() < 0.5)
         blows[blow.at, blow.after] = blow
     return History(
-        kind=dice.choice(KINDS),
-        dialect=dice.choice(("platform", "platform", "document")),
+        kind=kind,
+        dialect=dice.choice((usual, usual, other)),
         waits=dice.choice((*WAYS, RESCHEDULED) if sensor else WAYS),
         sensor=sensor,
         remembers=dice.random() < 0.7,
-        weather=dice.choice(list(WEATHERS)),
+        weather=dice.choice(weathers(platform)),
         blows=tuple(blows.values()),
         retries=dice.choice((0, 1, 2, 3)),
         lasts=dice.choice((3.0, 6.0, 6.0, 12.0, 90.0)),
@@ -107,6 +131,8 @@ class Tally:
     steps: int = 0
     wrong: Counter[str] = field(default_factory=Counter)
     excused: Counter[str] = field(default_factory=Counter)
+    kinds: Counter[str] = field(default_factory=Counter)
+    """How many lives of each kind of job there were."""
     first: tuple[History, list[str]] | None = None
 
     def run(self, history: History) -> None:
@@ -114,12 +140,21 @@ class Tally:
         ended = Run(history).to_the_end()
         wrong, excused = judge(history, ended)
         self.lives += 1
+        self.kinds[f"{history.platform}, {'a sensor for a ' if history.sensor else ''}{history.kind}"] += 1
         self.blows += len(history.blows)
         self.steps += ended.points
         self.wrong.update(found.partition(":")[0] for found in wrong)
         self.excused.update(excused)
         if wrong and self.first is None:
             self.first = (history, wrong)
+
+    def add(self, other: Tally) -> None:
+        """Add what others came to."""
+        self.lives += other.lives
+        self.blows += other.blows
+        self.steps += other.steps
+        for own, more in ((self.wrong, other.wrong), (self.excused, other.excused), (self.kinds, other.kinds)):
+            own.update(more)
 
     def __str__(self) -> str:
         told = ", ".join(f"{count} {what}" for what, count in self.wrong.items()) or "nothing wrong"

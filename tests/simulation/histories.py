@@ -5,7 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Final
 
-KINDS: Final = ("training", "quota_task", "search", "dataset_version", "workflow_run")
+KINDS: Final[dict[str, tuple[str, ...]]] = {
+    "AIHub": ("training", "quota_task", "search", "dataset_version", "workflow_run"),
+    "ModelArts": ("training_job", "workflow_execution"),
+}
+"""The kinds of job of each platform."""
+DIALECTS: Final = {"AIHub": ("platform", "document"), "ModelArts": ("keys", "user")}
+"""How each platform may be spoken to: a newer AIHub, or one of the document's calls alone; signatures, or tokens."""
+ALL_KINDS: Final = tuple(kind for kinds in KINDS.values() for kind in kinds)
 WEATHERS: Final[dict[str, dict[str, Any]]] = {
     "fair": {},
     "create lost": {"spoiled": {("create", 1): "lost"}},
@@ -42,6 +49,14 @@ WEATHERS: Final[dict[str, dict[str, Any]]] = {
     "other jobs": {},
     "newer jobs of that name": {"page": 20, "spoiled": {("create", 1): "lost"}},
 }
+OF_MODELARTS: Final[dict[str, dict[str, Any]]] = {
+    "create sent twice": {"spoiled": {("create", 1): "sent twice"}},
+    "list lags, create sent twice": {"list_lag": 40.0, "spoiled": {("create", 1): "sent twice"}},
+    "name taken": {"spoiled": {("create", 1): "name taken"}},
+    "lists count rows": {"page": 20, "rows_count": True, "spoiled": {("create", 1): "lost"}},
+}
+"""Weathers that AIHub does not have: its names are not unique, and its lists are known to count pages."""
+ALL_WEATHERS: Final = WEATHERS | OF_MODELARTS
 
 
 @dataclass(frozen=True)
@@ -53,7 +68,7 @@ class Blow:
     :param what: ``kill`` (SIGKILL), ``term`` (SIGTERM, as when a pod is evicted), ``timeout`` (``execution_timeout``),
         ``mark`` (a person marks the task failed), ``clear``, ``clear less`` (with fewer retries), ``freeze`` (Airflow
         takes the process for dead, and it goes on later), ``deaf`` (Airflow's API takes nothing for a while), ``swap``
-        (another AIHub stands behind the address), ``lose`` (the record is lost), ``hand over`` (the trigger goes to
+        (another platform stands behind the address), ``lose`` (the record is lost), ``hand over`` (the trigger goes to
         another triggerer), ``make anew`` (the run is deleted, and another one made with its id).
     """
 
@@ -69,7 +84,7 @@ WORKER_BLOWS: Final = ("kill", "term", "timeout", "mark", "clear", "freeze", "de
 TRIGGER_BLOWS: Final = ("kill", "mark", "clear", "clear less", "freeze", "swap", "hand over", "make anew")
 SENSOR_BLOWS: Final = ("kill", "mark", "clear", "freeze", "hand over", "make anew")
 WAYS: Final = ("deferred", "deferred, in lists", "in place")
-"""How a task waits: in the triggerer, which reads its job alone or in AIHub's lists; or in its worker."""
+"""How a task waits: in the triggerer, which reads its job alone or in lists; or in its worker."""
 RESCHEDULED: Final = "rescheduled"
 """How a sensor may wait besides: in a new worker for each look."""
 
@@ -78,6 +93,7 @@ RESCHEDULED: Final = "rescheduled"
 class History:
     """What happens to one task.
 
+    :param dialect: One of the :data:`DIALECTS` of its platform. Default: the first of them.
     :param waits: One of :data:`WAYS`.
     :param remembers: Whether this Airflow keeps a record.
     :param lasts: Seconds that its jobs run; ``ends_well`` says how they end.
@@ -90,7 +106,7 @@ class History:
     """
 
     kind: str
-    dialect: str = "platform"
+    dialect: str = ""
     waits: str = "deferred"
     remembers: bool = True
     weather: str = "fair"
@@ -104,6 +120,25 @@ class History:
     sibling: bool = False
     sensor: bool = False
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        if not self.dialect:
+            object.__setattr__(self, "dialect", DIALECTS[self.platform][0])
+
+    @property
+    def platform(self) -> str:
+        """Name of the platform whose job it is."""
+        return next(name for name, kinds in KINDS.items() if self.kind in kinds)
+
+    @property
+    def lists(self) -> bool:
+        """Whether the platform lists jobs of this kind."""
+        return self.dialect != "document"
+
+    @property
+    def stoppable(self) -> bool:
+        """Whether the platform stops jobs of this kind."""
+        return self.kind not in ("search", "dataset_version") and (self.lists or self.kind != "workflow_run")
 
     def __str__(self) -> str:
         words = [
@@ -128,11 +163,11 @@ class History:
 
 EXCUSES: Final[dict[str, set[str]]] = {
     "a worker is killed on the last try": {"orphan"},
-    "a task is killed before AIHub knows its job, which takes longer than a killed worker has": {"orphan"},
+    "a task is killed before the platform knows its job, which takes longer than a killed worker has": {"orphan"},
     "a person was told to look for a job where jobs cannot be listed": {"orphan", "duplicate"},
     "a refusal was none, where jobs cannot be listed": {"orphan", "duplicate"},
-    "another AIHub stands behind the address": {"orphan"},
-    "another AIHub stands behind the address in the middle of a try that is then killed": {"stranger"},
+    "another platform stands behind the address": {"orphan"},
+    "another platform stands behind the address in the middle of a try that is then killed": {"stranger"},
     "the record is lost where jobs cannot be listed": {"orphan", "duplicate"},
     "a worker that Airflow took for dead lives on, before Airflow 3.3 or with a job that cannot be stopped": {
         "orphan",

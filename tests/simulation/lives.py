@@ -11,18 +11,11 @@ from airflow.providers.common.compat.sdk import AirflowFailException
 
 from airflow_provider_aihub.http.errors import AmbiguousSubmit, RemoteJobError
 from airflow_provider_aihub.jobs.errors import JobTimeout
-from airflow_provider_aihub.links import ViewInAIHubLink
-from airflow_provider_aihub.operators.dataset import DatasetVersionOperator
-from airflow_provider_aihub.operators.quota_task import QuotaTaskOperator
-from airflow_provider_aihub.operators.training import TrainingOperator
-from airflow_provider_aihub.operators.warehouse import WarehouseSearchOperator
-from airflow_provider_aihub.operators.workflow import WorkflowRunOperator
 from airflow_provider_aihub.tasks.failures import as_task_failure
 from airflow_provider_aihub.tasks.life import IN_HASTE, Deferral
 from airflow_provider_aihub.triggers.job import HANDOVER, STOP_TIMEOUT
 
-from .aihub import AIHub
-from .airflow import BEFORE, CONFIG, GRACE, HEARTBEAT, LOG, Process, Superseded, Task, Unwell, Worker, World
+from .airflow import BEFORE, GRACE, HEARTBEAT, LOG, Process, Superseded, Task, Unwell, Worker, World
 from .histories import (
     CREATING,
     ELSEWHERE,
@@ -38,36 +31,24 @@ from .histories import (
     Blow,
     History,
 )
+from .platforms import Kind
+from .server import Server
 from .triggerer import Triggerer
-
-MAKERS: Final[dict[str, tuple[type, dict[str, Any]]]] = {
-    "training": (TrainingOperator, {"command": "true", "image": "i", "virtual_cluster": 1, "project": 1}),
-    "quota_task": (
-        QuotaTaskOperator,
-        {"command": "true", "image": "i", "virtual_cluster": 1, "project": 1, "priority": "low"},
-    ),
-    "search": (WarehouseSearchOperator, {"keywords": "x", "feature_lib_id": 1, "top_k": 1}),
-    "dataset_version": (
-        DatasetVersionOperator,
-        {"dataset": 1, "dataset_name": "digits", "upload_path": "/x", "upload_type": "host"},
-    ),
-    "workflow_run": (WorkflowRunOperator, {"pipeline": 1, "pipeline_version": 1, "project": 1}),
-}
 
 
 def _link(operator: Any, job_id: Any) -> None:
     """Keep a link without Airflow's own machinery."""
-    operator._context["ti"].xcom_push(ViewInAIHubLink.xcom_key, CONFIG.page(operator.kind, job_id))
+    page = operator.hook.get_conn().config.page(operator.kind, job_id)
+    operator._context["ti"].xcom_push(operator.platform.page_link, page)
 
 
 @cache
-def operator(kind: str, deferrable: bool, timeout: float | None, described: bool) -> Any:
+def operator(kind: Kind, deferrable: bool, timeout: float | None, described: bool) -> Any:
     """Return an operator, made and checked once: its constructor takes longer than a whole life."""
-    maker, given = MAKERS[kind]
+    maker = kind.operator
     quiet = type(maker.__name__, (maker,), {"log": LOG, "link": _link, "__module__": maker.__module__})
-    name = {} if kind == "dataset_version" else {"name": " job"}
     text = "long " * 60 if described else None
-    made = quiet(task_id="task", deferrable=deferrable, job_timeout=timeout, description=text, **name, **given)
+    made = quiet(task_id="task", deferrable=deferrable, job_timeout=timeout, description=text, **kind.given)
     assert made.options.deferrable is deferrable
     return made
 
@@ -79,7 +60,7 @@ KILLS: Final = {"term": "retry", "mark": "failed", "clear": "cleared", "make ane
 ENDS: Final = {*KILLS, "clear less", "timeout", "freeze"}
 """Blows after which a job may be stopped: a worker that was taken for dead stops what it alone knows of."""
 REFUSALS: Final = ("create code 1", "create code 3", "list lags, create code 3")
-"""Weathers in which what AIHub has refused is done."""
+"""Weathers in which what the platform has refused is done."""
 LATEST: Final = STOP_TIMEOUT + HANDOVER + 2.0
 """Seconds after its deadline, or after it has begun, within which a trigger has fired."""
 
@@ -95,13 +76,14 @@ class Life:
         history: History,
         world: World,
         dice: random.Random,
-        aihubs: list[AIHub],
+        servers: list[Server],
         *,
         map_index: int,
         blows: tuple[Blow, ...] = (),
     ) -> None:
-        self.history, self.world, self.dice, self.aihubs = history, world, dice, aihubs
-        template = operator(history.kind, history.waits != "in place", history.timeout, "cut" in history.weather)
+        self.history, self.world, self.dice, self.servers = history, world, dice, servers
+        kind = world.side.kinds[history.kind]
+        template = operator(kind, history.waits != "in place", history.timeout, "cut" in history.weather)
         self.task = Task(world, template, remembers=history.remembers, retries=history.retries, map_index=map_index)
         self.state = "endless"
         """Or ``success`` or ``failed``."""
@@ -125,7 +107,7 @@ class Life:
         self._killed_creating: list[float] = []
         self._frozen: list[Iterator[Any]] = []
         self._cleared = list(history.cleared)
-        if history.dialect == "document" and history.weather in REFUSALS:
+        if not history.lists and history.weather in REFUSALS:
             self.excuses.add(REFUSED)
 
     def run(self) -> Iterator[None]:
@@ -154,19 +136,11 @@ class Life:
                 break
             self._clear(self._cleared.pop(0))
         for at in self._killed_creating:
-            if any(at < job.listed_at - IN_HASTE and job.asked_at <= at + GRACE for job in self.aihubs[0].jobs):
+            if any(at < job.listed_at - IN_HASTE and job.asked_at <= at + GRACE for job in self.servers[0].jobs):
                 self.excuses.add(CREATING)
         for process in self.processes:
             if isinstance(process, Triggerer):
                 process.loop.end()
-
-    @property
-    def stoppable(self) -> bool:
-        """Whether its jobs can be stopped."""
-        return self.history.kind in ("training", "quota_task") or (self.history.kind, self.history.dialect) == (
-            "workflow_run",
-            "platform",
-        )
 
     def _process(self, process: type[Process], *given: Any, **more: Any) -> Any:
         skew = self.history.skew if len(self.processes) % 2 else 0.0
@@ -225,7 +199,7 @@ class Life:
                 if killed_at is not None:
                     self._excuse(worker, CREATING)
                     return outcome, None
-                if isinstance(error, JobTimeout) and not self.stoppable:
+                if isinstance(error, JobTimeout) and not self.history.stoppable:
                     self.excuses.add(LATE)
                 failure = as_task_failure(error)
                 self.may_stop |= error.final or not self.task.may_retry
@@ -252,7 +226,7 @@ class Life:
             if blow is None:
                 continue
             self.may_stop |= blow.what in ENDS
-            if self.task.store is None and self.history.dialect == "document":
+            if self.task.store is None and not self.history.lists:
                 self.excuses.add(UNLISTED)
             came = self._struck(blow, worker, running)
             if came is None:
@@ -261,7 +235,7 @@ class Life:
                 killed_at = self.world.now
                 if worker.life.held.creating is not None:
                     self._killed_creating.append(killed_at)
-                if any(job.shown_at > killed_at + IN_HASTE for job in self.aihubs[0].jobs):
+                if any(job.shown_at > killed_at + IN_HASTE for job in self.servers[0].jobs):
                     self.excuses.add(CREATING)
                 if worker.state.logins > 1:
                     self.excuses.add(SWAPPED)
@@ -307,11 +281,11 @@ class Life:
         if what == "deaf":
             self.task.deaf = 2
         elif what == "swap":
-            self.world.aihub = self.aihubs[1]
+            self.world.server = self.servers[1]
             self.excuses.add(ELSEWHERE)
         elif what == "lose" and self.task.store is not None:
             self.task.store.clear()
-            if self.history.dialect == "document":
+            if not self.history.lists:
                 self.excuses.add(LOST)
 
     def _wait(self, trigger: str) -> Generator[None, None, tuple[str, Any]]:

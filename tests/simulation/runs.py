@@ -11,11 +11,12 @@ from typing import Final
 
 from airflow_provider_aihub.tasks.job_state import Marker
 
-from .aihub import AIHub, Job, Weather
 from .airflow import Process, World
-from .histories import EXCUSES, WEATHERS, History
+from .histories import ALL_WEATHERS, EXCUSES, History
 from .lives import Life
+from .platforms import NAME, SIDES
 from .sensors import Sensing
+from .server import Job, Server, Weather
 from .triggerer import Triggerer
 
 ENDED: Final = object()
@@ -31,21 +32,23 @@ class Run:
     def __init__(self, history: History) -> None:
         self.history = history
         self.dice = random.Random(history.seed)
-        world = self.world = World()
-        weather = Weather(**WEATHERS[history.weather])
-        weather.spoiled = dict(weather.spoiled)
-        first = AIHub(history.dialect, lambda: world.now, weather, lasts=history.lasts, ends_well=history.ends_well)
-        other = AIHub(history.dialect, lambda: world.now, Weather(), first_id=100)
+        side = SIDES[history.platform]
+        world = self.world = World(side, side.configs[history.dialect])
+        weather = Weather(**ALL_WEATHERS[history.weather])
+        first = side.server(
+            history.dialect, lambda: world.now, weather, lasts=history.lasts, ends_well=history.ends_well
+        )
+        other = side.server(history.dialect, lambda: world.now, Weather(), first_number=100)
         for number in range(1, 8):
             other.colleagues_job(history.kind, number)
         if history.weather in ("other jobs", "newer jobs of that name"):
-            newer = history.weather != "other jobs"
+            newer, name = history.weather != "other jobs", side.kinds[history.kind].given.get("name", NAME)
             for number in range(1, 41):
-                first.colleagues_job(history.kind, number, *((" job", -600.0) if newer else ()))
-            first.next_id = 41
-        self.aihubs = [first, other]
-        world.aihub = first
-        given = history, world, self.dice, self.aihubs
+                first.colleagues_job(history.kind, number, *((name, -600.0) if newer else ()))
+            first.next_number = 41
+        self.servers = [first, other]
+        world.server = first
+        given = history, world, self.dice, self.servers
         kind = Sensing if history.sensor else Life
         self.lives: list[Life] = [kind(*given, map_index=0 if history.sibling else -1, blows=history.blows)]
         if history.sibling:
@@ -59,8 +62,8 @@ class Run:
                 if next(one, ENDED) is ENDED:
                     running.remove(one)
         self.world.pass_time(100.0)
-        _ = [aihub.now for aihub in self.aihubs]
-        return Ended(self.lives, self.aihubs)
+        _ = [server.now for server in self.servers]
+        return Ended(self.lives, self.servers)
 
 
 @dataclass
@@ -68,7 +71,7 @@ class Ended:
     """How a history ended."""
 
     lives: list[Life]
-    aihubs: list[AIHub]
+    servers: list[Server]
 
     @property
     def points(self) -> int:
@@ -89,11 +92,11 @@ def judge(history: History, ended: Ended) -> tuple[list[str], set[str]]:
 
 
 def _found(history: History, ended: Ended) -> Iterator[str]:
-    for aihub in ended.aihubs:
-        for job in aihub.jobs:
+    for server in ended.servers:
+        for job in server.jobs:
             if job.owner != "task" and job.stop_asked:
                 yield f"stranger: {job.kind} {job.id} of a colleague was stopped"
-    jobs = [job for aihub in ended.aihubs for job in aihub.jobs if job.owner == "task"]
+    jobs = [job for server in ended.servers for job in server.jobs if job.owner == "task"]
     for life in ended.lives:
         mark = f"[airflow:{Marker.task_of(life.task.ti)}."
         own = [job for job in jobs if mark in job.described]
@@ -101,12 +104,12 @@ def _found(history: History, ended: Ended) -> Iterator[str]:
         yield from life.wrong
         for process in life.processes:
             yield from _too_often(process)
-        yield from life.judged() if isinstance(life, Sensing) else _of_task(history, life, ended.aihubs, own)
+        yield from life.judged() if isinstance(life, Sensing) else _of_task(history, life, ended.servers, own)
     for job in jobs:
         yield f"unmarked: {job.kind} {job.id} has no marker of a task's"
 
 
-def _of_task(history: History, life: Life, aihubs: list[AIHub], own: list[Job]) -> Iterator[str]:
+def _of_task(history: History, life: Life, servers: list[Server], own: list[Job]) -> Iterator[str]:
     now = life.world.now
     entry = json.loads((life.task.store or {}).get("entry", "null"))
     if life.state == "endless":
@@ -134,10 +137,10 @@ def _of_task(history: History, life: Life, aihubs: list[AIHub], own: list[Job]) 
             asked = earlier.stop_asked is not None and earlier.stop_asked <= later.created_at
             # A worker that was not the task's any more has stopped at once what it had created.
             recalled = later.stop_asked is not None and later.stop_asked - later.created_at < 10
-            elsewhere = (earlier in aihubs[0].jobs) != (later in aihubs[0].jobs)
+            elsewhere = (earlier in servers[0].jobs) != (later in servers[0].jobs)
             if over not in (4, 5) and not asked and not recalled and not elsewhere:
                 yield f"duplicate: {later.kind} {later.id} beside {earlier.id}, which was in status {over}"
-    for job in own if life.stoppable else ():
+    for job in own if history.stoppable else ():
         waited_for = life.state == "success" and job.id == life.result["id"]
         runs_on = job.created_at + job.lasts > life.ended_at and job.stop_asked is None
         if runs_on and not waited_for:
@@ -145,7 +148,7 @@ def _of_task(history: History, life: Life, aihubs: list[AIHub], own: list[Job]) 
 
 
 def _too_often(process: Process) -> Iterator[str]:
-    """Find what a process has asked AIHub for more often than it may."""
+    """Find what a process has asked the platform for more often than it may."""
     seconds = process.asked_until - process.began
     pause = process.settings.poll_floor if isinstance(process, Triggerer) else WORKERS_PAUSE
     for what, count in process.asked.items():

@@ -8,33 +8,23 @@ from typing import Any, Final
 
 from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSensorTimeout, TaskDeferred
 
-from airflow_provider_aihub.aihub.errors import AIHubError, AIHubJobFailed
-from airflow_provider_aihub.sensors.dataset import DatasetVersionSensor
-from airflow_provider_aihub.sensors.quota_task import QuotaTaskSensor
-from airflow_provider_aihub.sensors.training import TrainingSensor
-from airflow_provider_aihub.sensors.warehouse import WarehouseSearchSensor
-from airflow_provider_aihub.sensors.workflow import WorkflowRunSensor
+from airflow_provider_aihub.http.errors import RemoteJobError
+from airflow_provider_aihub.jobs.errors import JobFailed
 
-from .aihub import FAILED, SUCCESS
 from .airflow import AFTER, BEFORE, HEARTBEAT, LOG, Blocking, kept
 from .lives import KILLS, LONGEST, Life
+from .platforms import Kind
+from .server import FAILED, SUCCESS
 
-SENSORS: Final[dict[str, type]] = {
-    "training": TrainingSensor,
-    "quota_task": QuotaTaskSensor,
-    "search": WarehouseSearchSensor,
-    "dataset_version": DatasetVersionSensor,
-    "workflow_run": WorkflowRunSensor,
-}
 POKE_INTERVAL: Final = 5.0
 
 
 @cache
-def sensor(kind: str, deferrable: bool, timeout: float | None, job: int | str) -> Any:
+def sensor(kind: Kind, deferrable: bool, timeout: float | None, job: int | str) -> Any:
     """Return a sensor, made and checked once."""
-    maker: Any = SENSORS[kind]
+    maker = kind.sensor
     quiet = type(maker.__name__, (maker,), {"log": LOG, "__module__": maker.__module__})
-    given = {maker.job_field: job, "timeout": timeout or 10**6}
+    given = {**kind.sensed, maker.job_field: job, "timeout": timeout or 10**6}
     made = quiet(task_id="task", deferrable=deferrable, poke_interval=POKE_INTERVAL, **given)
     assert made.options.deferrable is deferrable
     return made
@@ -80,11 +70,12 @@ class Sensing(Life):
     def __init__(self, *given: Any, **more: Any) -> None:
         super().__init__(*given, **more)
         history = self.history
-        job = self.job = self.aihubs[0].upstream_job(history.kind)
+        kind = self.world.side.kinds[history.kind]
+        job = self.job = self.servers[0].upstream_job(history.kind)
         named: int | str = job.id
-        if history.kind == "dataset_version" and history.dialect == "document":
+        if history.kind == "dataset_version" and not history.lists:
             named = f"digits/V{job.version}"
-        self.task.operator = sensor(history.kind, history.waits.startswith("deferred"), history.timeout, named)
+        self.task.operator = sensor(kind, history.waits.startswith("deferred"), history.timeout, named)
         self.began = self.world.now
 
     def _try(self) -> Generator[None, None, tuple[str, Any]]:
@@ -121,7 +112,7 @@ class Sensing(Life):
                 return "deferred", kept(deferred)
             except (AirflowFailException, AirflowSensorTimeout) as error:
                 return "failed", error
-            except AIHubError as error:
+            except RemoteJobError as error:
                 return "retry", error
             self.points += point is BEFORE
             if self.points >= LONGEST:
@@ -148,7 +139,7 @@ class Sensing(Life):
             yield f"stranger: {job.kind} {job.id} was stopped by a sensor"
         if self.state == "success" and (status != SUCCESS or self.result["id"] != job.id):
             yield f"wrong result: {self.result} of a job in status {status}"
-        if isinstance(error, AIHubJobFailed) and status != FAILED:
+        if isinstance(error, JobFailed) and status != FAILED:
             yield f"wrong result: {error} of a job in status {status}"
         if isinstance(error, AirflowSensorTimeout):
             timeout = self.history.timeout or 10**6

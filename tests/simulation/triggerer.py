@@ -10,12 +10,12 @@ from asyncio import events
 from collections import deque
 from collections.abc import Iterator
 from contextlib import suppress
+from functools import cache
 from typing import Any, Final
 
 from airflow.triggers.base import BaseTrigger
 
-from airflow_provider_aihub.aihub.client import AsyncAIHubClient
-from airflow_provider_aihub.aihub.config import Config
+from airflow_provider_aihub.http.asynchronous import AsyncClient
 from airflow_provider_aihub.http.protocol import Outcome as HttpOutcome
 from airflow_provider_aihub.http.protocol import Send
 from airflow_provider_aihub.jobs.platform import Platform
@@ -23,7 +23,7 @@ from airflow_provider_aihub.triggers.job import JobTrigger
 from airflow_provider_aihub.triggers.poller import Surroundings
 from airflow_provider_aihub.triggers.settings import Settings
 
-from .airflow import BEFORE, CONFIG, LOG, LONG, Process, Task, World
+from .airflow import BEFORE, LOG, LONG, Process, Task, World
 
 USER_ACTION: Final = "__airflow_user_action__"
 """What Airflow cancels a trigger with when somebody has acted on its task."""
@@ -102,15 +102,15 @@ class Loop(asyncio.BaseEventLoop):
             events._set_running_loop(None)
 
 
-class AsyncClient(AsyncAIHubClient):
-    """The real asynchronous client; what it sends goes to the AIHub in memory."""
+class AsyncSending(AsyncClient):
+    """The real asynchronous client; what it sends goes to the platform in memory."""
 
     triggerer: Triggerer
 
     async def _send(self, step: Send, _room: Any) -> HttpOutcome:
         triggerer = self.triggerer
         await triggerer.reach()
-        answering = triggerer.world.aihub.answer(step, triggerer)
+        answering = triggerer.world.server.answer(step, triggerer)
         while True:
             try:
                 seconds = next(answering)
@@ -118,6 +118,11 @@ class AsyncClient(AsyncAIHubClient):
                 outcome: HttpOutcome = end.value
                 return outcome
             await asyncio.sleep(seconds)
+
+
+@cache
+def _client_of(client: type[AsyncClient]) -> type[AsyncSending]:
+    return type(client.__name__, (AsyncSending, client), {})
 
 
 class QuietTrigger(JobTrigger):
@@ -206,11 +211,11 @@ class Triggerer(Process):
 
     # What the trigger finds around it
 
-    async def _read(self, platform: Platform, conn_id: str) -> Config:
-        return CONFIG
+    async def _read(self, platform: Platform, conn_id: str) -> Any:
+        return self.world.config
 
-    def _client(self, config: Config, *, limit: int) -> AsyncClient:
-        client = AsyncClient(config, limit=limit, clock=self.clock)
+    def _client(self, config: Any, *, limit: int) -> AsyncSending:
+        client = _client_of(self.world.side.platform.client)(config, limit=limit, clock=self.clock)
         client.triggerer = self
         client._state.random = self.dice.random
         return client

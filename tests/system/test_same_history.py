@@ -106,7 +106,7 @@ class Simulated(Life):
             cleared=tuple(0 if deed == FEWER else 1 for deed in cleared),
         )
         self.whole = Run(history)
-        super().__init__(history, self.whole.world, self.whole.dice, self.whole.aihubs, map_index=-1)
+        super().__init__(history, self.whole.world, self.whole.dice, self.whole.servers, map_index=-1)
         self.whole.lives = [self]
         self.deeds = [deed for deed in story.deeds if deed not in AFTER_ITS_END]
         self.made_anew = [deed == ANEW for deed in cleared]
@@ -117,7 +117,7 @@ class Simulated(Life):
     def came(self) -> Came:
         self.whole.to_the_end()
         assert (self.deeds, self.made_anew) == ([], []), "not all was done"
-        return Came(self.notes, self.states, [job.status(self.world.now) for job in self.aihubs[0].jobs])
+        return Came(self.notes, self.states, [job.status(self.world.now) for job in self.servers[0].jobs])
 
     def _try(self) -> Generator[None, None, tuple[str, Any]]:
         self.begun = False
@@ -156,7 +156,7 @@ class Simulated(Life):
             super()._clear(retries)
 
     def _blow(self, after: bool) -> Blow | None:
-        jobs = self.aihubs[0].jobs
+        jobs = self.servers[0].jobs
         if after or not self.deeds or not jobs or jobs[-1].status(self.world.now) != RUNNING:
             return None
         deed = self.deeds.pop(0)

@@ -1,0 +1,201 @@
+"""A ModelArts in memory, written from the facts of its API: what it creates, shows and stops."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta, timezone
+from functools import cache, partial
+from typing import Any, Final
+
+from airflow_provider_aihub.http.protocol import Answer
+
+from .server import FAILED, RUNNING, STOPPED, SUCCESS, WAITING, Answering, Called, Job, Said, Server
+
+TRAINING, EXECUTION = "training_job", "workflow_execution"
+WORKFLOW: Final = "w1"
+"""The workflow whose executions there are."""
+LARGEST_SEARCH: Final = 50
+SKEW: Final = timedelta(minutes=15)
+"""By how much the time of a signature may differ from the gateway's own."""
+CHINA: Final = timezone(timedelta(hours=8))
+WORDS: Final[dict[str, dict[int, str]]] = {
+    TRAINING: {WAITING: "Pending", RUNNING: "Running", SUCCESS: "Completed", FAILED: "Failed", STOPPED: "Terminated"},
+    EXECUTION: {WAITING: "init", RUNNING: "running", SUCCESS: "completed", FAILED: "abnormal", STOPPED: "stopped"},
+}
+"""What the states of each kind of job are called."""
+STOPPING: Final = {TRAINING: "Terminating", EXECUTION: "stopping"}
+MISSING: Final = {TRAINING: "ModelArts.2775", EXECUTION: "ModelArts.7511"}
+"""The codes for one that does not exist."""
+EXISTS: Final = "ModelArts.2751"
+PATH: Final = re.compile(
+    r"/v2/p/(?P<things>training-jobs|training-job-searches|workflows/(?P<workflow>[^/]+)/executions)"
+    r"(?:/(?P<id>[^/]+)(?:/(?P<part>[^/]+))?)?"
+)
+
+
+class ModelArts(Server):
+    """One ModelArts, which is spoken to with ``"keys"``, and so with signatures, or as a ``"user"``, with tokens."""
+
+    def _understood(self, method: str, path: str, query: dict[str, str], body: bytes | None) -> Called:
+        what, kind, thing = _meant(method, path)
+        asked = json.loads(body) if body and what != "stop" else {}
+        about = f"{method} {path}"
+        match what:
+            case "login":
+                return Called(what, about, lambda: (201, {"token": {}}, {"X-Subject-Token": self._token}))
+            case "create":
+                return Called(what, about, partial(self._create, kind, asked, self._clock()))
+            case "read":
+                return Called(what, about, partial(self._read, kind, thing))
+            case "search":
+                name = next((one["value"][0] for one in asked["filters"] if one["key"] == "name"), None)
+                about = f"{about} {name} {asked['offset']}"
+                return Called("list", about, partial(self._search, name, asked["offset"], asked["limit"]))
+            case "list":
+                offset, limit = int(query["offset"]), int(query["limit"])
+                return Called(what, f"{about} {offset}", partial(self._executions, offset, limit))
+            case "stop":
+                return Called(what, about, partial(self._stop, kind, thing))
+            case "events":
+                return Called(what, about, lambda: (200, {"total": 0, "events": []}))
+        return Called(what, about, lambda: _no(404, "APIGW.0101", "no such API"))
+
+    def _id(self, kind: str, number: int) -> str:
+        # No other ModelArts has one of its ids.
+        id_ = f"{self.first_number:08x}-31a4-40a8-a58f-{number:012x}"
+        return id_ if kind == TRAINING else f"{WORKFLOW}/{id_}"
+
+    def colleagues_job(self, kind: str, number: int, name: str = "colleagues", age: float = 3600.0) -> Job:
+        """Let a colleague have a job, under the id that a number gives; of a training job, its name ends with it."""
+        return super().colleagues_job(kind, number, f"{name}-{number}" if kind == TRAINING else name, age)
+
+    @property
+    def _token(self) -> str:
+        return f"token-{self.first_number}"
+
+    def _refused_credential(self, headers: Mapping[str, str]) -> Said | None:
+        if self.dialect == "user":
+            taken = headers.get("X-Auth-Token") == self._token
+        else:
+            signed_at = datetime.strptime(headers["X-Sdk-Date"], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
+            taken = abs(signed_at - datetime.fromtimestamp(self._clock() + self._ahead, UTC)) <= SKEW
+        return None if taken else _no(401, "APIGW.0301", "Incorrect IAM authentication information")
+
+    def _refusal(self, code: int) -> Said:
+        # A refusal with HTTP 200 is not one that is documented, so it leaves open what was done.
+        if code == 8:
+            return _no(400, EXISTS, "the name is taken")
+        return _no(200, f"ModelArts.{code:04d}", "something went wrong")
+
+    def _failing(self, status: int) -> Said:
+        return _no(status, "APIGW.0202", "backend unavailable")
+
+    def _said(self, status: int, payload: Any, headers: Mapping[str, str] | None = None) -> Answer:
+        return Answer(status, {**self._dated(), **(headers or {})}, json.dumps(payload).encode())
+
+    def _spoil(self, how: str, handle: Callable[[], Said]) -> Answering:
+        """Spoil a call: what stands before ModelArts may have sent it twice, or a colleague have taken the name."""
+        if how == "sent twice":
+            first = handle()
+            yield 0.0
+            return self._said(*(handle() if self._named_alike() else first))
+        if how == "name taken":
+            handle()
+            taken = self.jobs[-1]
+            taken.owner, taken.description, taken.described = "colleague", "of a colleague", "of a colleague"
+            taken.lasts = 10.0**6
+            yield 0.0
+            return self._said(*handle())
+        return (yield from super()._spoil(how, handle))
+
+    def _named_alike(self) -> bool:
+        """Whether no two jobs of the newest one's kind have the same name."""
+        return bool(self.jobs) and self.jobs[-1].kind == TRAINING
+
+    # The calls
+
+    def _create(self, kind: str, asked: dict[str, Any], asked_at: float) -> Said:
+        given = asked["metadata"] if kind == TRAINING else asked
+        name = given.get("name")
+        if kind == TRAINING and any(job.name == name for job in self.jobs):
+            return _no(400, EXISTS, f"there is a training job of the name {name} already")
+        job = self._new_job(kind, name, given.get("description") or "", asked_at)
+        row = self._row(job)
+        if kind == EXECUTION:
+            del row["status"]
+        return 201, row
+
+    def _row(self, job: Job, *, listed: bool = False) -> dict[str, Any]:
+        status = self._shown_status(job, listed=listed)
+        word = STOPPING[job.kind] if job.stop_asked and status < SUCCESS else WORDS[job.kind][status]
+        created = job.created_at + self._ahead
+        named = {"name": job.name, "description": job.description}
+        if job.kind == EXECUTION:
+            return {
+                **named,
+                "execution_id": str(job.id).rpartition("/")[2],
+                "status": word,
+                "created_at": datetime.fromtimestamp(created, CHINA).isoformat(timespec="microseconds"),
+                "workspace_id": "0",
+                "steps_execution": None,
+                "duration": 11852428,
+            }
+        return {
+            "kind": "job",
+            "metadata": {**named, "id": job.id, "create_time": int(created * 1000), "workspace_id": "0"},
+            "status": {"phase": word, "start_time": 0, "duration": 0, "tasks": ["worker-0"]},
+        }
+
+    def _read(self, kind: str, job_id: str) -> Said:
+        job = self.shown(kind, job_id)
+        return _no(400, MISSING[kind], "it does not exist") if job is None else (200, self._row(job))
+
+    def _search(self, name: str | None, offset: int, limit: int) -> Said:
+        jobs = self._listed(TRAINING, name)
+        size = min(limit, LARGEST_SEARCH, self.weather.page)
+        begin = offset if self.weather.rows_count else offset * size
+        total = len(jobs) if self.weather.total is None else self.weather.total
+        rows = [self._row(job, listed=True) for job in jobs[begin : begin + size]]
+        return 200, {"total": total, "count": total, "limit": size, "offset": offset, "items": rows}
+
+    def _executions(self, offset: int, limit: int) -> Said:
+        jobs = self._listed(EXECUTION, None)
+        rows = [self._row(job, listed=True) for job in jobs[offset : offset + min(limit, self.weather.page)]]
+        total = len(jobs) if self.weather.total is None else self.weather.total
+        return 200, {"total": total, "count": len(rows), "items": rows}
+
+    def _stop(self, kind: str, job_id: str) -> Said:
+        job = self.shown(kind, job_id)
+        if job is None:
+            return _no(400, MISSING[kind], "it does not exist")
+        if job.over(self._clock()) or (kind == TRAINING and job.stop_asked):
+            code = (409, "ModelArts.2796") if kind == TRAINING else (400, "ModelArts.0104")
+            return _no(*code, "it cannot be stopped now")
+        self._ask_to_stop(job)
+        # What is being stopped does not succeed any more.
+        job.lasts = max(job.lasts, (job.stopped_at or 0.0) - job.created_at + 1.0)
+        return (202 if kind == TRAINING else 201), self._row(job)
+
+
+def _no(status: int, code: str, words: str) -> Said:
+    return status, {"error_code": code, "error_msg": words}
+
+
+@cache
+def _meant(method: str, path: str) -> tuple[str, str, str]:
+    """Give what a call is, of which kind of job, and of which one."""
+    if path == "/v3/auth/tokens":
+        return "login", "", ""
+    found = PATH.fullmatch(path)
+    if found is None or found["workflow"] not in (None, WORKFLOW):
+        return "other", "", ""
+    if found["things"] == "training-job-searches":
+        return "search", TRAINING, ""
+    kind = EXECUTION if found["workflow"] else TRAINING
+    if not found["id"]:
+        return ("create" if method == "POST" else "list"), kind, ""
+    thing = f"{WORKFLOW}/{found['id']}" if found["workflow"] else found["id"]
+    what = {None: "read", "actions": "stop", "events": "events"}.get(found["part"], "other")
+    return what, kind, thing
