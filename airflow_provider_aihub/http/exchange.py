@@ -33,6 +33,8 @@ from airflow_provider_aihub.http.token import Token, is_header_value
 T = TypeVar("T")
 log = logging.getLogger("airflow_provider_aihub.http")
 
+MOST_OFF: Final = 60.0
+"""Seconds by which a clock may be off without being the reason why a credential is refused."""
 HEADERS: Final = {
     "Accept": "application/json",
     "Accept-Encoding": "gzip",
@@ -170,8 +172,9 @@ def send_with_retries(call: Call, state: State, policy: RetryPolicy) -> Steps[He
             sink=call.sink,
             alone=call.creates,
         )
+        now = state.server_time or state.clock()
         if call.auth != NO_AUTH:
-            headers |= dialect.authorise(send, call.auth, token, state.server_time or state.clock())
+            headers |= dialect.authorise(send, call.auth, token, now)
         outcome: Outcome = yield send
         status, code, wait = None, None, None
         if isinstance(outcome, Failure):
@@ -188,6 +191,9 @@ def send_with_retries(call: Call, state: State, policy: RetryPolicy) -> Steps[He
             del heard
         # Many may wait to send again, and an answer may be large.
         del outcome
+        if trouble is Trouble.UNAUTHORIZED and not (needs_token or renewed) and _off(now, state):
+            renewed = True
+            continue
         verdict = decide(
             trouble,
             policy=policy,
@@ -213,6 +219,11 @@ def send_with_retries(call: Call, state: State, policy: RetryPolicy) -> Steps[He
             else:
                 advice = answers.advice(trouble, call)
             raise call.error(verdict.error, what, advice, status=status, code=code, retry_after=wait)
+
+
+def _off(now: float, state: State) -> bool:
+    """Whether a time that a signature may carry was none that the platform takes, as its answer has told."""
+    return state.server_time is not None and abs(state.server_time - now) > MOST_OFF
 
 
 def endpoint(request: Request[Any]) -> str:

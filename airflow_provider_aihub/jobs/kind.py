@@ -193,6 +193,7 @@ class JobKind:
     :param stop: The request that stops one, where the platform has it.
     :param listed: The request for a part of the list of jobs; not every platform has it.
     :param states: The same, read only as far as following many jobs needs it: its rows are data.
+    :param lists_by_name: Whether such a list can be narrowed by a name.
     :param listed_as: What a list shows as the id of a job that is read by the given id; ``None`` for no list.
     :param listed_whole: Whether a row of such a list shows as much as is told while a job goes on.
     :param missing: Whether a refusal says that the job does not exist.
@@ -219,6 +220,7 @@ class JobKind:
     stop: Callable[[Any], Request[Any]] | None = None
     listed: ListRequest | None = None
     states: ListRequest | None = None
+    lists_by_name: bool = True
     listed_as: Callable[[JobId], JobId | None] = lambda job_id: job_id
     listed_whole: Callable[[dict[str, Any]], bool] = lambda _row: True
     sent_description: Callable[[Request[Any]], str | None] = lambda _request: None

@@ -225,6 +225,7 @@ WORKFLOW_EXECUTION = _kind(
     brief=_execution_brief,
     read=_read_execution,
     stop=_stop_execution,
+    lists_by_name=False,
     sent_description=lambda request: at(request.json, "description"),
     part_noun="step",
     parts_within=parts.steps,
@@ -323,6 +324,7 @@ SAVED_IMAGE = _kind(
     ),
     brief=brief,
     read=_read_image,
+    lists_by_name=False,
     sent_description=lambda request: at(request.json, "description"),
 )
 

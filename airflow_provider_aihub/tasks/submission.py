@@ -405,7 +405,7 @@ class Submission:
         :param doubtful: Whether a job without a marker may be one that is looked for.
         :raises UnsupportedError: The platform does not list them.
         """
-        names = [name.strip() or None] if name else []
+        names = [name.strip() or None] if name and self.held.kind.lists_by_name else []
         for narrowed in dict.fromkeys([*names, None] if thorough or not names else names):
             sieve = Sieve(self.held.kind, wanted, doubtful)
             try:

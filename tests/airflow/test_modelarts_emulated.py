@@ -15,7 +15,7 @@ from waiting import until
 
 from airflow_provider_aihub.emulators.modelarts import Emulator, settings
 from airflow_provider_aihub.hooks.modelarts import ModelArtsHook
-from airflow_provider_aihub.modelarts.errors import ModelArtsJobFailed, ModelArtsJobTimeout
+from airflow_provider_aihub.modelarts.errors import ModelArtsJobFailed, ModelArtsJobTimeout, ModelArtsRejectedError
 from airflow_provider_aihub.operators.modelarts_notebook import (
     ModelArtsStartNotebookOperator,
     ModelArtsStopNotebookOperator,
@@ -96,6 +96,18 @@ def test_a_lost_answer_makes_no_second_job(modelarts: Emulator, remembers: bool)
     assert lost.struck == 1
     assert result["status"] == "succeeded"
     assert [job.metadata.id for job in ModelArtsHook().search_training_jobs()] == [result["id"]]
+
+
+def test_a_list_that_knows_no_names_is_read_once_for_a_look(modelarts: Emulator) -> None:
+    def start() -> ModelArtsWorkflowExecutionOperator:
+        return ModelArtsWorkflowExecutionOperator(task_id="run", workflow_id=PLAIN.id, name="digits", retries=1)
+
+    executions, task = "*/executions", TaskLife(start)
+    modelarts.faults.add("status", status=400, method="POST", path=executions, count=1)
+    with pytest.raises(ModelArtsRejectedError):
+        task.try_once()
+    assert task.try_once()["status"] == "succeeded"
+    assert modelarts.requests.count("GET", executions) == 1
 
 
 @old_and_new

@@ -117,6 +117,7 @@ def drawn(seed: int, platform: str | None = None) -> History:
         timeout=dice.choice((None, None, None, 9.0, 40.0)),
         cleared=dice.choice(((), (), (), (0,), (1,), (3,), (2, 1))),
         skew=dice.choice((0.0, 0.0, 70.0, -70.0, 3600.0)),
+        skews_first=dice.random() < 0.5,
         sibling=not sensor and dice.random() < 0.1,
         seed=seed,
     )
@@ -176,7 +177,7 @@ def shrunk(history: History, is_wrong: Callable[[History], bool]) -> History:
 def _smaller(history: History) -> Iterator[History]:
     for left_out in range(len(history.blows)):
         yield replace(history, blows=history.blows[:left_out] + history.blows[left_out + 1 :])
-    plain = {"weather": "fair", "cleared": (), "skew": 0.0, "sibling": False}
+    plain = {"weather": "fair", "cleared": (), "skew": 0.0, "skews_first": False, "sibling": False}
     plain |= {"lasts": 6.0, "timeout": None, "ends_well": True, "retries": 2, "seed": 0}
     for name, value in plain.items():
         if getattr(history, name) != value:

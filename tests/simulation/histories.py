@@ -100,6 +100,7 @@ class History:
     :param timeout: Its ``job_timeout``.
     :param cleared: With how many retries it is cleared after its end, time and again.
     :param skew: Seconds by which the clock of every second process is ahead.
+    :param skews_first: Whether that of the first one is.
     :param sibling: Whether another task of the same mapped task runs beside it.
     :param sensor: Whether the task is a sensor, which waits for a job of somebody else's.
     :param seed: Of the dice of all processes.
@@ -117,6 +118,7 @@ class History:
     timeout: float | None = None
     cleared: tuple[int, ...] = ()
     skew: float = 0.0
+    skews_first: bool = False
     sibling: bool = False
     sensor: bool = False
     seed: int = 0
@@ -155,7 +157,7 @@ class History:
             f"cleared={self.cleared}" if self.cleared else "",
             "sibling" if self.sibling else "",
             "sensor" if self.sensor else "",
-            f"skew={self.skew:g}" if self.skew else "",
+            f"skew={self.skew:g}{' from the first on' if self.skews_first else ''}" if self.skew else "",
             f"seed={self.seed}",
         ]
         return ", ".join(word for word in words if word)
@@ -178,6 +180,7 @@ EXCUSES: Final[dict[str, set[str]]] = {
     "a task is cleared in its worker before Airflow 3.3, which does not tell, and its job cannot be stopped in time": {
         "wrong result",
     },
+    "a job is left running and its task cleared after the end of its run, before Airflow 3.3": {"wrong result"},
 }
 """The classes of histories in which a promise cannot be kept, and what may be wrong in each."""
-LAST, CREATING, TOLD, REFUSED, ELSEWHERE, SWAPPED, LOST, OLD_WORKER, UNLISTED, LATE, UNTOLD = EXCUSES
+LAST, CREATING, TOLD, REFUSED, ELSEWHERE, SWAPPED, LOST, OLD_WORKER, UNLISTED, LATE, UNTOLD, LEFT = EXCUSES

@@ -21,6 +21,7 @@ from .histories import (
     ELSEWHERE,
     LAST,
     LATE,
+    LEFT,
     LOST,
     OLD_WORKER,
     REFUSED,
@@ -143,13 +144,16 @@ class Life:
                 process.loop.end()
 
     def _process(self, process: type[Process], *given: Any, **more: Any) -> Any:
-        skew = self.history.skew if len(self.processes) % 2 else 0.0
+        skew = self.history.skew if len(self.processes) % 2 != self.history.skews_first else 0.0
         made = process(self.world, self.dice, self.task, *given, skew=skew, **more)  # type: ignore[call-arg]
         self.processes.append(made)
         return made
 
     def _clear(self, retries: int | None) -> None:
         self.world.pass_time(60.0)
+        jobs = [job for job in self.servers[0].jobs if job.owner == "task" and job.stop_asked is None]
+        if retries is not None and self.task.store is None and any(not job.over(self.world.now) for job in jobs):
+            self.excuses.add(LEFT)
         self.task.clear(retries)
         self.epochs.append(self.world.now)
 
@@ -295,10 +299,11 @@ class Life:
             came = yield from self._watch(triggerer)
             if came == "again":
                 continue
-            if self._frozen:
-                self._finish(self._frozen.pop())
             if came == "event":
                 self._check_deadline(triggerer)
+            if self._frozen:
+                # What it does takes the world's time, too.
+                self._finish(self._frozen.pop())
             return came, triggerer.event
 
     def _check_deadline(self, triggerer: Triggerer) -> None:

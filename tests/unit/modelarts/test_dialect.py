@@ -6,6 +6,7 @@ import asyncio
 import json
 import logging
 from concurrent.futures import ThreadPoolExecutor
+from email.utils import formatdate
 from typing import Any
 
 import pytest
@@ -35,6 +36,7 @@ from airflow_provider_aihub.modelarts.training_jobs import TrainingJobSpec, crea
 AT = f"/v2/{PROJECT}/training-jobs/{JOB}"
 JOBS = f"/v2/{PROJECT}/training-jobs"
 TOKENS = "/v3/auth/tokens"
+AT_NOW = {"Date": formatdate(NOW, usegmt=True)}
 RUNNING = said(metadata={"id": JOB}, status={"phase": "Running"})
 both_sides = pytest.mark.parametrize("side", ["blocking", "asynchronous"])
 
@@ -191,7 +193,12 @@ async def test_the_workspace_is_the_connections(server: Server, side: str) -> No
         (text("", 202), created(), errors.ModelArtsAmbiguousSubmit, "the answer has no metadata.id"),
         (refused(200, "ModelArts.7"), get_training_job(JOB), errors.ModelArtsRejectedError, "code ModelArts.7"),
         (refused(403, "ModelArts.2785"), created(), errors.ModelArtsRejectedError, "grant ModelArts an agency"),
-        (refused(401, "APIGW.0301"), created(), errors.ModelArtsAuthError, "check login (access key) and password"),
+        (
+            said(401, AT_NOW, error_code="APIGW.0301"),
+            created(),
+            errors.ModelArtsAuthError,
+            "check login (access key) and password",
+        ),
         (refused(429, "APIGW.0308"), created(), errors.ModelArtsUnavailable, "ask again later, or less often"),
         (refused(404, "APIGW.0101"), get_training_job(JOB), errors.ModelArtsRejectedError, "APIGW.0101"),
         (text("<p>hi</p>"), get_training_job(JOB), errors.ModelArtsBadAnswerError, "no ModelArts answer"),

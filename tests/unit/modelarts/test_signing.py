@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import hashlib
+from email.utils import formatdate
 
 import pytest
 from misbehaving import NOW, Server
 from modelarts_calls import ACCESS_KEY, JOB, PROJECT, SECRET_KEY, connection, said, sent
 
 from airflow_provider_aihub.modelarts import signing, workflows
-from airflow_provider_aihub.modelarts.training_jobs import get_training_job, terminate_training_job
+from airflow_provider_aihub.modelarts.errors import ModelArtsAuthError
+from airflow_provider_aihub.modelarts.training_jobs import (
+    TrainingJobSpec,
+    create_training_job,
+    get_training_job,
+    terminate_training_job,
+)
 
 DATE = "20240102T030405Z"
 HEADERS = {
@@ -89,3 +96,21 @@ async def test_the_time_is_the_servers(server: Server, side: str) -> None:
     ]
     await sent(side, connection(server), get_training_job(JOB), get_training_job(JOB))
     assert [one.headers["X-Sdk-Date"] for one in server.seen] == [signing.date_of(NOW), "20270115T090000Z"]
+
+
+@pytest.mark.parametrize("side", ["blocking", "asynchronous"])
+async def test_where_this_clock_is_off_the_first_call_is_signed_anew(server: Server, side: str) -> None:
+    at, late = f"/v2/{PROJECT}/training-jobs", {"Date": "Fri, 15 Jan 2027 09:00:00 GMT"}
+    server.script[at] = [said(401, late, error_code="APIGW.0301"), said(201, late, metadata={"id": JOB})]
+    create = create_training_job(TrainingJobSpec.build(name="t", image="i", command="true"))
+    assert await sent(side, connection(server), create) == JOB
+    assert [one.headers["X-Sdk-Date"] for one in server.seen] == [signing.date_of(NOW), "20270115T090000Z"]
+
+
+@pytest.mark.parametrize("side", ["blocking", "asynchronous"])
+async def test_a_signature_of_the_right_time_that_is_refused_is_refused(server: Server, side: str) -> None:
+    at, right = f"/v2/{PROJECT}/training-jobs/{JOB}", {"Date": formatdate(NOW, usegmt=True)}
+    server.script[at] = [said(401, right, error_code="APIGW.0301")]
+    with pytest.raises(ModelArtsAuthError):
+        await sent(side, connection(server), get_training_job(JOB))
+    assert len(server.seen) == 1
