@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache, partial
 from typing import Any, Final
+
+from pydantic_core import from_json, to_json
 
 from airflow_provider_aihub.http.protocol import Answer
 
@@ -54,7 +55,7 @@ class AIHub(Server):
             case "login":
                 return Called(what, about, lambda: (0, {"id": 7, "token": self._token}))
             case "create":
-                return Called(what, about, partial(self._create, kind, json.loads(body or b"{}"), self._clock()))
+                return Called(what, about, partial(self._create, kind, from_json(body or b"{}"), self._clock()))
             case "read" if kind is None:
                 return Called(what, about, partial(self._by_name, query["name"]))
             case "read":
@@ -86,7 +87,7 @@ class AIHub(Server):
     def _said(self, code: int, data: Any, status: int = 200, msg: str = "") -> Answer:
         if status in (404, 405) and code == -1:
             return Answer(status, self._dated(), b"404 page not found")
-        return Answer(status, self._dated(), json.dumps({"code": code, "msg": msg, "data": data}).encode())
+        return Answer(status, self._dated(), to_json({"code": code, "msg": msg, "data": data}))
 
     # The calls
 

@@ -16,6 +16,7 @@ from types import SimpleNamespace
 from typing import Any, Final
 
 from airflow.providers.common.compat.sdk import TaskDeferred
+from pydantic_core import from_json, to_json
 
 from airflow_provider_aihub.http.blocking import Client
 from airflow_provider_aihub.http.errors import RemoteJobError, raised_as
@@ -132,7 +133,7 @@ class TaskInstance:
 
     def xcom_push(self, key: str, value: Any) -> None:
         """Keep an XCom."""
-        self.xcoms[key] = json.loads(json.dumps(value))
+        self.xcoms[key] = from_json(to_json(value))
 
     def xcom_pull(self, **asked: Any) -> Any:
         """Return an XCom."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta, timezone
-from functools import cache, partial
+from functools import cache, lru_cache, partial
 from typing import Any, Final
+
+from pydantic_core import from_json, to_json
 
 from airflow_provider_aihub.http.protocol import Answer
 
@@ -17,8 +18,8 @@ TRAINING, EXECUTION = "training_job", "workflow_execution"
 WORKFLOW: Final = "w1"
 """The workflow whose executions there are."""
 LARGEST_SEARCH: Final = 50
-SKEW: Final = timedelta(minutes=15)
-"""By how much the time of a signature may differ from the gateway's own."""
+SKEW: Final = 15 * 60.0
+"""By how many seconds the time of a signature may differ from the gateway's own."""
 CHINA: Final = timezone(timedelta(hours=8))
 WORDS: Final[dict[str, dict[int, str]]] = {
     TRAINING: {WAITING: "Pending", RUNNING: "Running", SUCCESS: "Completed", FAILED: "Failed", STOPPED: "Terminated"},
@@ -40,7 +41,7 @@ class ModelArts(Server):
 
     def _understood(self, method: str, path: str, query: dict[str, str], body: bytes | None) -> Called:
         what, kind, thing = _meant(method, path)
-        asked = json.loads(body) if body and what != "stop" else {}
+        asked = from_json(body) if body and what != "stop" else {}
         about = f"{method} {path}"
         match what:
             case "login":
@@ -79,8 +80,7 @@ class ModelArts(Server):
         if self.dialect == "user":
             taken = headers.get("X-Auth-Token") == self._token
         else:
-            signed_at = datetime.strptime(headers["X-Sdk-Date"], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
-            taken = abs(signed_at - datetime.fromtimestamp(self._clock() + self._ahead, UTC)) <= SKEW
+            taken = abs(_signed_at(headers["X-Sdk-Date"]) - self._clock() - self._ahead) <= SKEW
         return None if taken else _no(401, "APIGW.0301", "Incorrect IAM authentication information")
 
     def _refusal(self, code: int) -> Said:
@@ -93,7 +93,7 @@ class ModelArts(Server):
         return _no(status, "APIGW.0202", "backend unavailable")
 
     def _said(self, status: int, payload: Any, headers: Mapping[str, str] | None = None) -> Answer:
-        return Answer(status, {**self._dated(), **(headers or {})}, json.dumps(payload).encode())
+        return Answer(status, {**self._dated(), **(headers or {})}, to_json(payload))
 
     def _spoil(self, how: str, handle: Callable[[], Said]) -> Answering:
         """Spoil a call: what stands before ModelArts may have sent it twice, or a colleague have taken the name."""
@@ -181,6 +181,11 @@ class ModelArts(Server):
 
 def _no(status: int, code: str, words: str) -> Said:
     return status, {"error_code": code, "error_msg": words}
+
+
+@lru_cache(10_000)
+def _signed_at(date: str) -> float:
+    return datetime.strptime(date, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC).timestamp()
 
 
 @cache

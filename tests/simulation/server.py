@@ -34,7 +34,7 @@ class Asking(Protocol):
     asked_until: float
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Called:
     """A call, understood.
 
