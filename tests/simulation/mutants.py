@@ -9,12 +9,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
+from airflow_provider_aihub.http.errors import ExistsError
 from airflow_provider_aihub.jobs import stopping, waiting
 from airflow_provider_aihub.jobs.identity import Identity, Verdict
 from airflow_provider_aihub.jobs.waiting import Watch
 from airflow_provider_aihub.tasks import held, job_state, submission
 from airflow_provider_aihub.tasks.held import Held
-from airflow_provider_aihub.tasks.job_state import Tries
+from airflow_provider_aihub.tasks.job_state import Marker, Tries
 from airflow_provider_aihub.tasks.life import Life
 from airflow_provider_aihub.tasks.steps import Call
 from airflow_provider_aihub.tasks.submission import NOTHING, Submission
@@ -22,7 +23,8 @@ from airflow_provider_aihub.triggers import job
 from airflow_provider_aihub.triggers.job import JobTrigger
 
 from .explore import Tally, combinations, many, singles
-from .histories import WEATHERS, Blow, History
+from .histories import KINDS, OF_MODELARTS, WEATHERS, Blow, History
+from .platforms import NAME
 from .triggerer import Triggerer
 
 Steps = Iterator[Any]
@@ -140,6 +142,40 @@ def _believes_the_first_page(real: Any) -> Any:
     return sift_list
 
 
+def _a_name_that_is_taken_is_anothers(real: Any) -> Any:
+    def after_loss(self: Submission, request: Any, entry: Any, loss: Any) -> Steps:
+        if isinstance(loss, ExistsError):
+            yield from self.held.forget()
+            raise loss
+        return (yield from real(self, request, entry, loss))
+
+    return after_loss
+
+
+def _a_name_that_is_taken_is_ones_own(real: Any) -> Any:
+    def after_loss(self: Submission, request: Any, entry: Any, loss: Any) -> Steps:
+        if isinstance(loss, ExistsError):
+            batch = yield Call(self.held.operator.listing()(None, size=20, name=entry.name))
+            for row in batch.rows:
+                job_id, _ = self.held.kind.row(row)
+                return held.Job(job_id, replace(entry, job_id=job_id), seen=True)
+        return (yield from real(self, request, entry, loss))
+
+    return after_loss
+
+
+def _a_name_that_begins_alike_will_do(real: Any) -> Any:
+    class Credulous(real):
+        def take(self, job_id: Any, row: Any) -> None:
+            state = self._kind.state(job_id, row)
+            super().take(job_id, row)
+            if state.facts.name.startswith(NAME):
+                self._signed[MARKER] = state
+
+    return Credulous
+
+
+MARKER = Marker("0" * 16, "0" * 8, 0, 0, 0, "0" * 8)
 MUTANTS = (
     Mutant("a create call that lost its answer is sent again", (Submission, "_after_loss"), _sent_again),
     Mutant("a refusal is believed", (Submission, "_after_loss"), _forgets_a_refusal),
@@ -163,6 +199,9 @@ MUTANTS = (
     Mutant("a trigger fires at its first look", (waiting, "follow"), _fires_at_the_first_look),
     Mutant("polls follow one another at once", (Watch, "pause"), _polls_without_pause),
     Mutant("what AIHub does not know yet cannot be stopped", (job, "LONGEST_UNKNOWN"), lambda _: 0.0),
+    Mutant("a name that is taken is another's", (Submission, "_after_loss"), _a_name_that_is_taken_is_anothers),
+    Mutant("a name that is taken is one's own", (Submission, "_after_loss"), _a_name_that_is_taken_is_ones_own),
+    Mutant("a name that begins alike will do", (submission, "Sieve"), _a_name_that_begins_alike_will_do),
 )
 WEATHERS_WITH_BLOWS = ("fair", "create late, 55 s", "reads lag")
 
@@ -172,6 +211,9 @@ def histories() -> Iterator[History]:
     for cleared, retries in (((), 2), ((1,), 2), ((), 0)):
         for start in combinations(("training", "search")):
             for weather in WEATHERS:
+                yield replace(start, weather=weather, cleared=cleared, retries=retries)
+        for start in combinations(KINDS["ModelArts"]):
+            for weather in OF_MODELARTS:
                 yield replace(start, weather=weather, cleared=cleared, retries=retries)
     for start in combinations(("training", "workflow_run")):
         for weather in ("fair", "reads lag"):
@@ -185,6 +227,8 @@ def histories() -> Iterator[History]:
     for start in combinations(("training", "search")):
         for weather in WEATHERS_WITH_BLOWS:
             yield from singles(replace(start, weather=weather))
+    for start in combinations(("training_job",)):
+        yield from singles(replace(start, weather="name taken"))
 
 
 def found(mutant: Mutant) -> Tally:
