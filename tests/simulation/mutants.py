@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
-from airflow_provider_aihub.http.errors import ExistsError
+from airflow_provider_aihub.http.errors import AmbiguousSubmit, ExistsError
 from airflow_provider_aihub.jobs import stopping, waiting
 from airflow_provider_aihub.jobs.identity import Identity, Verdict
 from airflow_provider_aihub.jobs.waiting import Watch
@@ -87,7 +87,7 @@ def _sent_again(real: Any) -> Any:
 
 def _forgets_a_refusal(real: Any) -> Any:
     def after_loss(self: Submission, request: Any, entry: Any, loss: Any) -> Steps:
-        if loss.refused:
+        if isinstance(loss, AmbiguousSubmit) and loss.refused:
             yield from self.held.forget()
             raise submission._as_refusal(loss)
         return (yield from real(self, request, entry, loss))

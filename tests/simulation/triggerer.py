@@ -20,7 +20,7 @@ from airflow_provider_aihub.http.protocol import Outcome as HttpOutcome
 from airflow_provider_aihub.http.protocol import Send
 from airflow_provider_aihub.jobs.platform import Platform
 from airflow_provider_aihub.triggers.job import JobTrigger
-from airflow_provider_aihub.triggers.poller import Surroundings
+from airflow_provider_aihub.triggers.poller import Poller, Surroundings
 from airflow_provider_aihub.triggers.settings import Settings
 
 from .airflow import BEFORE, LOG, LONG, Process, Task, World
@@ -106,6 +106,8 @@ class Loop(asyncio.BaseEventLoop):
                 task.get_coro().close()  # type: ignore[union-attr]
         finally:
             events._set_running_loop(None)
+            # It knows of this loop, and would never be forgotten.
+            Poller._of_loop.pop(self, None)
 
 
 class AsyncSending(AsyncClient):

@@ -68,8 +68,9 @@ def new_scene(
     scenes = []
 
     def make(name: str, **settings: Any) -> Scene:
+        """Make one; ``emulator`` may be among the settings."""
         name = re.sub(r"\W+", "_", name).strip("_")
-        scene = Scene(airflow, secrets, name, tmp_path_factory.mktemp("aihub"), **settings)
+        scene = Scene(airflow, secrets, name, tmp_path_factory.mktemp("platform"), **settings)
         scenes.append(scene)
         return scene
 

@@ -1,4 +1,4 @@
-"""A scene of these tests: a run of a DAG, with an AIHub of its own that nothing else disturbs."""
+"""A scene of these tests: a run of a DAG, with a platform of its own that nothing else disturbs."""
 
 from __future__ import annotations
 
@@ -20,6 +20,8 @@ ENDED = {"success", "failed", "skipped", "upstream_failed", "removed"}
 TRAININGS = "/model-training-platform/api/v1/trainings"
 BOTH = ("deferred", "in_place")
 """The tasks of the DAGs: one waits in the triggerer, the other in its worker. Each names its job after itself."""
+SECRETS = ("password", "relay_token", "secret_key")
+"""What nobody may be told of an emulator."""
 HELD = "sleep 3600"
 """The command of a job that runs until :meth:`Scene.finish`, which is soon, or until it is stopped."""
 
@@ -30,18 +32,28 @@ class Scene:
     :param name: Becomes the id of the connection.
     :param secrets: What must not be found anywhere.
     :param home: Folder of the emulator, of which there may be several, one after the other.
+    :param emulator: What emulates the platform: an AIHub, unless it is said.
     :param settings: For the emulator.
     """
 
-    def __init__(self, airflow: Cluster, secrets: set[str], name: str, home: Path, **settings: Any) -> None:
+    def __init__(
+        self,
+        airflow: Cluster,
+        secrets: set[str],
+        name: str,
+        home: Path,
+        *,
+        emulator: Callable[..., Any] = Emulator,
+        **settings: Any,
+    ) -> None:
         self.airflow = airflow
         self.secrets = secrets
         self.conn_id = name
         self.home = home
-        self.settings = settings
+        self.emulator, self.settings = emulator, settings
         self.dag_id = self.run_id = ""
-        self.aihub = Emulator(home, **settings).start()
-        secrets.update((self.aihub.password, self.aihub.relay_token))
+        self.aihub = emulator(home, **settings).start()
+        secrets.update(getattr(self.aihub, name) for name in SECRETS if hasattr(self.aihub, name))
         self.extra: dict[str, Any] = {"timeout": 4}
         airflow.api("POST", "/connections", json=self.connection())
 
@@ -56,13 +68,13 @@ class Scene:
         self.airflow.api("PATCH", f"/connections/{self.conn_id}", json=self.connection(**changed))
 
     def go_down(self) -> None:
-        """End this AIHub. Its jobs of plain sleeps sleep on."""
+        """End this platform. Its jobs of plain sleeps sleep on."""
         self.port = int(self.aihub.url.rpartition(":")[2])
         self.aihub.stop()
 
     def come_up(self, **changed: Any) -> None:
         """Let it come back where it was."""
-        self.aihub = Emulator(self.home, **{**self.settings, "port": self.port, **changed}).start()
+        self.aihub = self.emulator(self.home, **{**self.settings, "port": self.port, **changed}).start()
 
     # The run
 
@@ -108,11 +120,12 @@ class Scene:
     def log(self, task_id: str, try_number: int = 1) -> Any:
         return self.airflow.log(self.dag_id, self.run_id, task_id, try_number)
 
-    # What AIHub has
+    # What the platform has
 
     def rows(self, kind: str) -> list[dict[str, Any]]:
-        """Return AIHub's jobs of a kind from its own database, where no fault is in the way."""
-        with sqlite3.connect(self.home / "aihub.sqlite") as database:
+        """Return the platform's jobs of a kind from its own database, where no fault is in the way."""
+        (file,) = self.home.glob("*.sqlite")
+        with sqlite3.connect(file) as database:
             found = database.execute("SELECT body FROM row WHERE kind = ? ORDER BY id", (kind,)).fetchall()
         database.close()
         return [json.loads(body) for (body,) in found]

@@ -1,6 +1,6 @@
-"""Hundreds of jobs of all kinds while workers and triggerers die and AIHub misbehaves, at random.
+"""Hundreds of jobs of all kinds while workers and triggerers die and AIHub and ModelArts misbehave, at random.
 
-``SOAK_SECONDS`` says for how long, ``SOAK_OUTAGE`` for how many seconds besides, in the middle, AIHub is down;
+``SOAK_SECONDS`` says for how long, ``SOAK_OUTAGE`` for how many seconds besides, in the middle, both are down;
 ``SOAK_SEED`` takes the dice of an earlier run.
 """
 
@@ -10,7 +10,7 @@ import os
 import random
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -24,6 +24,9 @@ from waiting import until
 from airflow_provider_aihub.aihub.client import AIHubClient
 from airflow_provider_aihub.aihub.config import Config
 from airflow_provider_aihub.aihub.kinds import KINDS, Phase
+from airflow_provider_aihub.emulators import modelarts
+from airflow_provider_aihub.emulators.modelarts.settings import Step, Workflow
+from airflow_provider_aihub.modelarts.kinds import TRAINING_JOB, WORKFLOW_EXECUTION
 from airflow_provider_aihub.tasks.job_state import Marker
 from demo.real_airflow import TaskLog
 
@@ -35,6 +38,12 @@ AT_WORK = 16
 DATA = Path(__file__).parent / "data"
 TABLES = {"training": "training", "search": "search", "dataset_version": "dataset_version", "run": "workflow_run"}
 """Kinds of job by the emulator's tables. Behind every quota task is a training; evaluations have no marker."""
+ON_MODELARTS = ("training job", "execution")
+"""Likewise, by the tables of ModelArts' emulator."""
+WORKFLOWS = tuple(
+    Workflow(id=name, name=name, steps=(Step(name="wait", command="sleep 2"), Step(name="end", command=f"exit {code}")))
+    for name, code in (("succeeds", 0), ("fails", 3))
+)
 EVALUATIONS = "evaluation"
 UNTOLD = "look there whether the evaluation exists"
 """What a task says of an import of which nobody can tell."""
@@ -61,12 +70,25 @@ TOKENS: list[dict[str, Any]] = [
 ]
 
 
-class Soak:
-    """The jobs, and the misfortunes that befall them."""
+READS = {"aihub": (("GET", "*"),), "modelarts": (("GET", "*"), ("POST", "*/training-job-searches"))}
+"""What only asks for something, by platform: methods and paths."""
+CREATES = {
+    "aihub": ("*/trainings", "*/tasks", "*/searches", "*/dataset-versions", "*/runs", "*/import_result"),
+    "modelarts": ("*/training-jobs", "*/executions"),
+}
+"""What creates something: paths."""
 
-    def __init__(self, airflow: Cluster, scene: Scene) -> None:
+
+class Soak:
+    """The jobs, and the misfortunes that befall them.
+
+    :param scene: With an AIHub; the other one is with a ModelArts.
+    """
+
+    def __init__(self, airflow: Cluster, scene: Scene, other: Scene) -> None:
         self.airflow = airflow
         self.scene = scene
+        self.scenes = {"aihub": scene, "modelarts": other}
         self.dice = random.Random(SEED)
         self.runs: list[str] = []
         self.happened: Counter[str] = Counter()
@@ -74,16 +96,19 @@ class Soak:
         self.faults: list[Any] = []
 
     def live(self, seconds: float, outage: float) -> None:
-        """Let things happen for some time, in the middle of which AIHub is down."""
+        """Let things happen for some time, in the middle of which both platforms are down."""
         if outage:
             self.go_on(seconds / 2)
-            self.scene.go_down()
+            for scene in self.scenes.values():
+                scene.go_down()
             self.go_on(outage)
-            self.scene.come_up()
+            for scene in self.scenes.values():
+                scene.come_up()
             seconds /= 2
         self.go_on(seconds)
         self.come_back(float("inf"))
-        self.scene.aihub.faults.clear()
+        for scene in self.scenes.values():
+            scene.aihub.faults.clear()
 
     def go_on(self, seconds: float) -> None:
         """Keep jobs under way and let things happen to them."""
@@ -100,7 +125,7 @@ class Soak:
 
     def start_run(self) -> None:
         run_id = f"{self.scene.conn_id}_{len(self.runs)}"
-        conf = {"conn": self.scene.conn_id, "data": str(DATA)}
+        conf = {"conn": self.scene.conn_id, "modelarts": self.scenes["modelarts"].conn_id, "data": str(DATA)}
         self.runs.append(self.airflow.trigger("soak", conf=conf, run_id=run_id))
 
     def tasks(self) -> list[Task]:
@@ -133,15 +158,18 @@ class Soak:
 
     def misbehave(self, tasks: list[Task]) -> None:
         what = self.dice.choice(("reading", "reading", "creating", "tokens"))
-        faults = self.scene.aihub.faults
-        # Never two refused tokens for one request: that is a login that is no good.
-        if what == "tokens" and not any(fault.kind in ("revoke", "expired_token") for fault in faults):
+        whose = self.dice.choice(("aihub", "aihub", "modelarts"))
+        faults = self.scenes[whose].aihub.faults
+        # Never two refused tokens for one request: that is a login that is no good; and signatures need no token.
+        refused = any(fault.kind in ("revoke", "expired_token") for fault in faults) or whose == "modelarts"
+        if what == "tokens" and not refused:
             self.faults.append(faults.add(**self.dice.choice(TOKENS)))
         elif what == "reading":
-            kind = self.dice.choice(READING)
-            self.faults.append(faults.add(**kind, method="GET", probability=0.5, count=self.dice.randint(1, 20)))
+            kind, count = self.dice.choice(READING), self.dice.randint(1, 20)
+            for method, path in READS[whose]:
+                self.faults.append(faults.add(**kind, method=method, path=path, probability=0.5, count=count))
         elif what == "creating":
-            for path in ("*/trainings", "*/tasks", "*/searches", "*/dataset-versions", "*/runs", "*/import_result"):
+            for path in CREATES[whose]:
                 self.faults.append(faults.add(**self.dice.choice(CREATING), method="POST", path=path, count=1))
         for fault in list(faults):
             if fault.struck == fault.count:
@@ -153,13 +181,12 @@ class Soak:
             away[1]()
 
     def verdict(self) -> dict[str, list[str]]:
-        """Compare what every task says with what AIHub has."""
+        """Compare what every task says with what AIHub and ModelArts have."""
         phases: dict[str, list[Phase]] = {}
-        for table, kind in TABLES.items():
-            for row in self.scene.rows(table):
-                marker = next(iter(Marker.all_in(row["description"])), None)
-                assert marker is not None
-                phases.setdefault(marker.task, []).append(KINDS[kind].phases[row["status"]])
+        for description, phase in (*self.on_aihub(), *self.on_modelarts()):
+            marker = next(iter(Marker.all_in(description)), None)
+            assert marker is not None
+            phases.setdefault(marker.task, []).append(phase)
         evaluations = Counter(row["model_name"] for row in self.scene.rows(EVALUATIONS))
         found: dict[str, list[str]] = {"duplicates": [], "orphans": [], "wrong results": []}
         for run_id in self.runs:
@@ -177,9 +204,24 @@ class Soak:
                     found["duplicates"].append(said)
                 wanted = {"success": Phase.SUCCEEDED, "failed": Phase.FAILED}.get(str(task.state))
                 if jobs[-1:] != [wanted]:
-                    found["wrong results"].append(said)
+                    found["wrong results"].append(f"{said}, {self.log(run_id, task)[-12:]}")
         found["orphans"] += [f"nobody's: {jobs}" for jobs in phases.values()]
         return found
+
+    def on_aihub(self) -> Iterator[tuple[str, Phase]]:
+        """Give the descriptions of AIHub's jobs and how they stand, in the order in which they were created."""
+        for table, kind in TABLES.items():
+            for row in self.scene.rows(table):
+                yield row["description"], KINDS[kind].phases[row["status"]]
+
+    def on_modelarts(self) -> Iterator[tuple[str, Phase]]:
+        """Give those of ModelArts' jobs."""
+        rows = [row for table in ON_MODELARTS for row in self.scenes["modelarts"].rows(table)]
+        for row in sorted(rows, key=lambda row: row["created"]):
+            if "metadata" in row:
+                yield row["metadata"]["description"], TRAINING_JOB.phases[row["phase"]]
+            else:
+                yield row["description"], WORKFLOW_EXECUTION.phases[row["status"]]
 
     def judge_evaluation(self, run_id: str, task: Task, count: int, found: dict[str, list[str]]) -> None:
         """An import that lost its answer cannot be looked up, so it may fail with a word on that."""
@@ -209,7 +251,8 @@ def test_nothing_is_doubled_or_lost_or_wrong(
         from airflow_provider_aihub.aihub.dataset_management import DatasetSpec
 
         client.create_dataset(DatasetSpec(name="soak"))
-    soak = Soak(airflow, scene)
+    arts = new_scene(f"soak_{SEED}_modelarts", emulator=modelarts.Emulator, workflows=WORKFLOWS)
+    soak = Soak(airflow, scene, arts)
     soak.live(SECONDS, OUTAGE)
     until(
         "all tasks have ended",
@@ -223,12 +266,13 @@ def test_nothing_is_doubled_or_lost_or_wrong(
     table = {
         "seed": SEED,
         "seconds of misfortune": round(SECONDS + OUTAGE),
-        "seconds for which AIHub is down": round(OUTAGE),
+        "seconds for which both are down": round(OUTAGE),
         "tasks": len(tasks),
         **{f"tasks that ended as {state}": n for state, n in Counter(str(task.state) for task in tasks).items()},
         "jobs on AIHub": sum(len(scene.rows(table)) for table in (*TABLES, EVALUATIONS)),
+        "jobs on ModelArts": sum(len(arts.rows(table)) for table in ON_MODELARTS),
         **dict(sorted(soak.happened.items())),
-        "requests that AIHub spoiled": sum(fault.struck for fault in soak.faults),
+        "requests that they spoiled": sum(fault.struck for fault in soak.faults),
         **{what: len(cases) for what, cases in found.items()},
     }
     with capsys.disabled():
