@@ -22,6 +22,7 @@ from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS, A
 
 from airflow_provider_aihub.http.errors import ParameterError
 from airflow_provider_aihub.jobs.beside import beside
+from airflow_provider_aihub.jobs.in_time import in_time
 from airflow_provider_aihub.tasks.failures import task_failures
 from airflow_provider_aihub.tasks.platform_task import PlatformTask
 
@@ -88,6 +89,7 @@ class RemoteJobSensor(PlatformTask, BaseSensorOperator):
     start_trigger_args = _StartTriggerArgs()
     _clock = staticmethod(time.time)
     _monotonic = staticmethod(time.monotonic)
+    _in_time = staticmethod(in_time)
     # What may be a template until a task runs.
     poke_interval: Any
     timeout: Any
@@ -157,14 +159,13 @@ class RemoteJobSensor(PlatformTask, BaseSensorOperator):
         :raises RemoteJobError: The job ended badly, or the platform will never answer.
         """
         from airflow_provider_aihub.http.errors import RemoteJobError
-        from airflow_provider_aihub.jobs.in_time import in_time
         from airflow_provider_aihub.jobs.waiting import LAST_ANSWERS, LAST_LOOK
 
         with task_failures(self.platform.errors):
             reference = self._reference()
             left = None if self._until is None else max(self._until + LAST_ANSWERS - self._monotonic(), LAST_LOOK)
             try:
-                seen = in_time(partial(self.look, reference), left)
+                seen = self._in_time(partial(self.look, reference), left)
             except RemoteJobError as late:
                 seen = late
             if not isinstance(seen, RemoteJobError):

@@ -134,10 +134,8 @@ def _fires_at_the_first_look(real: Any) -> Any:
 
 
 def _believes_the_first_page(real: Any) -> Any:
-    def sift_list(kind: Any, *given: Any, **more: Any) -> Steps:
-        listed = kind.listed
-        one = replace(kind, listed=listed and (lambda start=None, **given: listed(None, **given)))
-        return (yield from real(one, *given, **more))
+    def sift_list(*given: Any, listed: Any, **more: Any) -> Steps:
+        return (yield from real(*given, listed=lambda _=None, /, **asked: listed(None, **asked), **more))
 
     return sift_list
 

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from functools import cache
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSensorTimeout, TaskDeferred
 
 from airflow_provider_aihub.http.errors import RemoteJobError
 from airflow_provider_aihub.jobs.errors import JobFailed
+from airflow_provider_aihub.jobs.in_time import too_late
 
 from .airflow import AFTER, BEFORE, HEARTBEAT, LOG, Blocking, kept
 from .lives import KILLS, LONGEST, Life
 from .platforms import Kind
 from .server import FAILED, SUCCESS
 
+T = TypeVar("T")
 POKE_INTERVAL: Final = 5.0
 
 
@@ -36,7 +38,16 @@ class Poking(Blocking):
     def __init__(self, *given: Any, **more: Any) -> None:
         super().__init__(*given, **more)
         # There is no machinery of Airflow's to keep a link.
-        self.operator.__dict__.update(_clock=self.clock, _monotonic=self.clock, _linked=True)
+        own = {"_clock": self.clock, "_monotonic": self.clock, "_in_time": self.in_time, "_linked": True}
+        self.operator.__dict__.update(own)
+
+    def in_time(self, ask: Callable[[], T], longest: float | None) -> T:
+        """Ask something with a time limit, by the world's time."""
+        began = self.world.now
+        answer = ask()
+        if longest is not None and self.world.now - began > longest:
+            raise too_late()
+        return answer
 
     def execute(self, event: Any = None) -> Iterator[bool]:
         """Run the sensor until it has deferred, or to its end."""
