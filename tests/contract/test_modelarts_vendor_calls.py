@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import re
-import threading
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
+from http_servers import Answered, Asked, answering
 from huaweicloudsdkcore.exceptions.exceptions import SdkException
 from test_modelarts_coverage import ROWS
 from vendor_sdk import call, client_at
@@ -363,32 +361,16 @@ def wire() -> Iterator[tuple[str, list[Sent]]]:
     """A server that notes what it is sent, and answers with nothing: its address, and what it has noted."""
     noted: list[Sent] = []
 
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
+    def note(request: Asked) -> Answered:
+        headers = {name.lower(): value for name, value in request.headers.items()}
+        (names,) = re.findall("SignedHeaders=([^,]+)", headers["authorization"])
+        signed = {name: headers[name] for name in names.split(";")}
+        query = dict(parse_qsl(urlsplit(request.target).query, keep_blank_values=True))
+        noted.append(Sent(request.method, request.path, query, request.json, signed))
+        return Answered.of(200, {})
 
-        def log_message(self, *_: Any) -> None: ...
-
-        def _note(self) -> None:
-            parts = urlsplit(self.path)
-            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            (names,) = re.findall("SignedHeaders=([^,]+)", self.headers["Authorization"])
-            signed = {name: self.headers[name] for name in names.split(";")}
-            query = dict(parse_qsl(parts.query, keep_blank_values=True))
-            noted.append(Sent(self.command, parts.path, query, json.loads(body) if body else None, signed))
-            self.send_response(200)
-            self.send_header("Content-Length", "2")
-            self.end_headers()
-            self.wfile.write(b"{}")
-
-        do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _note  # noqa: N815 - the library's names
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}", noted
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    with answering(note) as url:
+        yield url, noted
 
 
 @pytest.mark.parametrize("case", CALLS, ids=lambda case: case[0])
