@@ -7,14 +7,14 @@ from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import Field, computed_field, model_validator
 
-from airflow_provider_aihub.aihub.models import Page, Spec, new_id, page_of
+from airflow_provider_aihub.aihub.job_calls import JobCalls
+from airflow_provider_aihub.aihub.models import Page, Spec
 from airflow_provider_aihub.aihub.services import Service
-from airflow_provider_aihub.aihub.values import check_id, page_query
 from airflow_provider_aihub.http.models import Answer
-from airflow_provider_aihub.http.request import Request, path
+from airflow_provider_aihub.http.request import Request
 from airflow_provider_aihub.http.values import Box, NotEmpty, Number, Positive, Text, Whole, Words
 
-_SEARCHES = "/data-warehouse/api/v1/searches"
+_SEARCHES = JobCalls(Service.DATA_WAREHOUSE, "search", "searches", "/data-warehouse/api/v1/searches", "search_id")
 
 
 class SearchType(IntEnum):
@@ -133,15 +133,7 @@ class Search(Answer):
 
 def create_search(spec: SearchSpec) -> Request[int]:
     """Start a search; gives its id."""
-    return Request(
-        asks=f"create search {spec.name!r}",
-        service=Service.DATA_WAREHOUSE,
-        method="POST",
-        path=_SEARCHES,
-        read=new_id,
-        json=spec.body(),
-        creates=True,
-    )
+    return _SEARCHES.create(spec, spec.name)
 
 
 def get_search(search_id: int | str) -> Request[Search]:
@@ -149,15 +141,7 @@ def get_search(search_id: int | str) -> Request[Search]:
 
     :raises AIHubParameterError: Where the id is none.
     """
-    number = check_id("search_id", search_id)
-    return Request(
-        asks=f"read search {number}",
-        service=Service.DATA_WAREHOUSE,
-        method="GET",
-        path=path(_SEARCHES + "/{}", number),
-        read=Search.read,
-        about={"id": number},
-    )
+    return _SEARCHES.read(Search, search_id)
 
 
 def list_searches(
@@ -174,12 +158,4 @@ def list_searches(
     :param user_id: Only those of this user.
     :raises AIHubParameterError: Where a number is none.
     """
-    return Request(
-        asks="list searches",
-        service=Service.DATA_WAREHOUSE,
-        method="GET",
-        path=_SEARCHES,
-        read=page_of(Search),
-        query=page_query(page, page_size, {"status": status, "user_id": user_id}, name=name),
-        optional=True,
-    )
+    return _SEARCHES.listing(Search, page, page_size, {"status": status, "user_id": user_id}, name=name)

@@ -8,6 +8,7 @@ from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import Field, model_validator
 
+from airflow_provider_aihub.aihub.job_calls import JobCalls
 from airflow_provider_aihub.aihub.models import (
     KeyValue,
     LogFile,
@@ -18,19 +19,14 @@ from airflow_provider_aihub.aihub.models import (
     Spec,
     Storage,
     VirtualCluster,
-    new_id,
-    page_of,
-    text_of,
 )
 from airflow_provider_aihub.aihub.services import Service
-from airflow_provider_aihub.aihub.values import check_id, page_query
 from airflow_provider_aihub.http.models import Answer, nothing, rows
-from airflow_provider_aihub.http.request import FieldsWithout, Request, path
+from airflow_provider_aihub.http.request import FieldsWithout, Request
 from airflow_provider_aihub.http.values import Count, Flag, Number, Pairs, Positive, Text, Whole, Words, one_of
 
 _BASE = "/model-training-platform/api/v1"
-_TRAINING = _BASE + "/trainings/{}"
-_POD = _TRAINING + "/pods/{}"
+_TRAININGS = JobCalls(Service.MODEL_TRAINING, "training", "trainings", f"{_BASE}/trainings", "training_id")
 
 
 class Framework(StrEnum):
@@ -212,16 +208,8 @@ class Training(Answer):
 
 def create_training(spec: TrainingSpec) -> Request[int]:
     """Start a training; gives its id."""
-    return Request(
-        asks=f"create training {spec.name!r}",
-        service=Service.MODEL_TRAINING,
-        method="POST",
-        path=f"{_BASE}/trainings",
-        read=new_id,
-        json=spec.body(),
-        fields_without=spec.only_document(list_trainings(page_size=1)),
-        creates=True,
-    )
+    without = spec.only_document(list_trainings(page_size=1))
+    return _TRAININGS.create(spec, spec.name, fields_without=without)
 
 
 def get_training(training_id: int | str) -> Request[Training]:
@@ -229,15 +217,7 @@ def get_training(training_id: int | str) -> Request[Training]:
 
     :raises AIHubParameterError: Where the id is none.
     """
-    number = check_id("training_id", training_id)
-    return Request(
-        asks=f"read training {number}",
-        service=Service.MODEL_TRAINING,
-        method="GET",
-        path=path(_TRAINING, number),
-        read=Training.read,
-        about={"id": number},
-    )
+    return _TRAININGS.read(Training, training_id)
 
 
 def list_training_pods(training_id: int | str, page: int = 1, page_size: int = 9999) -> Request[Page[Pod]]:
@@ -245,15 +225,7 @@ def list_training_pods(training_id: int | str, page: int = 1, page_size: int = 9
 
     :raises AIHubParameterError: Where a number is none.
     """
-    number = check_id("training_id", training_id)
-    return Request(
-        asks=f"list the pods of training {number}",
-        service=Service.MODEL_TRAINING,
-        method="GET",
-        path=path(_TRAINING + "/pods", number),
-        read=page_of(Pod),
-        query=page_query(page, page_size),
-    )
+    return _TRAININGS.pods(training_id, page, page_size)
 
 
 def list_storages() -> Request[list[Storage]]:
@@ -272,14 +244,7 @@ def stop_training(training_id: int | str) -> Request[None]:
 
     :raises AIHubParameterError: Where the id is none.
     """
-    number = check_id("training_id", training_id)
-    return Request(
-        asks=f"stop training {number}",
-        service=Service.MODEL_TRAINING,
-        method="POST",
-        path=path(_TRAINING + "/stop", number),
-        read=nothing,
-    )
+    return _TRAININGS.stop(training_id)
 
 
 def list_trainings(
@@ -307,15 +272,7 @@ def list_trainings(
         "category_id": category_id,
         "project_id": project_id,
     }
-    return Request(
-        asks="list trainings",
-        service=Service.MODEL_TRAINING,
-        method="GET",
-        path=f"{_BASE}/trainings",
-        read=page_of(Training),
-        query=page_query(page, page_size, numbers, name=name, is_quota_schedule=is_quota_schedule),
-        optional=True,
-    )
+    return _TRAININGS.listing(Training, page, page_size, numbers, name=name, is_quota_schedule=is_quota_schedule)
 
 
 def get_training_pod_logs(training_id: int | str, pod_id: int | str) -> Request[list[LogFile]]:
@@ -324,15 +281,7 @@ def get_training_pod_logs(training_id: int | str, pod_id: int | str) -> Request[
     :param pod_id: ``id`` of the pod, not its name.
     :raises AIHubParameterError: Where an id is none.
     """
-    number, pod = check_id("training_id", training_id), check_id("pod_id", pod_id)
-    return Request(
-        asks=f"name the logs of pod {pod} of training {number}",
-        service=Service.MODEL_TRAINING,
-        method="GET",
-        path=path(_POD + "/logs/new", number, pod),
-        read=rows(LogFile, "logs"),
-        optional=True,
-    )
+    return _TRAININGS.pod_logs(training_id, pod_id)
 
 
 def get_training_pod_events(training_id: int | str, pod_id: int | str) -> Request[str]:
@@ -341,7 +290,7 @@ def get_training_pod_events(training_id: int | str, pod_id: int | str) -> Reques
     :param pod_id: ``id`` of the pod, not its name.
     :raises AIHubParameterError: Where an id is none.
     """
-    return _pod_text("events", training_id, pod_id)
+    return _TRAININGS.pod_text("events", training_id, pod_id)
 
 
 def get_training_pod_spec(training_id: int | str, pod_id: int | str) -> Request[str]:
@@ -350,16 +299,4 @@ def get_training_pod_spec(training_id: int | str, pod_id: int | str) -> Request[
     :param pod_id: ``id`` of the pod, not its name.
     :raises AIHubParameterError: Where an id is none.
     """
-    return _pod_text("spec", training_id, pod_id)
-
-
-def _pod_text(what: str, training_id: int | str, pod_id: int | str) -> Request[str]:
-    number, pod = check_id("training_id", training_id), check_id("pod_id", pod_id)
-    return Request(
-        asks=f"read the {what} of pod {pod} of training {number}",
-        service=Service.MODEL_TRAINING,
-        method="GET",
-        path=path(_POD + "/{}", number, pod, what),
-        read=text_of(what),
-        optional=True,
-    )
+    return _TRAININGS.pod_text("spec", training_id, pod_id)

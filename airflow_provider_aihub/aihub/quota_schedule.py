@@ -7,17 +7,17 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field
 
+from airflow_provider_aihub.aihub.job_calls import JobCalls
 from airflow_provider_aihub.aihub.model_training import JobSpec, Training
-from airflow_provider_aihub.aihub.models import LogFile, Named, Page, Pod, new_id, page_of, text_of
+from airflow_provider_aihub.aihub.models import LogFile, Named, Page, Pod
 from airflow_provider_aihub.aihub.services import Service
-from airflow_provider_aihub.aihub.values import check_id, check_member, page_query
-from airflow_provider_aihub.http.models import nothing, rows
-from airflow_provider_aihub.http.request import Request, path
+from airflow_provider_aihub.aihub.values import check_member
+from airflow_provider_aihub.http.request import Request
 from airflow_provider_aihub.http.values import Flag, Number, one_of
 
-_TASKS = "/quota-schedule-management/api/v1/tasks"
-_TASK = _TASKS + "/{}"
-_POD = _TASK + "/pods/{}"
+_TASKS = JobCalls(
+    Service.QUOTA_SCHEDULE, "quota task", "quota tasks", "/quota-schedule-management/api/v1/tasks", "quota_task_id"
+)
 
 
 class Priority(IntEnum):
@@ -71,16 +71,8 @@ class QuotaTask(Training):
 
 def create_quota_task(spec: QuotaTaskSpec) -> Request[int]:
     """Start a quota task; gives its id."""
-    return Request(
-        asks=f"create quota task {spec.name!r}",
-        service=Service.QUOTA_SCHEDULE,
-        method="POST",
-        path=_TASKS,
-        read=new_id,
-        json=spec.body(),
-        fields_without=spec.only_document(list_quota_tasks(page_size=1)),
-        creates=True,
-    )
+    without = spec.only_document(list_quota_tasks(page_size=1))
+    return _TASKS.create(spec, spec.name, fields_without=without)
 
 
 def get_quota_task(quota_task_id: int | str) -> Request[QuotaTask]:
@@ -88,15 +80,7 @@ def get_quota_task(quota_task_id: int | str) -> Request[QuotaTask]:
 
     :raises AIHubParameterError: Where the id is none.
     """
-    number = check_id("quota_task_id", quota_task_id)
-    return Request(
-        asks=f"read quota task {number}",
-        service=Service.QUOTA_SCHEDULE,
-        method="GET",
-        path=path(_TASK, number),
-        read=QuotaTask.read,
-        about={"id": number},
-    )
+    return _TASKS.read(QuotaTask, quota_task_id)
 
 
 def list_quota_task_pods(quota_task_id: int | str, page: int = 1, page_size: int = 9999) -> Request[Page[Pod]]:
@@ -104,15 +88,7 @@ def list_quota_task_pods(quota_task_id: int | str, page: int = 1, page_size: int
 
     :raises AIHubParameterError: Where a number is none.
     """
-    number = check_id("quota_task_id", quota_task_id)
-    return Request(
-        asks=f"list the pods of quota task {number}",
-        service=Service.QUOTA_SCHEDULE,
-        method="GET",
-        path=path(_TASK + "/pods", number),
-        read=page_of(Pod),
-        query=page_query(page, page_size),
-    )
+    return _TASKS.pods(quota_task_id, page, page_size)
 
 
 def stop_quota_task(quota_task_id: int | str) -> Request[None]:
@@ -120,14 +96,7 @@ def stop_quota_task(quota_task_id: int | str) -> Request[None]:
 
     :raises AIHubParameterError: Where the id is none.
     """
-    number = check_id("quota_task_id", quota_task_id)
-    return Request(
-        asks=f"stop quota task {number}",
-        service=Service.QUOTA_SCHEDULE,
-        method="POST",
-        path=path(_TASK + "/stop", number),
-        read=nothing,
-    )
+    return _TASKS.stop(quota_task_id)
 
 
 def list_quota_tasks(
@@ -158,15 +127,7 @@ def list_quota_tasks(
         "project_id": project_id,
         "priority": None if priority is None else check_member("priority", Priority, priority).value,
     }
-    return Request(
-        asks="list quota tasks",
-        service=Service.QUOTA_SCHEDULE,
-        method="GET",
-        path=_TASKS,
-        read=page_of(QuotaTask),
-        query=page_query(page, page_size, numbers, name=name, is_quota_schedule=is_quota_schedule),
-        optional=True,
-    )
+    return _TASKS.listing(QuotaTask, page, page_size, numbers, name=name, is_quota_schedule=is_quota_schedule)
 
 
 def get_quota_task_pod_logs(quota_task_id: int | str, pod_id: int | str) -> Request[list[LogFile]]:
@@ -175,15 +136,7 @@ def get_quota_task_pod_logs(quota_task_id: int | str, pod_id: int | str) -> Requ
     :param pod_id: ``id`` of the pod, not its name.
     :raises AIHubParameterError: Where an id is none.
     """
-    number, pod = check_id("quota_task_id", quota_task_id), check_id("pod_id", pod_id)
-    return Request(
-        asks=f"name the logs of pod {pod} of quota task {number}",
-        service=Service.QUOTA_SCHEDULE,
-        method="GET",
-        path=path(_POD + "/logs/new", number, pod),
-        read=rows(LogFile, "logs"),
-        optional=True,
-    )
+    return _TASKS.pod_logs(quota_task_id, pod_id)
 
 
 def get_quota_task_pod_events(quota_task_id: int | str, pod_id: int | str) -> Request[str]:
@@ -192,7 +145,7 @@ def get_quota_task_pod_events(quota_task_id: int | str, pod_id: int | str) -> Re
     :param pod_id: ``id`` of the pod, not its name.
     :raises AIHubParameterError: Where an id is none.
     """
-    return _pod_text("events", quota_task_id, pod_id)
+    return _TASKS.pod_text("events", quota_task_id, pod_id)
 
 
 def get_quota_task_pod_spec(quota_task_id: int | str, pod_id: int | str) -> Request[str]:
@@ -201,16 +154,4 @@ def get_quota_task_pod_spec(quota_task_id: int | str, pod_id: int | str) -> Requ
     :param pod_id: ``id`` of the pod, not its name.
     :raises AIHubParameterError: Where an id is none.
     """
-    return _pod_text("spec", quota_task_id, pod_id)
-
-
-def _pod_text(what: str, quota_task_id: int | str, pod_id: int | str) -> Request[str]:
-    number, pod = check_id("quota_task_id", quota_task_id), check_id("pod_id", pod_id)
-    return Request(
-        asks=f"read the {what} of pod {pod} of quota task {number}",
-        service=Service.QUOTA_SCHEDULE,
-        method="GET",
-        path=path(_POD + "/{}", number, pod, what),
-        read=text_of(what),
-        optional=True,
-    )
+    return _TASKS.pod_text("spec", quota_task_id, pod_id)
