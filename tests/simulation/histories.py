@@ -181,6 +181,23 @@ EXCUSES: Final[dict[str, set[str]]] = {
         "wrong result",
     },
     "a job is left running and its task cleared after the end of its run, before Airflow 3.3": {"wrong result"},
+    "a task comes to its `execution_timeout` while its job is created, where jobs cannot be listed": {"orphan"},
+    "another platform stands behind the address while a trigger that is to stop a job gets no answer": {"stranger"},
 }
 """The classes of histories in which a promise cannot be kept, and what may be wrong in each."""
-LAST, CREATING, TOLD, REFUSED, ELSEWHERE, SWAPPED, LOST, OLD_WORKER, UNLISTED, LATE, UNTOLD, LEFT = EXCUSES
+(
+    LAST,
+    CREATING,
+    TOLD,
+    REFUSED,
+    ELSEWHERE,
+    SWAPPED,
+    LOST,
+    OLD_WORKER,
+    UNLISTED,
+    LATE,
+    UNTOLD,
+    LEFT,
+    OUT_OF_TIME,
+    UNANSWERED,
+) = EXCUSES

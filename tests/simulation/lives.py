@@ -24,9 +24,11 @@ from .histories import (
     LEFT,
     LOST,
     OLD_WORKER,
+    OUT_OF_TIME,
     REFUSED,
     SWAPPED,
     TOLD,
+    UNANSWERED,
     UNLISTED,
     UNTOLD,
     Blow,
@@ -269,6 +271,8 @@ class Life:
                 running.close()  # type: ignore[attr-defined]
                 if worker.state.logins > 1:
                     self.excuses.add(SWAPPED)
+                if not self.history.lists:
+                    self._excuse(worker, OUT_OF_TIME)
                 worker.kill(patience=worker.life.held.patience.settled)
                 return "retry"
             case _ if blow.what in KILLS:
@@ -347,4 +351,6 @@ class Life:
                 return "again"
             else:
                 self._disturb(blow.what)
+                if blow.what == "swap" and self.history.weather == "reads fail":
+                    self.excuses.add(UNANSWERED)
         return what or "event"
