@@ -170,10 +170,11 @@ class ModelArts(Server):
         job = self.shown(kind, job_id)
         if job is None:
             return _no(400, MISSING[kind], "it does not exist")
-        if job.over(self._clock()) or (kind == TRAINING and job.stop_asked):
+        too_late = job.over(self._clock()) or (kind == TRAINING and job.stop_asked is not None)
+        self._ask_to_stop(job)
+        if too_late:
             code = (409, "ModelArts.2796") if kind == TRAINING else (400, "ModelArts.0104")
             return _no(*code, "it cannot be stopped now")
-        self._ask_to_stop(job)
         # What is being stopped does not succeed any more.
         job.lasts = max(job.lasts, (job.stopped_at or 0.0) - job.created_at + 1.0)
         return (202 if kind == TRAINING else 201), self._row(job)
