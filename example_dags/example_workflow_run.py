@@ -15,7 +15,7 @@ def example_workflow_run() -> None:
     WorkflowRunOperator(
         task_id="run_workflow",
         name="example",
-        # By id. A name will do once the pipeline was run before: AIHub names pipelines only by their runs.
+        # By id, which every AIHub takes. On newer platforms a name will do, and no version means the latest.
         pipeline=2,
         pipeline_version=2,
         pipeline_params={"dataset": "mnist"},

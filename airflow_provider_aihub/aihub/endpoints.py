@@ -7,6 +7,7 @@ from airflow_provider_aihub.aihub import (
     dataset_management,
     evaluation,
     model_training,
+    pipelines,
     quota_schedule,
     s3_relay,
     tag_system,
@@ -41,6 +42,11 @@ class Endpoints:
     retry_workflow_run = Endpoint(workflow_center.retry_workflow_run)
     resubmit_workflow_run = Endpoint(workflow_center.resubmit_workflow_run)
     get_workflow_task_log = Endpoint(workflow_center.get_workflow_task_log)
+    get_workflow_task_events = Endpoint(workflow_center.get_workflow_task_events)
+    list_pipelines = Endpoint(pipelines.list_pipelines)
+    get_pipeline = Endpoint(pipelines.get_pipeline)
+    list_pipeline_versions = Endpoint(pipelines.list_pipeline_versions)
+    list_pipeline_params = Endpoint(pipelines.list_pipeline_params)
 
     create_training = Endpoint(model_training.create_training)
     get_training = Endpoint(model_training.get_training)

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from typing import TypeVar
 
 from airflow_provider_aihub.aihub.errors import AIHubParameterError
 from airflow_provider_aihub.aihub.models import LogFile, Page, Pod
-from airflow_provider_aihub.aihub.workflow_center import NodeStatus, TaskLog, WorkflowRun, get_workflow_task_log
+from airflow_provider_aihub.aihub.workflow_center import (
+    NodeStatus,
+    TaskLog,
+    WorkflowRun,
+    get_workflow_task_events,
+    get_workflow_task_log,
+)
 from airflow_provider_aihub.http.request import Request
 from airflow_provider_aihub.jobs.parts import FAILED, PENDING, RUNNING, SUCCEEDED, Part, PartLog
 
@@ -49,14 +56,24 @@ def workflow_nodes(run: WorkflowRun) -> list[Part]:
     """Return the nodes of a workflow run."""
     parts = []
     for node in run.task_nodes:
-        try:
+        logs: Request[list[PartLog]] | None = None
+        events: Request[str] | None = None
+        # A node that has not begun has no pod.
+        with suppress(AIHubParameterError):
             logs = _mapped(get_workflow_task_log(run.id, node.pod_name), _task_log)
-        except AIHubParameterError:
-            logs = None
+            events = get_workflow_task_events(run.id, node.pod_name)
         state = _NODE_STATES.get(node.status, f"in status {node.status}")  # type: ignore[call-overload]
         key = node.pod_name or node.name
         parts.append(
-            Part(key=key, name=node.name, state=state, place=node.name, message=node.message.strip(), logs=logs)
+            Part(
+                key=key,
+                name=node.name,
+                state=state,
+                place=node.name,
+                message=node.message.strip(),
+                logs=logs,
+                events=events,
+            )
         )
     return parts
 

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from enum import IntEnum
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, TypeVar
 
 from pydantic import BeforeValidator, Field
 
-from airflow_provider_aihub.aihub.models import KeyValue, Page, Project, Spec, VirtualCluster, new_id, page_of
+from airflow_provider_aihub.aihub.models import KeyValue, Page, Project, Spec, VirtualCluster, new_id, page_of, text_of
 from airflow_provider_aihub.aihub.services import Service
 from airflow_provider_aihub.aihub.values import check_id, check_text, page_query
 from airflow_provider_aihub.http.models import Answer, nothing
 from airflow_provider_aihub.http.request import Request, path
 from airflow_provider_aihub.http.values import Flag, Number, Pairs, Positive, Text, Whole, Words
+
+T = TypeVar("T")
 
 _RUNS = "/workflow-center/api/v1/runs"
 _RUN = _RUNS + "/{}"
@@ -275,13 +278,26 @@ def get_workflow_task_log(run_id: int | str, pod_name: str) -> Request[TaskLog]:
     :param pod_name: ``pod_name`` of the node.
     :raises AIHubParameterError: Where the id or the name is none.
     """
+    return _of_pod("log", "logs", run_id, pod_name, TaskLog.read)
+
+
+def get_workflow_task_events(run_id: int | str, pod_name: str) -> Request[str]:
+    """Read the events of a node of a workflow run as text. Newer platforms only.
+
+    :param pod_name: ``pod_name`` of the node.
+    :raises AIHubParameterError: Where the id or the name is none.
+    """
+    return _of_pod("events", "events", run_id, pod_name, text_of("events"))
+
+
+def _of_pod(what: str, part: str, run_id: int | str, pod_name: str, read: Callable[[Any], T]) -> Request[T]:
     number = check_id("run_id", run_id)
     check_text("pod_name", pod_name, _POD_NAME, "the name of a pod")
     return Request(
-        asks=f"read the log of pod {pod_name} of workflow run {number}",
+        asks=f"read the {what} of pod {pod_name} of workflow run {number}",
         service=Service.WORKFLOW_CENTER,
         method="GET",
-        path=path(_RUN + "/tasks/{}/logs", number, pod_name),
-        read=TaskLog.read,
+        path=path(_RUN + "/tasks/{}/{}", number, pod_name, part),
+        read=read,
         optional=True,
     )

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from difflib import get_close_matches
 from itertools import count
-from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from airflow_provider_aihub.aihub.errors import (
     AIHubConfigError,
@@ -32,8 +32,6 @@ PAGE_SIZE = 100
 MOST_SHOWN = 5
 MOST_PROBED = 100
 """Number of the last version that is asked for, to learn a dataset's id from an AIHub that does not list datasets."""
-MOST_RUNS = 1000
-"""Workflow runs looked through, from the newest, for the name of a pipeline."""
 
 
 class Row(Protocol):
@@ -43,13 +41,6 @@ class Row(Protocol):
     def id(self) -> int: ...
     @property
     def name(self) -> str: ...
-
-
-class Choice(NamedTuple):
-    """An id and a name that were found together."""
-
-    id: int
-    name: str
 
 
 def known_id(parameter: str, given: int | str) -> int | None:
@@ -110,29 +101,58 @@ def project_id(hook: AIHubHook, given: int | str) -> int:
         raise _id_needed("project", given, "projects") from None
 
 
-def pipeline_ids(hook: AIHubHook, pipeline: int | str, version: int | str) -> tuple[int, int]:
+def pipeline_ids(hook: AIHubHook, pipeline: int | str, version: int | str | None) -> tuple[int, int]:
     """Find a pipeline and its version.
 
-    AIHub has no list of pipelines, so names are looked for among the pipelines of earlier workflow runs.
+    :param version: ``None`` for the latest.
     """
-    pipeline_id, version_id = known_id("pipeline", pipeline), known_id("pipeline_version", version)
-    if pipeline_id is not None and version_id is not None:
-        return pipeline_id, version_id
-    try:
-        runs = list(_pages(lambda page: hook.list_workflow_runs(page=page, page_size=PAGE_SIZE), most=MOST_RUNS))
-    except AIHubUnsupportedError:
-        if pipeline_id is None:
-            raise _id_needed("pipeline", pipeline, "workflow runs") from None
-        raise _id_needed("pipeline_version", version, "workflow runs") from None
-    unknown = f"which none of AIHub's newest {MOST_RUNS} workflow runs is of, so give its id"
+    pipeline_id = known_id("pipeline", pipeline)
+    version_id = None if version is None else known_id("pipeline_version", version)
     if pipeline_id is None:
-        pipelines = (Choice(run.pipeline_id, run.pipeline_name) for run in runs)
-        pipeline_id = _match("pipeline", pipeline, pipelines, unknown)
-    if version_id is None:
-        used = (run for run in runs if run.pipeline_id == pipeline_id)
-        versions = (Choice(run.pipeline_version_id, run.pipeline_version_name) for run in used)
-        version_id = _match("pipeline_version", version, versions, unknown)
-    return pipeline_id, version_id
+        try:
+            pipeline_id = _narrowed("pipeline", pipeline, lambda name: hook.list_pipelines(name))
+        except AIHubUnsupportedError:
+            raise _id_needed("pipeline", pipeline, "pipelines") from None
+    found = pipeline_id
+    if version_id is not None:
+        return found, version_id
+    try:
+        if version is not None:
+            return found, _narrowed("pipeline_version", version, lambda name: hook.list_pipeline_versions(found, name))
+        version_id = hook.get_pipeline(found).latest_version_id
+    except AIHubUnsupportedError:
+        if version is not None:
+            raise _id_needed("pipeline_version", version, "the versions of pipelines") from None
+        raise AIHubParameterError(
+            "pipeline_version is missing, and this AIHub does not say which one is a pipeline's latest; give the id "
+            "that its web pages show."
+        ) from None
+    if version_id < 1:
+        raise AIHubParameterError(f"pipeline is {pipeline!r}, which AIHub has no version of; release one first.")
+    return found, version_id
+
+
+def check_pipeline_params(hook: AIHubHook, version_id: int, given: Iterable[str]) -> None:
+    """Make sure that a version of a pipeline knows the parameters that it is given.
+
+    An AIHub that does not list them is left to say so itself.
+
+    :raises AIHubParameterError: It does not know one of them.
+    """
+    names = list(given)
+    if not names:
+        return
+    try:
+        known = hook.list_pipeline_params(version_id)
+    except AIHubUnsupportedError:
+        return
+    unknown = sorted(set(names) - set(known))
+    if unknown:
+        allowed = f"it knows {', '.join(map(repr, known))}" if known else "it knows none"
+        raise AIHubParameterError(
+            f"pipeline_params holds {', '.join(map(repr, unknown))}, which version {version_id} of the pipeline does "
+            f"not know; {allowed}."
+        )
 
 
 def dataset_id(hook: AIHubHook, given: int | str) -> int:
@@ -144,8 +164,7 @@ def dataset_id(hook: AIHubHook, given: int | str) -> int:
 def dataset_named(hook: AIHubHook, name: str) -> int:
     """Find a dataset by its name, also where the name is a number."""
     try:
-        rows = _datasets(hook, name)
-        return _match("dataset", name, rows if any(row.name == name for row in rows) else _datasets(hook, None))
+        return _narrowed("dataset", name, lambda narrowed: _datasets(hook, narrowed))
     except AIHubUnsupportedError:
         pass
     # The document's API names a dataset only through its versions, of which old ones may have been deleted.
@@ -167,18 +186,22 @@ def _datasets(hook: AIHubHook, name: str | None) -> list[Dataset]:
     return list(_pages(lambda page: hook.list_datasets(page=page, page_size=PAGE_SIZE, name=name)))
 
 
-def _pages(read: Callable[[int], Page[T]], most: int | None = None) -> Iterator[T]:
+def _pages(read: Callable[[int], Page[T]]) -> Iterator[T]:
     """Go through the rows of a list.
 
     :param read: Reads a page by its number; it has :data:`PAGE_SIZE` rows.
-    :param most: Where to stop. Default: at its end.
     """
     for number in count(1):
         page = read(number)
         yield from page.data
-        seen = number * PAGE_SIZE
-        if not page.data or seen >= page.total or (most is not None and seen >= most):
+        if not page.data or number * PAGE_SIZE >= page.total:
             return
+
+
+def _narrowed(parameter: str, given: int | str, read: Callable[[str | None], Sequence[Row]]) -> int:
+    """Find a name in a list: in what AIHub has of that name, or else in all of it, which tells what is near."""
+    rows = read(str(given))
+    return _match(parameter, given, rows if any(row.name == str(given) for row in rows) else read(None))
 
 
 def _id_needed(parameter: str, given: int | str, lacking: str) -> AIHubParameterError:
@@ -187,7 +210,7 @@ def _id_needed(parameter: str, given: int | str, lacking: str) -> AIHubParameter
     )
 
 
-def _match(parameter: str, given: int | str, rows: Iterable[Row], unknown: str = "which AIHub does not have") -> int:
+def _match(parameter: str, given: int | str, rows: Iterable[Row]) -> int:
     ids_of: dict[str, set[int]] = {}
     for row in rows:
         ids_of.setdefault(row.name, set()).add(row.id)
@@ -203,4 +226,4 @@ def _match(parameter: str, given: int | str, rows: Iterable[Row], unknown: str =
     near = get_close_matches(str(given), names, MOST_SHOWN, cutoff=0.4) or names[:MOST_SHOWN]
     nearest = f"the nearest {'is' if len(near) == 1 else 'are'} {', '.join(map(repr, near))}"
     offer = nearest if near else "AIHub shows none at all"
-    raise AIHubParameterError(f"{parameter} is {given!r}, {unknown}; {offer}.")
+    raise AIHubParameterError(f"{parameter} is {given!r}, which AIHub does not have; {offer}.")

@@ -25,14 +25,15 @@ class WorkflowRunOperator(JobOperator):
     Returns ``{"id", "name", "status", "duration", "nodes": [{"name", "status"}]}``: the duration in seconds, the first
     100 nodes.
 
-    AIHub's API calls a workflow a pipeline. It has no list of pipelines, so a name is looked up among the newest 1000
-    workflow runs, on newer platforms; digits are taken for an id, which works always.
+    AIHub's API calls a workflow a pipeline. Names are looked up on newer platforms; digits are taken for an id, which
+    works always.
 
     :param name: Name of the run.
     :param pipeline: Pipeline to run, by name or id.
-    :param pipeline_version: Its version, by name or id.
+    :param pipeline_version: Its version, by name or id. Default: the latest, on newer platforms.
     :param pipeline_params: Input parameters of the version's first node, a dict. Numbers and booleans become text,
-        ``True`` becomes ``true``. (``params`` of an operator is Airflow's own.)
+        ``True`` becomes ``true``. One that the version does not know is refused, where AIHub lists them. (``params`` of
+        an operator is Airflow's own.)
     :param project: Project it belongs to, by name or id. Newer platforms require it, AIHub's document does not know
         it.
     :param description: Free text.
@@ -68,7 +69,7 @@ class WorkflowRunOperator(JobOperator):
         *,
         name: str,
         pipeline: str | int,
-        pipeline_version: str | int,
+        pipeline_version: str | int | None = None,
         pipeline_params: Mapping[str, Any] | None = None,
         project: str | int | None = None,
         description: str | None = None,
@@ -94,14 +95,22 @@ class WorkflowRunOperator(JobOperator):
         """Check the parameters and find ids for names."""
         from airflow_provider_aihub.aihub.tag_system import ModuleType
         from airflow_provider_aihub.aihub.workflow_center import WorkflowRunSpec, create_workflow_run
-        from airflow_provider_aihub.operators.names import known_id, pipeline_ids, project_id, virtual_cluster_id
+        from airflow_provider_aihub.operators.names import (
+            check_pipeline_params,
+            known_id,
+            pipeline_ids,
+            project_id,
+            virtual_cluster_id,
+        )
 
         clusters, placement = _placement(self.node_virtual_clusters)
+        version = self.pipeline_version
+        version_id = None if version is None else known_id("pipeline_version", version)
         spec = WorkflowRunSpec.build(
             name=self.name,
             # Names are looked up only once all else is known to be right.
             pipeline_id=known_id("pipeline", self.pipeline) or 1,
-            pipeline_version_id=known_id("pipeline_version", self.pipeline_version) or 1,
+            pipeline_version_id=version_id or 1,
             params=self.pipeline_params,
             project_id=None if self.project is None else known_id("project", self.project) or 1,
             description=marker.sign(self.description),
@@ -109,8 +118,9 @@ class WorkflowRunOperator(JobOperator):
             use_cache=self.use_cache,
             node_virtual_clusters=placement or None,
         )
-        pipeline, version = pipeline_ids(self.hook, self.pipeline, self.pipeline_version)
-        found: dict[str, Any] = {"pipeline_id": pipeline, "pipeline_version_id": version}
+        pipeline_id, version_id = pipeline_ids(self.hook, self.pipeline, version)
+        check_pipeline_params(self.hook, version_id, spec.params)
+        found: dict[str, Any] = {"pipeline_id": pipeline_id, "pipeline_version_id": version_id}
         if self.project is not None:
             found["project_id"] = project_id(self.hook, self.project)
         if spec.node_virtual_clusters:

@@ -31,6 +31,8 @@ PIPELINES = (
     Pipeline(id=3, name="break", versions=(version(4, "V1", "exit 3"),)),
     Pipeline(id=4, name="twin", versions=(version(5, "V1"),)),
     Pipeline(id=5, name="twin", versions=(version(6, "V1"),)),
+    Pipeline(id=6, name="asks", versions=(version(7, "V1", 'echo "$day ${hour:-0} $day"'),)),
+    Pipeline(id=7, name="empty", versions=()),
 )
 
 
@@ -50,7 +52,7 @@ def test_a_workflow_runs(request: pytest.FixtureRequest, server: str, deferrable
         run(
             pipeline="2",
             pipeline_version="2",
-            pipeline_params={"dataset": "mnist", "epochs": 3},
+            pipeline_params={"dataset": 3},
             project=2,
             description="a test",
             deferrable=deferrable,
@@ -60,7 +62,7 @@ def test_a_workflow_runs(request: pytest.FixtureRequest, server: str, deferrable
     assert life.deferrals == int(deferrable)
     found = AIHubHook().get_workflow_run(result["id"])
     assert (found.name, found.pipeline_id, found.pipeline_version_id) == ("r", 2, 2)
-    assert {pair.key: pair.value for pair in found.params} == {"dataset": "mnist", "epochs": "3"}
+    assert {pair.key: pair.value for pair in found.params} == {"dataset": "3"}
     assert found.description.startswith("a test [airflow:")
     assert result == {
         "id": life.ti.xcoms["job_id"],
@@ -87,32 +89,49 @@ def test_what_only_newer_platforms_know(aihub: Emulator) -> None:
     assert found.task_nodes[0].use_cache is True
 
 
-def test_names_are_found_among_earlier_runs(pipelines: Emulator) -> None:
+def test_a_pipeline_is_found_by_its_name(pipelines: Emulator) -> None:
     hook = AIHubHook()
-    with pytest.raises(AIHubParameterError, match=r"pipeline is 'clean'.*give its id; .*none at all"):
-        TaskLife(run(pipeline="clean", pipeline_version="V1")).try_once()
-    for pipeline, number in ((1, 1), (4, 5), (5, 6)):
-        TaskLife(run(pipeline=pipeline, pipeline_version=number)).try_once()
-    for pipeline, number in (("clean", "V1"), (1, "V1"), ("clean", 1)):
+    for pipeline, number, version_id in (("clean", "V1", 1), (1, "V1", 1), ("clean", 1, 1), ("clean", None, 2)):
         result = TaskLife(run(pipeline=pipeline, pipeline_version=number)).try_once()
         found = hook.get_workflow_run(result["id"])
-        assert (found.pipeline_id, found.pipeline_version_id) == (1, 1)
-    for given, words in (
-        ({"pipeline": "cleen"}, r"pipeline is 'cleen'.*give its id; the nearest is 'clean'"),
+        assert (found.pipeline_id, found.pipeline_version_id) == (1, version_id)
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"pipeline": "cleen"}, r"pipeline is 'cleen', which AIHub does not have; the nearest are 'clean', 'sleep'"),
         ({"pipeline": "twin"}, r"pipeline is 'twin'.*give one of the ids 4, 5"),
-        ({"pipeline": "clean", "pipeline_version": "V2"}, r"pipeline_version is 'V2'.*nearest is 'V1'"),
-    ):
-        before = len(hook.list_workflow_runs().data)
-        with pytest.raises(AIHubParameterError, match=words):
-            TaskLife(run(**given)).try_once()
-        assert len(hook.list_workflow_runs().data) == before
-    assert TaskLife(run(pipeline="clean", pipeline_version=2)).try_once()["status"] == "succeeded"
+        ({"pipeline": "clean", "pipeline_version": "V3"}, r"pipeline_version is 'V3'.*nearest are 'V[12]', 'V[12]'"),
+        ({"pipeline": "empty", "pipeline_version": None}, r"pipeline is 'empty', which AIHub has no version of"),
+        ({"pipeline_params": {"a": 1}}, r"pipeline_params holds 'a', which version 1 .* does not know; it knows none"),
+        (
+            {"pipeline": "asks", "pipeline_version": None, "pipeline_params": {"day": 1, "dya": 2, "x": 3}},
+            r"pipeline_params holds 'dya', 'x', which version 7 .* does not know; it knows 'day', 'hour'\.",
+        ),
+    ],
+)
+def test_what_a_pipeline_does_not_have_is_refused(pipelines: Emulator, given: dict[str, Any], words: str) -> None:
+    with pytest.raises(AIHubParameterError, match=words):
+        TaskLife(run(**given)).try_once()
+    assert AIHubHook().list_workflow_runs().data == []
 
 
-@pytest.mark.parametrize("name", ["pipeline", "pipeline_version"])
-def test_names_need_a_list_of_runs(document: Emulator, name: str) -> None:
-    with pytest.raises(AIHubParameterError, match=f"{name} is 'greet', but this AIHub does not list.*give the id"):
-        TaskLife(run(project=None, **{name: "greet"})).try_once()
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"pipeline": "greet"}, "pipeline is 'greet', but this AIHub does not list pipelines; give the id"),
+        ({"pipeline_version": "V1"}, "pipeline_version is 'V1', but this AIHub does not list the versions of pipel"),
+        ({"pipeline_version": None}, "pipeline_version is missing, and this AIHub does not say which one is"),
+    ],
+)
+def test_the_document_knows_pipelines_by_their_ids(document: Emulator, given: dict[str, Any], words: str) -> None:
+    with pytest.raises(AIHubParameterError, match=words):
+        TaskLife(run(project=None, **given)).try_once()
+
+
+def test_the_document_does_not_say_which_parameters_there_are(document: Emulator) -> None:
+    assert TaskLife(run(project=None, pipeline_params={"x": 1})).try_once()["status"] == "succeeded"
 
 
 @pytest.mark.parametrize(

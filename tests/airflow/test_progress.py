@@ -27,6 +27,9 @@ deferred_or_not = pytest.mark.parametrize("deferrable", [True, False], ids=["def
 SECRET = "eyJhbGciOiJIUzI1NiJ9.eyJ1aWQiOjF9.c2lnbmF0dXJl"
 
 
+SILENT = (Node(name="only", command="exit 4"),)
+
+
 def held(gate: Path) -> str:
     """Give a command that ends when a file is there, or fails after half a minute without it."""
     return f"for _ in $(seq 600); do [ ! -e {gate} ] || break; sleep 0.05; done; [ -e {gate} ]"
@@ -52,7 +55,10 @@ def small_server(tmp_path_factory: pytest.TempPathFactory, gate_of_nodes: Path) 
     with Emulator(
         home=tmp_path_factory.mktemp("small"),
         clusters=(Cluster(id=1, name="small", capacity=2),),
-        pipelines=(Pipeline(id=1, name="failing", versions=(PipelineVersion(id=1, name="V1", nodes=nodes),)),),
+        pipelines=(
+            Pipeline(id=1, name="failing", versions=(PipelineVersion(id=1, name="V1", nodes=nodes),)),
+            Pipeline(id=2, name="silent", versions=(PipelineVersion(id=2, name="V1", nodes=SILENT),)),
+        ),
     ) as emulator:
         yield emulator
 
@@ -209,6 +215,18 @@ def test_events_where_there_is_no_log(small: AIHubHook, told: Told) -> None:
     assert 'its last event is "' in fail(make(command="exit 7"))
     (events,) = [line for line in told() if line.startswith("The last events of pod")]
     assert events.endswith("exited with code 7")
+
+
+def test_events_of_a_node_that_has_no_log(small: AIHubHook, small_server: Emulator, told: Told) -> None:
+    run = {"task_id": "t", "name": "mine", "pipeline": "silent", "project": 1}
+    error = fail(TaskLife(lambda: WorkflowRunOperator(**run)))
+    assert re.search(r'node only failed: "exited with code N", its last event is ".* exited with code N"\.$', error)
+    (events,) = [line for line in told() if line.startswith("The last events of node only")]
+    assert [line.split(maxsplit=1)[1] for line in events.splitlines()[1:]] == [
+        "created",
+        "started",
+        "exited with code 4",
+    ]
 
 
 @pytest.mark.parametrize("path", ["*/pods", "*/logs/new", "/files/*", "*/events"])

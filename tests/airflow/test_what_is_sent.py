@@ -57,7 +57,8 @@ LOGIN = "/user_system/api/v1/auth/login"
 WAREHOUSE = "/data_warehouse/data-warehouse/api/v1"
 DATASETS = "/dataset_management/dataset-mng/api/v2"
 UPLOADS = "/dataset_management/dataset-mng/api/v1/uploads"
-RUNS = "/workflow_center/workflow-center/api/v1/runs"
+FLOWS = "/workflow_center/workflow-center/api/v1"
+RUNS = f"{FLOWS}/runs"
 TRAININGS = "/model_training/model-training-platform/api/v1"
 QUOTA_TASKS = "/quota_schedule/quota-schedule-management/api/v1/tasks"
 TAGS = "/tag_system/tag-resource-management/api/v1"
@@ -107,17 +108,15 @@ class Recorder:
             f"{TAGS}/select-projects": ((31, "speech"), (32, "vision")),
             f"{TRAININGS}/storages": ((41, "shared"), (42, "scratch")),
             f"{DATASETS}/datasets": ((61, "mnist-2"), (62, "mnist")),
+            f"{FLOWS}/select-pipelines": ((53, "nightly-2"), (51, "nightly")),
+            f"{FLOWS}/select-pipeline-versions": ((54, "V6"), (52, "V7")),
         }
         if path == LOGIN:
             return {"id": 77, "token": "token"}
         if method == "GET" and path in lists:
             return {"total": 2, "data": [{"id": number, "name": name} for number, name in lists[path]]}
-        if method == "GET" and path == RUNS:
-            runs = (("weekly", 53, 54), ("nightly", 51, 52))
-            names = ("pipeline_name", "pipeline_id", "pipeline_version_id")
-            common = {"status": 3, "pipeline_version_name": "V7"}
-            rows = [{"id": 1 + row, **common, **dict(zip(names, run, strict=True))} for row, run in enumerate(runs)]
-            return {"total": 2, "data": rows}
+        if method == "GET" and path.endswith("/input-params"):
+            return {"data": ["day", "again"]}
         if path in (UPLOADS, RELAY):
             return {"path": "s3://taken/there", "url": "http://taken/there"}
         url = f"{self.url}/files/99.csv"
@@ -379,7 +378,9 @@ FULL = [
             "stream_logs": True,
         },
         sends=[
-            (f"GET {RUNS}?page_size=100&page_num=1", None),
+            (f"GET {FLOWS}/select-pipelines?name=nightly", None),
+            (f"GET {FLOWS}/select-pipeline-versions?pipeline_id=51&name=V7", None),
+            (f"GET {FLOWS}/pipeline-versions/52/input-params", None),
             PROJECTS,
             PLACED["workflow"],
             (

@@ -236,6 +236,27 @@ CALLS: dict[str, list[tuple[Callable[[Vendor], Any], Callable[[Any], bool]]]] = 
             lambda found: found.log == "hello []\n" and found.log_s3_url.startswith("http://"),
         )
     ],
+    "workflow_center.get_run_task_events": [
+        (lambda v: v.runs.get_run_task_events(v.ran, v.run_pod), lambda found: "exited with code 0" in found.events)
+    ],
+    "workflow_center.select_pipelines": [
+        (
+            lambda v: v.runs.select_pipelines(name="p2"),
+            lambda found: [(one.id, one.name) for one in found] == [(2, "p2")],
+        )
+    ],
+    "workflow_center.get_pipeline": [
+        (lambda v: v.runs.get_pipeline(1), lambda found: (found.latest_version_id, found.version_cnt) == (1, 1))
+    ],
+    "workflow_center.select_pipeline_versions": [
+        (
+            lambda v: v.runs.select_pipeline_versions(wc.SelectPipelineVersionsRequest(pipeline_id=2)),
+            lambda found: [(one.id, one.name) for one in found] == [(2, "V1")],
+        )
+    ],
+    "workflow_center.get_pipeline_version_input_params": [
+        (lambda v: v.runs.get_pipeline_version_input_params(1), lambda found: found == ["name"])
+    ],
     "model_training_platform.create_training": [
         (lambda v: v.train(), is_id),
         (lambda v: v.train(command=None, enable_ssh=None, envs=None, storage_ids=None), is_id),
@@ -325,13 +346,12 @@ NO_COUNTERPART = {
     "model_training_platform": "get_training_pod list_training_users list_training_containers",
     "quota_schedule_management": "get_task_pod list_task_users get_metrics_overview",
     "tag_resource_management": "select_model_tags",
-    "workflow_center": """list_pipelines get_pipeline create_pipeline delete_pipeline select_pipelines
-        select_pipeline_users list_pipeline_versions get_pipeline_version create_pipeline_version
-        delete_pipeline_version select_pipeline_versions get_pipeline_version_input_params migrate_pipeline_versions
-        get_run_task_pod get_run_task_events select_run_users list_modules create_module select_module_users
-        get_module_version create_module_version edit_module_version delete_module_version release_module_version
-        rebuild_module_version list_templates get_template create_template release_template create_template_run
-        search_templates get_template_input_params""",
+    "workflow_center": """list_pipelines create_pipeline delete_pipeline select_pipeline_users list_pipeline_versions
+        get_pipeline_version create_pipeline_version delete_pipeline_version migrate_pipeline_versions get_run_task_pod
+        select_run_users list_modules create_module select_module_users get_module_version create_module_version
+        edit_module_version delete_module_version release_module_version rebuild_module_version list_templates
+        get_template create_template release_template create_template_run search_templates
+        get_template_input_params""",
     "user_system": """signup list_menus get_menu create_menu update_menu delete_menu get_menu_roles set_menu_roles
         list_roles get_role create_role update_role delete_role get_role_menus set_role_menus search_roles list_users
         get_user create_user update_user delete_user set_user_roles get_user_menus search_users search_one""",

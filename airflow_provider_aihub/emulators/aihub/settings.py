@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -67,9 +68,22 @@ class Node:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PipelineVersion:
+    """A version of a workflow.
+
+    :param params: Names of its input parameters. Default: the variables that the commands of its first nodes use.
+    """
+
     id: int
     name: str
     nodes: tuple[Node, ...]
+    params: tuple[str, ...] | None = None
+
+    @property
+    def input_params(self) -> list[str]:
+        if self.params is not None:
+            return list(self.params)
+        first = (node.command for node in self.nodes if not node.dependencies)
+        return list(dict.fromkeys(name for command in first for name in re.findall(r"\$\{?([A-Za-z_]\w*)", command)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,7 +153,7 @@ def read_clusters(path: Path) -> tuple[Cluster, ...]:
 
 def read_pipelines(path: Path) -> tuple[Pipeline, ...]:
     """Pipelines from a JSON file: a list of ``{id, name, versions: [{id, name, nodes: [{name, command,
-    dependencies}]}]}``.
+    dependencies}], params?: [name]}]}``.
 
     :raises SettingsError: The file is missing or does not hold that, or nodes depend on each other in a circle.
     """
@@ -172,7 +186,12 @@ def _version(entry: Mapping[str, Any]) -> PipelineVersion:
             left = ", ".join(node.name for node in nodes if node.name not in done)
             raise ValueError(f"the nodes {left} wait for each other or for a node that is not there")
         done |= ready
-    return PipelineVersion(id=entry["id"], name=entry["name"], nodes=nodes)
+    params = entry.get("params")
+    if params is not None and not all(isinstance(name, str) for name in params):
+        raise ValueError("params of a version must be text")
+    return PipelineVersion(
+        id=entry["id"], name=entry["name"], nodes=nodes, params=None if params is None else tuple(params)
+    )
 
 
 def _unique(values: Iterable[object]) -> None:

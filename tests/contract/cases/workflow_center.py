@@ -232,4 +232,16 @@ CASES = (
         reads={"log": "hello\nworld\n", "log_s3_url": "http://10.0.0.9/greet.log"},
         real=lambda world: (world.run, world.pod_name),
     ),
+    case(
+        "get_workflow_task_events",
+        "P",
+        "GET",
+        "/{id}/tasks/{pod_name}/events",
+        "get_workflow_task_events",
+        args=(7, "greet-x1.y-2"),
+        path=f"{RUNS}/7/tasks/greet-x1.y-2/events",
+        answer=ok({"events": "pulled\nstarted\n"}),
+        reads={"": "pulled\nstarted\n"},
+        real=lambda world: (world.run, world.pod_name),
+    ),
 )

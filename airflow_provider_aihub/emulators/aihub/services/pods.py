@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from ..answers import not_found
@@ -45,7 +45,7 @@ def routes(path: str, training: Callable[[Call], Row], *, with_duration: bool = 
 
     async def events(call: Call) -> Any:
         _, pod = one(call)
-        return {"events": "\n".join(f"{_time(when)} {text}" for when, text in pod["_events"])}
+        return {"events": told(pod["_events"])}
 
     async def spec(call: Call) -> Any:
         row, pod = one(call)
@@ -67,6 +67,14 @@ def routes(path: str, training: Callable[[Call], Row], *, with_duration: bool = 
         Route("P", "GET", f"{path}/{{id}}/pods/{{pod_id}}/events", events),
         Route("P", "GET", f"{path}/{{id}}/pods/{{pod_id}}/spec", spec),
     ]
+
+
+def told(events: Iterable[tuple[int, str]]) -> str:
+    """Events as the text of an answer.
+
+    :param events: Each with its time in Unix milliseconds.
+    """
+    return "\n".join(f"{_time(when)} {text}" for when, text in events)
 
 
 def _time(milliseconds: int) -> str:

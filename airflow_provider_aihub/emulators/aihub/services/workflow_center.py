@@ -10,15 +10,17 @@ from ..answers import Refused, not_found
 from ..call import Call, Route, public
 from ..fields import Fields
 from ..jobs.workflows import ENDED, FAILED, TERMINATED, new_nodes
-from ..settings import PROJECTS, Pipeline, PipelineVersion
+from ..settings import PROJECTS
 from ..store import Row
+from . import pipelines
+from .pods import told
 
 PLATFORM_FIELDS = ("username", "project", "node_virtual_clusters", "avg_gpu_util", "total_gpu_time", "use_cache")
 
 
 async def create(call: Call) -> Any:
     body = await call.body()
-    pipeline, version = _pipeline(call, body.integer("pipeline_id"), body.integer("pipeline_version_id"))
+    pipeline, version = pipelines.find_version(call, body.integer("pipeline_id"), body.integer("pipeline_version_id"))
     # The newer platform wants a project, the document does not know of any.
     project = body.integer("project_id") if call.hub.platform else 1
     if project not in PROJECTS:
@@ -70,31 +72,35 @@ async def retry(call: Call) -> Any:
 
 async def resubmit(call: Call) -> Any:
     old = call.hub.store.runs.get(call.id())
-    _, version = _pipeline(call, old["pipeline_id"], old["pipeline_version_id"])
+    _, version = pipelines.find_version(call, old["pipeline_id"], old["pipeline_version_id"])
     left_out = ("id", "task_nodes", "status", "started_at")
     row = {**public(old, left_out), "created_at": call.hub.clock.ms(), "finished_at": 0}
     return _show(call, call.hub.workflows.submit(row, new_nodes(version)))
 
 
 async def log(call: Call) -> Any:
-    row = call.hub.store.runs.get(call.id())
-    pod = call.request.match_info["pod_name"]
-    node = next((node for node in row["task_nodes"] if node["pod_name"] == pod), None)
-    if node is None:
-        raise not_found(f"pod {pod} of workflow run {row['id']}")
-    file = call.hub.workflows.log_file(row, node)
+    file = call.hub.workflows.log_file(*_node(call))
     file.touch()
     return {"log": file.read_text(errors="replace"), "log_s3_url": call.link(file)}
 
 
-def _pipeline(call: Call, pipeline_id: int, version_id: int) -> tuple[Pipeline, PipelineVersion]:
-    pipeline = next((item for item in call.hub.settings.pipelines if item.id == pipeline_id), None)
-    if pipeline is None:
-        raise not_found(f"pipeline {pipeline_id}")
-    version = next((item for item in pipeline.versions if item.id == version_id), None)
-    if version is None:
-        raise not_found(f"pipeline version {version_id} of pipeline {pipeline_id}")
-    return pipeline, version
+async def events(call: Call) -> Any:
+    row, node = _node(call)
+    happened = [
+        (row["created_at"], "created"),
+        (node["started_at"], "started"),
+        (node["finished_at"], node["message"] or "exited with code 0"),
+    ]
+    return {"events": told((when, text) for when, text in happened if when)}
+
+
+def _node(call: Call) -> tuple[Row, Row]:
+    row = call.hub.store.runs.get(call.id())
+    pod = call.request.match_info["pod_name"]
+    for node in row["task_nodes"]:
+        if node["pod_name"] == pod:
+            return row, node
+    raise not_found(f"pod {pod} of workflow run {row['id']}")
 
 
 def _placement(call: Call, body: Fields, nodes: set[str]) -> list[dict[str, Any]]:
@@ -174,4 +180,6 @@ ROUTES = [
     Route("P", "PUT", f"{PREFIX}/runs/{{id}}/retry", retry),
     Route("P", "PUT", f"{PREFIX}/runs/{{id}}/resubmit", resubmit),
     Route("P", "GET", f"{PREFIX}/runs/{{id}}/tasks/{{pod_name}}/logs", log),
+    Route("P", "GET", f"{PREFIX}/runs/{{id}}/tasks/{{pod_name}}/events", events),
+    *pipelines.ROUTES,
 ]
