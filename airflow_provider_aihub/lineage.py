@@ -139,6 +139,18 @@ def dataset(hook: AIHubHook, name: str, **known: Any) -> list[Data]:
     return [located(dataset_uri(name, host=host), **known)] if host else []
 
 
+def model(hook: AIHubHook, name: str, **known: Any) -> list[Data]:
+    """Name a model of AIHub; empty where the connection does not say where models are.
+
+    :param known: More of :class:`Data`.
+    """
+    try:
+        place = urlsplit(hook.get_conn().config.address("model_center")).netloc
+    except AIHubConfigError:
+        return []
+    return [Data(f"aihub://{place}", f"models/{name}", **known)]
+
+
 def is_uri(place: str) -> bool:
     """Whether something is a URI, and no path."""
     return "://" in place

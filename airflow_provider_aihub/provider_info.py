@@ -19,6 +19,7 @@ _SERVICES = {
     "quota_schedule": "Quota schedule",
     "evaluation": "Evaluation",
     "tag_system": "Tag system",
+    "model_center": "Model center",
     "s3_relay": "S3 relay",
 }
 
@@ -67,7 +68,7 @@ CONN_FIELDS: dict[str, dict[str, Any]] = {
         "Link templates",
         "Where AIHub has its pages, if not where this provider takes them to be: a JSON object such as "
         '{"training": "/#/trainings/{id}"}. Kinds: training, quota_task, search, dataset, dataset_version, '
-        "workflow_run, evaluation. Each has a path below the web UI address, or a whole URL; {id} is the only "
+        "workflow_run, model, evaluation. Each has a path below the web UI address, or a whole URL; {id} is the only "
         "placeholder.",
         {"type": ["object", "null"]},
     ),
@@ -216,7 +217,16 @@ PROVIDER_INFO: dict[str, Any] = {
         {"integration-name": _MODELARTS, "tags": ["service"]},
     ],
     "operators": _modules(
-        "operators", "dataset", "evaluation", "quota_task", "s3_relay", "stop", "training", "warehouse", "workflow"
+        "operators",
+        "dataset",
+        "evaluation",
+        "model",
+        "quota_task",
+        "s3_relay",
+        "stop",
+        "training",
+        "warehouse",
+        "workflow",
     )
     + _modules(
         "operators",
@@ -227,7 +237,7 @@ PROVIDER_INFO: dict[str, Any] = {
         "modelarts_workspace",
         integration=_MODELARTS,
     ),
-    "sensors": _modules("sensors", "dataset", "quota_task", "training", "warehouse", "workflow")
+    "sensors": _modules("sensors", "dataset", "model", "quota_task", "training", "warehouse", "workflow")
     + _modules("sensors", "modelarts", integration=_MODELARTS),
     "hooks": _modules("hooks", "aihub") + _modules("hooks", "modelarts", integration=_MODELARTS),
     "triggers": _modules("triggers", "dataset_version", "job"),

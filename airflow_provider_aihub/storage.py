@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
@@ -133,6 +133,97 @@ def find_source(parameter: str, given: str | ObjectStoragePath) -> Source:
     if not files:
         raise AIHubParameterError(f"{parameter} is '{given}', but {problem}.")
     return Source(name, is_folder, files)
+
+
+@dataclass(frozen=True)
+class Files:
+    """Files to send one by one, in the order of their paths as UTF-8; their number does not matter to memory.
+
+    :param name: Name of the folder, or of the one file.
+    :param is_folder: Which of both it is.
+    :param size: Bytes of all files.
+    :param each: Goes through them.
+    """
+
+    name: str
+    is_folder: bool
+    size: int
+    each: Callable[[], Iterator[tuple[str, File]]] = field(repr=False)
+
+    def __iter__(self) -> Iterator[tuple[str, File]]:
+        return self.each()
+
+
+def find_files(parameter: str, given: str | ObjectStoragePath) -> Files:
+    """Look at what is to be sent file by file, as :func:`find_source` does. A local folder is gone through twice.
+
+    :raises AIHubParameterError: As there.
+    """
+    from fsspec.implementations.local import LocalFileSystem
+
+    path = storage_path(parameter, given)
+    root = _place(path)
+    if isinstance(path.fs, LocalFileSystem) and Path(root).is_dir():
+        each = partial(_each, parameter, root, root)
+        count = size = 0
+        for _, file in each():
+            count, size = count + 1, size + file.size
+        if not count:
+            raise AIHubParameterError(f"{parameter} is '{given}', but the folder holds no file.")
+        return Files(Path(root).name, True, size, each)
+    source = find_source(parameter, given)
+    items = sorted(source.files.items(), key=lambda item: item[0].encode())
+    return Files(source.name, source.is_folder, source.size, lambda: iter(items))
+
+
+def _each(parameter: str, root: str, folder: str) -> Iterator[tuple[str, File]]:
+    """Go through the files below a local folder."""
+    from airflow_provider_aihub.aihub.files import check_name
+    from airflow_provider_aihub.http.request import File
+    from airflow_provider_aihub.http.transfer import open_file
+
+    try:
+        with os.scandir(folder) as found:
+            entries = list(found)
+    except OSError as error:
+        raise AIHubParameterError(f"{parameter}: {folder} may not be read: {error.strerror}.") from None
+
+    def order(entry: os.DirEntry[str]) -> bytes:
+        return os.fsencode(entry.name) + (b"/" if entry.is_dir(follow_symlinks=False) else b"")
+
+    for entry in sorted(entries, key=order):
+        if entry.is_dir(follow_symlinks=False):
+            yield from _each(parameter, root, entry.path)
+            continue
+        if not entry.is_file():
+            raise AIHubParameterError(
+                f"{parameter}: {entry.path} cannot be sent, since it is no file, or a link to none."
+            )
+        if entry.is_symlink() and not _within(root, entry.path):
+            raise AIHubParameterError(
+                f"{parameter}: {entry.path} cannot be sent, since it is a link that leads out of the folder; put the "
+                "file itself there, or take the link away."
+            )
+        below = entry.path[len(root) :].lstrip("/")
+        check_name(below)
+        place = os.path.realpath(entry.path) if entry.is_symlink() else entry.path
+        opened = partial(open_file, place, follow_link=False)
+        yield below, File(name=entry.name, open=opened, size=entry.stat().st_size)
+
+
+def local_folder(parameter: str, given: str) -> Path:
+    """Take the path of a folder on this machine that is to be written to; it is made if it is missing.
+
+    :raises AIHubParameterError: It is none, or cannot be made.
+    """
+    place = Path(check_text(parameter, given, allowed="the path of a folder on the worker"))
+    if "://" in str(given):
+        raise AIHubParameterError(f"{parameter} is '{given}', but files are fetched to a folder on the worker alone.")
+    try:
+        place.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise AIHubParameterError(f"{parameter} is '{given}', which cannot be made: {error.strerror}.") from None
+    return place.absolute()
 
 
 def check_output(parameter: str, given: str | ObjectStoragePath) -> ObjectStoragePath:

@@ -8,12 +8,12 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
 
-from airflow_provider_aihub.aihub.models import Page, Spec, Upload, new_id, page_of
+from airflow_provider_aihub.aihub.models import Page, Spec, StoreAccess, Upload, new_id, page_of
 from airflow_provider_aihub.aihub.services import Service
 from airflow_provider_aihub.aihub.values import check_id, check_member, check_text, page_query
 from airflow_provider_aihub.http.models import Answer
 from airflow_provider_aihub.http.request import File, Form, Request, path
-from airflow_provider_aihub.http.values import Flag, Number, Positive, Text, Whole, Words, one_of
+from airflow_provider_aihub.http.values import Count, Flag, Number, Positive, Text, Whole, Words, one_of
 
 _V1 = "/dataset-mng/api/v1"
 _V2 = "/dataset-mng/api/v2"
@@ -98,6 +98,27 @@ class DatasetVersionSpec(Spec):
     parent_version_id: Positive | None = None
 
 
+class IngestSpec(Spec):
+    """A dataset version to create of files that lie in AIHub's object store.
+
+    :param dataset_id: Id of the dataset.
+    :param s3_object_sheet: Where the sheet of the files lies, ``s3://...``.
+    :param s3_target_path: What the files lie below, ``s3://.../``.
+    :param description: Free text.
+    :param object_cnt: Number of files.
+    :param data_size: Bytes of all of them.
+    """
+
+    noun: ClassVar[str] = "dataset version"
+
+    dataset_id: Positive
+    s3_object_sheet: Text
+    s3_target_path: Text
+    description: Words | None = None
+    object_cnt: Count | None = None
+    data_size: Count | None = None
+
+
 class DatasetVersion(Answer):
     """A dataset version as AIHub knows it.
 
@@ -179,6 +200,32 @@ def create_dataset_version(spec: DatasetVersionSpec) -> Request[int]:
         read=new_id,
         json=spec.body(),
         creates=True,
+    )
+
+
+def get_dataset_store_access() -> Request[StoreAccess]:
+    """Get short-lived credentials for the object store of datasets. Newer platforms only."""
+    return Request(
+        asks="give credentials for its object store",
+        service=Service.DATASET_MANAGEMENT,
+        method="GET",
+        path=f"{_V2}/dataset-versions/get-sts",
+        read=StoreAccess.read,
+        optional=True,
+    )
+
+
+def ingest_dataset_version(spec: IngestSpec) -> Request[int]:
+    """Create a version of a dataset of files in the object store; gives the version's id. Newer platforms only."""
+    return Request(
+        asks=f"create a version of dataset {spec.dataset_id} of files in its object store",
+        service=Service.DATASET_MANAGEMENT,
+        method="POST",
+        path=f"{_V2}/dataset-versions/data-ingest",
+        read=new_id,
+        json=spec.body(),
+        creates=True,
+        optional=True,
     )
 
 

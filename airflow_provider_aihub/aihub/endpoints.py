@@ -6,6 +6,7 @@ from airflow_provider_aihub.aihub import (
     data_warehouse,
     dataset_management,
     evaluation,
+    model_center,
     model_training,
     pipelines,
     quota_schedule,
@@ -30,6 +31,8 @@ class Endpoints:
     get_dataset = Endpoint(dataset_management.get_dataset)
     list_datasets = Endpoint(dataset_management.list_datasets)
     create_dataset_version = Endpoint(dataset_management.create_dataset_version)
+    get_dataset_store_access = Endpoint(dataset_management.get_dataset_store_access)
+    ingest_dataset_version = Endpoint(dataset_management.ingest_dataset_version)
     get_dataset_version = Endpoint(dataset_management.get_dataset_version)
     get_dataset_version_by_name = Endpoint(dataset_management.get_dataset_version_by_name)
     list_dataset_versions = Endpoint(dataset_management.list_dataset_versions)
@@ -66,6 +69,13 @@ class Endpoints:
     get_quota_task_pod_logs = Endpoint(quota_schedule.get_quota_task_pod_logs)
     get_quota_task_pod_events = Endpoint(quota_schedule.get_quota_task_pod_events)
     get_quota_task_pod_spec = Endpoint(quota_schedule.get_quota_task_pod_spec)
+
+    create_model = Endpoint(model_center.create_model)
+    list_models = Endpoint(model_center.list_models)
+    get_model = Endpoint(model_center.get_model)
+    get_model_record = Endpoint(model_center.get_model_record)
+    get_model_store_access = Endpoint(model_center.get_model_store_access)
+    finish_model_upload = Endpoint(model_center.finish_model_upload)
 
     import_evaluation = Endpoint(evaluation.import_evaluation)
     list_virtual_clusters = Endpoint(tag_system.list_virtual_clusters)

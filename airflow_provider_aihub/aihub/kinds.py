@@ -14,6 +14,7 @@ from typing import Any, Final, Protocol
 from airflow_provider_aihub.aihub import (
     data_warehouse,
     dataset_management,
+    model_center,
     model_training,
     quota_schedule,
     workflow_center,
@@ -149,6 +150,22 @@ def _read_workflow_run(job_id: JobId) -> Request[Any]:
     return workflow_center.get_workflow_run(check_id("workflow_run_id", job_id))
 
 
+def _model_pages(*, page: int, page_size: int, name: str | None, user_id: int | None) -> Request[Page[Any]]:  # noqa: ARG001
+    return model_center.list_models(page=page, page_size=page_size, name=name)
+
+
+def _read_model(job_id: JobId) -> Request[Any]:
+    if as_int(job_id) is None:
+        return model_center.get_model_record(name=str(job_id))
+    return model_center.get_model_record(check_id("model", job_id))
+
+
+def _model_row(data: Any) -> tuple[JobId, Status] | None:
+    read = _reader(data)
+    number, status = as_int(read("id")), _text(read("status")).lower()
+    return (number, status) if number is not None and status else None
+
+
 def _unreadable(job_id: JobId) -> Request[Any]:
     raise AIHubUnsupportedError(f"AIHub has no call that reads evaluation {job_id}.")
 
@@ -169,20 +186,6 @@ _PHASES = {
 
 def _phases(statuses: type[IntEnum]) -> Mapping[int, Phase]:
     return {status.value: _PHASES[status.name] for status in statuses}
-
-
-_PHASES = {
-    "WAITING": Phase.WAITING,
-    "RUNNING": Phase.RUNNING,
-    "CREATING": Phase.RUNNING,
-    "LOADING_METADATA": Phase.RUNNING,
-    "BUILDING_INDEX": Phase.RUNNING,
-    "STOPPING": Phase.STOPPING,
-    "SUCCESS": Phase.SUCCEEDED,
-    "FAILED": Phase.FAILED,
-    "STOPPED": Phase.STOPPED,
-    "TERMINATED": Phase.STOPPED,
-}
 
 
 def _kind(
@@ -290,9 +293,22 @@ WORKFLOW_RUN = _kind(
     part_noun="node",
     parts_within=workflow_nodes,
 )
+MODEL = replace(
+    _kind("model", "model", model_center.ModelRecord, None, _model_pages, _read_model),
+    phases={
+        model_center.ModelStatus.INIT.value: Phase.WAITING,
+        model_center.ModelStatus.UPLOADING.value: Phase.RUNNING,
+        model_center.ModelStatus.READY.value: Phase.SUCCEEDED,
+        model_center.ModelStatus.FAILED.value: Phase.FAILED,
+    },
+    row=_model_row,
+    # A model is no task's own: whoever knows its name may have created it.
+    facts=lambda data: Facts(name=_text(_reader(data)("name"))),
+    listed=None,
+)
 # AIHub has no call that reads one.
 EVALUATION = _kind("evaluation", "evaluation", Answer, None, None, _unreadable)
 
 KINDS: Mapping[str, JobKind] = {
-    kind.name: kind for kind in (TRAINING, QUOTA_TASK, SEARCH, DATASET_VERSION, WORKFLOW_RUN, EVALUATION)
+    kind.name: kind for kind in (TRAINING, QUOTA_TASK, SEARCH, DATASET_VERSION, WORKFLOW_RUN, MODEL, EVALUATION)
 }

@@ -245,3 +245,19 @@ class Upload(Answer):
 
     path: Text
     url: str = ""
+
+
+class StoreAccess(Answer):
+    """Short-lived credentials for AIHub's object store, which speaks S3.
+
+    :param expiration: When they expire; in what unit is not documented.
+    :param endpoint: Where it is, ``host:port`` for plain HTTP.
+    :param bucket: The bucket that they are for.
+    """
+
+    access_key_id: str = Field(default="", repr=False)
+    secret_access_key: str = Field(default="", repr=False)
+    session_token: str = Field(default="", repr=False)
+    expiration: Number = 0
+    endpoint: str = ""
+    bucket: str = ""

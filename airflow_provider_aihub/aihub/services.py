@@ -18,6 +18,7 @@ class Service(StrEnum):
     QUOTA_SCHEDULE = "quota_schedule"
     EVALUATION = "evaluation"
     TAG_SYSTEM = "tag_system"
+    MODEL_CENTER = "model_center"
     S3_RELAY = "s3_relay"
 
 

@@ -12,6 +12,7 @@ PAGES: Final[Mapping[str, str]] = {
     "dataset": "/#/datasets/{id}",
     "dataset_version": "/#/dataset-versions/{id}",
     "workflow_run": "/#/workflow-runs/{id}",
+    "model": "/#/models/{id}",
     "evaluation": "/#/evaluations/{id}",
 }
 """Where the page of each kind of thing is, below the address of the web UI.

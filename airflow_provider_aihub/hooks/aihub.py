@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, BinaryIO
+from contextlib import suppress
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from airflow_provider_aihub.aihub import (
     config,
@@ -20,6 +22,13 @@ from airflow_provider_aihub.hooks.platform import PlatformHook
 from airflow_provider_aihub.http.request import Request
 from airflow_provider_aihub.lineage import tell_collector
 from airflow_provider_aihub.provider_info import CONN_FIELDS, UI_FIELD_BEHAVIOUR
+from airflow_provider_aihub.tasks.uninterrupted import uninterrupted
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from airflow_provider_aihub.aihub.models import StoreAccess
+    from airflow_provider_aihub.aihub.object_store import ObjectStore
 
 
 def _token_taker(client: AIHubClient) -> str:
@@ -51,6 +60,16 @@ def _token_taker(client: AIHubClient) -> str:
             "fill in the base URL or an environment, or see whether a task can do its work."
         )
     raise AIHubConfigError("The connection does not say where AIHub is; fill in the base URL or an environment.")
+
+
+def _mask(secret: str) -> None:
+    """Keep a secret out of Airflow's logs."""
+    for name in ("airflow.sdk.log", "airflow.utils.log.secrets_masker"):
+        # Airflow 3 has it in the first place, Airflow 2 in the second.
+        with suppress(ImportError):
+            masker = import_module(name)
+            uninterrupted(lambda: masker.mask_secret(secret))  # noqa: B023 - it is called at once
+            return
 
 
 class AIHubHook(Endpoints, PlatformHook[AIHubClient]):
@@ -94,3 +113,14 @@ class AIHubHook(Endpoints, PlatformHook[AIHubClient]):
         if client.config.can_log_in:
             return f"Logged in to AIHub as user {client.authenticate()}."
         return f"AIHub's {_token_taker(client)} takes the token."
+
+    def object_store(self, issue: Callable[[], StoreAccess]) -> ObjectStore:
+        """Return AIHub's object store, by credentials that AIHub gives out. They are masked in Airflow's logs.
+
+        :param issue: The method that asks for them, such as ``hook.get_model_store_access``.
+        :raises AIHubConfigError: The extra ``s3`` is not installed.
+        :raises AIHubError: In one of its kinds.
+        """
+        from airflow_provider_aihub.aihub.object_store import ObjectStore
+
+        return ObjectStore(issue, self.get_conn().config, _mask)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from uuid import NAMESPACE_OID, uuid5
 
 from airflow_provider_aihub.aihub.errors import (
     AIHubAmbiguousSubmit,
@@ -158,8 +160,11 @@ class DatasetVersionOperator(JobOperator):
     where ``dataset_version`` is the version's name such as ``mnist/V3``.
 
     The data is given as ``upload_path`` with ``upload_type`` where AIHub can reach it, or else as ``local_path``. That
-    is uploaded right before the version is created: a folder as a zip archive, which is made while it is sent and
-    takes no room on the worker, a file as it is. A retry that takes up a version uploads nothing.
+    is uploaded right before the version is created. The files of a folder go to AIHub's object store as they are, where
+    the AIHub has one that gives out credentials and the extra ``s3`` is installed, and neither ``bucket`` nor
+    ``parent_version_id`` is given: a retry goes on where the try before has stopped. Else a folder goes as a zip
+    archive, which is made while it is sent and takes no room on the worker. A file goes as it is. A retry that takes up
+    a version uploads nothing.
 
     A version that was built gives one event to the asset of its dataset, ``aihub://<host>/datasets/<name>``, see
     :func:`~airflow_provider_aihub.assets.dataset_asset`; its extra is ``{"id", "version", "dataset", "size",
@@ -225,6 +230,7 @@ class DatasetVersionOperator(JobOperator):
         self.dataset_name = dataset_name
         self.outlets = with_versions_alias(self.outlets)
         self._default_key = ""
+        self._workspace = ""
         self._found_name: str | None = None
 
     @classmethod
@@ -247,6 +253,9 @@ class DatasetVersionOperator(JobOperator):
             description=marker.sign(self.description),
             parent_version_id=self.parent_version_id or None,
         )
+        # The same for all tries, so that one goes on where another stopped; another one after a clear, since a version
+        # that was made may refer to its files.
+        self._workspace = str(uuid5(NAMESPACE_OID, f"{marker.task}.{marker.run}.{marker.max_tries}"))
         self._default_key = f"airflow/{self.dag_id}/{self.task_id}/{marker.task}"
         if self.options.wait_for_completion:
             self._check_name()
@@ -265,6 +274,9 @@ class DatasetVersionOperator(JobOperator):
 
         if self.local_path is None:
             return request
+        ingest = self._into_the_store(request)
+        if ingest is not None:
+            return ingest
         file = find_source("local_path", self.local_path).as_file()
         if self.bucket is not None:
             upload = self.hook.upload_to_relay(self.bucket, self.key or f"{self._default_key}/{file.name}", file)
@@ -280,6 +292,59 @@ class DatasetVersionOperator(JobOperator):
         # A path is one of AIHub's, which no asset can name.
         tell_collector(self.hook, inputs=[str(self.local_path)], outputs=[upload.path] if is_uri(upload.path) else ())
         return replace(request, json={**(request.json or {}), "upload_path": upload.path})
+
+    def _into_the_store(self, request: Request[int]) -> Request[int] | None:
+        """Put a folder into AIHub's object store, and return the request that makes a version of it.
+
+        ``None`` where it goes another way: it is a single file or goes to a bucket, the version builds on another one,
+        or this AIHub or this worker lacks what it takes.
+        """
+        from importlib.util import find_spec
+
+        from airflow_provider_aihub.aihub.dataset_management import IngestSpec, ingest_dataset_version
+        from airflow_provider_aihub.aihub.object_store import Place
+        from airflow_provider_aihub.aihub.uploading import put_status, upload_folder
+        from airflow_provider_aihub.lineage import tell_collector
+        from airflow_provider_aihub.storage import find_files
+
+        if self.bucket is not None or self.parent_version_id:
+            return None
+        files = find_files("local_path", self.local_path)  # type: ignore[arg-type]
+        if not files.is_folder:
+            return None
+        try:
+            access = self.hook.get_dataset_store_access()
+        except AIHubUnsupportedError:
+            return None
+        if not access.endpoint or not access.bucket:
+            return None
+        if find_spec("boto3") is None:
+            self.log.info("The folder is uploaded as a zip archive, since boto3, from the extra s3, is not installed")
+            return None
+        sent: dict[str, Any] = dict(request.json or {})
+        place = Place(access.bucket, f"dataset_workspace/{sent['dataset_id']}/{self._workspace}")
+        store = self.hook.object_store(self.hook.get_dataset_store_access)
+        sheet = Place(place.bucket, f"{place.key}.csv")
+        uploaded = upload_folder(store, files.name, files, files.size, place, sheet)
+        put_status(store, Place(place.bucket, f"{place.key}.json"), uploaded)
+        self.log.info(
+            "'%s' has %d files, %d bytes; %d bytes were sent to %s, the others lay there",
+            self.local_path,
+            uploaded.count,
+            uploaded.size,
+            uploaded.sent,
+            place,
+        )
+        tell_collector(self.hook, inputs=[str(self.local_path)], outputs=[str(place)])
+        spec = IngestSpec.build(
+            dataset_id=sent["dataset_id"],
+            s3_object_sheet=str(sheet),
+            s3_target_path=f"{place}/",
+            description=sent["description"],
+            object_cnt=uploaded.count,
+            data_size=uploaded.size,
+        )
+        return ingest_dataset_version(spec)
 
     def reference(self, job_id: JobId) -> JobId:
         """Return the version's id, or its name on an AIHub that reads it by name alone."""
@@ -400,3 +465,80 @@ class DatasetVersionOperator(JobOperator):
             if refusal.status == FORBIDDEN:
                 raise
             return None
+
+
+class DatasetDownloadOperator(CallOperator):
+    """Fetch the files of a dataset version into a folder on the worker.
+
+    Returns ``{"id", "dataset_version", "path", "count", "size"}``. Needs the extra ``s3``, for the version's index.
+
+    Several files are fetched at a time. Which ones are there is noted in the folder, in ``.aihub-dataset-version``, so
+    what has not changed since is not fetched again for the same version, as long as the folder is there for the next
+    try. A file is checked by size and SHA-256 where the index has them, and gets its name when it is whole. AIHub's
+    description of the index knows neither, and not whether its addresses are escaped: what looks like an escape is sent
+    as it is.
+
+    :param dataset_version: Name of the version, such as ``mnist/V1``; or its id, on newer platforms. It must have
+        succeeded.
+    :param local_path: Folder on the worker; it is made if it is missing. What else is in it stays.
+
+    The remaining parameters are those of :class:`~airflow_provider_aihub.operators.call.CallOperator`.
+    """
+
+    template_fields: Sequence[str] = (*CallOperator.template_fields, "dataset_version", "local_path")
+    operator_extra_links = (ViewInAIHubLink(),)
+
+    def __init__(self, *, dataset_version: str | int, local_path: str, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.dataset_version = dataset_version
+        self.local_path = local_path
+
+    def call(self, context: Context) -> dict[str, Any]:
+        """Fetch what is missing."""
+        from pathlib import Path
+        from urllib.parse import urlsplit
+
+        from airflow_provider_aihub.aihub.kinds import DATASET_VERSION
+        from airflow_provider_aihub.aihub.version_files import download_files, read_index
+        from airflow_provider_aihub.jobs.kind import Phase
+        from airflow_provider_aihub.lineage import tell_collector
+        from airflow_provider_aihub.storage import local_folder
+
+        request = DATASET_VERSION.look(self.dataset_version)
+        target = local_folder("local_path", self.local_path)
+        state = self.hook.send(request)
+        version: DatasetVersion = state.answer
+        self.link_to(context, version.id, "dataset_version")
+        index = version.parquet_index_path
+        if state.phase is not Phase.SUCCEEDED or not index:
+            stands = state.verb if index else f"{state.verb} and has no index"
+            raise AIHubError(
+                f"AIHub's dataset version {self.dataset_version} {stands}, so its files cannot be fetched; wait for it "
+                "with DatasetVersionSensor."
+            )
+        client = self.hook.get_conn()
+        with TemporaryDirectory() as folder:
+            place = Path(folder) / "index.parquet"
+            with place.open("w+b") as file:
+                client.download(index, file)
+            # Its host may have another name tomorrow, and its query may be a signature.
+            identity = f"{version.id} {version.created_at} {urlsplit(index).path}"
+            came = download_files(
+                read_index(place, index), identity, target, client.download, version.data_size or None
+            )
+        self.log.info(
+            "Dataset version %s has %d files, %d bytes, now in %s; %d bytes were received, the others lay there",
+            self.dataset_version,
+            came.count,
+            came.size,
+            target,
+            came.received,
+        )
+        tell_collector(self.hook, inputs=[index], outputs=[str(target)])
+        return {
+            "id": version.id,
+            "dataset_version": str(self.dataset_version),
+            "path": str(target),
+            "count": came.count,
+            "size": came.size,
+        }

@@ -8,7 +8,7 @@ from abc import abstractmethod
 from collections.abc import Callable, Iterable, Sequence
 from datetime import timedelta
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar
 
 from airflow.providers.common.compat.sdk import AirflowTaskTimeout, BaseOperator, conf
 
@@ -57,6 +57,9 @@ class RemoteJobOperator(PlatformTask, BaseOperator):
     them. All of it is checked before anything is sent.
     """
 
+    known_by_content: ClassVar[bool] = False
+    """Whether what there is on the platform tells by itself what is left to do, so that nobody need look for the job of
+    an earlier try, and creating it is nothing but reading it."""
     stream_logs: bool | str = False
     """Whether the logs of the job's pods or nodes are followed into the task's log; only some kinds offer it."""
     template_fields: Sequence[str] = (

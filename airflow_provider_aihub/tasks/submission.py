@@ -43,7 +43,7 @@ class Submission:
 
     def __init__(self, held: Held) -> None:
         self.held = held
-        self.looked = not (held.durable and held.tries.tried)
+        self.looked = held.operator.known_by_content or not (held.durable and held.tries.tried)
         """Whether it is known by now what earlier tries left behind."""
         self._began = held.clock()
         self._platform = held.kind.platform

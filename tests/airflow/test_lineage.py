@@ -166,7 +166,7 @@ def test_a_task_that_fails_before_it_has_a_job(aihub: Emulator) -> None:
 
 def test_a_workflow_run(aihub: Emulator) -> None:
     task = Watched(
-        WorkflowRunOperator, name="n", pipeline=1, pipeline_version=1, project=1, pipeline_params={"password": SECRET}
+        WorkflowRunOperator, name="n", pipeline=1, pipeline_version=1, project=1, pipeline_params={"name": SECRET}
     )
     started = task.start()
     assert facts(started, "aihub_job") == {"pipeline": 1, "pipeline_version": 1}
@@ -262,7 +262,7 @@ def test_an_upload_for_a_version(aihub: Emulator, tmp_path: Path, new_name: str,
     told = task.complete()
     assert told["inputs"] == [{"namespace": "file", "name": str(tmp_path)}]
     uploaded = AIHubHook().get_dataset_version(task.result["id"]).upload_path
-    assert (collector.inputs, collector.outputs) == ([tmp_path.as_uri()], [uploaded])
+    assert (collector.inputs, collector.outputs) == ([tmp_path.as_uri()], [uploaded.rstrip("/")])
 
 
 def test_a_download(aihub: Emulator, tmp_path: Path, collector: Collector) -> None:

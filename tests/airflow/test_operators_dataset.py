@@ -169,11 +169,12 @@ def test_a_local_folder_becomes_a_version(
     result = life.try_once()
     assert (result["dataset_version"], result["data_count"], result["data_size"]) == (f"{new_name}/V1", 3, 8)
     found = AIHubHook().get_dataset_version(result["id"])
-    assert (found.dataset_id, found.upload_type) == (dataset_id, 1)
-    assert found.upload_path.startswith(
-        "s3://uploads/airflow/adhoc_airflow/version/" if bucket else "s3://aihub-uploads/"
-    )
-    assert found.upload_path.endswith("/pictures.zip")
+    # A folder without a bucket goes to the object store, file by file.
+    in_store = form != "zip file" and bucket is None
+    assert (found.dataset_id, found.upload_type) == (dataset_id, 5 if in_store else 1)
+    there = f"s3://aihub/dataset_workspace/{dataset_id}/" if in_store else "s3://aihub-uploads/"
+    assert found.upload_path.startswith("s3://uploads/airflow/adhoc_airflow/version/" if bucket else there)
+    assert found.upload_path.endswith("/" if in_store else "/pictures.zip")
     place = Path(aihub.home, "storage", "datasets", new_name, "V1")
     assert (place / "b" / "图.txt").read_text() == "123"
 
@@ -267,9 +268,9 @@ def test_a_link_to_a_file_counts_as_the_file(aihub: Emulator, new_name: str, fol
 @pytest.mark.usefixtures("no_pauses")
 def test_an_upload_that_is_never_taken_leaves_no_trace(aihub: Emulator, new_name: str, folder: Path) -> None:
     create(name=new_name)
-    life = TaskLife(version(dataset=new_name, local_path=str(folder)))
+    life = TaskLife(version(dataset=new_name, local_path=str(folder / "a.txt")))
     aihub.faults.add("status", status=503, path="/dataset-mng/api/v1/uploads", count=5)
-    with pytest.raises(AIHubUnavailable, match=r"take the file 'pictures\.zip'"):
+    with pytest.raises(AIHubUnavailable, match=r"take the file 'a\.txt'"):
         life.try_once()
     assert life.store is not None
     assert not life.store.values

@@ -14,6 +14,7 @@ from airflow_provider_aihub.aihub.client import AIHubClient
 from airflow_provider_aihub.aihub.config import Config
 from airflow_provider_aihub.aihub.data_warehouse import SearchSpec
 from airflow_provider_aihub.aihub.dataset_management import DatasetSpec, DatasetVersionSpec
+from airflow_provider_aihub.aihub.model_center import ModelSpec
 from airflow_provider_aihub.aihub.model_training import TrainingSpec
 from airflow_provider_aihub.aihub.quota_schedule import QuotaTaskSpec
 from airflow_provider_aihub.aihub.workflow_center import WorkflowRunSpec
@@ -101,6 +102,10 @@ class World:
             self.client.create_quota_task(QuotaTaskSpec.build(**self._job(command)))
             for command in ("true", "sleep 600", "sleep 600")
         )
+        self.model, self.model_name = 1, ""
+        if not self.document:
+            self.model_name = self.new_name()
+            self.model = self.client.create_model(ModelSpec.build(name=self.model_name))
         self._until(lambda: self.client.get_search(self.image_search).status, 3)
         self._until(lambda: self.client.get_dataset_version_by_name(f"{self.dataset_name}/V1").status, 3)
         self._until(lambda: self.client.get_workflow_run(self.run).status, 3)

@@ -19,6 +19,7 @@ from aihub.client import Client
 from aihub.exceptions import APIError
 from aihub.models import data_warehouse as dw
 from aihub.models import dataset_management as dm
+from aihub.models import model_center as mc
 from aihub.models import model_training_platform as mt
 from aihub.models import quota_schedule_management as qs
 from aihub.models import tag_resource_management as tr
@@ -73,6 +74,8 @@ class Vendor:
         self.searched = self.search(**IMAGES)
         self.trained, self.scheduled = self.train(), self.schedule()
         self.ran, self.failed = self.run(1), self.run(3)
+        self.models = client.model_center
+        self.model = self.create_model("there")
         self.dataset = self.create_dataset("mnist")
         self.version = self.upload_version()
         self.api.until(f"{TRAININGS}/{self.trained}", 3)
@@ -113,6 +116,22 @@ class Vendor:
         request = dm.UploadDatasetVersionRequest(upload_path=self.upload().path, upload_type=1, dataset_id=self.dataset)
         return self.data.upload_dataset_version(request)
 
+    def create_model(self, name: str) -> int:
+        return self.models.create_model(mc.CreateModelRequest(name=name, is_public=True))
+
+    def upload_model(self) -> str:
+        source = self.folder / "model"
+        (source / "deep").mkdir(parents=True)
+        (source / "a b.txt").write_text("12345")
+        (source / "deep" / "ü%41.txt").write_text("123")
+        self.models.upload(model_name="there", local_dir=str(source))
+        return self.models.get_model_db(name="there").status
+
+    def download_model(self) -> dict[str, str]:
+        target = self.folder / "model-downloaded"
+        self.models.download(model_id=self.model, local_dir=str(target))
+        return {path.relative_to(target).as_posix(): path.read_text() for path in target.rglob("*.txt")}
+
     def download(self) -> dict[str, str]:
         target = self.folder / "downloaded"
         # It draws a progress bar.
@@ -140,6 +159,7 @@ def vendor(tmp_path_factory: pytest.TempPathFactory, data: Path) -> Iterator[Ven
         patch.setenv("NO_PROXY", "127.0.0.1")
         # It looks at a new version at once, and then every ten seconds.
         patch.setattr("aihub.services.dataset_management.time.sleep", lambda _seconds: os.sched_yield())
+        patch.setattr("aihub.services.model_center.time.sleep", lambda _seconds: os.sched_yield())
         pipelines = tuple(map(pipeline, COMMANDS))
         home = tmp_path_factory.mktemp("vendor")
         aihub = running.enter_context(Emulator(home, data=data, pipelines=pipelines))
@@ -196,6 +216,16 @@ CALLS: dict[str, list[tuple[Callable[[Vendor], Any], Callable[[Any], bool]]]] = 
     ],
     "dataset_management.create_dataset_and_version": [
         (lambda v: v.create_from_server(), lambda found: found == "from-server/V1")
+    ],
+    "dataset_management.upload_by_data_ingest": [
+        (
+            lambda v: v.data.upload_by_data_ingest(
+                dm.CreateDatasetVersionByDataIngestReqV2(
+                    dataset_id=v.dataset, s3_object_sheet="s3://aihub/x.csv", s3_target_path="s3://aihub/x/"
+                )
+            ),
+            lambda found: is_id(found.id),
+        )
     ],
     "dataset_management.run_download": [
         (lambda v: v.download(), lambda found: found == {"a b.txt": "12345", "deep/ü%41.txt": "123"})
@@ -256,6 +286,31 @@ CALLS: dict[str, list[tuple[Callable[[Vendor], Any], Callable[[Any], bool]]]] = 
     ],
     "workflow_center.get_pipeline_version_input_params": [
         (lambda v: v.runs.get_pipeline_version_input_params(1), lambda found: found == ["name"])
+    ],
+    "model_center.create_model": [
+        (lambda v: v.create_model("other"), is_id),
+        (
+            lambda v: v.models.create_model(
+                mc.CreateModelRequest(name="tagged", is_public=False, tags="1,2", description="d", readme_content="r")
+            ),
+            is_id,
+        ),
+    ],
+    "model_center.upload": [(lambda v: v.upload_model(), lambda found: found == "ready")],
+    "model_center.list_models": [
+        (
+            lambda v: v.models.list_models(mc.ListModelsRequest(name="ther")),
+            lambda found: any(model.name == "there" for model in found.data),
+        )
+    ],
+    "model_center.get_model": [
+        (lambda v: v.models.get_model(v.model), lambda found: (found.name, found.status) == ("there", "ready"))
+    ],
+    "model_center.get_model_db": [
+        (lambda v: v.models.get_model_db(id=v.model), lambda found: (found.object_cnt, found.data_size) == (2, 8))
+    ],
+    "model_center.download": [
+        (lambda v: v.download_model(), lambda found: found == {"a b.txt": "12345", "deep/ü%41.txt": "123"})
     ],
     "model_training_platform.create_training": [
         (lambda v: v.train(), is_id),
@@ -342,7 +397,8 @@ CALLS: dict[str, list[tuple[Callable[[Vendor], Any], Callable[[Any], bool]]]] = 
 
 NO_COUNTERPART = {
     "data_warehouse": "",
-    "dataset_management": "create_dataset_version upload_by_data_ingest upload_data",
+    "dataset_management": "create_dataset_version upload_data",
+    "model_center": "create edit_model delete_model get_infer_service_by_id create_eval_task get_model_tasks",
     "model_training_platform": "get_training_pod list_training_users list_training_containers",
     "quota_schedule_management": "get_task_pod list_task_users get_metrics_overview",
     "tag_resource_management": "select_model_tags",

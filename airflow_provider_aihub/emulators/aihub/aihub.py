@@ -20,10 +20,12 @@ from . import answers
 from .answers import UNAUTHORIZED, refusal
 from .auth import Credentials, User
 from .buckets import Buckets
+from .jobs.models import Models
 from .jobs.searches import Searches
 from .jobs.trainings import Trainings
 from .jobs.versions import Versions
 from .jobs.workflows import Workflows
+from .object_store import ObjectStore
 from .settings import Settings
 from .store import AIHubStore, Row
 
@@ -52,12 +54,15 @@ class AIHub(Platform):
         self.trainings = Trainings(self.store, self.home, clock, settings.clusters)
         self.workflows = Workflows(self.store, self.home, clock, self.issue)
         self.searches = Searches(self.store, self.home, settings.data, self._pool)
+        self.objects = ObjectStore()
+        self.models = Models(self.store, self.home, self.objects, clock.ms, self._pool)
         folders = [Path(storage["path"]) for storage in self.storages.values()]
         self.versions = Versions(
             self.store,
             self.home,
             self.buckets,
             self.links,
+            self.objects,
             datasets=folders[0],
             roots=[*folders, *([settings.data] if settings.data else [])],
             pool=self._pool,
@@ -134,14 +139,17 @@ class AIHub(Platform):
             self.workflows.recover()
             self.searches.recover()
             self.versions.recover()
+            self.models.recover()
 
     async def close(self) -> None:
         await self.searches.close()
         await self.versions.close()
+        await self.models.close()
         loop = asyncio.get_running_loop()
         await loop.run_in_executor(None, self.trainings.close)
         await loop.run_in_executor(None, self.workflows.close)
         await loop.run_in_executor(None, partial(self._pool.shutdown, cancel_futures=True))
+        await loop.run_in_executor(None, self.objects.close)
         self.store.close()
         await super().close()
 

@@ -14,6 +14,7 @@ from .services import (
     data_warehouse,
     dataset_management,
     evaluation,
+    model_center,
     model_training,
     quota_schedule,
     s3_relay,
@@ -31,6 +32,7 @@ SERVICES = {
     "quota_schedule": quota_schedule,
     "evaluation": evaluation,
     "tag_system": tag_system,
+    "model_center": model_center,
 }
 """All services but the relay, which has a port of its own, by their names in a connection."""
 

@@ -21,6 +21,7 @@ class AIHubStore(Store):
         self.datasets = self._things("dataset")
         self.versions = self._things("dataset version")
         self.runs = self._things("workflow run", "run")
+        self.models = self._things("model")
         self.evaluations = self._things("evaluation")
 
     def _things(self, what: str, kind: str = "") -> Table:

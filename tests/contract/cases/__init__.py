@@ -6,6 +6,7 @@ from . import (
     data_warehouse,
     dataset_management,
     evaluation,
+    model_center,
     model_training,
     pipelines,
     quota_schedule,
@@ -25,6 +26,7 @@ CASES: tuple[Case, ...] = (
     *model_training.CASES,
     *quota_schedule.CASES,
     *evaluation.CASES,
+    *model_center.CASES,
     *tag_system.CASES,
     *s3_relay.CASES,
 )

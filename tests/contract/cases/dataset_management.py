@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from airflow_provider_aihub.aihub.dataset_management import DatasetSpec, DatasetVersionSpec
+from airflow_provider_aihub.aihub.dataset_management import DatasetSpec, DatasetVersionSpec, IngestSpec
 from airflow_provider_aihub.aihub.services import Service
 
 from .case import Case, Part, file, ok, page
@@ -24,6 +24,7 @@ VERSION: dict[str, Any] = {
     "data_count": 1,
     "parquet_index_path": "1",
 }
+ACCESS = {"access_key_id": "k", "secret_access_key": "s", "session_token": "t", "endpoint": "h:1", "bucket": "b"}
 VERSION_READS = {"id": 1, "version": 1, "status": 1, "parent_version_id": 0, "parquet_index_path": "1"}
 DATASET: dict[str, Any] = {
     "id": 3,
@@ -124,6 +125,51 @@ CASES = (
         reads=VERSION_READS,
         vital=("id", "status"),
         real=lambda world: (f"{world.dataset_name}/V1",),
+    ),
+    case(
+        "get_dataset_store_access",
+        "P",
+        "GET",
+        f"{V2}/dataset-versions/get-sts",
+        "get_dataset_store_access",
+        answer=ok(
+            {"access_key_id": "k", "secret_access_key": "s", "session_token": "t", "endpoint": "h:1", "bucket": "b"}
+        ),
+        reads={"access_key_id": "k", "secret_access_key": "s", "session_token": "t", "endpoint": "h:1", "bucket": "b"},
+        real=lambda world: (),
+    ),
+    case(
+        "ingest_dataset_version",
+        "P",
+        "POST",
+        f"{V2}/dataset-versions/data-ingest",
+        "ingest_dataset_version",
+        args=(
+            IngestSpec.build(
+                dataset_id=3,
+                s3_object_sheet="s3://b/w/u.csv",
+                s3_target_path="s3://b/w/u/",
+                description="d",
+                object_cnt=2,
+                data_size=8,
+            ),
+        ),
+        body={
+            "dataset_id": 3,
+            "s3_object_sheet": "s3://b/w/u.csv",
+            "s3_target_path": "s3://b/w/u/",
+            "description": "d",
+            "object_cnt": 2,
+            "data_size": 8,
+        },
+        answer=ok({"id": 1}),
+        reads={"": 1},
+        vital=("id",),
+        real=lambda world: (
+            IngestSpec.build(
+                dataset_id=world.dataset, s3_object_sheet="s3://aihub/no.csv", s3_target_path="s3://aihub/no/"
+            ),
+        ),
     ),
     case(
         "get_dataset_version",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import stat
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path, PurePosixPath
 
 GROWTH, NO_BOMB = 200, 1 << 30
@@ -61,25 +61,36 @@ def write_index(folder: Path, index: Path, address: Callable[[str], str]) -> tup
 
     :return: Number of files, bytes of all.
     """
-    import duckdb
-
     paths = list(_files(folder))
     names = [path.relative_to(folder).as_posix() for path in paths]
-    sizes = [path.stat().st_size for path in paths]
+    rows = [(name, address(name), path.stat().st_size) for name, path in zip(names, paths, strict=True)]
+    return write_rows(rows, index)
+
+
+def write_rows(rows: Sequence[tuple[str, str, int]], index: Path) -> tuple[int, int]:
+    """Write such a file.
+
+    :param rows: Path, S3 path and size of each file.
+
+    :return: Number of files, bytes of all.
+    """
+    import duckdb
+
+    names, addresses, sizes = [row[0] for row in rows], [row[1] for row in rows], [row[2] for row in rows]
     with duckdb.connect(":memory:") as con:
         con.execute(
             "CREATE TABLE files AS SELECT unnest(?::VARCHAR[]) AS parent_dir, unnest(?::VARCHAR[]) AS name, "
             "unnest(?::VARCHAR[]) AS s3path, 0 AS type, unnest(?::VARCHAR[]) AS path, unnest(?::BIGINT[]) AS size",
             [
                 [name.rpartition("/")[0] for name in names],
-                [path.name for path in paths],
-                [address(name) for name in names],
+                [name.rpartition("/")[2] for name in names],
+                addresses,
                 names,
                 sizes,
             ],
         )
         con.table("files").write_parquet(str(index))
-    return len(paths), sum(sizes)
+    return len(rows), sum(sizes)
 
 
 def _files(folder: Path) -> Iterator[Path]:

@@ -6,11 +6,12 @@ import asyncio
 import logging
 import shutil
 from concurrent.futures import Executor
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from ...files import Home, Links
 from ..answers import Refused
 from ..buckets import Buckets
+from ..object_store import BUCKET, ObjectStore, StoreError
 from ..store import AIHubStore, Row
 from .unpack import UnpackError, copy_folder, unpack_zip, write_index
 
@@ -18,7 +19,8 @@ log = logging.getLogger(__name__)
 
 WAITING, CREATING, SUCCEEDED, FAILED = 1, 2, 3, 4
 ZIP, S3_FOLDER, HOST_FOLDER = 1, 2, 3
-OUTSIDE = {4: "Labelfree", 5: "the data ingest", 7: "Hugging Face"}
+INGEST = 5
+OUTSIDE = {4: "Labelfree", INGEST: "the data ingest", 7: "Hugging Face"}
 """Upload types of the newer platform that fetch from systems the emulator does not have."""
 
 
@@ -36,6 +38,7 @@ class Versions:
         home: Home,
         buckets: Buckets,
         links: Links,
+        objects: ObjectStore,
         datasets: Path,
         roots: list[Path],
         pool: Executor,
@@ -45,6 +48,7 @@ class Versions:
         self._home = home
         self._buckets = buckets
         self._links = links
+        self._objects = objects
         self._datasets = datasets
         self._roots = [root.resolve() for root in (datasets, *roots)]
         self._pool = pool
@@ -87,7 +91,7 @@ class Versions:
             loop = asyncio.get_running_loop()
             try:
                 count, size = await loop.run_in_executor(self._pool, self._make, dict(row), self.folder(row), index)
-            except (UnpackError, Refused) as error:
+            except (UnpackError, StoreError, Refused) as error:
                 self._store.versions.save(row, status=FAILED, message=str(error))
             except Exception as error:
                 log.exception("Dataset version %s failed within the emulator", row["id"])
@@ -103,12 +107,28 @@ class Versions:
             shutil.rmtree(old, ignore_errors=True)
         part.mkdir(parents=True)
         try:
-            self._fetch(row["upload_type"], row["upload_path"], part)
+            if "_sheet" in row:
+                self._ingest(row, part)
+            else:
+                self._fetch(row["upload_type"], row["upload_path"], part)
             counted = write_index(part, index, lambda name: f"s3:/{self._links.to(folder / name)}")
             part.rename(folder)
         finally:
             shutil.rmtree(part, ignore_errors=True)
         return counted
+
+    def _ingest(self, row: Row, target: Path) -> None:
+        """Fetch what the object store has of a version, if it is what was told."""
+        sheet, source = (row[name].removeprefix(f"s3://{BUCKET}/") for name in ("_sheet", "upload_path"))
+        count = size = 0
+        for stored in self._objects.sheet(sheet, f"{source.rstrip('/')}/"):
+            if ".." in PurePosixPath(stored.path).parts:
+                raise UnpackError(f"The sheet holds {stored.path!r}, which leads out of its folder.")
+            self._objects.fetch(stored, target / stored.path)
+            count, size = count + 1, size + stored.size
+        for told, found in zip(row["_told"], (count, size), strict=True):
+            if told not in (-1, found):
+                raise UnpackError(f"The sheet names {count} files of {size} bytes, which is not what was told.")
 
     def _fetch(self, upload_type: int, upload_path: str, target: Path) -> None:
         if upload_type in OUTSIDE:

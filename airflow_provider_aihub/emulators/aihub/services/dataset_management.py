@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import secrets
 from typing import Any
@@ -10,7 +11,7 @@ from aiohttp import BodyPartReader
 
 from ..answers import EXISTS, Refused, not_found
 from ..call import Call, Route, file_name, public, save_part
-from ..jobs.versions import OUTSIDE, SUCCEEDED, WAITING
+from ..jobs.versions import INGEST, OUTSIDE, SUCCEEDED, WAITING
 from ..store import Row
 
 UPLOADS = "aihub-uploads"
@@ -67,6 +68,34 @@ async def create_version(call: Call) -> Any:
             "data_size": 0,
             "data_count": 0,
             "_index": "",
+        }
+    )
+    return {"id": row["id"]}
+
+
+async def access(call: Call) -> Any:
+    return await asyncio.get_running_loop().run_in_executor(None, call.hub.objects.access)
+
+
+async def ingest(call: Call) -> Any:
+    body = await call.body()
+    dataset = call.hub.store.datasets.get(body.integer("dataset_id"))
+    row = call.hub.versions.submit(
+        {
+            "upload_type": INGEST,
+            "upload_path": body.text("s3_target_path"),
+            "description": body.text("description", ""),
+            "parent_version_id": 0,
+            "dataset_id": dataset["id"],
+            "status": WAITING,
+            "message": "",
+            "created_at": call.hub.clock.ms(),
+            "user_id": call.user.id,
+            "data_size": 0,
+            "data_count": 0,
+            "_index": "",
+            "_sheet": body.text("s3_object_sheet"),
+            "_told": [body.integer("object_cnt", -1), body.integer("data_size", -1)],
         }
     )
     return {"id": row["id"]}
@@ -183,6 +212,8 @@ ROUTES = [
     Route("D", "POST", f"{PREFIX}/v2/datasets", create_dataset),
     Route("D", "POST", f"{PREFIX}/v2/dataset-versions-upload", create_version),
     Route("D", "GET", f"{PREFIX}/v2/dataset-versions-detail", get_version_by_name, open=True),
+    Route("P", "GET", f"{PREFIX}/v2/dataset-versions/get-sts", access),
+    Route("P", "POST", f"{PREFIX}/v2/dataset-versions/data-ingest", ingest),
     Route("P", "GET", f"{PREFIX}/v2/dataset-versions/{{id}}", get_version),
     Route("P", "GET", f"{PREFIX}/v2/dataset-versions", find_versions),
     Route("P", "GET", f"{PREFIX}/v2/datasets/{{id}}", get_dataset),

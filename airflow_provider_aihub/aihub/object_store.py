@@ -1,0 +1,280 @@
+"""AIHub's object store, which speaks S3, by the short-lived credentials that AIHub gives out for it.
+
+``boto3`` carries out the requests, from the extra ``s3``; it is imported when the store is first asked for something.
+What this machine has configured for Amazon's own S3 (profiles, regions, addresses) has no effect.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from threading import Lock
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from airflow_provider_aihub.aihub.errors import (
+    AIHubBadAnswerError,
+    AIHubConfigError,
+    AIHubNotFoundError,
+    AIHubRejectedError,
+    AIHubRequestError,
+    AIHubUnavailable,
+)
+
+if TYPE_CHECKING:
+    from airflow_provider_aihub.aihub.config import Config
+    from airflow_provider_aihub.aihub.models import StoreAccess
+
+PART: Final = 5 * 2**20
+"""Bytes that are sent in one request at most, and the fewest that S3 takes as a part of a file."""
+MOST_PARTS: Final = 10_000
+"""Parts that S3 takes of one file."""
+WORKERS: Final = 6
+"""Requests at a time. Each holds a part of a file in memory."""
+REFUSED: Final = (401, 403)
+EXPIRED: Final = {"ExpiredToken", "InvalidAccessKeyId", "InvalidToken", "TokenRefreshRequired"}
+"""What a store says of credentials whose time is over."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where something is in the store."""
+
+    bucket: str
+    key: str
+
+    @classmethod
+    def of(cls, address: str) -> Place:
+        """Read ``s3://bucket/key``.
+
+        :raises AIHubBadAnswerError: It is none: addresses come from AIHub.
+        """
+        bucket, slash, key = address.removeprefix("s3://").partition("/")
+        if not address.startswith("s3://") or not bucket or not slash or not key.strip("/"):
+            raise AIHubBadAnswerError(
+                f"AIHub says that files lie at {address!r}, which is no place in its object store; ask its operators."
+            )
+        return cls(bucket, key)
+
+    def below(self, path: str) -> Place:
+        """Return the place of a file below this one."""
+        return Place(self.bucket, f"{self.key.rstrip('/')}/{path}")
+
+    def __str__(self) -> str:
+        return f"s3://{self.bucket}/{self.key}"
+
+
+class Stored(NamedTuple):
+    """An object in the store.
+
+    :param etag: The MD5 of its content in hexadecimal digits, where it was sent in one part, and the store does not
+        encrypt it.
+    """
+
+    key: str
+    size: int
+    etag: str
+
+
+class ObjectStore:
+    """The store. It may be used from several threads.
+
+    :param issue: Asks AIHub for credentials: at first, and whenever the store does not take those that there are.
+    :param config: Of the connection; its time limit and TLS hold here, too.
+    :param mask: Is told what must not be shown in logs.
+    """
+
+    def __init__(self, issue: Callable[[], StoreAccess], config: Config, mask: Callable[[str], object]) -> None:
+        self._issue = issue
+        self._config = config
+        self._mask = mask
+        self._lock = Lock()
+        self._made: Any = None
+        self.access: StoreAccess = self._renewed(None)
+
+    def _renewed(self, refused: Any) -> StoreAccess:
+        """Get credentials, unless another thread has done so since a client was refused."""
+        with self._lock:
+            if refused is not self._made:
+                return self.access
+            access = self._issue()
+            secrets = (access.secret_access_key, access.session_token)
+            if not all((access.access_key_id, access.secret_access_key, access.endpoint)):
+                raise AIHubBadAnswerError(
+                    "AIHub was asked to give credentials for its object store and gave none; ask its operators whether "
+                    "it has one."
+                )
+            for secret in (access.access_key_id, *secrets):
+                if secret:
+                    self._mask(secret)
+            self._made = self._connected(access)
+            self.access = access
+            return access
+
+    def _connected(self, access: StoreAccess) -> Any:
+        try:
+            from botocore.config import Config as BotoConfig
+
+            session = _session()
+        except ImportError:
+            raise AIHubConfigError(
+                "Files go to AIHub's object store by way of boto3, which is not installed; install "
+                "airflow-provider-aihub[s3]."
+            ) from None
+        endpoint = access.endpoint if "://" in access.endpoint else f"http://{access.endpoint}"
+        return session.client(
+            "s3",
+            endpoint_url=endpoint,
+            region_name="us-east-1",
+            aws_access_key_id=access.access_key_id,
+            aws_secret_access_key=access.secret_access_key,
+            aws_session_token=access.session_token or None,
+            verify=self._config.ca_file or self._config.verify,
+            config=BotoConfig(
+                connect_timeout=self._config.timeout,
+                read_timeout=self._config.timeout,
+                max_pool_connections=WORKERS,
+                retries={"mode": "standard", "total_max_attempts": 5},
+                s3={"addressing_style": "path"},
+                # Stores of others do not know the newer checksums.
+                request_checksum_calculation="when_required",
+                response_checksum_validation="when_required",
+            ),
+        )
+
+    def ask(self, asks: str, operation: str, **given: Any) -> Any:
+        """Carry out one request, again with new credentials where these are not taken.
+
+        :param asks: What is asked, as it stands in a sentence.
+        :param operation: Name of boto3's method.
+        :raises AIHubRequestError: In one of its kinds.
+        """
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        for again in (False, True):
+            client = self._made
+            try:
+                return getattr(client, operation)(**given)
+            except ClientError as error:
+                answer = error.response
+                code = str(answer.get("Error", {}).get("Code", ""))
+                status = answer.get("ResponseMetadata", {}).get("HTTPStatusCode") or 0
+                if not again and (code in EXPIRED or status in REFUSED):
+                    self._renewed(client)
+                    continue
+                raise _refusal(asks, code, status) from None
+            except BotoCoreError as error:
+                raise _lost(asks, error) from None
+        raise AssertionError
+
+    def objects(self, place: Place) -> Iterator[Stored]:
+        """List what lies below a place, in the order of the keys."""
+        given: dict[str, Any] = {"Bucket": place.bucket, "Prefix": f"{place.key.rstrip('/')}/"}
+        while True:
+            page = self.ask(f"list {place}", "list_objects_v2", **given)
+            for row in page.get("Contents", ()):
+                yield Stored(row["Key"], row["Size"], row.get("ETag", "").strip('"'))
+            if not page.get("IsTruncated"):
+                return
+            given["ContinuationToken"] = page["NextContinuationToken"]
+
+    def find(self, place: Place) -> Stored | None:
+        """Return what lies at a place, if anything does."""
+        try:
+            head = self.ask(f"show {place}", "head_object", Bucket=place.bucket, Key=place.key)
+        except AIHubNotFoundError:
+            return None
+        return Stored(place.key, head["ContentLength"], head.get("ETag", "").strip('"'))
+
+    def put(self, place: Place, data: bytes) -> None:
+        """Put an object."""
+        self.ask(f"take {place}", "put_object", Bucket=place.bucket, Key=place.key, Body=data)
+
+    def begun(self, place: Place) -> tuple[str, dict[int, str]]:
+        """Return an upload in parts that was begun, or begin one: its id, and the MD5 of each part that is there."""
+        where = {"Bucket": place.bucket, "Key": place.key}
+        found = self.ask(f"list uploads of {place}", "list_multipart_uploads", Bucket=place.bucket, Prefix=place.key)
+        ids = [upload["UploadId"] for upload in found.get("Uploads", ()) if upload["Key"] == place.key]
+        if not ids:
+            return self.ask(f"begin {place}", "create_multipart_upload", **where)["UploadId"], {}
+        parts: dict[int, str] = {}
+        given = {**where, "UploadId": ids[-1]}
+        while True:
+            page = self.ask(f"list the parts of {place}", "list_parts", **given)
+            parts |= {part["PartNumber"]: part["ETag"].strip('"') for part in page.get("Parts", ())}
+            if not page.get("IsTruncated"):
+                return ids[-1], parts
+            given["PartNumberMarker"] = page["NextPartNumberMarker"]
+
+    def put_part(self, place: Place, upload: str, number: int, data: bytes) -> str:
+        """Put a part of an object; return what the store calls it."""
+        given = {"Bucket": place.bucket, "Key": place.key, "UploadId": upload, "PartNumber": number, "Body": data}
+        return str(self.ask(f"take part {number} of {place}", "upload_part", **given)["ETag"]).strip('"')
+
+    def complete(self, place: Place, upload: str, parts: dict[int, str]) -> None:
+        """Make an object of its parts."""
+        listed = [{"PartNumber": number, "ETag": f'"{parts[number]}"'} for number in sorted(parts)]
+        given = {"Bucket": place.bucket, "Key": place.key, "UploadId": upload, "MultipartUpload": {"Parts": listed}}
+        self.ask(f"put the parts of {place} together", "complete_multipart_upload", **given)
+
+    def pieces(self, stored: Stored, place: Place, start: int) -> Iterator[bytes]:
+        """Read an object from a byte on.
+
+        :raises AIHubNotFoundError: It is gone.
+        :raises AIHubRejectedError: It has become another one.
+        :raises AIHubUnavailable: It broke off.
+        """
+        from botocore.exceptions import BotoCoreError
+        from urllib3.exceptions import HTTPError
+
+        asks = f"give {place}"
+        given: dict[str, Any] = {"Bucket": place.bucket, "Key": place.key, "IfMatch": f'"{stored.etag}"'}
+        if start:
+            given["Range"] = f"bytes={start}-"
+        body = self.ask(asks, "get_object", **given)["Body"]
+        try:
+            yield from body.iter_chunks(2**18)
+        except (BotoCoreError, HTTPError, OSError) as error:
+            raise _lost(asks, error) from None
+        finally:
+            body.close()
+
+
+def _session() -> Any:
+    """Return what a client is made by.
+
+    :raises ImportError: ``boto3`` is not installed.
+    """
+    import boto3
+    from botocore.session import Session
+
+    nothing = (None, None, os.devnull, None)
+    own: Any = {"profile": (None, None, None, None), "config_file": nothing, "credentials_file": nothing}
+    return boto3.Session(botocore_session=Session(own))
+
+
+def _refusal(asks: str, code: str, status: int) -> AIHubRequestError:
+    kind: type[AIHubRequestError] = AIHubRejectedError
+    advice = "ask AIHub's operators what its credentials are for"
+    if status >= 500 or status == 429:
+        kind, advice = AIHubUnavailable, "try again later"
+    elif status == 404:
+        kind, advice = AIHubNotFoundError, "see whether it is there"
+    elif status == 412:
+        advice = "it has become another one meanwhile, so try again"
+    # The store's own words may name a key.
+    return kind(
+        f"AIHub's object store was asked to {asks} and said {code or 'no'} (HTTP {status}); {advice}.",
+        service="object_store",
+        asks=asks,
+        status=status,
+    )
+
+
+def _lost(asks: str, error: Exception) -> AIHubUnavailable:
+    return AIHubUnavailable(
+        f"AIHub's object store was asked to {asks} and did not answer ({type(error).__name__}); see whether this "
+        "machine reaches it, and try again later.",
+        service="object_store",
+        asks=asks,
+    )

@@ -1,0 +1,112 @@
+"""The object store beside the emulator: started when it is first asked for, in memory as long as the emulator runs."""
+
+from __future__ import annotations
+
+import csv
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from threading import Lock
+from typing import Any, NamedTuple
+
+BUCKET = "aihub"
+
+
+class StoreError(Exception):
+    """What is in the store is not as it was said to be; the message says how."""
+
+
+class Stored(NamedTuple):
+    """A file that a sheet names.
+
+    :param path: Below the folder.
+    """
+
+    path: str
+    key: str
+    size: int
+
+
+class ObjectStore:
+    """An S3 store of which credentials are given out. All methods but :meth:`close` block."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._process: subprocess.Popen[str] | None = None
+        self._clients: dict[str, Any] = {}
+        self.endpoint = ""
+
+    def access(self) -> dict[str, Any]:
+        """New credentials, by the store's own service for them."""
+        role = "arn:aws:iam::123456789012:role/aihub"
+        given = self._client("sts").assume_role(RoleArn=role, RoleSessionName="aihub")["Credentials"]
+        return {
+            "access_key_id": given["AccessKeyId"],
+            "secret_access_key": given["SecretAccessKey"],
+            "session_token": given["SessionToken"],
+            "expiration": int(given["Expiration"].timestamp()),
+            "endpoint": self.endpoint,
+            "bucket": BUCKET,
+        }
+
+    def sheet(self, key: str, target: str) -> Iterator[Stored]:
+        """The files that a sheet names, each of which must be there.
+
+        :param target: The key that all of them are below.
+        :raises StoreError: There is no such sheet, it is none, or names what is not there.
+        """
+        there = self._sizes(target)
+        try:
+            body = self._client("s3").get_object(Bucket=BUCKET, Key=key)["Body"].read().decode()
+        except self._client("s3").exceptions.NoSuchKey:
+            raise StoreError(f"There is no sheet s3://{BUCKET}/{key}.") from None
+        for row in csv.DictReader(body.splitlines()):
+            try:
+                path, address, size = row["local_path"].lstrip("/"), row["s3path"], int(row["file_size"])
+                right = len(bytes.fromhex(row["sha256"])) == 32
+            except (KeyError, ValueError, AttributeError, TypeError):
+                raise StoreError(f"The sheet s3://{BUCKET}/{key} has a row that cannot be read.") from None
+            name = address.removeprefix(f"s3://{BUCKET}/")
+            if not right or there.get(name) != size:
+                raise StoreError(f"The sheet names {address} with {size} bytes, which is not there.")
+            yield Stored(path, name, size)
+
+    def fetch(self, stored: Stored, target: Path) -> None:
+        """Copy an object into a file."""
+        target.parent.mkdir(parents=True, exist_ok=True)
+        self._client("s3").download_file(BUCKET, stored.key, str(target))
+
+    def close(self) -> None:
+        if self._process is not None and self._process.stdin:
+            self._process.stdin.close()
+            self._process.wait()
+
+    def _sizes(self, prefix: str) -> dict[str, int]:
+        pages = self._client("s3").get_paginator("list_objects_v2").paginate(Bucket=BUCKET, Prefix=prefix)
+        return {row["Key"]: row["Size"] for page in pages for row in page.get("Contents", ())}
+
+    def _client(self, service: str) -> Any:
+        with self._lock:
+            if self._process is None:
+                self._start()
+            return self._clients[service]
+
+    def _start(self) -> None:
+        import boto3
+
+        command = [sys.executable, "-m", f"{__package__}.object_store_server"]
+        self._process = subprocess.Popen(  # noqa: S603 - the command is our own
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+        )
+        said = self._process.stdout.readline().strip() if self._process.stdout else ""
+        if not said:
+            self._process = None
+            raise StoreError("The object store does not start; see whether moto and flask are installed.")
+        self.endpoint = f"127.0.0.1:{said}"
+        session = boto3.Session(aws_access_key_id="emulator", aws_secret_access_key="emulator")  # noqa: S106
+        for service in ("s3", "sts"):
+            self._clients[service] = session.client(
+                service, region_name="us-east-1", endpoint_url=f"http://{self.endpoint}"
+            )
+        self._clients["s3"].create_bucket(Bucket=BUCKET)

@@ -1,0 +1,320 @@
+"""Models: their files to AIHub, and from there."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from airflow_provider_aihub.aihub.errors import (
+    AIHubAmbiguousSubmit,
+    AIHubError,
+    AIHubExistsError,
+    AIHubNotFoundError,
+    AIHubParameterError,
+    AIHubUnsupportedError,
+)
+from airflow_provider_aihub.links import ViewInAIHubLink
+from airflow_provider_aihub.operators.base import JobOperator
+from airflow_provider_aihub.operators.call import CallOperator
+
+if TYPE_CHECKING:
+    from airflow.providers.common.compat.sdk import Context, ObjectStoragePath
+
+    from airflow_provider_aihub.aihub.model_center import ModelRecord, ModelSpec
+    from airflow_provider_aihub.aihub.uploading import Uploaded
+    from airflow_provider_aihub.http.request import Request
+    from airflow_provider_aihub.jobs.kind import JobState
+    from airflow_provider_aihub.lineage import Lineage
+    from airflow_provider_aihub.tasks.job_state import Marker
+
+LACKING = "This AIHub has no model center, which newer platforms have; upload and download models there."
+PAUSE = 5.0
+"""Seconds between two looks for what AIHub may show late."""
+
+
+class ModelUploadOperator(JobOperator):
+    """See to it that a model on AIHub has the files of a folder, and wait until AIHub has taken them in.
+
+    Returns ``{"id", "name", "status", "count", "size"}``. Newer platforms only, with the extra ``s3``.
+
+    The files go to AIHub's object store as they are, a part at a time, with the short-lived credentials that AIHub
+    gives out for it. A file that lies there already with the same content is not sent again, so a retry goes on where
+    the try before has stopped, and a run that finds all of it there uploads nothing. A file that cannot be sent fails
+    the task. What lies there and is not in the folder stays, and the log says so.
+
+    :param model: Name of the model, or its id. Digits are taken for an id. A model of that name is created if there is
+        none.
+    :param local_path: Folder or file to upload: a path on the worker, or a URI such as ``s3://`` or ``gs://``, as in
+        ``ObjectStoragePath``.
+    :param description: Free text, for a model that is created.
+    :param tags: Ids of tags, likewise.
+    :param public: Whether everybody may use it, likewise. Default: false.
+
+    The remaining parameters are those of :class:`~airflow_provider_aihub.operators.base.JobOperator`. AIHub has no
+    call to stop the taking in of files, so it is left to its end when the task is killed.
+    """
+
+    kind = "model"
+    known_by_content = True
+    template_fields: Sequence[str] = (
+        *JobOperator.template_fields,
+        "model",
+        "local_path",
+        "description",
+        "tags",
+        "public",
+    )
+    template_fields_renderers: ClassVar[dict[str, str]] = {"tags": "json"}
+
+    def __init__(
+        self,
+        *,
+        model: str | int,
+        local_path: str | ObjectStoragePath,
+        description: str | None = None,
+        tags: Sequence[int | str] | None = None,
+        public: bool | str = False,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.model = model
+        self.local_path = local_path
+        self.description = description
+        self.tags = tags
+        self.public = public
+
+    def create_request(self, marker: Marker) -> Request[int]:  # noqa: ARG002 - its content tells a model
+        """Check the parameters, and make the request that reads the model."""
+        from airflow_provider_aihub.operators.names import known_id
+        from airflow_provider_aihub.storage import storage_path
+
+        self._spec()
+        storage_path("local_path", self.local_path)
+        return self._reading(known_id("model", self.model))
+
+    def prepare_submission(self, request: Request[int]) -> Request[int]:  # noqa: ARG002 - the model may not be there yet
+        """Create the model if it is missing, upload what is missing of its files, and tell AIHub."""
+        from airflow_provider_aihub.storage import find_files
+
+        files = find_files("local_path", self.local_path)
+        record = self._model()
+        uploaded = self._uploaded(record, files)
+        self.log.info(
+            "Model %d has %d files, %d bytes; %d bytes were sent, the others lay there",
+            record.id,
+            uploaded.count,
+            uploaded.size,
+            uploaded.sent,
+        )
+        if uploaded.strange:
+            self.log.warning("%d files of model %d are not in local_path; they stay", uploaded.strange, record.id)
+        if uploaded.same and record.status.lower() in ("uploading", "ready"):
+            self.log.info("AIHub has been told of these files already")
+        else:
+            self._tell(record, uploaded)
+        return self._reading(record.id)
+
+    def result(self, state: JobState) -> dict[str, Any]:
+        """Return the model's id, name and size."""
+        record: ModelRecord = state.answer
+        return {
+            "id": record.id,
+            "name": record.name,
+            "status": str(state.phase),
+            "count": record.object_cnt,
+            "size": record.data_size,
+        }
+
+    def lineage(self, state: JobState | None, result: dict[str, Any] | None) -> Lineage:
+        """Name where the files lie, and the model."""
+        from airflow_provider_aihub.lineage import Lineage, located, model
+
+        known = Lineage(inputs=[located(str(self.local_path))], job={"model": self.model})
+        if state is not None:
+            record: ModelRecord = state.answer
+            known.run = {"id": record.id, "status": str(state.phase)}
+            if result:
+                known.outputs = model(self.hook, record.name, size=record.data_size, files=record.object_cnt)
+        return known
+
+    def _spec(self) -> ModelSpec:
+        from airflow_provider_aihub.aihub.model_center import ModelSpec
+
+        return ModelSpec.build(
+            name=str(self.model) if self.model else self.model,
+            description=self.description,
+            tags=self.tags,
+            is_public=self.public,
+        )
+
+    def _reading(self, model_id: int | None) -> Request[int]:
+        """Make the request that reads the model's id. It changes nothing, so it may be sent again at any time."""
+        from airflow_provider_aihub.aihub.model_center import ModelRecord, get_model_record
+
+        request = get_model_record(name=str(self.model)) if model_id is None else get_model_record(model_id)
+        return replace(request, read=lambda data: ModelRecord.read(data).id)  # type: ignore[return-value,arg-type]
+
+    def _model(self) -> ModelRecord:
+        """Return the model, which is created if it is missing.
+
+        A try that was ended in the middle of that, or a create call that lost its answer, may show its model late.
+        """
+        from airflow_provider_aihub.operators.names import known_id
+
+        number = known_id("model", self.model)
+        if number is not None:
+            return find_model(self.hook, number)
+        record = self._shown() or (self._late(self._shown) if self._tried else None)
+        if record:
+            return record
+        try:
+            created = self.hook.create_model(self._spec())
+        except (AIHubAmbiguousSubmit, AIHubExistsError) as loss:
+            record = self._late(self._shown)
+            if record is None:
+                raise
+            self.log.info("AIHub has model %r: %s", record.name, loss)
+            return record
+        self.log.info("Created model %d on AIHub", created)
+        return self.patiently(lambda: find_model(self.hook, created))
+
+    def _shown(self) -> ModelRecord | None:
+        try:
+            return find_model(self.hook, str(self.model))
+        except AIHubNotFoundError:
+            return None
+
+    def _uploaded(self, record: ModelRecord, files: Any) -> Uploaded:
+        from airflow_provider_aihub.aihub.object_store import Place
+        from airflow_provider_aihub.aihub.uploading import put_status, upload_folder
+        from airflow_provider_aihub.lineage import tell_collector
+
+        store = self.hook.object_store(self.hook.get_model_store_access)
+        target, sheet = Place.of(record.object_storage_path), Place.of(record.csv_file_path)
+        uploaded = upload_folder(store, files.name, files, files.size, target, sheet)
+        put_status(store, Place.of(record.task_status_s3_path), uploaded)
+        tell_collector(self.hook, inputs=[str(self.local_path)], outputs=[str(target)])
+        return uploaded
+
+    def _tell(self, before: ModelRecord, uploaded: Uploaded) -> None:
+        """Tell AIHub that the files are there, once: after a lost answer the model shows whether it was taken."""
+        from airflow_provider_aihub.aihub.model_center import UploadedSpec
+
+        def taken() -> ModelRecord | None:
+            record = find_model(self.hook, before.id)
+            changed = (record.status, record.updated_at) != (before.status, before.updated_at)
+            return record if changed else None
+
+        if uploaded.same and self._tried and self._late(taken):
+            # The try before had told it and was ended before AIHub showed that.
+            return
+        spec = UploadedSpec.build(model_id=before.id, object_cnt=uploaded.count, data_size=uploaded.size)
+        try:
+            self.hook.finish_model_upload(spec)
+        except AIHubAmbiguousSubmit as loss:
+            if not self._late(taken):
+                raise
+            self.log.info("AIHub takes in the files of model %d: %s", before.id, loss)
+
+    @property
+    def _tried(self) -> bool:
+        """Whether an earlier try of this task may have been ended in the middle of a call."""
+        from airflow_provider_aihub.tasks.job_state import Tries
+
+        return Tries.of(self._context).tried
+
+    def _late(self, look: Callable[[], ModelRecord | None]) -> ModelRecord | None:
+        """Look for what AIHub may show late, for as long as it may still be at work on a call."""
+        from airflow_provider_aihub.tasks.held import PATIENCE
+
+        end = time.monotonic() + PATIENCE.settled
+        while True:
+            found = look()
+            if found or time.monotonic() >= end:
+                return found
+            time.sleep(PAUSE)
+
+
+class ModelDownloadOperator(CallOperator):
+    """Fetch the files of a model from AIHub's object store into a folder on the worker.
+
+    Returns ``{"id", "name", "path", "count", "size"}``. Newer platforms only, with the extra ``s3``.
+
+    Several files are fetched at a time. What lies in the folder already with the same content is not fetched again, and
+    a file that broke off goes on where it stopped, as long as the folder is there for the next try. Each file is
+    checked by its SHA-256 in the model's sheet of files, or else by the store's MD5, where there is one, and gets its
+    name when it is whole.
+
+    :param model: Name of the model, or its id. Digits are taken for an id. It must be ready.
+    :param local_path: Folder on the worker; it is made if it is missing. What else is in it stays.
+
+    The remaining parameters are those of :class:`~airflow_provider_aihub.operators.call.CallOperator`.
+    """
+
+    template_fields: Sequence[str] = (*CallOperator.template_fields, "model", "local_path")
+    operator_extra_links = (ViewInAIHubLink(),)
+
+    def __init__(self, *, model: str | int, local_path: str, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.model = model
+        self.local_path = local_path
+
+    def call(self, context: Context) -> dict[str, Any]:
+        """Fetch what is missing."""
+        from airflow_provider_aihub.aihub.downloading import download_folder, read_sheet
+        from airflow_provider_aihub.aihub.object_store import Place
+        from airflow_provider_aihub.lineage import tell_collector
+        from airflow_provider_aihub.operators.names import known_id
+        from airflow_provider_aihub.storage import local_folder
+
+        number = known_id("model", self.model)
+        target = local_folder("local_path", self.local_path)
+        record = find_model(self.hook, str(self.model) if number is None else number)
+        self.link_to(context, record.id, "model")
+        if record.status.lower() != "ready":
+            raise AIHubError(
+                f"AIHub's model {record.id} ({record.name}) is {record.status}, so its files are not all there; wait "
+                "for it with ModelSensor."
+            )
+        store = self.hook.object_store(self.hook.get_model_store_access)
+        source = Place.of(record.object_storage_path)
+        hashes = read_sheet(store, Place.of(record.csv_file_path)) if record.csv_file_path else {}
+        came = download_folder(store, record.name, source, hashes, target)
+        self.log.info(
+            "Model %d has %d files, %d bytes, now in %s; %d bytes were received, the others lay there",
+            record.id,
+            came.count,
+            came.size,
+            target,
+            came.received,
+        )
+        if came.count < record.object_cnt:
+            raise AIHubError(
+                f"AIHub says that model {record.id} has {record.object_cnt} files, and its object store has "
+                f"{came.count}; ask whoever uploaded it."
+            )
+        tell_collector(self.hook, inputs=[str(source)], outputs=[str(target)])
+        return {
+            "id": record.id,
+            "name": record.name,
+            "path": str(target),
+            "count": came.count,
+            "size": came.size,
+        }
+
+
+def find_model(hook: Any, model: int | str) -> ModelRecord:
+    """Read the record of a model.
+
+    :param model: Its id, or its name as a text.
+    :raises AIHubNotFoundError: There is none.
+    """
+    try:
+        record: ModelRecord = (
+            hook.get_model_record(name=model) if isinstance(model, str) else hook.get_model_record(model)
+        )
+    except AIHubUnsupportedError:
+        raise AIHubParameterError(LACKING) from None
+    return record
