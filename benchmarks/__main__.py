@@ -29,8 +29,18 @@ REPORT = Path(__file__).parents[1] / "docs" / "performance.md"
 ROUNDS = 2
 OWN = {
     "AIHub": {
-        "operators": ("dataset", "evaluation", "quota_task", "s3_relay", "stop", "training", "warehouse", "workflow"),
-        "sensors": ("dataset", "quota_task", "training", "warehouse", "workflow"),
+        "operators": (
+            "dataset",
+            "evaluation",
+            "model",
+            "quota_task",
+            "s3_relay",
+            "stop",
+            "training",
+            "warehouse",
+            "workflow",
+        ),
+        "sensors": ("dataset", "model", "quota_task", "training", "warehouse", "workflow"),
     },
     "ModelArts": {
         "operators": tuple(
