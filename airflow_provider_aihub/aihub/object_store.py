@@ -22,7 +22,7 @@ from airflow_provider_aihub.aihub.errors import (
 )
 
 if TYPE_CHECKING:
-    from airflow_provider_aihub.aihub.config import Config
+    from airflow_provider_aihub.aihub.config import Config as AIHubConfig
     from airflow_provider_aihub.aihub.models import StoreAccess
 
 PART: Final = 5 * 2**20
@@ -84,7 +84,7 @@ class ObjectStore:
     :param mask: Is told what must not be shown in logs.
     """
 
-    def __init__(self, issue: Callable[[], StoreAccess], config: Config, mask: Callable[[str], object]) -> None:
+    def __init__(self, issue: Callable[[], StoreAccess], config: AIHubConfig, mask: Callable[[str], object]) -> None:
         self._issue = issue
         self._config = config
         self._mask = mask
