@@ -61,6 +61,8 @@ def answering(answer: Callable[[Asked], Answered | None]) -> Iterator[str]:
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        # The head of an answer and its body are two pieces, which are not to wait for each other.
+        disable_nagle_algorithm = True
 
         def handle_one_request(self) -> None:
             try:
@@ -96,7 +98,7 @@ def answering(answer: Callable[[Asked], Answered | None]) -> Iterator[str]:
         request_queue_size = 128
 
     with Server(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
+        thread = threading.Thread(target=server.serve_forever, args=(0.005,), daemon=True)
         thread.start()
         try:
             yield f"http://127.0.0.1:{server.server_port}"

@@ -10,6 +10,7 @@ from airflow_provider_aihub.aihub import (
     config,
     data_warehouse,
     dataset_management,
+    model_center,
     model_training,
     quota_schedule,
     tag_system,
@@ -43,6 +44,7 @@ def _token_taker(client: AIHubClient) -> str:
         workflow_center.get_workflow_run(1),
         dataset_management.get_dataset_version_by_name("test/V1"),
         tag_system.list_virtual_clusters(1, tag_system.ModuleType.TRAINING),
+        model_center.list_models(page_size=1),
     )
     for request in reads:
         if request.service in client.config.addresses:

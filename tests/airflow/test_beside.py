@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
+from http_servers import answering
 from task_life import TaskInstance, TaskLife
 from test_what_is_sent import DATASETS, LEAST_ON_A_CLUSTER, Recorder
 
@@ -38,11 +38,9 @@ in_both_ways = pytest.mark.parametrize("deferrable", [False, True], ids=["in pla
 @contextmanager
 def serving(server: S, monkeypatch: pytest.MonkeyPatch) -> Iterator[S]:
     """Let a server be the AIHub of the tests."""
-    with server:
-        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+    with answering(server) as server.url:
         monkeypatch.setenv("AIRFLOW_CONN_AIHUB_DEFAULT", server.connection("me"))
         yield server
-        server.shutdown()
 
 
 def broken(*_: Any, **__: Any) -> Any:

@@ -110,7 +110,7 @@ def test_the_documents_aihub_lacks_the_platforms_endpoints(document: Api, method
 def test_each_service_can_have_a_port_of_its_own(own: Callable[..., Api]) -> None:
     api = own(port_per_service=True)
     addresses = api.aihub.services
-    assert len({*addresses.values(), api.aihub.url}) == 9
+    assert len({*addresses.values(), api.aihub.url}) == len(addresses) + 1 > 9
     assert api.http.get(addresses["model_training"] + TRAININGS, timeout=5).json()["code"] == 0
     assert api.http.get(addresses["quota_schedule"] + TRAININGS, timeout=5).status_code == 404
     api.get(TRAININGS)
