@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -172,11 +173,14 @@ def test_a_local_folder_becomes_a_version(
     # A folder without a bucket goes to the object store, file by file.
     in_store = form != "zip file" and bucket is None
     assert (found.dataset_id, found.upload_type) == (dataset_id, 5 if in_store else 1)
-    there = f"s3://aihub/dataset_workspace/{dataset_id}/" if in_store else "s3://aihub-uploads/"
-    assert found.upload_path.startswith("s3://uploads/airflow/adhoc_airflow/version/" if bucket else there)
-    assert found.upload_path.endswith("/" if in_store else "/pictures.zip")
-    place = Path(aihub.home, "storage", "datasets", new_name, "V1")
-    assert (place / "b" / "图.txt").read_text() == "123"
+    if in_store:
+        assert re.fullmatch(rf"s3://aihub-\w+/dataset_workspace/{dataset_id}/[\w-]+/", found.upload_path)
+    else:
+        place = "s3://uploads/airflow/adhoc_airflow/version/" if bucket else "s3://aihub-uploads/"
+        assert found.upload_path.startswith(place)
+        assert found.upload_path.endswith("/pictures.zip")
+    built = Path(aihub.home, "storage", "datasets", new_name, "V1")
+    assert (built / "b" / "图.txt").read_text() == "123"
 
 
 def uploads(aihub: Emulator) -> int:

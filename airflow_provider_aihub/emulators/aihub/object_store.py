@@ -1,16 +1,19 @@
-"""The object store beside the emulator: started when it is first asked for, in memory as long as the emulator runs."""
+"""The object store beside the emulators of a process: started when it is first asked for, and kept in memory."""
 
 from __future__ import annotations
 
+import atexit
 import csv
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from threading import Lock
 from typing import Any, NamedTuple
+from uuid import uuid4
 
-BUCKET = "aihub"
+_STARTING = Lock()
 
 
 class StoreError(Exception):
@@ -29,12 +32,12 @@ class Stored(NamedTuple):
 
 
 class ObjectStore:
-    """An S3 store of which credentials are given out. All methods but :meth:`close` block."""
+    """An S3 store of which credentials are given out: a bucket of the emulator's own. All methods block."""
 
     def __init__(self) -> None:
         self._lock = Lock()
-        self._process: subprocess.Popen[str] | None = None
         self._clients: dict[str, Any] = {}
+        self.bucket = f"aihub-{uuid4().hex[:8]}"
         self.endpoint = ""
 
     def access(self) -> dict[str, Any]:
@@ -47,7 +50,7 @@ class ObjectStore:
             "session_token": given["SessionToken"],
             "expiration": int(given["Expiration"].timestamp()),
             "endpoint": self.endpoint,
-            "bucket": BUCKET,
+            "bucket": self.bucket,
         }
 
     def sheet(self, key: str, target: str) -> Iterator[Stored]:
@@ -58,16 +61,16 @@ class ObjectStore:
         """
         there = self._sizes(target)
         try:
-            body = self._client("s3").get_object(Bucket=BUCKET, Key=key)["Body"].read().decode()
+            body = self._client("s3").get_object(Bucket=self.bucket, Key=key)["Body"].read().decode()
         except self._client("s3").exceptions.NoSuchKey:
-            raise StoreError(f"There is no sheet s3://{BUCKET}/{key}.") from None
+            raise StoreError(f"There is no sheet s3://{self.bucket}/{key}.") from None
         for row in csv.DictReader(body.splitlines()):
             try:
                 path, address, size = row["local_path"].lstrip("/"), row["s3path"], int(row["file_size"])
                 right = len(bytes.fromhex(row["sha256"])) == 32
             except (KeyError, ValueError, AttributeError, TypeError):
-                raise StoreError(f"The sheet s3://{BUCKET}/{key} has a row that cannot be read.") from None
-            name = address.removeprefix(f"s3://{BUCKET}/")
+                raise StoreError(f"The sheet s3://{self.bucket}/{key} has a row that cannot be read.") from None
+            name = address.removeprefix(f"s3://{self.bucket}/")
             if not right or there.get(name) != size:
                 raise StoreError(f"The sheet names {address} with {size} bytes, which is not there.")
             yield Stored(path, name, size)
@@ -75,38 +78,53 @@ class ObjectStore:
     def fetch(self, stored: Stored, target: Path) -> None:
         """Copy an object into a file."""
         target.parent.mkdir(parents=True, exist_ok=True)
-        self._client("s3").download_file(BUCKET, stored.key, str(target))
+        self._client("s3").download_file(self.bucket, stored.key, str(target))
 
     def close(self) -> None:
-        if self._process is not None and self._process.stdin:
-            self._process.stdin.close()
-            self._process.wait()
+        """Forget all objects."""
+        if self._clients:
+            for key in self._sizes(""):
+                self._client("s3").delete_object(Bucket=self.bucket, Key=key)
+            self._client("s3").delete_bucket(Bucket=self.bucket)
 
     def _sizes(self, prefix: str) -> dict[str, int]:
-        pages = self._client("s3").get_paginator("list_objects_v2").paginate(Bucket=BUCKET, Prefix=prefix)
+        pages = self._client("s3").get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=prefix)
         return {row["Key"]: row["Size"] for page in pages for row in page.get("Contents", ())}
 
     def _client(self, service: str) -> Any:
         with self._lock:
-            if self._process is None:
-                self._start()
+            if not self._clients:
+                self._connect()
             return self._clients[service]
 
-    def _start(self) -> None:
+    def _connect(self) -> None:
         import boto3
 
-        command = [sys.executable, "-m", f"{__package__}.object_store_server"]
-        self._process = subprocess.Popen(  # noqa: S603 - the command is our own
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
-        )
-        said = self._process.stdout.readline().strip() if self._process.stdout else ""
-        if not said:
-            self._process = None
-            raise StoreError("The object store does not start; see whether moto and flask are installed.")
-        self.endpoint = f"127.0.0.1:{said}"
+        self.endpoint = f"127.0.0.1:{_port()}"
         session = boto3.Session(aws_access_key_id="emulator", aws_secret_access_key="emulator")  # noqa: S106
-        for service in ("s3", "sts"):
-            self._clients[service] = session.client(
-                service, region_name="us-east-1", endpoint_url=f"http://{self.endpoint}"
-            )
-        self._clients["s3"].create_bucket(Bucket=BUCKET)
+        clients = {
+            service: session.client(service, region_name="us-east-1", endpoint_url=f"http://{self.endpoint}")
+            for service in ("s3", "sts")
+        }
+        clients["s3"].create_bucket(Bucket=self.bucket)
+        self._clients = clients
+
+
+def _port() -> int:
+    # Several emulators may ask for it at once.
+    with _STARTING:
+        return _served()
+
+
+@cache
+def _served() -> int:
+    """Start the server, which all emulators of this process share: that takes seconds."""
+    command = [sys.executable, "-m", f"{__package__}.object_store_server"]
+    process = subprocess.Popen(  # noqa: S603 - the command is our own
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    )
+    atexit.register(process.communicate)
+    said = process.stdout.readline().strip() if process.stdout else ""
+    if not said:
+        raise StoreError("The object store does not start; see whether moto and flask are installed.")
+    return int(said)

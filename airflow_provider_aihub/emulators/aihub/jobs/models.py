@@ -8,7 +8,7 @@ from concurrent.futures import Executor
 from pathlib import Path
 
 from ...files import Home
-from ..object_store import BUCKET, ObjectStore, StoreError
+from ..object_store import ObjectStore, StoreError
 from ..store import AIHubStore, Row
 from .unpack import write_rows
 
@@ -65,4 +65,4 @@ class Models:
 
     def _index(self, place: str, index: Path) -> tuple[int, int]:
         rows = list(self._objects.sheet(f"{place}/files.csv", f"{place}/files/"))
-        return write_rows([(row.path, f"s3://{BUCKET}/{row.key}", row.size) for row in rows], index)
+        return write_rows([(row.path, f"s3://{self._objects.bucket}/{row.key}", row.size) for row in rows], index)

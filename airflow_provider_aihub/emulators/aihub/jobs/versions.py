@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 from ...files import Home, Links
 from ..answers import Refused
 from ..buckets import Buckets
-from ..object_store import BUCKET, ObjectStore, StoreError
+from ..object_store import ObjectStore, StoreError
 from ..store import AIHubStore, Row
 from .unpack import UnpackError, copy_folder, unpack_zip, write_index
 
@@ -119,7 +119,7 @@ class Versions:
 
     def _ingest(self, row: Row, target: Path) -> None:
         """Fetch what the object store has of a version, if it is what was told."""
-        sheet, source = (row[name].removeprefix(f"s3://{BUCKET}/") for name in ("_sheet", "upload_path"))
+        sheet, source = (row[name].removeprefix(f"s3://{self._objects.bucket}/") for name in ("_sheet", "upload_path"))
         count = size = 0
         for stored in self._objects.sheet(sheet, f"{source.rstrip('/')}/"):
             if ".." in PurePosixPath(stored.path).parts:

@@ -10,7 +10,6 @@ from aiohttp import BodyPartReader
 from ..answers import EXISTS, Refused, not_found
 from ..call import Call, Route, public, read_part
 from ..jobs.models import INIT
-from ..object_store import BUCKET
 from ..store import Row
 
 
@@ -99,7 +98,7 @@ def _card(row: Row) -> Row:
 
 
 def _record(call: Call, row: Row) -> Row:
-    place = f"s3://{BUCKET}/{call.hub.models.place(row)}"
+    place = f"s3://{call.hub.objects.bucket}/{call.hub.models.place(row)}"
     return {
         **public(row, ("creator_id", "creator_name", "tags")),
         "user_id": row["creator_id"],
