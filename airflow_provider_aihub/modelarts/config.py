@@ -183,8 +183,11 @@ class Config:
             return self.addresses[service]
         except KeyError:
             pass
-        name, wanted = ("IAM", "iam_url") if service == Service.IAM else ("ModelArts", "the base URL")
-        raise ConfigError(f"The connection does not say where {name} is; fill in 'region' or {wanted}.")
+        if service != Service.IAM:
+            raise ConfigError("The connection does not say where ModelArts is; fill in 'region' or the base URL.")
+        # Where ModelArts is no region's own, neither is IAM.
+        wanted = ["'iam_url'", *(["'region'"] if not self.region else []), *(["'project_id'"] if self.signs else [])]
+        raise ConfigError(f"The connection does not say where IAM is; fill in {' or '.join(wanted)}.")
 
     def page(self, kind: str, thing: int | str) -> str | None:
         """Give the address of a thing's page in the console; ``None`` where the connection does not say where it is.

@@ -76,8 +76,12 @@ class ModelArtsDialect(Dialect):
     def login(self) -> Request[Login]:
         config = self._config
         if not config.can_log_in:
+            user = {"iam_user": config.iam_user, "iam_password": config.iam_password, "account": config.account}
+            lacking = [f"'{name}'" for name, value in user.items() if not value]
             raise ConfigError(
-                "The connection has no credentials; fill in login and password (access key and secret key), or "
+                f"The connection has an IAM user, but not all of it; fill in {' and '.join(lacking)}."
+                if len(lacking) < len(user)
+                else "The connection has no credentials; fill in login and password (access key and secret key), or "
                 "'iam_user', 'iam_password' and 'account'."
             )
         self._check_project()
@@ -105,7 +109,10 @@ class ModelArtsDialect(Dialect):
         def keep(data: Any) -> None:
             projects = asked.read(data)
             if len(projects) != 1 or not projects[0].id:
-                raise ValueError(f"there are {len(projects)} projects of the region's name; fill in 'project_id'")
+                raise ConfigError(
+                    f"IAM was asked for the project of the region {self._config.region!r} and knows {len(projects)} of "
+                    "that name; see whether 'region' is right, or fill in 'project_id'."
+                )
             self._config.learnt.project_id = projects[0].id
 
         return replace(asked, read=keep)  # type: ignore[arg-type]

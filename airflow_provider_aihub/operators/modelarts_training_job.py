@@ -162,6 +162,7 @@ class ModelArtsTrainingJobOperator(ModelArtsJobOperator):
 
     def create_request(self, marker: Marker) -> Request[Any]:
         """Check the parameters."""
+        from airflow_provider_aihub.http.values import check_text
         from airflow_provider_aihub.modelarts.training_jobs import (
             LONGEST_DESCRIPTION,
             TrainingJobSpec,
@@ -169,6 +170,8 @@ class ModelArtsTrainingJobOperator(ModelArtsJobOperator):
             create_training_job,
         )
 
+        # Else the rest of the name would hide that there is none.
+        check_text("name", self.name)
         asked = TrainingJobSpec.model_fields.keys() - {"name", "description", "inputs", "outputs", "log_host_path"}
         spec = TrainingJobSpec.build(
             **{name: getattr(self, name) for name in asked},

@@ -238,6 +238,8 @@ def test_logs_are_streamed_each_line_once(world: SmallModelArts, deferrable: boo
     ("given", "words"),
     [
         ({"name": "a b"}, "name String should match pattern"),
+        ({"name": None}, "name must be a non-empty text, not None"),
+        ({"name": ""}, "name must be a non-empty text"),
         ({"image": None}, "what runs must be given in one way"),
         ({"environments": {str(n): n for n in range(101)}}, "at most 100 variables, not 101"),
         ({"environments": {"A": "$B"}}, "no '$'"),

@@ -154,8 +154,11 @@ async def test_that_a_project_cannot_be_found_is_shared(server: Server, side: st
 @both_sides
 async def test_without_exactly_one_project_a_person_is_asked(server: Server, side: str) -> None:
     server.script["/v3/projects"] = [said(projects=[])]
-    with pytest.raises(errors.ModelArtsBadAnswerError, match="fill in 'project_id'"):
+    with pytest.raises(
+        errors.ModelArtsConfigError, match=r"'cn-north-4' and knows 0 .* 'region' .*fill in 'project_id'"
+    ):
         await sent(side, connection(server, project_id=""), get_training_job(JOB))
+    assert server.asked(AT) == []
 
 
 @both_sides
@@ -270,3 +273,27 @@ async def test_no_secret_leaves(server: Server, side: str, caplog: pytest.LogCap
         assert "***" in told
         for secret in (SECRET_KEY, "tempo+rary", "pass<word", "first-token-of-all", signature):
             assert not secret or secret not in told
+
+
+@pytest.mark.parametrize(
+    ("given", "advice"),
+    [
+        ({"iam_user": "bob", "iam_password": "p"}, "fill in 'account'."),
+        ({"account": "home"}, "fill in 'iam_user' and 'iam_password'."),
+        ({}, "fill in login and password"),
+    ],
+)
+def test_what_is_missing_of_an_iam_user_is_named(given: dict[str, str], advice: str) -> None:
+    config = Config.from_connection(host="http://127.0.0.1:9", extra={"project_id": PROJECT, **given})
+    with ModelArtsClient(config) as client, pytest.raises(errors.ModelArtsConfigError, match=advice):
+        client.send(get_training_job(JOB))
+
+
+def test_iam_is_to_be_named_where_modelarts_is_no_region_s_own() -> None:
+    given = {"host": "http://127.0.0.1:9", "login": "AK", "password": "SK"}
+    config = Config.from_connection(**given, extra={"region": "own"})
+    with (
+        ModelArtsClient(config) as client,
+        pytest.raises(errors.ModelArtsConfigError, match=r"fill in 'iam_url' or 'project_id'\.$"),
+    ):
+        client.send(get_training_job(JOB))
