@@ -22,6 +22,9 @@ MASKERS = (
 )
 """Modules that mask secrets in logs, one or two in each version of Airflow."""
 
+LONGEST = ("test_flagship", "test_example_dags", "test_python_blocks", "test_believed_too_soon", "test_never_twice")
+"""Modules that take long and mostly wait. Where several processes test, they begin with these."""
+
 if worker := os.environ.get("PYTEST_XDIST_WORKER"):
     # Airflow reads its home when it is imported, and two processes must not share one.
     home = Path(os.environ.get("AIRFLOW_HOME", "~/airflow")).expanduser()
@@ -50,6 +53,8 @@ def _forget_secrets() -> Iterator[None]:
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    order = {module: place for place, module in enumerate(LONGEST)}
+    items.sort(key=lambda item: order.get(item.path.stem, len(LONGEST)))
     for item in items:
         for mark in item.iter_markers("airflow"):
             (versions,) = mark.args
