@@ -87,14 +87,15 @@ def _stop(
 ) -> Stopping:
     assert kind.stop is not None, "asked for what can be stopped"  # noqa: S101
     request = kind.stop(job_id)
+    same = replace(request, same_login=True) if judge or seen else request
     answer: Any = None
-    if seen:
-        answer = yield Insist(replace(request, same_login=True))
-    # Who does not take the token may be another platform by now.
-    if not seen or isinstance(answer, AuthError):
-        if judge and not (yield from _is_to_be_stopped(kind, job_id, judge, doubt)):
+    # Who does not take the token may be another platform by now, so it is looked at anew; then a token may be over.
+    for look in (not seen, True, True):
+        if look and judge and not (yield from _is_to_be_stopped(kind, job_id, judge, doubt)):
             return
-        answer = yield Insist(request)
+        answer = yield Insist(same)
+        if not isinstance(answer, AuthError):
+            break
     if isinstance(answer, RejectedError) and not isinstance(answer, NotFoundError | UnsupportedError):
         # It may have ended just now.
         shown = yield Insist(kind.glance(job_id))

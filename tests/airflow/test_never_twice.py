@@ -363,7 +363,7 @@ def test_a_run_that_was_cleared_after_its_end_takes_up_what_goes_on(aihub: Emula
     task.start()
     first = task.ti.xcoms["job_id"]
     task.clear()
-    task.began += timedelta(seconds=1)
+    task.began += timedelta(seconds=30)
     task.start()
     assert task.ti.xcoms["job_id"] == first
     assert AIHubHook().get_training(first).status == 2
