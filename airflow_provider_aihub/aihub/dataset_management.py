@@ -10,7 +10,7 @@ from pydantic import Field
 
 from airflow_provider_aihub.aihub.models import Page, Spec, StoreAccess, Upload, new_id, page_of
 from airflow_provider_aihub.aihub.services import Service
-from airflow_provider_aihub.aihub.values import check_id, check_member, check_text, page_query
+from airflow_provider_aihub.aihub.values import check_id, check_member, check_text, joined_ids, page_query
 from airflow_provider_aihub.http.models import Answer
 from airflow_provider_aihub.http.request import File, Form, Request, path
 from airflow_provider_aihub.http.values import Count, Flag, Number, Positive, Text, Whole, Words, one_of
@@ -275,7 +275,7 @@ def list_dataset_versions(
     :param dataset_version_ids: Only those of these ids.
     :raises AIHubParameterError: Where a number is none.
     """
-    ids = _ids("dataset_version_ids", dataset_version_ids)
+    ids = joined_ids("dataset_version_ids", dataset_version_ids)
     return Request(
         asks="list dataset versions",
         service=Service.DATASET_MANAGEMENT,
@@ -328,7 +328,9 @@ def list_datasets(
         method="GET",
         path=f"{_V2}/datasets",
         read=page_of(Dataset),
-        query=page_query(page, page_size, {"create_by": create_by}, name=name, tags=_ids("tags", tags), scope=kept),
+        query=page_query(
+            page, page_size, {"create_by": create_by}, name=name, tags=joined_ids("tags", tags), scope=kept
+        ),
         optional=True,
     )
 
@@ -347,10 +349,3 @@ def upload_file(file: File) -> Request[Upload]:
         form=Form(fields={}, files={"file": file}),
         optional=True,
     )
-
-
-def _ids(parameter: str, ids: Sequence[int | str] | None) -> str | None:
-    if ids is None:
-        return None
-    given = [ids] if isinstance(ids, str) else ids
-    return ",".join(str(check_id(parameter, one)) for one in given)

@@ -11,7 +11,7 @@ from pydantic import Field
 from airflow_provider_aihub.aihub.errors import AIHubParameterError
 from airflow_provider_aihub.aihub.models import Page, Spec, StoreAccess, new_id, page_of
 from airflow_provider_aihub.aihub.services import Service
-from airflow_provider_aihub.aihub.values import check_id, check_text, page_query
+from airflow_provider_aihub.aihub.values import check_id, check_text, joined_ids, page_query
 from airflow_provider_aihub.http.models import Answer, nothing
 from airflow_provider_aihub.http.request import Form, Request, path
 from airflow_provider_aihub.http.values import Count, Flag, Number, Positive, Text, Whole, Words
@@ -151,7 +151,9 @@ def list_models(
         method="GET",
         path=_MODELS,
         read=page_of(Model),
-        query=page_query(page, page_size, name=name, tags=_ids("tags", tags), model_ids=_ids("model_ids", model_ids)),
+        query=page_query(
+            page, page_size, name=name, tags=joined_ids("tags", tags), model_ids=joined_ids("model_ids", model_ids)
+        ),
         optional=True,
     )
 
@@ -222,7 +224,3 @@ def finish_model_upload(spec: UploadedSpec) -> Request[None]:
         creates=True,
         optional=True,
     )
-
-
-def _ids(parameter: str, ids: Sequence[int | str] | None) -> str | None:
-    return None if ids is None else ",".join(str(check_id(parameter, one)) for one in ids)

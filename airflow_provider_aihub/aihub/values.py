@@ -5,7 +5,7 @@ What is wrong with one is an :class:`~airflow_provider_aihub.aihub.errors.AIHubP
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from airflow_provider_aihub.aihub.errors import KINDS
@@ -41,3 +41,14 @@ def page_query(
     for name, word in words.items():
         query[name] = ("true" if word else "false") if isinstance(word, bool) else word
     return query
+
+
+def joined_ids(parameter: str, ids: Sequence[int | str] | None) -> str | None:
+    """Return ids parted by commas, as AIHub takes several; a text is one id.
+
+    :raises AIHubParameterError: One of them is none.
+    """
+    if ids is None:
+        return None
+    given = [ids] if isinstance(ids, str) else ids
+    return ",".join(str(check_id(parameter, one)) for one in given)

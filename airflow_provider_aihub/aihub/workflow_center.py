@@ -9,9 +9,10 @@ from typing import Annotated, Any, ClassVar, Literal, TypeVar
 
 from pydantic import BeforeValidator, Field
 
-from airflow_provider_aihub.aihub.models import KeyValue, Page, Project, Spec, VirtualCluster, new_id, page_of, text_of
+from airflow_provider_aihub.aihub.job_calls import JobCalls
+from airflow_provider_aihub.aihub.models import KeyValue, Page, Project, Spec, VirtualCluster, text_of
 from airflow_provider_aihub.aihub.services import Service
-from airflow_provider_aihub.aihub.values import check_id, check_text, page_query
+from airflow_provider_aihub.aihub.values import check_id, check_text
 from airflow_provider_aihub.http.models import Answer, nothing
 from airflow_provider_aihub.http.request import Request, path
 from airflow_provider_aihub.http.values import Flag, Number, Pairs, Positive, Text, Whole, Words
@@ -20,6 +21,7 @@ T = TypeVar("T")
 
 _RUNS = "/workflow-center/api/v1/runs"
 _RUN = _RUNS + "/{}"
+_CALLS = JobCalls(Service.WORKFLOW_CENTER, "workflow run", "workflow runs", _RUNS, "run_id")
 # Kubernetes' own rule for names. It also keeps "." and "..", which no quoting hides, out of a path.
 _POD_NAME = r"[A-Za-z0-9]([-A-Za-z0-9._]*[A-Za-z0-9])?"
 
@@ -165,15 +167,7 @@ class TaskLog(Answer):
 
 def create_workflow_run(spec: WorkflowRunSpec) -> Request[int]:
     """Start a workflow; gives the id of the run."""
-    return Request(
-        asks=f"create workflow run {spec.name!r}",
-        service=Service.WORKFLOW_CENTER,
-        method="POST",
-        path=_RUNS,
-        read=new_id,
-        json=spec.body(),
-        creates=True,
-    )
+    return _CALLS.create(spec, spec.name)
 
 
 def get_workflow_run(run_id: int | str) -> Request[WorkflowRun]:
@@ -212,15 +206,7 @@ def list_workflow_runs(
     :param user_id: Only those of this user.
     :raises AIHubParameterError: Where a number is none.
     """
-    return Request(
-        asks="list workflow runs",
-        service=Service.WORKFLOW_CENTER,
-        method="GET",
-        path=_RUNS,
-        read=page_of(WorkflowRun),
-        query=page_query(page, page_size, {"status": status, "user_id": user_id}, name=name),
-        optional=True,
-    )
+    return _CALLS.listing(WorkflowRun, page, page_size, {"status": status, "user_id": user_id}, name=name)
 
 
 def stop_workflow_run(run_id: int | str) -> Request[None]:

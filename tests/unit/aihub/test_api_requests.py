@@ -12,6 +12,7 @@ from airflow_provider_aihub.aihub import (
     data_warehouse,
     dataset_management,
     evaluation,
+    model_center,
     model_training,
     quota_schedule,
     s3_relay,
@@ -404,3 +405,9 @@ def test_other_wrong_parameters(ask: Callable[[], Request[Any]], message: str) -
     with pytest.raises(AIHubParameterError) as raised:
         ask()
     assert str(raised.value) == f"{message}."
+
+
+@pytest.mark.parametrize("call", [dataset_management.list_datasets, model_center.list_models])
+def test_a_text_is_one_tag(call: Callable[..., Request[Any]]) -> None:
+    asked = [call(tags=tags).query for tags in ("12", [1, "2"])]
+    assert [query and query["tags"] for query in asked] == ["12", "1,2"]
