@@ -7,7 +7,7 @@ import json
 import logging
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ from airflow_provider_aihub.operators.quota_task import QuotaTaskOperator
 from airflow_provider_aihub.operators.training import TrainingOperator
 from airflow_provider_aihub.operators.workflow import WorkflowRunOperator
 from airflow_provider_aihub.tasks import own_xcoms
-from airflow_provider_aihub.triggers import log_lines
+from airflow_provider_aihub.triggers import hand_over, log_lines
 from airflow_provider_aihub.triggers.job import JobTrigger
 from airflow_provider_aihub.triggers.log_lines import tell
 
@@ -171,7 +171,8 @@ async def test_a_restarted_triggerer_goes_on_where_the_last_one_ended(
     aihub: Emulator, told: Callable[[], list[str]], xcoms: Xcoms, gate: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Airflow of any version takes a task that is still deferred for one that is handed over.
-    monkeypatch.setattr("airflow_provider_aihub.triggers.hand_over.still_deferred", _yes)
+    monkeypatch.setattr(hand_over, "still_deferred", _answering(True))
+    monkeypatch.setattr(hand_over, "of_newer_try", _answering(False))
     command = f"echo 1; echo 2; printf 'and '; while [ ! -e {gate} ]; do sleep 0.02; done; echo 3; echo 4"
     life = TaskLife(make(command=command, instances=2, deferrable=True))
     trigger = await asyncio.to_thread(life.start)
@@ -214,8 +215,11 @@ async def test_an_airflow_that_keeps_nothing(
     assert len([line for line in told() if "lines may be repeated" in line]) == 1
 
 
-async def _yes(_: Any) -> bool:
-    return True
+def _answering(answer: bool) -> Callable[..., Awaitable[bool]]:
+    async def asked(*_: Any) -> bool:
+        return answer
+
+    return asked
 
 
 @deferred_or_not

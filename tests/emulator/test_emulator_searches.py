@@ -85,10 +85,11 @@ def test_a_broken_file_is_named(own: Callable[..., Api], tmp_path: Path) -> None
     assert found["message"].startswith("broken.parquet is no table")
 
 
-def test_a_long_query_holds_nobody_up_and_ends_with_the_emulator(own: Callable[..., Api]) -> None:
+@pytest.mark.parametrize("pause", [0, 1])
+def test_a_long_query_holds_nobody_up_and_ends_with_the_emulator(own: Callable[..., Api], pause: float) -> None:
     api = own()
     # It needs no memory, only years.
-    sql = "select count(*) from range(10**5) a, range(10**5) b, range(10**5) c, range(10**5) d"
+    sql = "select count(*) from range(100000) a, range(100000) b, range(100000) c, range(100000) d"
     number = api.post(SEARCHES, {"type": 1, "name": "s", "sql": sql})
     api.until(f"{SEARCHES}/{number['id']}", 2)
     assert {api.get(f"{SEARCHES}/{number['id']}")["status"] for _ in range(20)} == {2}

@@ -140,7 +140,16 @@ class Scene:
         if task_id != "deferred":
             return self.reaches(task_id, "running")
         self._until(f"a triggerer has {task_id}", lambda: self.task(task_id), lambda task: task.triggerer)
-        return self.reaches(task_id, "deferred")
+        task = self.reaches(task_id, "deferred")
+        # The database names a triggerer before that triggerer begins with the trigger.
+        looks = self._looks(task_id)
+        self._until(f"a triggerer looks at {task_id}", lambda: self._looks(task_id), lambda now: now > looks)
+        return task
+
+    def _looks(self, name: str) -> int:
+        """Count how often the latest training of a name was read, alone or in a list."""
+        job_id = [row["id"] for row in self.rows("training") if row["name"] == name][-1]
+        return sum(self.aihub.requests.count("GET", path) for path in (TRAININGS, f"{TRAININGS}/{job_id}"))
 
     def becomes(self, name: str, *statuses: int) -> None:
         """Wait until the jobs of a name are as given, in the order in which they were created."""

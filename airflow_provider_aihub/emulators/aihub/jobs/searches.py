@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
-from concurrent.futures import Executor
+from concurrent.futures import Executor, Future
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +32,7 @@ class Searches:
         self._pool = pool
         self._slots = asyncio.Semaphore(2)
         self._tasks: set[asyncio.Task[None]] = set()
+        self._at_work: set[Future[list[dict[str, Any]] | None]] = set()
         self._connections: dict[int, DuckDBPyConnection] = {}
 
     def submit(self, row: Row) -> Row:
@@ -49,10 +51,12 @@ class Searches:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        # More than once: an interrupt that comes before the query does nothing.
-        while self._connections:
+        # More than once: a search may have no connection yet, and an interrupt before its query does nothing.
+        while self._at_work:
             for con in list(self._connections.values()):
-                con.interrupt()
+                # One that has just been closed refuses.
+                with contextlib.suppress(Exception):
+                    con.interrupt()
             await asyncio.sleep(0.02)
 
     def _begin(self, row: Row) -> None:
@@ -64,9 +68,11 @@ class Searches:
         async with self._slots:
             self._store.searches.save(row, status=RUNNING)
             result = self._home.folder("results") / f"search-{row['id']}.csv"
-            loop = asyncio.get_running_loop()
+            future = self._pool.submit(self._search, dict(row), result)
+            self._at_work.add(future)
+            future.add_done_callback(self._at_work.discard)
             try:
-                results = await loop.run_in_executor(self._pool, self._search, dict(row), result)
+                results = await asyncio.wrap_future(future)
             except warehouse.SearchError as error:
                 self._store.searches.save(row, status=FAILED, message=str(error))
             except Exception as error:
