@@ -20,7 +20,7 @@ class Log(Protocol):
 
 
 @contextmanager
-def beside(log: Log, what: str, told: set[str] | None = None) -> Iterator[None]:
+def beside(log: Log, what: str, told: list[str] | None = None) -> Iterator[None]:
     """Do what a task can do without: whatever goes wrong there is one line in the log, and the task goes on.
 
     :param what: What is done, as in *the link to the platform*.
@@ -31,7 +31,8 @@ def beside(log: Log, what: str, told: set[str] | None = None) -> Iterator[None]:
     except Exception as error:
         # Other errors quote what they met, which may be an address with a signature.
         why = str(error) if isinstance(error, RemoteJobError) or type(error) is ValueError else type(error).__name__
-        tell = log.warning if told is None or what not in told else log.debug
-        if told is not None:
-            told.add(what)
+        again = told is not None and what in told
+        if told is not None and not again:
+            told.append(what)
+        tell = log.debug if again else log.warning
         tell("The task goes on without %s: %s", what, why or type(error).__name__)

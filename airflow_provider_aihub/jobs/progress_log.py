@@ -49,6 +49,7 @@ class ProgressLog:
         "_known_parts",
         "_log",
         "_parts_at",
+        "_parts_said",
         "_settled",
         "_since",
         "_status",
@@ -58,7 +59,7 @@ class ProgressLog:
     )
 
     def __init__(self, kind: JobKind, job_id: JobId, since: float, log: Log) -> None:
-        self.parts: list[Part] = []
+        self.parts: Sequence[Part] = ()
         """The parts of the job as they were last seen."""
         self._kind = kind
         self._job_id = job_id
@@ -67,8 +68,8 @@ class ProgressLog:
         self._log = log
         self._status: Status | None = None
         self._told_at = 0.0
-        self._known_parts = self.parts
-        self._told_parts = ""
+        self._known_parts: Sequence[Part] = self.parts
+        self._parts_said = self._told_parts = ""
         self._settled = True
         self._parts_at = since
 
@@ -100,9 +101,11 @@ class ProgressLog:
             self.parts = self._kind.parts_within(state.answer)
         if not due and self.parts is self._known_parts:
             return False
-        self._known_parts = self.parts
+        if self.parts is not self._known_parts:
+            self._known_parts = self.parts
+            self._parts_said = parts_text(self.parts, self._kind.part_noun)
         facts = (yield from self._kind.notes(state)) if due and state.phase is Phase.WAITING else []
-        parts = parts_text(self.parts, self._kind.part_noun)
+        parts = self._parts_said
         if due and not changed:
             if state.phase is not Phase.WAITING:
                 facts.append(state.facts.usage)
@@ -132,6 +135,10 @@ class ProgressLog:
             self.parts = reply
             # The pods of a job that waits all wait as well: they are looked at again when the job goes on.
             self._settled = state.phase is Phase.WAITING or bool(reply and all(part.state != PENDING for part in reply))
+
+    def forget_parts(self) -> None:
+        """Keep no more of the parts than what was said of them: those of thousands of jobs would take much memory."""
+        self.parts = self._known_parts = ()
 
     def _tell_status(self, state: JobState, now: float) -> None:
         if state.phase is Phase.UNKNOWN:

@@ -14,7 +14,6 @@ from collections.abc import Awaitable, Callable, Generator
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
-from itertools import count
 from typing import Any, TypeAlias, cast
 
 from airflow_provider_aihub.http.durations import span
@@ -117,6 +116,14 @@ class Watch:
             wanted = min(self.poll_interval * self.backoff ** min(looks - 1, 64), self.longest_interval or math.inf)
         return max(self.shortest_pause, wanted)
 
+    def pace(self, now: float) -> float:
+        """Return the seconds from one look to the next for a job whose pause does not grow from look to look."""
+        return self.pause(1, now)
+
+    def is_other(self, state: JobState) -> bool:
+        """Whether what was seen is another job that stands under the id."""
+        return self.identity is not None and self.identity.judge(state.shown) is Verdict.OTHER
+
     def max_age(self, looks: int, now: float) -> float:
         """Return how old, in seconds, what the next look shows may be."""
         return FRESHNESS * self.pause(looks, now)
@@ -212,7 +219,8 @@ def follow(
     progress = ProgressLog(watch.kind, watch.job_id, watch.since, log)
     logs = PartLogs(watch.kind.platform, called, log) if watch.stream_logs else None
     state: JobState | None = None
-    untold: set[str] = set()
+    untold: list[str] = []
+    looks = 0
     tolerance = Tolerance(
         watch.poll_tolerance,
         min(watch.poll_tolerance, GONE_TOLERANCE),
@@ -220,21 +228,19 @@ def follow(
         longest_pause=32 * watch.shortest_pause,
     )
 
-    def is_other(state: JobState) -> bool:
-        return watch.identity is not None and watch.identity.judge(state.shown) is Verdict.OTHER
-
     look = Look(max_age=watch.max_age(1, clock()), deadline=watch.deadline)
-    for looks in count(1):
+    while True:
+        looks += 1
         reply = yield look
         if isinstance(reply, JobState) and reply.read_at is not None:
             doubtful = watch.doubts_lists and reply.phase.halts
-            if doubtful or is_other(reply):
+            if doubtful or watch.is_other(reply):
                 # A list may be wrong; what is read singly is believed.
                 reply = yield Look(deadline=watch.deadline)
         now = clock()
         pause, age, max_age = watch.pause(looks, now), 0.0, watch.max_age(looks, now)
         calm_until = -math.inf
-        if isinstance(reply, JobState) and is_other(reply):
+        if isinstance(reply, JobState) and watch.is_other(reply):
             return Waited(Outcome.UNREADABLE, None, other_job(watch.kind, watch.job_id))
         if isinstance(reply, RemoteJobError) and watch.may_be_missing and watch.kind.missing(reply):
             tolerance.answered()
@@ -257,6 +263,8 @@ def follow(
             if state.phase.halts:
                 return Waited(Outcome.ENDED, state)
             state.forget()
+            if logs is None:
+                progress.forget_parts()
             if logs is None and watch.backoff in (None, 1):
                 calm_until = progress.next_line
         elif isinstance(reply, RemoteJobError):
@@ -278,7 +286,6 @@ def follow(
                 wanted, max_age = left, 0.0
         status = state.status if state and now + wanted < calm_until else None
         look = Look(seconds=wanted, max_age=max_age, status=status, calm_until=calm_until, deadline=watch.deadline)
-    raise AssertionError("the looks do not end")
 
 
 def wait(
@@ -348,8 +355,12 @@ async def wait_async(
         try:
             # Whatever the platform does meanwhile, the deadline stands.
             if isinstance(step, Look):
-                async with asyncio.timeout(step.left(clock(), step.seconds)):
+                left = step.left(clock(), step.seconds)
+                if left is None:
                     reply = await look(step)
+                else:
+                    async with asyncio.timeout(left):
+                        reply = await look(step)
             elif perform:
                 async with asyncio.timeout(watch.left(clock())):
                     reply = await perform(step)

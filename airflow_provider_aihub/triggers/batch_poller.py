@@ -172,6 +172,8 @@ class BatchPoller:
         :raises TimeoutError: It took too long.
         """
         try:
+            if longest is None:
+                return await asked.told
             async with asyncio.timeout(longest):
                 return await asked.told
         finally:

@@ -159,6 +159,7 @@ class JobTrigger(BaseTrigger):
         self.rounds = rounds
         self.identity = identity
         self._poller: Poller | None = None
+        self._kept: KeptOffsets
         self._fired = False
         self._linked = False
 
@@ -197,13 +198,12 @@ class JobTrigger(BaseTrigger):
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Follow the job to its end or its deadline."""
-        now = asyncio.get_running_loop().time
-        began = now()
+        began = asyncio.get_running_loop().time()
         try:
             event = await self._wait()
             if self.trigger_id is not None:
                 # Else it is no triggerer's, but that of a DAG that is run for a test in one process.
-                await asyncio.sleep(max(DRAIN, began + HANDOVER - now()))
+                await asyncio.sleep(max(DRAIN, began + HANDOVER - asyncio.get_running_loop().time()))
         except asyncio.CancelledError as cancelled:
             # Airflow before 3.3 has no on_kill and does not say why it cancels.
             if not hasattr(BaseTrigger, "on_kill") and cancelled.args[:1] != (_USER_ACTION,):
@@ -235,18 +235,18 @@ class JobTrigger(BaseTrigger):
         )
 
     async def _wait(self) -> JobEvent:
-        async with Poller.shared(self._platform, self._conn_id, self.around) as poller:
+        async with await Poller.shared(self._platform, self._conn_id, self.around) as poller:
             self._poller = poller
             watch = self.watch(poller.floor)
             batch = poller.batch(watch.kind)
-            job = batch.watch(watch.job_id, partial(watch.pause, 1))
+            job = batch.watch(watch.job_id, watch.pace)
             try:
                 await asyncio.sleep(watch.head_start(self.around.clock(), self.around.jitter))
                 look: Looks = partial(batch.look, job)
                 if self.since is None:
                     look = partial(self._look_and_link, poller, look)
-                perform, clock, jitter = self._performer(poller), self.around.clock, self.around.jitter
-                waited = await wait_async(look, watch, self.log, perform=perform, clock=clock, jitter=jitter)
+                clock, jitter = self.around.clock, self.around.jitter
+                waited = await wait_async(look, watch, self.log, perform=self._perform, clock=clock, jitter=jitter)
             finally:
                 batch.leave(job)
             error: RemoteJobError | None = waited.error
@@ -279,19 +279,16 @@ class JobTrigger(BaseTrigger):
         page: str | None = poller.config.page(self._kind.name, self._job_id) if poller.config else None
         return page
 
-    def _performer(self, poller: Poller) -> Callable[[Ask | Fetch | Redact | Recall | Keep | Tell], Awaitable[Any]]:
-        kept = KeptOffsets(self.task_instance, self._platform.key, self._job_id, self.log)
-
-        async def perform(step: Ask | Fetch | Redact | Recall | Keep | Tell) -> Any:
-            if isinstance(step, Tell):
-                return await tell(step.lines, self.log)
-            if isinstance(step, Recall):
-                return await kept.recall()
-            if isinstance(step, Keep):
-                return await kept.keep(step.offsets)
-            return await poller.perform(step)
-
-        return perform
+    async def _perform(self, step: Ask | Fetch | Redact | Recall | Keep | Tell) -> Any:
+        if isinstance(step, Tell):
+            return await tell(step.lines, self.log)
+        if isinstance(step, Recall):
+            self._kept = KeptOffsets(self.task_instance, self._platform.key, self._job_id, self.log)
+            return await self._kept.recall()
+        if isinstance(step, Keep):
+            return await self._kept.keep(step.offsets)
+        assert self._poller is not None, "it is there before anything is wanted"  # noqa: S101
+        return await self._poller.perform(step)
 
     async def _stop(self, poller: Poller, doubt: float) -> RemoteJobError | None:
         """Stop the job, and return the error where that could not be done.
@@ -355,11 +352,8 @@ class JobTrigger(BaseTrigger):
                 deferred = await self.around.guard.still_deferred(self.task_instance)
                 if deferred and not await self._has_newer_try():
                     return
-                async with (
-                    self._poller.held()
-                    if self._poller
-                    else Poller.shared(self._platform, self._conn_id, self.around) as poller
-                ):
+                poller = self._poller or await Poller.shared(self._platform, self._conn_id, self.around)
+                async with poller:
                     problem: Exception | None = await self._stop(poller, LONGEST_DOUBT)
         except Exception as error:
             problem = error

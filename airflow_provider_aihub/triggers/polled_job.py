@@ -56,6 +56,9 @@ class PolledJob:
 
     def show(self, state: JobState | None) -> None:
         """Take what a list shows; ``None`` for nothing."""
+        if state:
+            # It may be long until it is read by itself again.
+            self.request = None
         if self.asked:
             self.asked.tell(state)
         else:

@@ -6,8 +6,7 @@ import asyncio
 import logging
 import random
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
 from copy import copy
 from dataclasses import dataclass
 from typing import Any, ClassVar, Final, Self, TypeVar
@@ -84,8 +83,8 @@ TRIGGERER: Final = Surroundings()
 class Poller:
     """One client, and so one session, one token and one login, for all triggers of a connection in an event loop.
 
-    Get one by :meth:`shared`. The session is closed when the last trigger leaves; token and what was learnt of the
-    platform are kept for the next.
+    Get one by :meth:`shared`, and use it in ``async with``, which keeps its session open: that is closed when the last
+    trigger leaves. Token and what was learnt of the platform are kept for the next.
     """
 
     _of_loop: ClassVar[WeakKeyDictionary[asyncio.AbstractEventLoop, dict[tuple[str, str], Poller]]] = (
@@ -111,8 +110,7 @@ class Poller:
         self._batches: dict[str, BatchPoller] = {}
 
     @classmethod
-    @asynccontextmanager
-    async def shared(cls, platform: Platform, conn_id: str, around: Surroundings = TRIGGERER) -> AsyncIterator[Poller]:
+    async def shared(cls, platform: Platform, conn_id: str, around: Surroundings = TRIGGERER) -> Poller:
         """Return the poller of a connection, as it stands in Airflow now, on the running event loop.
 
         Where it has come to point to another place, those that began before go on with the poller that they have.
@@ -123,19 +121,16 @@ class Poller:
         current = await known._now()
         if pollers[key] is known:
             pollers[key] = current
-        async with pollers[key].held() as poller:
-            yield poller
+        return pollers[key]
 
-    @asynccontextmanager
-    async def held(self) -> AsyncIterator[Self]:
-        """Keep the connections open for a while."""
+    async def __aenter__(self) -> Self:
         self._users += 1
-        try:
-            yield self
-        finally:
-            self._users -= 1
-            if not self._users:
-                await self._rest()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._users -= 1
+        if not self._users:
+            await self._rest()
 
     async def _rest(self) -> None:
         for batch in self._batches.values():

@@ -66,7 +66,7 @@ class Watching:
     @asynccontextmanager
     async def of(cls, conn_id: str, dataset: str | int, fired: Fired | None, **given: Any) -> AsyncIterator[Watching]:
         """Watch a dataset over a connection for a while."""
-        async with Poller.shared(platform_of("aihub"), conn_id) as poller:
+        async with await Poller.shared(platform_of("aihub"), conn_id) as poller:
             watching = cls(NewVersions.of(poller), dataset, fired, floor=poller.floor, **given)
             watching._versions.watch(watching._watched)
             try:

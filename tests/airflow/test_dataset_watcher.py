@@ -222,7 +222,7 @@ async def test_what_was_read_for_one_watcher_may_not_do_for_another(hub: Emulato
     first = await dataset.built(1)
     for number in range(2, 12):
         await dataset.built(number, "/no/such/folder")
-    async with Poller.shared(PLATFORM, "aihub_default") as poller:
+    async with await Poller.shared(PLATFORM, "aihub_default") as poller:
         versions = NewVersions.of(poller)
         for watched in (Watched(new_name), Watched(new_name, Mark(seen=first, number=1))):
             versions.watch(watched)
@@ -378,7 +378,7 @@ async def test_versions_that_are_never_built_are_not_all_asked_for_each_time(mon
     def singles() -> int:
         return sum(count for (_, path), count in asked.items() if path.startswith(f"{LIST}/"))
 
-    async with hostile(building, monkeypatch) as asked, Poller.shared(PLATFORM, "aihub_default") as poller:
+    async with hostile(building, monkeypatch) as asked, await Poller.shared(PLATFORM, "aihub_default") as poller:
         versions, watched = NewVersions.of(poller), Watched("d", Mark())
         versions.watch(watched)
         watched.mark, _ = watched.advance(await versions.look(watched, 0.0))

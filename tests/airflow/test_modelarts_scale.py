@@ -38,7 +38,7 @@ async def polled(arts: Arts, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[B
     connection["extra"] = json.dumps({"project_id": "0123456789abcdef0123456789abcdef"})
     monkeypatch.setenv("AIRFLOW_CONN_MODELARTS_DEFAULT", json.dumps(connection))
     try:
-        async with Poller.shared(PLATFORM, "modelarts_default") as poller:
+        async with await Poller.shared(PLATFORM, "modelarts_default") as poller:
             yield poller.batch(TRAINING_JOB)
     finally:
         server.close()

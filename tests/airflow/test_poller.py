@@ -45,7 +45,7 @@ async def look(shared: Poller, training_id: int) -> JobState | AIHubError:
 
 
 async def looks(training_id: int, count: int) -> list[JobState | AIHubError]:
-    async with Poller.shared(PLATFORM, "aihub_default") as shared:
+    async with await Poller.shared(PLATFORM, "aihub_default") as shared:
         return await asyncio.gather(*(look(shared, training_id) for _ in range(count)))
 
 
@@ -59,7 +59,7 @@ def test_many_looks_at_once_need_one_login_and_few_connections(aihub: Emulator, 
 
 def test_a_revoked_token_costs_one_more_login(aihub: Emulator, training_id: int) -> None:
     async def both() -> list[JobState | AIHubError]:
-        async with Poller.shared(PLATFORM, "aihub_default") as shared:
+        async with await Poller.shared(PLATFORM, "aihub_default") as shared:
             await look(shared, training_id)
             aihub.faults.add("revoke", path="*/trainings/*", count=1)
             return await asyncio.gather(*(look(shared, training_id) for _ in range(200)))
@@ -76,7 +76,7 @@ def test_a_revoked_token_costs_one_more_login(aihub: Emulator, training_id: int)
 def test_a_token_outlives_the_trigger_that_got_it(aihub: Emulator, training_id: int) -> None:
     async def one_after_the_other() -> None:
         for _ in range(3):
-            async with Poller.shared(PLATFORM, "aihub_default") as shared:
+            async with await Poller.shared(PLATFORM, "aihub_default") as shared:
                 assert isinstance(await look(shared, training_id), JobState)
 
     logins = aihub.requests.count("POST", LOGIN)
@@ -108,7 +108,7 @@ def test_a_password_that_was_changed_is_used(
     monkeypatch.setenv(CONNECTION, json.dumps(json.loads(right) | {"password": "not-the-password"}))
 
     async def before_and_after() -> tuple[JobState | AIHubError, JobState | AIHubError]:
-        async with Poller.shared(PLATFORM, "aihub_default") as shared:
+        async with await Poller.shared(PLATFORM, "aihub_default") as shared:
             before = await look(shared, training_id)
             monkeypatch.setenv(CONNECTION, right)
             return before, await look(shared, training_id)
@@ -124,7 +124,7 @@ def test_a_changed_connection_does_not_break_off_what_is_under_way(
     monkeypatch.setattr(poller, "RELOAD_PAUSE", 0.0)
 
     async def all_looks() -> list[JobState | AIHubError]:
-        async with Poller.shared(PLATFORM, "aihub_default") as shared:
+        async with await Poller.shared(PLATFORM, "aihub_default") as shared:
             assert isinstance(await look(shared, training_id), JobState)
             aihub.faults.add("delay", path="*/trainings/*", count=25, seconds=0.3)
             slow = [asyncio.create_task(look(shared, training_id)) for _ in range(25)]
@@ -145,7 +145,7 @@ def test_a_changed_connection_does_not_break_off_what_is_under_way(
 
 def test_a_connection_that_airflow_does_not_give_is_a_failed_poll(training_id: int) -> None:
     async def one() -> JobState | RemoteJobError:
-        async with Poller.shared(PLATFORM, "no_such_connection") as shared:
+        async with await Poller.shared(PLATFORM, "no_such_connection") as shared:
             return await look(shared, training_id)
 
     error = asyncio.run(one())
@@ -164,7 +164,7 @@ def test_while_airflow_fails_too_the_connection_is_not_read_for_every_poll(
         raise RuntimeError("Airflow's API server is away")
 
     async def many() -> list[JobState | AIHubError]:
-        async with Poller.shared(PLATFORM, "aihub_default") as shared:
+        async with await Poller.shared(PLATFORM, "aihub_default") as shared:
             assert isinstance(await look(shared, training_id), JobState)
             shared._loaded_at = -math.inf
             monkeypatch.setattr(poller, "get_async_connection", fail)
@@ -188,7 +188,7 @@ async def test_a_job_that_may_not_be_read_is_no_trouble_to_the_others(
         aihub.faults.add("expired_token", path=f"*/trainings/{number}")
     seen: dict[int, list[JobState | AIHubError]] = {number: [] for number in mine}
     try:
-        async with Poller.shared(PLATFORM, "aihub_default") as shared:
+        async with await Poller.shared(PLATFORM, "aihub_default") as shared:
             for _ in range(5):
                 for number, one in zip(mine, await asyncio.gather(*(look(shared, n) for n in mine)), strict=True):
                     seen[number].append(one)
@@ -204,7 +204,7 @@ async def test_a_login_that_is_refused_is_not_repeated_for_errands_either(
     wrong = json.loads(aihub.connection_json()) | {"password": "not-the-password"}
     monkeypatch.setenv(CONNECTION, json.dumps(wrong))
     logins = aihub.requests.count("POST", LOGIN)
-    async with Poller.shared(PLATFORM, "aihub_default") as shared:
+    async with await Poller.shared(PLATFORM, "aihub_default") as shared:
         for _ in range(20):
             with pytest.raises(AIHubAuthError):
                 await shared.perform(Ask(TRAINING.read(1)))

@@ -55,7 +55,7 @@ def within(monkeypatch: pytest.MonkeyPatch) -> Callable[[Hub, Looks], None]:
 
     def run(hub: Hub, looks: Looks) -> None:
         async def served() -> None:
-            async with serving(hub, monkeypatch), Poller.shared(PLATFORM, "aihub_default") as poller:
+            async with serving(hub, monkeypatch), await Poller.shared(PLATFORM, "aihub_default") as poller:
                 await looks(poller.batch(TRAINING))
 
         asyncio.run(served())
@@ -458,7 +458,7 @@ def test_rows_that_do_not_suffice_are_not_read_for_ever(monkeypatch: pytest.Monk
     kind = replace(TRAINING, listed_whole=lambda _row: False)
 
     async def looks() -> None:
-        async with serving(hub, monkeypatch), Poller.shared(PLATFORM, "aihub_default") as poller:
+        async with serving(hub, monkeypatch), await Poller.shared(PLATFORM, "aihub_default") as poller:
             batch = poller.batch(kind)
             jobs = watch(batch, 20)
             for _ in range(6):
@@ -529,7 +529,7 @@ def test_the_settings_are_heeded(monkeypatch: pytest.MonkeyPatch) -> None:
     hub = Hub(50, lists=True)
 
     async def looks() -> None:
-        async with serving(hub, monkeypatch), Poller.shared(PLATFORM, "aihub_default") as poller:
+        async with serving(hub, monkeypatch), await Poller.shared(PLATFORM, "aihub_default") as poller:
             batch = poller.batch(TRAINING)
             await look(batch, watch(batch, 50))
 

@@ -127,7 +127,7 @@ async def test_slow_answers_hold_up_no_other_job(monkeypatch: pytest.MonkeyPatch
         batch = poller.batch(TRAINING)
         return await batch.look(batch.watch(number, lambda _now: 1.0), Look())
 
-    async with hostile(answer, monkeypatch) as asked, Poller.shared(PLATFORM, "aihub_default") as poller:
+    async with hostile(answer, monkeypatch) as asked, await Poller.shared(PLATFORM, "aihub_default") as poller:
         stuck = [asyncio.create_task(look(poller, number)) for number in slow]
         await eventually(
             "all slow ones are asked for", lambda: [asked["GET", f"{TRAININGS}{one}"] for one in slow], all
@@ -157,7 +157,7 @@ async def test_of_a_large_answer_little_is_kept(monkeypatch: pytest.MonkeyPatch)
     async def answer(_: web.Request) -> web.StreamResponse:
         return said({**told, "virtual_cluster": cluster})
 
-    async with hostile(answer, monkeypatch), Poller.shared(PLATFORM, "aihub_default") as poller:
+    async with hostile(answer, monkeypatch), await Poller.shared(PLATFORM, "aihub_default") as poller:
         batch = poller.batch(TRAINING)
         seen = await batch.look(batch.watch(1, lambda _now: 1.0), Look())
     assert isinstance(seen, JobState)
