@@ -15,13 +15,13 @@ import time
 import tracemalloc
 import urllib.request
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from functools import cache, partial
 from typing import Any
 from urllib.parse import urlsplit
 
 # Each of those who are measured has all of Airflow in its process, as in a triggerer.
-from airflow.triggers.base import BaseTrigger  # noqa: F401
+from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 SETTLING = 3.0
 """Seconds from the start of the last trigger until the measuring begins; half of the measuring, where that is short."""
@@ -165,7 +165,27 @@ def databricks(url: str, jobs: int, interval: float) -> list[Callable[[], Awaita
     return [lambda number=number: wait(number) for number in range(1, jobs + 1)]  # type: ignore[misc]
 
 
+def asleep(_url: str, jobs: int, _interval: float) -> list[Callable[[], Awaitable[None]]]:
+    """A trigger that only sleeps: what any trigger of Airflow takes."""
+
+    class Asleep(BaseTrigger):
+        def serialize(self) -> tuple[str, dict[str, Any]]:
+            return "", {}
+
+        async def run(self) -> AsyncIterator[TriggerEvent]:
+            self.log.info("Waiting")
+            await asyncio.sleep(3600)
+            yield TriggerEvent(None)
+
+    async def wait() -> None:
+        async for _ in Asleep().run():
+            pass
+
+    return [wait] * jobs
+
+
 WAYS = {
+    "asleep": asleep,
     "bare": bare,
     "bare_modelarts": bare_modelarts,
     "aihub": aihub,
@@ -184,7 +204,7 @@ async def measure(way: str, url: str, jobs: int, seconds: float, interval: float
     await asyncio.sleep(min(SETTLING, seconds / 2))
     # What the watching takes is none of theirs.
     alone = (time.process_time() - alone) / (time.perf_counter() - began)
-    running = [asyncio.ensure_future(wait()) for wait in waits]
+    running = await _begun(waits)
     await asyncio.sleep(max(min(SETTLING, seconds / 2), min(2.5 * interval, interval + 10)))
     started = await asyncio.to_thread(counts, url)
     starting, late.seen = late.share(1.0), []
@@ -217,6 +237,15 @@ async def measure(way: str, url: str, jobs: int, seconds: float, interval: float
     }
 
 
+async def _begun(waits: list[Callable[[], Awaitable[None]]]) -> list[asyncio.Future[None]]:
+    """Start them as Airflow's triggerer does, which has a turn of the event loop before each."""
+    running = []
+    for wait in waits:
+        await asyncio.sleep(0)
+        running.append(asyncio.ensure_future(wait()))
+    return running
+
+
 async def memory(way: str, url: str, jobs: int, seconds: float, interval: float) -> dict[str, Any]:
     """Measure what one trigger more takes, when all have been polled; in bytes."""
     waits = WAYS[way](url, jobs, interval)
@@ -224,7 +253,7 @@ async def memory(way: str, url: str, jobs: int, seconds: float, interval: float)
     await asyncio.sleep(min(2 * SETTLING, seconds))
     gc.collect()
     tracemalloc.start()
-    running = [asyncio.ensure_future(wait()) for wait in waits[1:]]
+    running = await _begun(waits[1:])
     del waits
     await asyncio.sleep(seconds)
     gc.collect()
