@@ -76,7 +76,8 @@ def _brief(fields: tuple[str, ...], data: Any) -> Any:
     """Return as much of a job's data as is told while it is waited for, in bounds however much there is."""
     if not isinstance(data, dict):
         return data
-    return {name: brief(data[name]) for name in (*_ALWAYS_TOLD, *fields) if name in data}
+    told = {name: data[name] for name in (*_ALWAYS_TOLD, *fields) if name in data}
+    return {name: value if isinstance(value, int) else brief(value) for name, value in told.items()}
 
 
 def _text(value: Any) -> str:

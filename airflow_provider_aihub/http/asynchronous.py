@@ -230,18 +230,17 @@ class AsyncClient:
         url, now, timeout = URL(step.url, encoded=True), asyncio.get_running_loop().time, self.config.timeout
         patience = step.patience(timeout)
         limits = aiohttp.ClientTimeout(total=None, connect=timeout, sock_connect=timeout, sock_read=patience)
-        async with AsyncExitStack() as stack:
-            # From one piece that is sent to the next, and from the last one until the answer's body begins.
-            async with asyncio.timeout(2 * timeout) as limit:
+        # From one piece that is sent to the next, and from the last one until the answer's body begins.
+        async with asyncio.timeout(2 * timeout) as limit:
 
-                def goes_on(*, last: bool) -> None:
-                    limit.reschedule(now() + timeout + (patience if last else timeout))
+            def goes_on(*, last: bool) -> None:
+                limit.reschedule(now() + timeout + (patience if last else timeout))
 
-                sent = _pieces(data, goes_on) if isinstance(data, Body) else data
-                request = session.request(
-                    step.method, url, headers=headers, data=sent, timeout=limits, allow_redirects=False
-                )
-                response = await stack.enter_async_context(request)
+            sent = _pieces(data, goes_on) if isinstance(data, Body) else data
+            response = await session.request(
+                step.method, url, headers=headers, data=sent, timeout=limits, allow_redirects=False
+            )
+        async with response:
             return await self._receive(response, step.sink, patience, room)
 
     async def _receive(self, response: aiohttp.ClientResponse, sink: Sink | None, limit: float, room: _Room) -> Outcome:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from typing import Final
+from collections.abc import Awaitable, Callable
+from typing import Final, TypeVar
+
+T = TypeVar("T")
 
 SLOW: Final = 2.0
 """Seconds after which a request holds up no other."""
@@ -32,52 +33,52 @@ class Lanes:
         self._looks, self._stops = asyncio.Semaphore(4 * size), asyncio.Semaphore(4 * size)
         self._were_slow: dict[str, None] = {}
 
-    @asynccontextmanager
-    async def place(self, what: str) -> AsyncIterator[None]:
+    async def look(self, what: str, ask: Callable[[], Awaitable[T]]) -> T:
         """Wait for a place, and hold it for a request.
 
         :param what: Tells the request from others.
         """
-        if what in self._were_slow:
-            async with self._slow, self._looks, self._timed(what):
-                yield
-            return
-        async with _lent(self._quick, SLOW), self._looks, self._timed(what):
-            yield
+        async with self._slow if what in self._were_slow else _Lent(self._quick, SLOW), self._looks:
+            now = asyncio.get_running_loop().time
+            began = now()
+            try:
+                return await ask()
+            finally:
+                self._note(what, now() - began)
 
-    @asynccontextmanager
-    async def place_to_stop(self) -> AsyncIterator[None]:
+    async def stop(self, ask: Callable[[], Awaitable[T]]) -> T:
         """Wait for a place for a request that stops a job: it waits for no other request than such, nor for long."""
-        async with _lent(self._stops, SLOW_STOP):
-            yield
+        async with _Lent(self._stops, SLOW_STOP):
+            return await ask()
 
-    @asynccontextmanager
-    async def _timed(self, what: str) -> AsyncIterator[None]:
-        now = asyncio.get_running_loop().time
-        began = now()
-        try:
-            yield
-        finally:
-            self._were_slow.pop(what, None)
-            if now() - began >= SLOW:
-                self._were_slow[what] = None
-                if len(self._were_slow) > MOST_SLOW:
-                    del self._were_slow[next(iter(self._were_slow))]
+    def _note(self, what: str, seconds: float) -> None:
+        self._were_slow.pop(what, None)
+        if seconds >= SLOW:
+            self._were_slow[what] = None
+            if len(self._were_slow) > MOST_SLOW:
+                del self._were_slow[next(iter(self._were_slow))]
 
 
-@asynccontextmanager
-async def _lent(places: asyncio.Semaphore, seconds: float) -> AsyncIterator[None]:
-    """Hold a place, for so many seconds at most."""
-    await places.acquire()
-    held = [places]
+class _Lent:
+    """A place that is held for so many seconds at most."""
 
-    def leave() -> None:
-        while held:
-            held.pop().release()
+    __slots__ = ("_held", "_long", "_places", "_seconds")
 
-    long = asyncio.get_running_loop().call_later(seconds, leave)
-    try:
-        yield
-    finally:
-        long.cancel()
-        leave()
+    def __init__(self, places: asyncio.Semaphore, seconds: float) -> None:
+        self._places = places
+        self._seconds = seconds
+        self._held = False
+
+    async def __aenter__(self) -> None:
+        await self._places.acquire()
+        self._held = True
+        self._long = asyncio.get_running_loop().call_later(self._seconds, self._leave)
+
+    async def __aexit__(self, *_: object) -> None:
+        self._long.cancel()
+        self._leave()
+
+    def _leave(self) -> None:
+        if self._held:
+            self._held = False
+            self._places.release()

@@ -9,6 +9,7 @@ import time
 from collections.abc import Awaitable, Callable
 from copy import copy
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, ClassVar, Final, Self, TypeVar
 from weakref import WeakKeyDictionary
 
@@ -167,18 +168,18 @@ class Poller:
 
         :raises RemoteJobError: In one of its kinds.
         """
-        async with self._lanes.place(request.path):
-            return await self._carry_out(lambda client: client.send(request, policy=POLL_POLICY))
+        ask = partial(self._carry_out, lambda client: client.send(request, policy=POLL_POLICY))
+        return await self._lanes.look(request.path, ask)
 
     async def perform(self, errand: Ask | Fetch | Redact) -> Any:
         """Carry out an errand, likewise.
 
         :raises RemoteJobError: In one of its kinds.
         """
+        ask = partial(self._carry_out, lambda client: client.perform(errand))
         if isinstance(errand, Redact):
-            return await self._carry_out(lambda client: client.perform(errand))
-        async with self._lanes.place(errand.request.path if isinstance(errand, Ask) else errand.url):
-            return await self._carry_out(lambda client: client.perform(errand))
+            return await ask()
+        return await self._lanes.look(errand.request.path if isinstance(errand, Ask) else errand.url, ask)
 
     async def insist(self, request: Request[T]) -> T:
         """Carry out a request that stops a job, or tells whose it is: it must not wait for those that take long.
@@ -187,8 +188,8 @@ class Poller:
 
         :raises RemoteJobError: In one of its kinds.
         """
-        async with self._lanes.place_to_stop():
-            return await self._carry_out(lambda client: client.send(request, policy=RetryPolicy()))
+        ask = partial(self._carry_out, lambda client: client.send(request, policy=RetryPolicy()))
+        return await self._lanes.stop(ask)
 
     async def _carry_out(self, ask: Callable[[Any], Awaitable[T]]) -> T:
         client = self._client or await self._load(None)
