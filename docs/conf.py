@@ -7,6 +7,7 @@ import re
 from typing import Any
 
 from sphinx.application import Sphinx
+from sphinx.search.en import SearchEnglish
 
 from airflow_provider_aihub import __version__
 
@@ -25,6 +26,7 @@ html_copy_source = False
 html_show_copyright = False
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
+html_search_language = "en-zh"
 
 autodoc_member_order = "bysource"
 autodoc_preserve_defaults = True
@@ -66,5 +68,54 @@ def add_inherited_parameters(_: Sphinx, what: str, name: str, kind: Any, __: Any
     lines[:] = [*(text[: last.end()] + "".join(inherited) + rest).splitlines(), ""]
 
 
+class EnglishAndChinese(SearchEnglish):
+    """Search in English words and in Chinese text.
+
+    Chinese has no spaces between words. Each two neighbouring characters count as a word, both in the index and in what
+    is searched for, so that no dictionary is needed.
+    """
+
+    lang = "en-zh"
+    language_name = "English and Chinese"
+    js_splitter_code = r"""
+function splitQuery(query) {
+  const pair = (found) => found.length < 2 ? [found] : [...found].slice(1).map((next, place) => found[place] + next);
+  const chinese = (query.match(/[\u4e00-\u9fff]+/g) || []).flatMap(pair);
+  return chinese.concat(query.match(/(?:(?![\u4e00-\u9fff])[\p{Letter}\p{Number}_])+/gu) || []);
+}
+"""
+
+    def split(self, input: str) -> list[str]:
+        """Return the words of a text, in the same way as the code in the browser does."""
+        chinese = re.findall(r"[\u4e00-\u9fff]+", input)
+        pairs = [found[place : place + 2] for found in chinese for place in range(max(len(found) - 1, 1))]
+        return pairs + re.findall(r"(?:(?![\u4e00-\u9fff])\w)+", input)
+
+
+CHINESE = "zh-CN/"
+"""The folder of the pages in Chinese. They have the names of those in English."""
+THEME_IN_CHINESE = {
+    "On this page": "本页内容",
+    "Next": "下一页",
+    "Previous": "上一页",
+    "Search": "搜索",
+    "Home": "首页",
+}
+
+
+def link_to_other_language(app: Sphinx, page: str, _: str, context: dict[str, Any], __: Any) -> None:
+    """Begin a page that is there in both languages with a link to the other one, and let the theme speak Chinese."""
+    if is_chinese := page.startswith(CHINESE):
+        context["language"] = CHINESE.rstrip("/")
+        context["_"] = lambda text: THEME_IN_CHINESE.get(text, text)
+    other = page.removeprefix(CHINESE) if is_chinese else CHINESE + page
+    if other in app.env.found_docs:
+        language, name = ("en", "English") if is_chinese else ("zh-CN", "简体中文")
+        link = f'<a href="{context["pathto"](other)}" lang="{language}" hreflang="{language}">{name}</a>'
+        context["body"] = f'<p class="languages">{link}</p>{context["body"]}'
+
+
 def setup(app: Sphinx) -> None:
+    app.add_search_language(EnglishAndChinese)
     app.connect("autodoc-process-docstring", add_inherited_parameters)
+    app.connect("html-page-context", link_to_other_language)

@@ -8,7 +8,31 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted(ROOT.glob("docs/**/*.md"))]
+TRANSLATED = [
+    "README.md",
+    "docs/index.md",
+    "docs/start.md",
+    "docs/connection.md",
+    "docs/migrating.md",
+    "docs/operators/index.md",
+    "docs/sensors/index.md",
+    "docs/life-of-a-job.md",
+    "docs/errors.md",
+    "docs/testing.md",
+    "docs/scale.md",
+]
+"""Pages that are there in Chinese as well."""
+CHINESE = {
+    ROOT / page: ROOT / ("README.zh-CN.md" if page == "README.md" else page.replace("docs/", "docs/zh-CN/"))
+    for page in TRANSLATED
+}
+"""The page in Chinese, by that in English. Their code is the same, so that it is run once."""
+CHINESE_ONLY = ROOT / "docs" / "zh-CN" / "glossary.md"
+PAGES = [
+    ROOT / "README.md",
+    ROOT / "CHANGELOG.md",
+    *(page for page in sorted(ROOT.glob("docs/**/*.md")) if page not in {*CHINESE.values(), CHINESE_ONLY}),
+]
 
 _FENCE = re.compile(r"^ *(`{3,}|~{3,})(.*)$")
 _NOT_RUN = re.compile(r"<!-- not run: (.+) -->")
@@ -50,9 +74,12 @@ class Block:
         )
 
 
-def read_blocks(page: Path) -> Iterator[Block]:
-    """Give the blocks of a page that show something; directives of Sphinx are none."""
-    lines = iter(enumerate(page.read_text().splitlines(), start=1))
+def read_blocks(page: Path, text: str | None = None) -> Iterator[Block]:
+    """Give the blocks of a page that show something; directives of Sphinx are none.
+
+    :param text: A part of the page. Default: all of it.
+    """
+    lines = iter(enumerate((page.read_text() if text is None else text).splitlines(), start=1))
     before = ""
     for number, line in lines:
         opening = _FENCE.match(line)
