@@ -76,7 +76,6 @@ class EnglishAndChinese(SearchEnglish):
     """
 
     lang = "en-zh"
-    language_name = "English and Chinese"
     js_splitter_code = r"""
 function splitQuery(query) {
   const pair = (found) => found.length < 2 ? [found] : [...found].slice(1).map((next, place) => found[place] + next);

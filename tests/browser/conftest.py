@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from airflow_ui import PATIENCE, WEB_UI
+from chromium import chromium
 from packaging.version import Version
 from waiting import SLACK
 
@@ -32,23 +33,11 @@ failed = pytest.StashKey[bool]()
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    """Debian's Chromium, driven by Playwright."""
-    programs = ("chromium", "chromium-browser", "google-chrome")
-    program = next(filter(None, map(shutil.which, programs)), None)
-    if program is None:
-        missing = "The tests in a browser need Chromium: apt-get install chromium."
-        # A machine of one's own may lack it; where it counts, nothing is left out.
-        if "CI" in os.environ:
-            pytest.fail(missing, pytrace=False)
-        pytest.skip(missing)
-    from playwright.sync_api import expect, sync_playwright
+    with chromium() as browser:
+        from playwright.sync_api import expect
 
-    expect.set_options(timeout=PATIENCE)
-    with sync_playwright() as playwright:
-        # Chromium's sandbox does not work for root, and the pages are our own.
-        browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
+        expect.set_options(timeout=PATIENCE)
         yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="module")

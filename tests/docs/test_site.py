@@ -14,8 +14,9 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import pytest
-from blocks import ROOT
+from blocks import CHINESE, ROOT
 from bs4 import BeautifulSoup
+from chromium import chromium
 from test_pages import USED
 
 pytestmark = pytest.mark.airflow(">=3.3", lacks="what the pages show")
@@ -99,6 +100,32 @@ def test_the_search_finds_operators(site: Path) -> None:
     where = content["terms"]["train"]
     assert place in (where if isinstance(where, list) else [where])
     assert "search.html" in {urlsplit(link).path for link in links(site / "search.html")} | {"search.html"}
+
+
+def test_the_search_finds_chinese(site: Path) -> None:
+    with chromium() as browser:
+        page = browser.new_page()
+        found = {}
+        for asked in ("虚拟集群", "配额", "集虚"):
+            page.goto(f"{(site / 'search.html').as_uri()}?q={asked}")
+            page.wait_for_selector("p.search-summary:not(:empty)")
+            found[asked] = {
+                urlsplit(link.get_attribute("href")).path for link in page.query_selector_all(".search li a")
+            }
+    assert "zh-CN/life-of-a-job.html" in found["虚拟集群"]
+    assert "zh-CN/operators/index.html" in found["配额"]
+    assert found["集虚"] == set()
+
+
+def test_a_page_in_both_languages_leads_to_the_other(site: Path) -> None:
+    for english, chinese in CHINESE.items():
+        if english.parent == ROOT:
+            continue
+        one, other = (site / page.relative_to(ROOT / "docs").with_suffix(".html") for page in (english, chinese))
+        for here, there, language in ((one, other, "en"), (other, one, "zh-CN")):
+            (link,) = read(here).select(".languages a")
+            assert (here.parent / str(link["href"])).resolve() == there
+            assert read(here).html["lang"] == language  # type: ignore[index]
 
 
 def parameters(kind: type) -> set[str]:

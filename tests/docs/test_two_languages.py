@@ -87,8 +87,8 @@ def anchor(heading: str) -> str:
 
 
 def english_of(path: str) -> str:
-    """Return which page in English a page stands for."""
-    return path.replace("docs/zh-CN/", "docs/").replace(".zh-CN.md", ".md")
+    """Return which page or image in English one stands for."""
+    return path.replace("docs/zh-CN/", "docs/").replace(".zh-CN.", ".")
 
 
 def is_other_language(page: Path, link: str) -> bool:
@@ -158,6 +158,15 @@ def test_both_say_the_same(page: str) -> None:
     chinese = CHINESE[english]
     assert chinese.exists(), f"there is no {chinese.relative_to(ROOT)}"
     assert list(differences((english, read(english)), (chinese, read(chinese)))) == []
+
+
+def test_a_drawing_is_the_same_but_for_its_words() -> None:
+    for chinese in ROOT.glob("docs/**/*.zh-CN.svg"):
+        one, other = (
+            re.sub(r">[^<>\n]+</|<svg .*>", "></", drawing.read_text())
+            for drawing in (Path(english_of(str(chinese))), chinese)
+        )
+        assert one == other
 
 
 @pytest.mark.parametrize("page", TRANSLATED)
