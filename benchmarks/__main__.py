@@ -177,10 +177,10 @@ class Bench:
         return [
             "## 1,000 jobs that are polled every 2 s",
             "",
-            "A round is one poll of each job. The bare GETs, without login or signature, are what the rows that follow "
-            "are measured by. Delays are those of the event loop, medians of "
-            f"{ROUNDS} turns; the last column is the worst one while all triggers start, as Airflow's "
-            "triggerer starts them. What the measuring itself takes of the CPU is not counted.",
+            "A round is one poll of each job. Each row is compared with the bare GET above it, which has no login and "
+            f"no signature. Delays are those of the event loop, medians of {ROUNDS} runs; the last column is the "
+            "longest delay while all triggers start, as Airflow's triggerer starts them. CPU time of the measurement "
+            "itself is not counted.",
             "",
             "| | CPU per job and poll, ms | to the bare GET | requests per round | TCP connections | logins "
             "| delay, worst, ms | delay, 99 %, ms | worst at the start, ms |",
@@ -344,21 +344,22 @@ def cpu_info() -> list[str]:
 
 HEAD = """# What it costs
 
-Written by `make bench`. Each table was taken in one run on one machine, with a server of its own for all who are
-compared; every process that is measured has all of Airflow in it, as a triggerer has. Ratios mean more than numbers:
+Written by `make bench`. Each table was measured in one run on one machine, with one server for all that are
+compared. Every measured process has imported all of Airflow, as a triggerer has. Ratios say more than absolute numbers:
 """
 
 HOSTILE_HEAD = [
     "## Beside a hostile server",
     "",
-    "200 triggers wait for jobs of a server that grants logins and answers all else as its row says, for half a "
-    "minute; 20 wait for jobs of a good one in the same process, which has one event loop for all. Half of the 200 "
-    "have a deadline after ten seconds, the others after thirty. *Before*: the same triggers, while both servers are "
-    "good. Memory is what the process has more at its peak than before. The loop is held for as long as nothing else "
-    "can run on it, by the CPU time of the process, since what others on the machine do is no matter; full collections "
-    "of Python's garbage do not count, which look at all that Airflow has in memory, take a tenth of a second or more, "
-    "and come now and then whatever is sent. A job is asked to stop so many seconds after its deadline, at worst. "
-    "Calls are those to the hostile server: in all, in its busiest second, and the longest time without one.",
+    "For half a minute, 200 triggers wait for jobs of a bad server. It accepts logins, and answers everything else "
+    "as its row says. 20 more triggers wait for jobs of a good server, in the same process and on the same event "
+    "loop. Half of the 200 have a deadline after ten seconds, the others after thirty. *Before*: the same triggers, "
+    "while both servers are good. Memory: how much more the process has at its peak than before. Loop held: the "
+    "longest time in which nothing else could run on the event loop, in CPU time of the process, so that other work "
+    "on the machine does not count. Full garbage collections of Python do not count either: they look at everything "
+    "that Airflow has in memory, take a tenth of a second or more, and happen now and then with any server. Stopped "
+    "late: how long after its deadline a job was asked to stop, at worst. Calls are those to the bad server: all of "
+    "them, those in its busiest second, and the longest time without one.",
     "",
     "| the hostile server sends | memory, MiB | loop held, ms | before | looks per good job and minute | before "
     "| good jobs given up | stopped, s late | calls | in a second | pause, s |",
