@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from types import ModuleType
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 
 class RemoteJobError(Exception):
@@ -21,6 +21,17 @@ class RemoteJobError(Exception):
 
     def __init__(self, message: str = "") -> None:
         super().__init__(message if not message or message.endswith(".") else f"{message}.")
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # As it is: its message may have become more than a sentence.
+        return made_again, (type(self), self.args, self.__dict__)
+
+
+def made_again(kind: type[RemoteJobError], args: tuple[Any, ...], attributes: Mapping[str, Any]) -> RemoteJobError:
+    """Make an error as one was."""
+    error: RemoteJobError = kind.__new__(kind, *args)
+    error.__dict__.update(attributes)
+    return error
 
 
 class ConfigError(RemoteJobError):

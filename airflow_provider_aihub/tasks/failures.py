@@ -9,7 +9,10 @@ from typing import Any
 
 from airflow.providers.common.compat.sdk import AirflowFailException
 
-from airflow_provider_aihub.http.errors import OwnKinds, RemoteJobError, make_own
+from airflow_provider_aihub import DOCUMENTATION
+from airflow_provider_aihub.http import errors
+from airflow_provider_aihub.http.errors import OwnKinds, RemoteJobError, made_again, make_own
+from airflow_provider_aihub.jobs import errors as job_errors
 
 
 @cache
@@ -23,10 +26,7 @@ def _final_kind(kind: Any) -> Any:
 
 
 def _restored(kind: Any, args: tuple[Any, ...], attributes: dict[str, Any]) -> RemoteJobError:
-    final_kind = _final_kind(kind)
-    failure: RemoteJobError = final_kind.__new__(final_kind, *args)
-    failure.__dict__.update(attributes)
-    return failure
+    return made_again(_final_kind(kind), args, attributes)
 
 
 def as_task_failure(error: RemoteJobError) -> RemoteJobError:
@@ -36,9 +36,25 @@ def as_task_failure(error: RemoteJobError) -> RemoteJobError:
     return _restored(type(error), error.args, error.__dict__).with_traceback(error.__traceback__)
 
 
+def section(kind: type[RemoteJobError]) -> str:
+    """Return the address of what the documentation says of a kind of error."""
+    general = next(one for one in kind.__mro__ if one.__module__ in (errors.__name__, job_errors.__name__))
+    return f"{DOCUMENTATION}/errors.html#{general.__name__.lower()}"
+
+
+def _with_section(error: RemoteJobError) -> RemoteJobError:
+    """Let the message end with where to read on, once: an operator may have been called by a function of a task."""
+    message, where = str(error), section(type(error))
+    if not message.endswith(where):
+        error.args = (f"{message} See {where}".lstrip(),)
+    return error
+
+
 @contextmanager
 def task_failures(own: OwnKinds) -> Iterator[None]:
     """Let errors leave a task as one exception with one traceback, of the platform's own kinds.
+
+    The message ends with where to read on. Elsewhere it does not, so messages that quote one another say it once.
 
     :param own: These kinds.
     """
@@ -46,4 +62,4 @@ def task_failures(own: OwnKinds) -> Iterator[None]:
         yield
     except RemoteJobError as error:
         make_own(error, own)
-        raise as_task_failure(error) from None
+        raise as_task_failure(_with_section(error)) from None

@@ -16,7 +16,7 @@ from airflow.providers.common.compat.sdk import AirflowFailException
 from airflow_provider_aihub.aihub import errors
 from airflow_provider_aihub.aihub.errors import KINDS as KINDS_OF_AIHUB
 from airflow_provider_aihub.aihub.errors import AIHubAuthError, AIHubError, AIHubJobError, AIHubRequestError
-from airflow_provider_aihub.tasks.failures import as_task_failure, task_failures
+from airflow_provider_aihub.tasks.failures import as_task_failure, section, task_failures
 
 KINDS = [kind for kind in vars(errors).values() if inspect.isclass(kind) and issubclass(kind, AIHubError)]
 WAYS: dict[str, Callable[[Any], Any]] = {
@@ -68,8 +68,21 @@ def test_a_final_error_is_made_again_in_another_process() -> None:
     )
     assert done.returncode == 0, done.stderr.decode()
     (line,) = [line for line in done.stdout.decode().splitlines() if line.startswith("(")]
-    assert line.endswith("No. 401 True")
+    assert line.endswith(f"No. See {section(AIHubAuthError)} 401 True")
     assert "AIHubAuthError" in line
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_leaves_a_task_says_once_where_to_read_on(kind: type[AIHubError]) -> None:
+    def leave(error: AIHubError) -> AIHubError:
+        with pytest.raises(kind) as raised, task_failures(KINDS_OF_AIHUB):
+            raise error
+        return raised.value
+
+    left = leave(kind("It did not go well"))
+    assert str(left) == f"It did not go well. See {section(kind)}"
+    for way, again in WAYS.items():
+        assert str(leave(again(left))) == str(left), way
 
 
 class OfAUser(AIHubJobError):

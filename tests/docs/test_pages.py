@@ -6,16 +6,19 @@ import importlib
 import inspect
 import pkgutil
 import re
+import tomllib
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 from blocks import PAGES, ROOT
 
-from airflow_provider_aihub import operators, sensors
+from airflow_provider_aihub import DOCUMENTATION, operators, sensors
 from airflow_provider_aihub.aihub import errors
 from airflow_provider_aihub.aihub.web import PAGES as WEB_PAGES
 from airflow_provider_aihub.emulators.faults import KINDS
+from airflow_provider_aihub.http import errors as http_errors
+from airflow_provider_aihub.jobs import errors as job_errors
 from airflow_provider_aihub.modelarts import errors as modelarts_errors
 from airflow_provider_aihub.provider_info import (
     CONN_FIELDS,
@@ -25,6 +28,7 @@ from airflow_provider_aihub.provider_info import (
     SETTINGS,
     UI_FIELD_BEHAVIOUR,
 )
+from airflow_provider_aihub.tasks.failures import section
 
 DOCS = ROOT / "docs"
 BUILT_ON_AND_USED = {"ModelArtsWorkflowExecutionSensor"}
@@ -119,12 +123,30 @@ def test_a_setting_is_explained_with_its_default(name: str) -> None:
     assert re.search(row, (DOCS / "scale.md").read_text(), re.MULTILINE)
 
 
-@pytest.mark.parametrize(("platform", "module"), [("AIHub", errors), ("ModelArts", modelarts_errors)])
-def test_every_error_says_what_to_do(platform: str, module: ModuleType) -> None:
-    kinds = {name for name, kind in vars(module).items() if inspect.isclass(kind) and issubclass(kind, Exception)}
-    row = rf"^\| {{py:class}}`~airflow_provider_aihub\.{platform.lower()}\.errors\.(\w+)` \| \S"
-    rows = set(re.findall(row, (DOCS / "errors.md").read_text(), re.MULTILINE))
-    assert rows == kinds - {f"{platform}Error", f"{platform}RequestError", f"{platform}JobError"}
+@pytest.mark.parametrize(
+    "module", [errors, modelarts_errors, http_errors, job_errors], ids=lambda module: module.__name__
+)
+def test_every_error_has_a_section_that_its_message_names(module: ModuleType) -> None:
+    text = (DOCS / "errors.md").read_text()
+    sections = dict(re.findall(r"^### (\w+)\n(.*?)(?=^##)", text, re.MULTILINE | re.DOTALL))
+    rows = dict(re.findall(r"^\| \[(\w+)\]\(#\w+\) \|(.+)$", text, re.MULTILINE))
+    kinds = [kind for kind in vars(module).values() if inspect.isclass(kind) and issubclass(kind, Exception)]
+    assert len(kinds) > 4
+    for kind in kinds:
+        page, _, anchor = section(kind).removeprefix(f"{DOCUMENTATION}/").partition("#")
+        assert page == "errors.html"
+        (title,) = (title for title in sections if title.lower() == anchor)
+        assert "**What to do.** " in sections[title]
+        assert f".{kind.__name__}`" in rows[title] or kind.__name__ == title
+    general = {
+        kind.__name__ for kind in (*vars(http_errors).values(), *vars(job_errors).values()) if inspect.isclass(kind)
+    }
+    assert set(sections) == set(rows) <= general
+
+
+def test_the_documentation_has_one_address() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert project["urls"]["Documentation"] == DOCUMENTATION
 
 
 def test_the_architecture_names_the_modules_that_there_are() -> None:
