@@ -249,6 +249,7 @@ PROVIDER_INFO: dict[str, Any] = {
         "airflow_provider_aihub.links.ResultCsvLink",
         "airflow_provider_aihub.links.ViewInModelArtsLink",
     ],
+    "cli": ["airflow_provider_aihub.doctor.command.airflow_commands"],
     "asset-uris": _ASSET_URIS,
     # For Airflow 2.
     "dataset-uris": _ASSET_URIS,

@@ -6,21 +6,12 @@ from contextlib import suppress
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from airflow_provider_aihub.aihub import (
-    config,
-    data_warehouse,
-    dataset_management,
-    model_center,
-    model_training,
-    quota_schedule,
-    tag_system,
-    workflow_center,
-)
+from airflow_provider_aihub.aihub import config
 from airflow_provider_aihub.aihub.client import AIHubClient
 from airflow_provider_aihub.aihub.endpoints import Endpoints
 from airflow_provider_aihub.aihub.errors import AIHubConfigError, AIHubRejectedError
+from airflow_provider_aihub.aihub.trial import READS
 from airflow_provider_aihub.hooks.platform import PlatformHook
-from airflow_provider_aihub.http.request import Request
 from airflow_provider_aihub.lineage import tell_collector
 from airflow_provider_aihub.provider_info import CONN_FIELDS, UI_FIELD_BEHAVIOUR
 from airflow_provider_aihub.tasks.uninterrupted import uninterrupted
@@ -37,24 +28,15 @@ def _token_taker(client: AIHubClient) -> str:
 
     :raises AIHubError: It does not take it.
     """
-    reads: tuple[Request[Any], ...] = (
-        model_training.list_storages(),
-        data_warehouse.get_search(1),
-        quota_schedule.get_quota_task(1),
-        workflow_center.get_workflow_run(1),
-        dataset_management.get_dataset_version_by_name("test/V1"),
-        tag_system.list_virtual_clusters(1, tag_system.ModuleType.TRAINING),
-        model_center.list_models(page_size=1),
-    )
-    for request in reads:
-        if request.service in client.config.addresses:
+    for service, request in READS.items():
+        if service in client.config.addresses:
             try:
                 client.send(request)
             except AIHubRejectedError as error:
                 # There may well be nothing with the id 1; but it was AIHub that said so.
                 if error.code is None:
                     raise
-            return request.service
+            return service
     known = " and ".join(client.config.addresses)
     if known:
         raise AIHubConfigError(
@@ -111,7 +93,8 @@ class AIHubHook(Endpoints, PlatformHook[AIHubClient]):
         tell_collector(self, inputs=[url])
         return size
 
-    def _tried(self, client: AIHubClient) -> str:
+    def get_in(self, client: AIHubClient) -> str:
+        """Log in or show the token, and say which."""
         if client.config.can_log_in:
             return f"Logged in to AIHub as user {client.authenticate()}."
         return f"AIHub's {_token_taker(client)} takes the token."

@@ -33,7 +33,8 @@ class ModelArtsHook(Endpoints, PlatformHook[ModelArtsClient]):
     def __init__(self, modelarts_conn_id: str = default_conn_name, **kwargs: Any) -> None:
         super().__init__(modelarts_conn_id, **kwargs)
 
-    def _tried(self, client: ModelArtsClient) -> str:
+    def get_in(self, client: ModelArtsClient) -> str:
+        """List a training job, and say how ModelArts was convinced."""
         client.search_training_jobs(limit=1)
         how = "signatures" if client.config.signs else "the token of the IAM user"
         return f"ModelArts takes {how} and lists the training jobs of workspace {client.config.workspace_id}."

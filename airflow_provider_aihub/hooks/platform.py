@@ -95,19 +95,31 @@ class PlatformHook(BaseHook, ABC, Generic[C]):
             connection = self.get_connection(getattr(self, self.conn_name_attr))
         except AirflowNotFoundException as error:
             return False, str(error)
-        extra = connection.extra_dejson
-        unknown = self._configuration.unknown_fields(extra) if isinstance(extra, dict) else ""
         try:
-            config = self._configuration.config_from(connection, extra)
-            config = replace(config, timeout=min(config.timeout, TEST_TIMEOUT))
-            with self._client_type(config, policy=POLL_POLICY) as client:
-                said = True, self._tried(client)
+            with self.trial(connection) as client:
+                said = True, self.get_in(client)
         except RemoteJobError as error:
             said = False, str(error)
+        unknown = self.unknown_fields(connection)
         return (said[0], f"{said[1]} {unknown}") if unknown else said
 
+    def unknown_fields(self, connection: Any) -> str:
+        """Say which keys of a connection's extra are none of its fields; "" where all are known."""
+        extra = connection.extra_dejson
+        said: str = self._configuration.unknown_fields(extra) if isinstance(extra, dict) else ""
+        return said
+
+    def trial(self, connection: Any) -> C:
+        """Return a client for somebody who waits for what it says: it asks once, and not for long.
+
+        :raises RemoteJobError: The connection cannot be used.
+        """
+        config = self._configuration.config_from(connection, connection.extra_dejson)
+        config = replace(config, timeout=min(config.timeout, TEST_TIMEOUT))
+        return self._client_type(config, policy=POLL_POLICY)  # type: ignore[return-value]
+
     @abstractmethod
-    def _tried(self, client: Any) -> str:
+    def get_in(self, client: Any) -> str:
         """Get in, and say how.
 
         :raises RemoteJobError: It cannot be done.
