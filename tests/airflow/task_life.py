@@ -13,9 +13,18 @@ from airflow.exceptions import AirflowRescheduleException
 from airflow.providers.common.compat.sdk import TaskDeferred, timezone
 from waiting import until
 
+from airflow_provider_aihub.http.errors import RemoteJobError
 from airflow_provider_aihub.operators.base import JobOperator
 from airflow_provider_aihub.sensors.base import JobSensor
+from airflow_provider_aihub.tasks.failures import section
 from airflow_provider_aihub.triggers.job import JobTrigger
+
+
+def said(error: RemoteJobError) -> str:
+    """The message of an error that has left a task, without the address of its section in the documentation."""
+    message, _, where = str(error).rpartition(" See ")
+    assert where == section(type(error))
+    return message
 
 
 class Store:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException
-from task_life import TaskLife
+from task_life import TaskLife, said
 
 from airflow_provider_aihub.aihub.errors import (
     AIHubAmbiguousSubmit,
@@ -51,7 +51,7 @@ def failure_of(**given: Any) -> AIHubError:
     text = "".join(traceback.format_exception(error))
     assert text.count("Traceback (most recent call last)") == 1
     assert "\n" not in str(error)
-    assert str(error).endswith(".")
+    assert said(error).endswith(".")
     return error
 
 
@@ -192,7 +192,7 @@ def test_no_rights(aihub: Emulator) -> None:
         error = failure_of(retries=1)
         assert isinstance(error, AIHubRejectedError)
         assert "HTTP 403" in str(error)
-        assert str(error).endswith("; ask for the rights to it, which the user of the connection does not have.")
+        assert said(error).endswith("; ask for the rights to it, which the user of the connection does not have.")
         asked = [aihub.requests.count("POST", path) for path in (TRAININGS, LOGIN)]
         assert [now - then for now, then in zip(asked, before, strict=True)] == [1, 1]
 

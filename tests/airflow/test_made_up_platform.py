@@ -16,7 +16,7 @@ from airflow.providers.common.compat.sdk import AirflowFailException
 from forge import ForgeJobFailed, ForgeJobTimeout, ForgeNotFoundError, ForgeOperator, ForgeSensor
 from forge_server import ForgeServer
 from http_servers import answering
-from task_life import TaskLife
+from task_life import TaskLife, said
 from waiting import eventually, until
 
 from airflow_provider_aihub.triggers import hand_over
@@ -67,7 +67,7 @@ def test_a_failure_says_which_part_and_its_last_line(server: ForgeServer, deferr
     with pytest.raises(ForgeJobFailed) as failed:
         life(deferrable=deferrable).try_once()
     assert str(failed.value).startswith("Forge's job j-000 (melt-")
-    assert str(failed.value).endswith('failed: step one failed, its log ends with "out of coal".')
+    assert said(failed.value).endswith('failed: step one failed, its log ends with "out of coal".')
 
 
 @pytest.mark.parametrize("remembers", [True, False], ids=["Airflow remembers", "by the marker alone"])

@@ -601,6 +601,8 @@ INTERNAL = {
     "tasks/own_xcoms.py": {"airflow.models.xcom", "airflow.sdk.bases.xcom", "airflow.utils.session"},
     # The secret of an app may go into a connection; on Airflow 2, which lets a task make one.
     "operators/modelarts_app.py": {"airflow.models", "airflow.utils.session"},
+    # How a command of Airflow's own command line is described.
+    "doctor/command.py": {"airflow.cli.cli_config"},
     # Airflow 2 knows an alias only once its database has it.
     "assets.py": {"airflow", "airflow.models.dataset"},
     # It writes in the transaction in which Airflow records an event.

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from task_life import TaskLife
+from task_life import TaskLife, said
 
 from airflow_provider_aihub.aihub.errors import AIHubJobFailed, AIHubJobStopped
 from airflow_provider_aihub.aihub.model_training import TrainingSpec
@@ -118,7 +118,7 @@ def fail(life: TaskLife) -> str:
     with pytest.raises(AIHubJobFailed) as failure:
         life.try_once()
     assert "\n" not in str(failure.value)
-    return re.sub(r"\d+", "N", str(failure.value))
+    return re.sub(r"\d+", "N", said(failure.value))
 
 
 def fill(hook: AIHubHook, command: str, **given: Any) -> int:

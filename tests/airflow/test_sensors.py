@@ -16,7 +16,7 @@ from airflow.providers.common.compat.sdk import (
     AirflowSkipException,
     TaskDeferred,
 )
-from task_life import TaskLife
+from task_life import TaskLife, said
 
 from airflow_provider_aihub.aihub.data_warehouse import SearchSpec
 from airflow_provider_aihub.aihub.dataset_management import DatasetSpec, DatasetVersionSpec
@@ -294,5 +294,5 @@ def test_a_wrong_id_is_told_of_by_the_parameter_s_own_name(aihub: Emulator, mode
             sensor(kind, mode, **{kind.job_field: wrong}).try_once()
         assert str(told.value).startswith(f"{kind.job_field} must be ")
         end = ", to which a template renders that finds nothing" if wrong == "None" else ""
-        assert str(told.value).endswith(f", not {wrong!r}{end}.")
+        assert said(told.value).endswith(f", not {wrong!r}{end}.")
     assert len(aihub.requests) == before
