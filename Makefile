@@ -1,12 +1,18 @@
 # Needs Python 3.11 to 3.13 with pip, and make. Everything else goes into a virtual environment in this folder.
 
-PYTHON ?= python3
 AIRFLOW ?= 3.3
+version_of = $(shell $(1) -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null)
+constraints_of = $(wildcard constraints/airflow-$(AIRFLOW)-python-$(call version_of,$(1)).txt)
+PYTHONS := python3 python3.13 python3.12 python3.11
+# The first one that this Airflow is tested with.
+ifndef PYTHON
+PYTHON := $(firstword $(foreach one,$(PYTHONS),$(if $(call constraints_of,$(one)),$(one))) python3)
+endif
 
 # Airflow and Python, one for every file in constraints/: the oldest Python and the newest that each Airflow supports.
 CELLS := 2.11/3.11 2.11/3.12 3.0/3.11 3.0/3.12 3.1/3.11 3.1/3.13 3.2/3.11 3.2/3.13 3.3/3.11 3.3/3.12 3.3/3.13
 UV := uv==0.13.9
-PYTHON_VERSION := $(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])')
+PYTHON_VERSION := $(call version_of,$(PYTHON))
 CONSTRAINTS := constraints/airflow-$(AIRFLOW)-python-$(PYTHON_VERSION).txt
 VENV := .venv-airflow-$(AIRFLOW)-python-$(PYTHON_VERSION)
 BIN := $(VENV)/bin
@@ -82,15 +88,25 @@ format: $(READY) ## Put the code into the one format
 
 venv: $(READY) ## Set up the virtual environment that the others use
 
-$(BIN)/uv:
-	@$(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check $(UV)
+# MiB on the disk that an environment takes, with room for what is unpacked meanwhile.
+NEEDED_MIB := 2000
+NO_PACKAGES = { echo "The packages could not be got; the lines above say why. Check that the package index can be reached \
+	(network, PIP_INDEX_URL), and that the disk has $(NEEDED_MIB) MiB free, then run make again." >&2; exit 1; }
+
+$(BIN)/uv: | $(CONSTRAINTS)
+	@free=$$(df -Pm . | awk 'NR == 2 { print $$4 }'); [ "$${free:-$(NEEDED_MIB)}" -ge $(NEEDED_MIB) ] || \
+	{ echo "The disk has $$free MiB free, and $(VENV) needs $(NEEDED_MIB); make room for it." >&2; exit 1; }
+	@echo "Setting up $(VENV), once; it takes a minute or two ..."
+	@$(PYTHON) -m venv $(VENV) || { echo "$(PYTHON) has no venv; the lines above say what to install." >&2; exit 1; }
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check $(UV) || $(NO_PACKAGES)
 
 # uv is quick; where it cannot reach the package index, pip may, by a configuration that uv does not read.
 $(READY): $(CONSTRAINTS) pyproject.toml | $(BIN)/uv
-	@echo "Setting up $(VENV) ..."
-	@VIRTUAL_ENV="$(CURDIR)/$(VENV)" $(BIN)/uv pip install --quiet --compile-bytecode --system-certs -c $(CONSTRAINTS) -e '.[emulator,dev]' || \
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c $(CONSTRAINTS) -e '.[emulator,dev]'
+	@echo "Getting the $$(grep -c == $(CONSTRAINTS)) packages of Airflow $(AIRFLOW) and the tests ..."
+	@while sleep 10 >/dev/null 2>&1 && kill -0 $$$$ 2>/dev/null; do echo "  $$(du -sm $(VENV) | cut -f1) MiB so far"; done & \
+	trap "kill $$!" EXIT; \
+	VIRTUAL_ENV="$(CURDIR)/$(VENV)" $(BIN)/uv pip install --quiet --compile-bytecode --system-certs -c $(CONSTRAINTS) -e '.[emulator,dev]' || \
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c $(CONSTRAINTS) -e '.[emulator,dev]' || $(NO_PACKAGES)
 	@touch $@
 
 # The providers that the benchmarks compare with need versions of their own.
@@ -103,7 +119,9 @@ $(PEERS)/.ready: | $(BIN)/uv
 	@touch $@
 
 constraints/%.txt:
-	@echo "There is no $@: Airflow $(AIRFLOW) is not tested with Python $(PYTHON_VERSION). Set PYTHON or AIRFLOW." >&2
+	@$(if $(PYTHON_VERSION),\
+	echo "There is no $@: Airflow $(AIRFLOW) is not tested with Python $(PYTHON_VERSION). Set PYTHON or AIRFLOW." >&2,\
+	echo "Python 3.11, 3.12 or 3.13 is needed, and none of $(PYTHONS) runs; install one, or say PYTHON=/path/to/it." >&2)
 	@exit 1
 
 constraints: $(BIN)/uv ## Resolve the newest versions anew, for every Airflow and Python or for CELLS="3.1/3.13"

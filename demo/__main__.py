@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack, suppress
+from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, NoReturn
@@ -146,6 +147,8 @@ def main() -> None:
         "--platform", choices=DAG_IDS, default="aihub", help="modelarts for the DAG over both platforms; %(default)s"
     )
     options = parser.parse_args()
+    if version("apache-airflow").startswith("2."):
+        parser.error("it needs Airflow 3; make demo without AIRFLOW takes the newest")
 
     def leave(signum: int, _: object) -> NoReturn:
         # Once is enough: what was started is being ended from here on.
