@@ -25,7 +25,7 @@ IN_AIRFLOW_HOME = home=$$(mktemp -d) && trap 'rm -rf "$$home"' EXIT && AIRFLOW_H
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all test-system test-matrix soak simulate simulate-pairs simulate-mutants screenshots docs lint format constraints clean venv
+.PHONY: help demo test test-all test-system test-matrix soak simulate simulate-pairs simulate-mutants screenshots package lowest docs lint format constraints clean venv
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 22
@@ -65,12 +65,28 @@ soak: export SOAK_SECONDS ?= 900
 soak: $(READY) ## Keep jobs under way while all parts die, for SOAK_SECONDS=900 and SOAK_OUTAGE=600; SOAK_SEED=n repeats the dice
 	@$(IN_AIRFLOW_HOME) $(BIN)/python -m pytest tests/system/test_soak.py $(ARGS)
 
+LOWEST := .venv-lowest-python-$(PYTHON_VERSION)
+# The makers' own clients need newer versions, so the tests that listen to them are left out.
+lowest: $(LOWEST)/.ready ## Test with the lowest versions that pyproject.toml allows, on the oldest Airflow
+	@home=$$(mktemp -d) && trap 'rm -rf "$$home"' EXIT && AIRFLOW_HOME="$$home" PATH="$(CURDIR)/$(LOWEST)/bin:$$PATH" \
+	python -m pytest -n 4 --ignore-glob='*vendor*' -q tests/unit tests/contract tests/emulator tests/airflow $(ARGS)
+
+$(LOWEST)/.ready: constraints/lowest.txt pyproject.toml | $(BIN)/uv
+	@echo "Setting up $(LOWEST) ..."
+	@$(PYTHON) -m venv $(LOWEST)
+	@VIRTUAL_ENV="$(CURDIR)/$(LOWEST)" $(BIN)/uv pip install --quiet --system-certs -c $< -e '.[emulator,s3]' \
+	  pytest pytest-asyncio pytest-xdist hypothesis requests-mock requests-toolbelt || $(NO_PACKAGES)
+	@touch $@
+
 bench: $(READY) $(PEERS)/.ready ## Measure polling, imports, uploads, hostile servers; writes docs/performance.md
 	@$(BIN)/python -m benchmarks --peers $(PEERS)/bin/python --write
 
 screenshots: export SCREENSHOTS = 1
 screenshots: $(READY) ## Take the pictures in docs/images anew, while the tests in a browser run; needs chromium
 	@$(IN_AIRFLOW_HOME) $(BIN)/python -m pytest tests/browser $(ARGS)
+
+package: $(READY) ## Build wheel and sdist in dist, install them in an empty environment, and import all of it
+	@$(BIN)/python .ci/package.py --uv $(BIN)/uv --constraints $(CONSTRAINTS) --out dist
 
 docs: $(READY) ## Build the documentation as a site, in build/docs/html
 	@$(IN_AIRFLOW_HOME) $(BIN)/python -m sphinx -W --keep-going -q -E -d build/docs/read docs build/docs/html
@@ -132,6 +148,9 @@ constraints: $(BIN)/uv ## Resolve the newest versions anew, for every Airflow an
 	    --python-version $$python --upgrade --system-certs --quiet --no-header --no-annotate \
 	    -o constraints/airflow-$$airflow-python-$$python.txt >/dev/null || exit 1; \
 	done
+	@sed -n "s/^lowest: //p" constraints/limits | $(BIN)/uv pip compile pyproject.toml - --extra emulator --extra s3 \
+	  --python-version 3.11 --resolution lowest-direct --upgrade --system-certs --quiet --no-header --no-annotate \
+	  -o constraints/lowest.txt >/dev/null
 
 clean: ## Remove what make and the tools left in this folder
-	@rm -rf .venv-airflow-* .venv-peers-* .mypy_cache .pytest_cache .ruff_cache .hypothesis dist build
+	@rm -rf .venv-airflow-* .venv-lowest-* .venv-peers-* .mypy_cache .pytest_cache .ruff_cache .hypothesis dist build

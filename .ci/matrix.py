@@ -51,7 +51,7 @@ class Cell:
     @property
     def is_newest(self) -> bool:
         """Whether it is of the newest Airflow, which has all that the tests are about."""
-        airflows = (path.name.split("-")[1] for path in (ROOT / "constraints").glob("*.txt"))
+        airflows = (path.name.split("-")[1] for path in (ROOT / "constraints").glob("airflow-*.txt"))
         return self.airflow == max(airflows, key=lambda airflow: [int(number) for number in airflow.split(".")])
 
     def run(self, reports: Path, arguments: str) -> Row:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-__version__ = "0.1.0"
+__version__ = "1.0.0"
 
 DOCUMENTATION = "https://airflow-provider-aihub.readthedocs.io/en/stable"
 """Where the documentation is published, as ``make docs`` builds it; errors of tasks name their section there."""

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from airflow_provider_aihub import DOCUMENTATION
+
 _OPTIONAL_TEXT = {"type": ["string", "null"]}
 _OPTIONAL_SECRET = {"type": ["string", "null"], "format": "password"}
 
@@ -152,7 +154,7 @@ SECTION = "aihub"
 def _setting(kind: str, default: str, description: str) -> dict[str, str | None]:
     return {
         "description": f"{description}\n",
-        "version_added": "0.1.0",
+        "version_added": "1.0.0",
         "type": kind,
         "example": None,
         "default": default,
@@ -213,8 +215,21 @@ PROVIDER_INFO: dict[str, Any] = {
         },
     },
     "integrations": [
-        {"integration-name": _INTEGRATION, "tags": ["software"]},
-        {"integration-name": _MODELARTS, "tags": ["service"]},
+        {
+            "integration-name": _INTEGRATION,
+            # AIHub is on the premises of those who run it, and has no pages on the web.
+            "external-doc-url": f"{DOCUMENTATION}/api-coverage.html",
+            "how-to-guide": ["/docs/operators/index.md"],
+            "logo": "/docs/integration-logos/AIHub.svg",
+            "tags": ["software", "machine-learning"],
+        },
+        {
+            "integration-name": _MODELARTS,
+            "external-doc-url": "https://support.huaweicloud.com/intl/en-us/modelarts/index.html",
+            "how-to-guide": ["/docs/operators/index.md"],
+            "logo": "/docs/integration-logos/ModelArts.svg",
+            "tags": ["service", "machine-learning"],
+        },
     ],
     "operators": _modules(
         "operators",

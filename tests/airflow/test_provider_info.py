@@ -19,6 +19,7 @@ from airflow.providers.common.compat.sdk import BaseHook, BaseOperator
 from airflow.providers_manager import ProvidersManager
 from airflow.triggers.base import BaseTrigger
 
+import airflow_provider_aihub
 from airflow_provider_aihub import __version__, get_provider_info
 from airflow_provider_aihub.aihub.config import PRESETS, URL_FIELDS, Config
 from airflow_provider_aihub.aihub.web import PAGES
@@ -50,8 +51,6 @@ def test_it_is_valid_by_airflows_own_schema() -> None:
 
 def test_it_is_valid_by_the_schema_of_airflows_own_providers() -> None:
     schema = json.loads(files("airflow").joinpath("provider.yaml.schema.json").read_text())
-    # AIHub is on the premises of those who run it, and has no pages on the web.
-    schema["properties"]["integrations"]["items"]["required"].remove("external-doc-url")
     # What Airflow's own providers say about their releases.
     schema["required"] = ["name", "package-name", "description"]
     info = get_provider_info()
@@ -93,6 +92,13 @@ def test_every_module_is_listed(folder: str) -> None:
     assert all(one["integration-name"] in integrations for one in listed)
     bases = {f"airflow_provider_aihub.sensors.{name}" for name in ("base", "modelarts_base")}
     assert {module for one in listed for module in one["python-modules"]} == made - bases
+
+
+def test_guides_and_logos_of_integrations_are_there() -> None:
+    root = Path(airflow_provider_aihub.__file__).parents[1]
+    for integration in get_provider_info()["integrations"]:
+        for path in (*integration["how-to-guide"], integration["logo"]):
+            assert root.joinpath(path.removeprefix("/")).is_file()
 
 
 def test_all_that_is_named_is_there() -> None:

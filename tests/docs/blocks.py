@@ -29,9 +29,9 @@ CHINESE = {
 """The page in Chinese, by that in English. Their code is the same, so that it is run once."""
 CHINESE_ONLY = ROOT / "docs" / "zh-CN" / "glossary.md"
 PAGES = [
-    ROOT / "README.md",
-    ROOT / "CHANGELOG.md",
-    *(page for page in sorted(ROOT.glob("docs/**/*.md")) if page not in {*CHINESE.values(), CHINESE_ONLY}),
+    page
+    for page in (*sorted(ROOT.glob("*.md")), *sorted(ROOT.glob("docs/**/*.md")))
+    if page not in {*CHINESE.values(), CHINESE_ONLY}
 ]
 
 _FENCE = re.compile(r"^ *(`{3,}|~{3,})(.*)$")
