@@ -22,6 +22,7 @@ _SERVICES = {
     "evaluation": "Evaluation",
     "tag_system": "Tag system",
     "model_center": "Model center",
+    "eval_platform": "Evaluation platform",
     "s3_relay": "S3 relay",
 }
 
@@ -70,8 +71,8 @@ CONN_FIELDS: dict[str, dict[str, Any]] = {
         "Link templates",
         "Where AIHub has its pages, if not where this provider takes them to be: a JSON object such as "
         '{"training": "/#/trainings/{id}"}. Kinds: training, quota_task, search, dataset, dataset_version, '
-        "workflow_run, model, evaluation. Each has a path below the web UI address, or a whole URL; {id} is the only "
-        "placeholder.",
+        "workflow_run, model, evaluation, template_run, model_eval, eval_report. Each has a path below the web UI "
+        "address, or a whole URL; {id} is the only placeholder.",
         {"type": ["object", "null"]},
     ),
     **{
@@ -234,14 +235,17 @@ PROVIDER_INFO: dict[str, Any] = {
     "operators": _modules(
         "operators",
         "dataset",
+        "eval_report",
         "evaluation",
         "model",
+        "model_eval",
         "quota_task",
         "s3_relay",
         "stop",
         "training",
         "warehouse",
         "workflow",
+        "workflow_template",
     )
     + _modules(
         "operators",

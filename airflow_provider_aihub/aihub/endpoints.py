@@ -5,13 +5,16 @@ from __future__ import annotations
 from airflow_provider_aihub.aihub import (
     data_warehouse,
     dataset_management,
+    eval_platform,
     evaluation,
     model_center,
+    model_tasks,
     model_training,
     pipelines,
     quota_schedule,
     s3_relay,
     tag_system,
+    templates,
     user_system,
     workflow_center,
 )
@@ -76,6 +79,18 @@ class Endpoints:
     get_model_record = Endpoint(model_center.get_model_record)
     get_model_store_access = Endpoint(model_center.get_model_store_access)
     finish_model_upload = Endpoint(model_center.finish_model_upload)
+
+    create_model_eval_task = Endpoint(model_tasks.create_model_eval_task)
+    list_model_tasks = Endpoint(model_tasks.list_model_tasks)
+    create_eval_report = Endpoint(eval_platform.create_eval_report)
+    create_eval_run = Endpoint(eval_platform.create_eval_run)
+    list_eval_reports = Endpoint(eval_platform.list_eval_reports)
+    share_eval_report = Endpoint(eval_platform.share_eval_report)
+    list_templates = Endpoint(templates.list_templates)
+    search_templates = Endpoint(templates.search_templates)
+    get_template = Endpoint(templates.get_template)
+    list_template_params = Endpoint(templates.list_template_params)
+    run_template = Endpoint(templates.run_template)
 
     import_evaluation = Endpoint(evaluation.import_evaluation)
     list_virtual_clusters = Endpoint(tag_system.list_virtual_clusters)

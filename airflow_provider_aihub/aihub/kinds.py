@@ -15,6 +15,7 @@ from airflow_provider_aihub.aihub import (
     data_warehouse,
     dataset_management,
     model_center,
+    model_tasks,
     model_training,
     quota_schedule,
     workflow_center,
@@ -94,9 +95,18 @@ def _missing(error: RemoteJobError) -> bool:
     return isinstance(error, RejectedError) and not isinstance(error, UnsupportedError)
 
 
-def _sent_description(request: Request[Any]) -> str | None:
-    description = (request.json or {}).get("description")
-    return description if isinstance(description, str) else None
+def _sent(field: str) -> Callable[[Request[Any]], str | None]:
+    """Make what finds a text in the request that creates a job."""
+
+    def sent(request: Request[Any]) -> str | None:
+        text = (request.json or {}).get(field)
+        return text if isinstance(text, str) else None
+
+    return sent
+
+
+def _undecoded(data: Any) -> Any:  # noqa: ARG001 - whatever it is
+    raise ValueError("what was read is no answer about a job")
 
 
 class _PageRequest(Protocol):
@@ -167,6 +177,40 @@ def _model_row(data: Any) -> tuple[JobId, Status] | None:
     return (number, status) if number is not None and status else None
 
 
+def _read_model_eval(job_id: JobId) -> Request[Any]:
+    return model_tasks.read_model_eval(job_id)
+
+
+def _model_eval_row(data: Any) -> tuple[JobId, Status] | None:
+    if not isinstance(data, model_tasks.ModelEval):
+        return None
+    return data.key, data.run.status if data.run else workflow_center.RunStatus.WAITING.value
+
+
+def _model_eval_facts(data: Any) -> Facts:
+    if not isinstance(data, model_tasks.ModelEval):
+        return Facts()
+    # Of what is sent, AIHub shows the name of the task alone.
+    shown = _facts(data.run) if data.run else Facts()
+    return replace(shown, name=data.task.task_name, description=data.task.task_name, user_id=None)
+
+
+def model_evals_of(model_id: int) -> ListRequest:
+    """Make what lists the evaluations of a model."""
+
+    def pages(*, page: int, page_size: int, name: str | None, user_id: int | None) -> Request[Page[Any]]:  # noqa: ARG001
+        request = model_tasks.list_model_tasks(model_id, page, page_size)
+
+        def read(data: Any) -> Page[Any]:
+            tasks = request.read(data)
+            evals = [model_tasks.ModelEval(model_tasks.key_of(model_id, task.id), task) for task in tasks.data]
+            return Page(evals, tasks.total, tasks.page_size, tasks.page_num)
+
+        return replace(request, read=read)
+
+    return _listed(pages, None)
+
+
 def _unreadable(job_id: JobId) -> Request[Any]:
     raise AIHubUnsupportedError(f"AIHub has no call that reads evaluation {job_id}.")
 
@@ -220,7 +264,7 @@ def _kind(
         listed=_listed(pages, None) if pages else None,
         states=_listed(pages, raw_page, *shown) if pages else None,
         listed_as=as_int,
-        sent_description=_sent_description,
+        sent_description=_sent("description"),
         **more,
     )
 
@@ -280,19 +324,55 @@ DATASET_VERSION = _kind(
     _version_pages,
     _read_dataset_version,
 )
-WORKFLOW_RUN = _kind(
-    "workflow_run",
-    "workflow run",
-    workflow_center.WorkflowRun,
-    workflow_center.RunStatus,
-    workflow_center.list_workflow_runs,
-    _read_workflow_run,
-    "task_nodes",
-    stop=workflow_center.stop_workflow_run,
-    # The document of newer platforms does not say that a run in a list comes with its nodes.
-    listed_whole=lambda row: bool(row.get("task_nodes")),
-    part_noun="node",
-    parts_within=workflow_nodes,
+
+
+def _workflow_kind(name: str, *fields: str) -> JobKind:
+    return _kind(
+        name,
+        "workflow run",
+        workflow_center.WorkflowRun,
+        workflow_center.RunStatus,
+        workflow_center.list_workflow_runs,
+        _read_workflow_run,
+        "task_nodes",
+        *fields,
+        stop=workflow_center.stop_workflow_run,
+        # The document of newer platforms does not say that a run in a list comes with its nodes.
+        listed_whole=lambda row: bool(row.get("task_nodes")),
+        part_noun="node",
+        parts_within=workflow_nodes,
+    )
+
+
+def _template_run_facts(data: Any) -> Facts:
+    facts = _facts(data)
+    return replace(facts, description=facts.name)
+
+
+WORKFLOW_RUN = _workflow_kind("workflow_run")
+TEMPLATE_RUN = replace(
+    _workflow_kind("template_run", "name"),
+    # It has no description, so its name is signed, and what AIHub makes of a part of a name is not documented.
+    facts=_template_run_facts,
+    lists_by_name=False,
+    sent_description=_sent("name"),
+    sent_name=_sent("name"),
+)
+MODEL_EVAL = replace(
+    _workflow_kind("model_eval"),
+    noun="model evaluation",
+    decode=_undecoded,
+    row=_model_eval_row,
+    facts=_model_eval_facts,
+    read=_read_model_eval,
+    stop=model_tasks.stop_model_eval,
+    # AIHub lists those of one model alone, and without their runs.
+    listed=None,
+    states=None,
+    lists_by_name=False,
+    sent_description=_sent("task_name"),
+    sent_name=_sent("task_name"),
+    parts_within=lambda found: workflow_nodes(found.run) if found.run else [],
 )
 MODEL = replace(
     _kind("model", "model", model_center.ModelRecord, None, _model_pages, _read_model),
@@ -311,5 +391,16 @@ MODEL = replace(
 EVALUATION = _kind("evaluation", "evaluation", Answer, None, None, _unreadable)
 
 KINDS: Mapping[str, JobKind] = {
-    kind.name: kind for kind in (TRAINING, QUOTA_TASK, SEARCH, DATASET_VERSION, WORKFLOW_RUN, MODEL, EVALUATION)
+    kind.name: kind
+    for kind in (
+        TRAINING,
+        QUOTA_TASK,
+        SEARCH,
+        DATASET_VERSION,
+        WORKFLOW_RUN,
+        MODEL,
+        EVALUATION,
+        TEMPLATE_RUN,
+        MODEL_EVAL,
+    )
 }

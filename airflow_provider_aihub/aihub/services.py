@@ -19,6 +19,7 @@ class Service(StrEnum):
     EVALUATION = "evaluation"
     TAG_SYSTEM = "tag_system"
     MODEL_CENTER = "model_center"
+    EVAL_PLATFORM = "eval_platform"
     S3_RELAY = "s3_relay"
 
 

@@ -14,6 +14,9 @@ PAGES: Final[Mapping[str, str]] = {
     "workflow_run": "/#/workflow-runs/{id}",
     "model": "/#/models/{id}",
     "evaluation": "/#/evaluations/{id}",
+    "template_run": "/#/workflow-runs/{id}",
+    "model_eval": "/#/model-evaluations/{id}",
+    "eval_report": "/#/eval-reports/{id}",
 }
 """Where the page of each kind of thing is, below the address of the web UI.
 

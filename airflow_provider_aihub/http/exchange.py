@@ -43,13 +43,19 @@ HEADERS: Final = {
 
 
 def exchange(request: Request[T], state: State, policy: RetryPolicy | None = None) -> Steps[T]:
-    """Carry out a request; its fallback, where the platform does not have its endpoint.
+    """Carry out a request, and what is to be asked then; its fallback, where the platform does not have its endpoint.
 
     :param policy: How long to keep trying; the client's own policy by default.
     :raises RequestError: of the kind that says what went wrong.
     :raises ConfigError: where the connection lacks an address or a credential for it.
     """
-    policy = policy or state.policy
+    came = yield from _exchange(request, state, policy or state.policy)
+    while isinstance(came, Request):
+        came = yield from _exchange(replace(came, same_login=request.same_login), state, policy or state.policy)
+    return came
+
+
+def _exchange(request: Request[T], state: State, policy: RetryPolicy) -> Steps[T | Request[T]]:
     if request.fields_without is not None:
         request = yield from _with_fields(request, request.fields_without, state, policy)
     if not request.optional:
@@ -232,7 +238,7 @@ def endpoint(request: Request[Any]) -> str:
     return f"{request.method} {path} of {request.service}"
 
 
-def _ask(request: Request[T], state: State, policy: RetryPolicy) -> Steps[T]:
+def _ask(request: Request[T], state: State, policy: RetryPolicy) -> Steps[T | Request[T]]:
     if state.dialect.before(request) is not None:
         yield Prepare(request, state.prepared, policy)
     request = state.dialect.completed(request)
@@ -245,7 +251,8 @@ def _ask(request: Request[T], state: State, policy: RetryPolicy) -> Steps[T]:
     payload = heard.reading.payload
     try:
         state.dialect.check(request, payload)
-        return request.read(payload)
+        following = request.then and request.then(payload)
+        return following or request.read(payload)
     except ValueError as error:
         problem = error
     raise answers.unreadable(call, problem, heard, state.redact)

@@ -75,6 +75,9 @@ class Request(Generic[T]):
         certainly did not take it.
     :param same_login: The call is for the platform that has given the token that there is, and is not sent with another
         one: who does not take it may be another platform.
+    :param then: What to ask next, by the payload of the answer; ``None`` for nothing. It is a part of the same
+        question: what comes of it is the result. It raises as ``read`` does, and a :class:`~.errors.RequestError`
+        where the answer says that there is none.
     :param optional: Not every version of the platform has this endpoint.
     :param fallback: What to send to one that does not have it.
     """
@@ -96,6 +99,7 @@ class Request(Generic[T]):
     is_login: bool = False
     creates: bool = False
     same_login: bool = False
+    then: Callable[[Any], Request[T] | None] | None = field(default=None, repr=False)
     optional: bool = False
     fallback: Request[T] | None = None
 

@@ -273,5 +273,19 @@ class JobKind:
 
 
 def _reading(request: Request[Any], read: Callable[[Any], T]) -> Request[T]:
+    if request.then is not None:
+        return _followed(request, read)
     fallback = request.fallback and _reading(request.fallback, read)
     return replace(request, read=read, fallback=fallback)
+
+
+def _followed(request: Request[Any], read: Callable[[Any], T]) -> Request[T]:
+    """Let ``read`` take what comes of several requests, which they alone can put together."""
+    whole, follow = request.read, request.then
+
+    def then(payload: Any) -> Request[T] | None:
+        following = follow and follow(payload)
+        return following and _followed(following, read)
+
+    fallback = request.fallback and _followed(request.fallback, read)
+    return replace(request, read=lambda payload: read(whole(payload)), then=then, fallback=fallback)

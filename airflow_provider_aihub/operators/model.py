@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -18,6 +17,7 @@ from airflow_provider_aihub.aihub.errors import (
 from airflow_provider_aihub.links import ViewInAIHubLink
 from airflow_provider_aihub.operators.base import JobOperator
 from airflow_provider_aihub.operators.call import CallOperator
+from airflow_provider_aihub.operators.late import late
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context, ObjectStoragePath
@@ -30,8 +30,6 @@ if TYPE_CHECKING:
     from airflow_provider_aihub.tasks.job_state import Marker
 
 LACKING = "This AIHub has no model center, which newer platforms have; upload and download models there."
-PAUSE = 5.0
-"""Seconds between two looks for what AIHub may show late."""
 
 
 class ModelUploadOperator(JobOperator):
@@ -166,13 +164,13 @@ class ModelUploadOperator(JobOperator):
         number = known_id("model", self.model)
         if number is not None:
             return find_model(self.hook, number)
-        record = self._shown() or (self._late(self._shown) if self._tried else None)
+        record = self._shown() or (late(self._shown) if self._tried else None)
         if record:
             return record
         try:
             created = self.hook.create_model(self._spec())
         except (AIHubAmbiguousSubmit, AIHubExistsError) as loss:
-            record = self._late(self._shown)
+            record = late(self._shown)
             if record is None:
                 raise
             self.log.info("AIHub has model %r: %s", record.name, loss)
@@ -207,14 +205,14 @@ class ModelUploadOperator(JobOperator):
             changed = (record.status, record.updated_at) != (before.status, before.updated_at)
             return record if changed else None
 
-        if uploaded.same and self._tried and self._late(taken):
+        if uploaded.same and self._tried and late(taken) is not None:
             # The try before had told it and was ended before AIHub showed that.
             return
         spec = UploadedSpec.build(model_id=before.id, object_cnt=uploaded.count, data_size=uploaded.size)
         try:
             self.hook.finish_model_upload(spec)
         except AIHubAmbiguousSubmit as loss:
-            if not self._late(taken):
+            if late(taken) is None:
                 raise
             self.log.info("AIHub takes in the files of model %d: %s", before.id, loss)
 
@@ -224,17 +222,6 @@ class ModelUploadOperator(JobOperator):
         from airflow_provider_aihub.tasks.job_state import Tries
 
         return Tries.of(self._context).tried
-
-    def _late(self, look: Callable[[], ModelRecord | None]) -> ModelRecord | None:
-        """Look for what AIHub may show late, for as long as it may still be at work on a call."""
-        from airflow_provider_aihub.tasks.held import PATIENCE
-
-        end = time.monotonic() + PATIENCE.settled
-        while True:
-            found = look()
-            if found or time.monotonic() >= end:
-                return found
-            time.sleep(PAUSE)
 
 
 class ModelDownloadOperator(CallOperator):

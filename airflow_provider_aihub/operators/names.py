@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from airflow_provider_aihub.aihub.dataset_management import Dataset
     from airflow_provider_aihub.aihub.models import Page
     from airflow_provider_aihub.aihub.tag_system import ModuleType
+    from airflow_provider_aihub.aihub.templates import Template
     from airflow_provider_aihub.hooks.aihub import AIHubHook
 
 T = TypeVar("T")
@@ -146,12 +147,39 @@ def check_pipeline_params(hook: AIHubHook, version_id: int, given: Iterable[str]
         known = hook.list_pipeline_params(version_id)
     except AIHubUnsupportedError:
         return
-    unknown = sorted(set(names) - set(known))
+    _check_known("pipeline_params", names, known, f"version {version_id} of the pipeline")
+
+
+def template_id(hook: AIHubHook, given: int | str) -> int:
+    """Find a workflow template.
+
+    :raises AIHubUnsupportedError: This AIHub has none.
+    """
+    known = known_id("template", given)
+    if known is not None:
+        return known
+
+    def templates(name: str | None) -> list[Template]:
+        return list(_pages(lambda page: hook.list_templates(page=page, page_size=PAGE_SIZE, name=name)))
+
+    return _narrowed("template", given, templates)
+
+
+def check_template_params(hook: AIHubHook, number: int, given: Iterable[str]) -> None:
+    """Make sure that a workflow template knows the parameters that it is given.
+
+    :raises AIHubParameterError: It does not know one of them.
+    :raises AIHubUnsupportedError: This AIHub has no templates.
+    """
+    _check_known("template_params", given, hook.list_template_params(number), f"workflow template {number}")
+
+
+def _check_known(parameter: str, given: Iterable[str], known: Sequence[str], whose: str) -> None:
+    unknown = sorted(set(given) - set(known))
     if unknown:
         allowed = f"it knows {', '.join(map(repr, known))}" if known else "it knows none"
         raise AIHubParameterError(
-            f"pipeline_params holds {', '.join(map(repr, unknown))}, which version {version_id} of the pipeline does "
-            f"not know; {allowed}."
+            f"{parameter} holds {', '.join(map(repr, unknown))}, which {whose} does not know; {allowed}."
         )
 
 

@@ -139,24 +139,19 @@ class WorkflowRunOperator(JobOperator):
         if state is not None:
             run: WorkflowRun = state.answer
             known.job |= {"pipeline": run.pipeline_name, "pipeline_version": run.pipeline_version_name}
-            known.run = {
-                "id": run.id,
-                "status": str(state.phase),
-                "duration": run.duration,
-                "nodes": [{"name": node.name, "status": _node_status(node)} for node in run.task_nodes[:MOST_NODES]],
-            }
+            known.run = {"id": run.id, "status": str(state.phase), **how_it_went(run)}
         return known
 
     def result(self, state: JobState) -> dict[str, Any]:
         """Return the run's id, name and duration, and how its nodes ended."""
         run: WorkflowRun = state.answer
-        return {
-            "id": run.id,
-            "name": run.name,
-            "status": str(state.phase),
-            "duration": run.duration,
-            "nodes": [{"name": node.name, "status": _node_status(node)} for node in run.task_nodes[:MOST_NODES]],
-        }
+        return {"id": run.id, "name": run.name, "status": str(state.phase), **how_it_went(run)}
+
+
+def how_it_went(run: WorkflowRun) -> dict[str, Any]:
+    """Return a run's duration in seconds, and how its nodes ended."""
+    nodes = [{"name": node.name, "status": _node_status(node)} for node in run.task_nodes[:MOST_NODES]]
+    return {"duration": run.duration, "nodes": nodes}
 
 
 def _placement(given: Any) -> tuple[list[str | int], list[dict[str, Any]]]:

@@ -21,11 +21,14 @@ from task_life import TaskLife
 from airflow_provider_aihub import __version__, lineage
 from airflow_provider_aihub.aihub.dataset_management import DatasetSpec
 from airflow_provider_aihub.aihub.errors import AIHubError
+from airflow_provider_aihub.aihub.model_center import ModelSpec
 from airflow_provider_aihub.emulators.aihub import Emulator
 from airflow_provider_aihub.hooks.aihub import AIHubHook
 from airflow_provider_aihub.operators.base import JobOperator
 from airflow_provider_aihub.operators.dataset import DatasetVersionOperator
+from airflow_provider_aihub.operators.eval_report import EvalReportOperator
 from airflow_provider_aihub.operators.evaluation import EvalImportOperator
+from airflow_provider_aihub.operators.model_eval import ModelEvalOperator
 from airflow_provider_aihub.operators.quota_task import QuotaTaskOperator
 from airflow_provider_aihub.operators.s3_relay import S3RelayUploadOperator
 from airflow_provider_aihub.operators.training import TrainingOperator
@@ -195,6 +198,27 @@ def test_an_evaluation(aihub: Emulator, tmp_path: Path) -> None:
     host = f"aihub://{urlsplit(aihub.url).netloc}"
     assert told["inputs"] == [*inputs, *({"namespace": host, "name": f"datasets/{name}"} for name in ("d", "e"))]
     assert facts(told, "aihub_run") == task.result
+
+
+def test_what_newer_platforms_evaluate(aihub: Emulator, new_name: str) -> None:
+    AIHubHook().create_model(ModelSpec.build(name=new_name))
+    host = f"aihub://{urlsplit(aihub.url).netloc}"
+    model = {"namespace": host, "name": f"models/{new_name}"}
+    task = Watched(
+        ModelEvalOperator, model=new_name, name="n", template="greet", template_params={"name": SECRET}, deferrable=True
+    )
+    started = task.start()
+    assert facts(started, "aihub_job") == {"model": new_name, "template": "greet"}
+    told = task.complete()
+    assert told["inputs"] == [model]
+    ids = ("id", "status", "workflow_run_id", "eval_report_id")
+    assert facts(told, "aihub_run") == {name: task.result[name] for name in ids}
+    assert SECRET not in json.dumps([started, told])
+    datasets = [{"dataset_name": "d/V1"}, {"dataset_name": "d/V2"}]
+    report = Watched(EvalReportOperator, name="n", eval_type="cv", model=new_name, datasets=datasets)
+    told = report.complete()
+    assert told["inputs"] == [model, {"namespace": host, "name": "datasets/d"}]
+    assert facts(told, "aihub_run") == {"id": report.result["id"], "run_id": report.result["run_id"]}
 
 
 @pytest.mark.parametrize(

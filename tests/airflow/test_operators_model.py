@@ -141,7 +141,7 @@ def test_a_lost_answer_creates_nothing_twice(
     models: Emulator, tmp_path: Path, path: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "a.txt").write_text("1")
-    monkeypatch.setattr("airflow_provider_aihub.operators.model.PAUSE", 0.05)
+    monkeypatch.setattr("airflow_provider_aihub.operators.late.PAUSE", 0.05)
     models.faults.add("lost", path=path, method="POST", count=1)
     name = f"lost {path}"
     assert upload(tmp_path, model=name).try_once()["status"] == "succeeded"

@@ -34,8 +34,10 @@ from airflow_provider_aihub.operators.dataset import (
     DatasetDownloadOperator,
     DatasetVersionOperator,
 )
+from airflow_provider_aihub.operators.eval_report import EvalReportOperator
 from airflow_provider_aihub.operators.evaluation import EvalImportOperator
 from airflow_provider_aihub.operators.model import ModelDownloadOperator, ModelUploadOperator
+from airflow_provider_aihub.operators.model_eval import ModelEvalOperator
 from airflow_provider_aihub.operators.quota_task import QuotaTaskOperator
 from airflow_provider_aihub.operators.s3_relay import S3RelayUploadOperator
 from airflow_provider_aihub.operators.stop import (
@@ -47,6 +49,7 @@ from airflow_provider_aihub.operators.stop import (
 from airflow_provider_aihub.operators.training import TrainingOperator
 from airflow_provider_aihub.operators.warehouse import WarehouseResultToObjectStorageOperator, WarehouseSearchOperator
 from airflow_provider_aihub.operators.workflow import WorkflowRunOperator
+from airflow_provider_aihub.operators.workflow_template import WorkflowTemplateRunOperator
 from airflow_provider_aihub.sensors.base import JobSensor
 from airflow_provider_aihub.sensors.dataset import DatasetVersionSensor
 from airflow_provider_aihub.sensors.model import ModelSensor
@@ -71,6 +74,7 @@ TAGS = "/tag_system/tag-resource-management/api/v1"
 RELAY = "/s3_relay/upload"
 MODELS = "/model_center/model-center/api/v1/models"
 EVALUATION = "/evaluation/api/v2/tasks/import_result"
+REPORTS = "/eval_platform/eval-platform/api"
 
 
 class Recorder:
@@ -117,13 +121,16 @@ class Recorder:
             f"{DATASETS}/datasets": ((61, "mnist-2"), (62, "mnist")),
             f"{FLOWS}/select-pipelines": ((53, "nightly-2"), (51, "nightly")),
             f"{FLOWS}/select-pipeline-versions": ((54, "V6"), (52, "V7")),
+            f"{FLOWS}/templates": ((56, "weekly-2"), (57, "weekly")),
+            f"{REPORTS}/v1/run/": (),
         }
         if path == LOGIN:
             return {"id": 77, "token": "token"}
         if method == "GET" and path in lists:
             return {"total": 2, "data": [{"id": number, "name": name} for number, name in lists[path]]}
         if method == "GET" and path.endswith("/input-params"):
-            return {"data": ["day", "again"]}
+            names = ["day", "again"]
+            return {"data": [{"input_param": name} for name in names] if "/templates/" in path else names}
         if path in (UPLOADS, RELAY):
             return {"path": "s3://taken/there", "url": "http://taken/there"}
         url = f"{self.url}/files/99.csv"
@@ -131,6 +138,9 @@ class Recorder:
         asked, version = re.search(r"/(\d+)(/stop)?$", path), re.search(r"%2FV(\d+)$", query)
         number = int(version[1]) if version else 4
         job = {"id": int(asked[1]) if asked else 95 + number, "status": status, "result_url": url}
+        if path == f"{MODELS}/98/tasks":
+            made = [body["task_name"] for line, body in self.sent if line.endswith("/eval_task")]
+            return {"data": [{"id": 99, "model_id": 98, "task_name": made[-1], "workflow_run_id": 97}]}
         if path == f"{MODELS}/db":
             return {"id": 98, "status": "ready" if status == 3 else "uploading"}
         return {**job, "dataset_id": 62, "version": number}
@@ -298,6 +308,7 @@ PLACED = {
     "quota": (f"GET {TAGS}/select-clusters?user_id=77&module_type=3", None),
 }
 PROJECTS = (f"GET {TAGS}/select-projects", None)
+TEMPLATE_BY_NAME = (f"GET {FLOWS}/templates?page_size=100&page_num=1&name=weekly", None)
 STORAGES = (f"GET {TRAININGS}/storages", None)
 DATASET_BY_NAME = (f"GET {DATASETS}/datasets?page_size=100&page_num=1&name=mnist", None)
 CREATE_VERSION = f"POST {DATASETS}/dataset-versions-upload"
@@ -545,6 +556,115 @@ FULL = [
         ],
     ),
     Case(
+        id="template",
+        operator=WorkflowTemplateRunOperator,
+        given={
+            "name": "a run",
+            "template": "weekly",
+            "virtual_cluster": "vc-b",
+            "template_params": {"day": 5, "again": False},
+            "stream_logs": True,
+        },
+        sends=[
+            TEMPLATE_BY_NAME,
+            (f"GET {FLOWS}/templates/57/input-params", None),
+            PLACED["workflow"],
+            (
+                f"POST {FLOWS}/templates/57/run",
+                {
+                    "name": Signed("a run "),
+                    "virtual_cluster_id": 24,
+                    "params": [{"key": "day", "value": "5"}, {"key": "again", "value": "false"}],
+                },
+            ),
+        ],
+    ),
+    Case(
+        id="evaluation of a model",
+        operator=ModelEvalOperator,
+        given={
+            "model": "resnet",
+            "name": "a test",
+            "template": "weekly",
+            "template_params": {"day": 5, "again": False},
+            "infer_service_id": "58",
+            "eval_method": "by hand",
+            "eval_type": "an exam",
+            "eval_config": {"shots": 5},
+            "virtual_cluster": "vc-b",
+            "stream_logs": True,
+        },
+        sends=[
+            (f"GET {MODELS}/db?name=resnet", None),
+            TEMPLATE_BY_NAME,
+            (f"GET {FLOWS}/templates/57/input-params", None),
+            PLACED["workflow"],
+            (
+                f"POST {MODELS}/98/eval_task",
+                {
+                    "task_name": Signed("a test "),
+                    "eval_method": "by hand",
+                    "eval_type": "an exam",
+                    "infer_service_id": 58,
+                    "workflow_tmp_id": 57,
+                    "eval_config": {"shots": 5},
+                    "params": [{"key": "day", "value": "5"}, {"key": "again", "value": "false"}],
+                    "virtual_cluster_id": 24,
+                },
+            ),
+        ],
+    ),
+    Case(
+        id="report",
+        operator=EvalReportOperator,
+        given={
+            "name": "how good",
+            "eval_type": "reid",
+            "datasets": [{"dataset_name": "d/V1", "metrics": {"metrics": {"map": 0.5}}}],
+            "overall_metrics": {"overall": {"map": 0.6}},
+            "model": "resnet",
+            "eval_run_id": "12",
+            "eval_config": {"shots": 5},
+            "performance": [{"metric_name": "p99", "value": 1.5, "unit": "ms"}],
+            "performance_artifact_path": "s3://b/fast",
+            "reid_config": {"gallery_dataset_id": 1, "query_dataset_id": 2, "search_result_artifact_path": "s3://b/r"},
+            "arctern_model_group_id": "8",
+            "arctern_model_name": "a name",
+            "user_id": 78,
+            "public": False,
+            "access_user_ids": ["79", 80],
+        },
+        sends=[
+            (f"GET {MODELS}/db?name=resnet", None),
+            (f"GET {REPORTS}/v1/run/?page_size=100&page_num=1&run_id=12", None),
+            (
+                f"POST {REPORTS}/v2/run/",
+                {
+                    "run_id": "12",
+                    "name": "how good",
+                    "datasets": [{"dataset_name": "d/V1", "metrics": {"metrics": {"map": 0.5}}}],
+                    "type": "reid",
+                    "model_id": 98,
+                    "user_id": 78,
+                    "is_public": False,
+                    "eval_config": {"shots": 5},
+                    "overall_metrics": {"overall": {"map": 0.6}},
+                    "arctern_model_group_id": 8,
+                    "arctern_model_name": "a name",
+                    "reid_config": {
+                        "gallery_dataset_id": 1,
+                        "query_dataset_id": 2,
+                        "search_result_artifact_path": "s3://b/r",
+                        "metrics_viz_artifacts": [],
+                    },
+                    "performance_artifact_path": "s3://b/fast",
+                    "performance": [{"metric_name": "p99", "value": 1.5, "unit": "ms"}],
+                },
+            ),
+        ],
+        then=[(f"POST {REPORTS}/v1/run/99/permissions", {"user_ids": [79, 80]})],
+    ),
+    Case(
         id="upload",
         operator=S3RelayUploadOperator,
         given={"local_path": "pictures", "bucket": "b12", "key": "my/own.zip", "archive": True},
@@ -672,6 +792,36 @@ LEAST = [
         sends=[(f"POST {DATASETS}/datasets", {"name": "mnist", "description": "", "tags": []})],
     ),
     Case(
+        id="template",
+        operator=WorkflowTemplateRunOperator,
+        given={"name": "a run", "template": 57, "virtual_cluster": 24},
+        sends=[
+            (f"GET {FLOWS}/templates/57/input-params", None),
+            (
+                f"POST {FLOWS}/templates/57/run",
+                {"name": Signed("a run "), "virtual_cluster_id": 24, "params": []},
+            ),
+        ],
+    ),
+    Case(
+        id="evaluation of a model",
+        operator=ModelEvalOperator,
+        given={"model": 98, "name": "a test"},
+        sends=[
+            (f"GET {MODELS}/db?id=98", None),
+            (f"POST {MODELS}/98/eval_task", {"task_name": Signed("a test "), "eval_method": "service"}),
+        ],
+    ),
+    Case(
+        id="report",
+        operator=EvalReportOperator,
+        given={"name": "how good", "eval_run_id": 12},
+        sends=[
+            (f"GET {REPORTS}/v1/run/?page_size=100&page_num=1&run_id=12", None),
+            (f"POST {REPORTS}/v2/run/", {"run_id": "12", "name": "how good", "datasets": [], "is_public": True}),
+        ],
+    ),
+    Case(
         id="upload",
         operator=S3RelayUploadOperator,
         given={"local_path": "pictures", "bucket": "b12", "key": "mine/"},
@@ -715,7 +865,11 @@ KINDS = {
     WorkflowRunOperator: "aihub.workflow_run",
     WarehouseSearchOperator: "aihub.search",
     DatasetVersionOperator: "aihub.dataset_version",
+    WorkflowTemplateRunOperator: "aihub.template_run",
+    ModelEvalOperator: "aihub.model_eval",
 }
+SIGNS: dict[type[BaseOperator], str] = {WorkflowTemplateRunOperator: "name", ModelEvalOperator: "task_name"}
+"""What is signed where AIHub takes no description."""
 NOT_SENT = {"wait_for_completion", "durable", "on_ambiguous_submit"}
 """What all jobs have, and only the worker knows."""
 
@@ -737,12 +891,14 @@ def test_every_parameter_is_sent(case: Case, aihub: Recorder) -> None:
         assert abs(time.time() - since) < 30
         assert identity.pop("marker") == Signed()
         assert identity.pop("submitted_at") <= time.time()
-        assert identity.pop("opening", None) == (case.body["description"] if "description" in case.given else None)
-        assert identity == {"user_id": 77, **({"name": case.given["name"]} if "name" in case.given else {})}
+        signs = SIGNS.get(case.operator, "description")
+        assert identity.pop("opening", None) == (case.body[signs] if signs in {*case.given, *SIGNS.values()} else None)
+        name = case.body[signs] if case.operator in SIGNS else case.given.get("name")
+        assert identity == {"user_id": 77, **({"name": name} if name else {})}
         assert told == {
             "aihub_conn_id": "aihub_other",
             "kind": KINDS[case.operator],
-            "job_id": 99,
+            "job_id": "98/99" if case.operator is ModelEvalOperator else 99,
             "since": since,
             "poll_interval": 7.0,
             "poll_tolerance": 11.0,
@@ -889,7 +1045,15 @@ def parameters(kind: type[BaseOperator]) -> dict[str, inspect.Parameter]:
     }
 
 
-SENT_AS = {"category": "category_id", "storages": "storage_ids", "pipeline_params": "params", "project": "project_id"}
+SENT_AS = {
+    "category": "category_id",
+    "storages": "storage_ids",
+    "pipeline_params": "params",
+    "template_params": "params",
+    "project": "project_id",
+    "eval_type": "type",
+    "public": "is_public",
+}
 """Parameters that have another name in the request."""
 ALONE = [
     pytest.param(least, name, full.given[name], field, full.body[field], id=f"{least.id}: {name}")

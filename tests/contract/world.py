@@ -14,7 +14,9 @@ from airflow_provider_aihub.aihub.client import AIHubClient
 from airflow_provider_aihub.aihub.config import Config
 from airflow_provider_aihub.aihub.data_warehouse import SearchSpec
 from airflow_provider_aihub.aihub.dataset_management import DatasetSpec, DatasetVersionSpec
+from airflow_provider_aihub.aihub.eval_platform import EvalReportSpec
 from airflow_provider_aihub.aihub.model_center import ModelSpec
+from airflow_provider_aihub.aihub.model_tasks import ModelEvalSpec
 from airflow_provider_aihub.aihub.model_training import TrainingSpec
 from airflow_provider_aihub.aihub.quota_schedule import QuotaTaskSpec
 from airflow_provider_aihub.aihub.workflow_center import WorkflowRunSpec
@@ -102,10 +104,15 @@ class World:
             self.client.create_quota_task(QuotaTaskSpec.build(**self._job(command)))
             for command in ("true", "sleep 600", "sleep 600")
         )
-        self.model, self.model_name = 1, ""
+        self.model, self.model_name, self.report = 1, "", 1
         if not self.document:
             self.model_name = self.new_name()
             self.model = self.client.create_model(ModelSpec.build(name=self.model_name))
+            spec = ModelEvalSpec.build(task_name="there", workflow_tmp_id=1)
+            self.client.create_model_eval_task(self.model, spec)
+            dataset = {"dataset_name": "d", "metrics": {"metrics": {"map": 0.5}}}
+            report = EvalReportSpec.build(run_id="1", name="night", type="cv", model_id=self.model, datasets=[dataset])
+            self.report = self.client.create_eval_report(report)
         self._until(lambda: self.client.get_search(self.image_search).status, 3)
         self._until(lambda: self.client.get_dataset_version_by_name(f"{self.dataset_name}/V1").status, 3)
         self._until(lambda: self.client.get_workflow_run(self.run).status, 3)

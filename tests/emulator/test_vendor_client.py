@@ -19,6 +19,7 @@ from aihub.client import Client
 from aihub.exceptions import APIError
 from aihub.models import data_warehouse as dw
 from aihub.models import dataset_management as dm
+from aihub.models import eval as ev
 from aihub.models import model_center as mc
 from aihub.models import model_training_platform as mt
 from aihub.models import quota_schedule_management as qs
@@ -76,6 +77,7 @@ class Vendor:
         self.ran, self.failed = self.run(1), self.run(3)
         self.models = client.model_center
         self.model = self.create_model("there")
+        self.evals = client.eval
         self.dataset = self.create_dataset("mnist")
         self.version = self.upload_version()
         self.api.until(f"{TRAININGS}/{self.trained}", 3)
@@ -126,6 +128,24 @@ class Vendor:
         (source / "deep" / "ü%41.txt").write_text("123")
         self.models.upload(model_name="there", local_dir=str(source))
         return self.models.get_model_db(name="there").status
+
+    def evaluate(self) -> int:
+        request = mc.CreateModelEvalTaskRequest(task_name="t", workflow_tmp_id=1, params=[mc.Param(key="name")])
+        return self.models.create_eval_task(self.model, request)
+
+    def tasks_of(self, name: str) -> Any:
+        model = self.create_model(name)
+        before = self.models.get_model_tasks(model).total
+        self.models.create_eval_task(model, mc.CreateModelEvalTaskRequest(task_name="t", workflow_tmp_id=1))
+        return before, self.models.get_model_tasks(model)
+
+    def run_template(self) -> int:
+        request = wc.CreateTemplateRunRequest(name="r", params=[wc.TempParam(key="name")], virtual_cluster_id=2)
+        return self.runs.create_template_run(1, request)
+
+    def report(self, **given: Any) -> int:
+        dataset = ev.EvalRunDatasetReportV2(dataset_name="d", metrics={"metrics": {"map": 0.5}})
+        return self.evals.create_run_v2(**{"run_id": "12", "name": "night", "datasets": [dataset], **given})
 
     def download_model(self) -> dict[str, str]:
         target = self.folder / "model-downloaded"
@@ -312,6 +332,97 @@ CALLS: dict[str, list[tuple[Callable[[Vendor], Any], Callable[[Any], bool]]]] = 
     "model_center.download": [
         (lambda v: v.download_model(), lambda found: found == {"a b.txt": "12345", "deep/ü%41.txt": "123"})
     ],
+    "model_center.create_eval_task": [(lambda v: v.evaluate(), is_id)],
+    "model_center.get_model_tasks": [
+        (
+            lambda v: v.tasks_of("asked for"),
+            lambda found: found[0] == 0 and (found[1].total, found[1].data[0].workflow_tmp_name) == (1, "p1"),
+        )
+    ],
+    "eval.create_run_v2": [
+        (lambda v: v.report(), is_id),
+        (
+            lambda v: v.report(
+                eval_type="reid",
+                model_id=v.model,
+                user_id=1,
+                is_public=False,
+                access_user_ids=[1],
+                reid_config=ev.ReidConfigV2(
+                    gallery_dataset_id=1,
+                    query_dataset_id=2,
+                    metrics_viz_artifacts=[ev.MetricsArtifact(MetricVizConfigID=1, MetricArtifactPath="s3://b/v")],
+                    search_result_artifact_path="s3://b/r",
+                ),
+            ),
+            is_id,
+        ),
+        (
+            lambda v: v.report(
+                eval_type="performance",
+                performance=[ev.PerformanceMetric(metric_name="p99", value=1.5, unit="ms")],
+                overall_metrics=ev.OverallMetrics(overall={"map": 0.5}),
+            ),
+            is_id,
+        ),
+    ],
+    "eval.create": [
+        (
+            lambda v: v.evals.create("mnist/V1", "s3://b/p", "s3://b/e", {"map": 1}, "12", is_public=False),
+            is_id,
+        )
+    ],
+    "eval.create_cv_run": [(lambda v: v.evals.create_cv_run("12", "s3://b/p", "s3://b/m", "s3://b/g"), is_id)],
+    "eval.create_reid_run": [
+        (
+            lambda v: v.evals.create_reid_run(
+                *("12", v.model, "s3://b/p", 1, 2, 3, 4, 5, 6),
+                [ev.MetricsArtifact(MetricVizConfigID=1, MetricArtifactPath="s3://b/v")],
+                *("s3://b/r", "s3://b/m"),
+            ),
+            is_id,
+        )
+    ],
+    "eval.create_performance_run": [
+        (lambda v: v.evals.create_performance_run("n", "s3://b/f", "there", 1, [{"p99": 1}], {}), is_id)
+    ],
+    "eval.list": [
+        (
+            lambda v: (v.report(run_id="13"), v.evals.list(run_id="13", model_id=None)),
+            lambda found: [row.id for row in found[1].data] == [found[0]] and found[1].data[0].status == "completed",
+        )
+    ],
+    "eval.grant_permission": [
+        (lambda v: v.evals.grant_permission([1], v.report(is_public=False)), lambda found: found is not None)
+    ],
+    "workflow_center.list_templates": [
+        (
+            lambda v: v.runs.list_templates(wc.ListTemplatesRequest(name="p", filter=1)),
+            lambda found: (
+                [(one.id, one.pipeline_version_name) for one in found.data] == [(1, "V1"), (2, "V1"), (3, "V1")]
+            ),
+        )
+    ],
+    "workflow_center.get_template": [
+        (lambda v: v.runs.get_template(2), lambda found: (found.name, found.pipeline_id) == ("p2", 2))
+    ],
+    "workflow_center.search_templates": [
+        (
+            lambda v: v.runs.search_templates(wc.SearchTemplatesRequest(ids=[2, 3], name="p2")),
+            lambda found: [one.id for one in found.data] == [2],
+        )
+    ],
+    "workflow_center.get_template_input_params": [
+        (lambda v: v.runs.get_template_input_params(1), lambda found: [one.input_param for one in found] == ["name"])
+    ],
+    "workflow_center.create_template_run": [
+        (
+            lambda v: v.runs.get_run(v.run_template()),
+            lambda found: (
+                (found.name, found.pipeline_name, found.task_nodes[0].virtual_cluster.name) == ("r", "p1", "vc-4090")
+            ),
+        )
+    ],
     "model_training_platform.create_training": [
         (lambda v: v.train(), is_id),
         (lambda v: v.train(command=None, enable_ssh=None, envs=None, storage_ids=None), is_id),
@@ -398,16 +509,16 @@ CALLS: dict[str, list[tuple[Callable[[Vendor], Any], Callable[[Any], bool]]]] = 
 NO_COUNTERPART = {
     "data_warehouse": "",
     "dataset_management": "create_dataset_version upload_data",
-    "model_center": "create edit_model delete_model get_infer_service_by_id create_eval_task get_model_tasks",
+    "eval": "",
+    "model_center": "create edit_model delete_model get_infer_service_by_id",
     "model_training_platform": "get_training_pod list_training_users list_training_containers",
     "quota_schedule_management": "get_task_pod list_task_users get_metrics_overview",
     "tag_resource_management": "select_model_tags",
     "workflow_center": """list_pipelines create_pipeline delete_pipeline select_pipeline_users list_pipeline_versions
         get_pipeline_version create_pipeline_version delete_pipeline_version migrate_pipeline_versions get_run_task_pod
         select_run_users list_modules create_module select_module_users get_module_version create_module_version
-        edit_module_version delete_module_version release_module_version rebuild_module_version list_templates
-        get_template create_template release_template create_template_run search_templates
-        get_template_input_params""",
+        edit_module_version delete_module_version release_module_version rebuild_module_version create_template
+        release_template""",
     "user_system": """signup list_menus get_menu create_menu update_menu delete_menu get_menu_roles set_menu_roles
         list_roles get_role create_role update_role delete_role get_role_menus set_role_menus search_roles list_users
         get_user create_user update_user delete_user set_user_roles get_user_menus search_users search_one""",

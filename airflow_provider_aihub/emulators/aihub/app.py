@@ -13,6 +13,7 @@ from .call import Call, Route
 from .services import (
     data_warehouse,
     dataset_management,
+    eval_platform,
     evaluation,
     model_center,
     model_training,
@@ -33,6 +34,7 @@ SERVICES = {
     "evaluation": evaluation,
     "tag_system": tag_system,
     "model_center": model_center,
+    "eval_platform": eval_platform,
 }
 """All services but the relay, which has a port of its own, by their names in a connection."""
 

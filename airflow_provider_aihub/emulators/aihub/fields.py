@@ -32,6 +32,9 @@ class Fields:
     def given(self, name: str) -> bool:
         return self._values.get(name) is not None
 
+    def anything(self, name: str, default: Any = REQUIRED) -> Any:
+        return self._value(name, default)
+
     def integer(
         self,
         name: str,

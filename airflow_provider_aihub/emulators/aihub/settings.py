@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -106,9 +107,17 @@ _TRAIN = (
     Node(name="train", command="sleep 1", dependencies=("prepare",)),
     Node(name="report", command="echo done", dependencies=("train",)),
 )
+_EVALUATE = Node(
+    name="evaluate", command=f"exec python {shlex.quote(str(Path(__file__).with_name('evaluate_model.py')))}"
+)
 PIPELINES = (
     Pipeline(id=1, name="greet", versions=(PipelineVersion(id=1, name="V1", nodes=_GREET),)),
     Pipeline(id=2, name="prepare-train-report", versions=(PipelineVersion(id=2, name="V1", nodes=_TRAIN),)),
+    Pipeline(
+        id=3,
+        name="evaluate-model",
+        versions=(PipelineVersion(id=3, name="V1", nodes=(_EVALUATE,), params=("REPORT_NAME", "DATASET_NAME")),),
+    ),
 )
 
 

@@ -23,6 +23,8 @@ class AIHubStore(Store):
         self.runs = self._things("workflow run", "run")
         self.models = self._things("model")
         self.evaluations = self._things("evaluation")
+        self.eval_reports = self._things("report of an evaluation", "eval_report")
+        self.model_tasks = self._things("task of a model", "model_task")
 
     def _things(self, what: str, kind: str = "") -> Table:
         def missing(row_id: int) -> Refused:

@@ -20,7 +20,7 @@ def connection(host: str | None = BASE, **extra: Any) -> Config:
 
 
 def test_every_kind_of_job_has_a_page() -> None:
-    assert set(PAGES) == {*KINDS, "dataset"}
+    assert set(PAGES) == {*KINDS, "dataset", "eval_report"}
     config = connection()
     for kind in PAGES:
         page = config.page(kind, 12)

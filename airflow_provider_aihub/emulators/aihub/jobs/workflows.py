@@ -113,9 +113,11 @@ class Workflows:
         return {
             **clean_environment(folder),
             "AI_HUB_TOKEN": self._token(User(row["user_id"], row["username"])),
+            "AI_HUB_WORKFLOW_RUN_ID": str(row["id"]),
             "AIHUB_JOB_ID": str(row["id"]),
             "AIHUB_JOB_NAME": row["name"],
             "AIHUB_POD_NAME": node["pod_name"],
+            **row.get("_envs", {}),
             **({} if node["dependencies"] else {pair["key"]: pair["value"] for pair in row["params"]}),
         }
 

@@ -11,6 +11,7 @@ from ..answers import EXISTS, Refused, not_found
 from ..call import Call, Route, public, read_part
 from ..jobs.models import INIT
 from ..store import Row
+from . import model_tasks
 
 
 async def create(call: Call) -> Any:
@@ -120,4 +121,5 @@ ROUTES = [
     Route("P", "GET", f"{PREFIX}/models/get-sts", access),
     Route("P", "POST", f"{PREFIX}/models/upload", uploaded),
     Route("P", "GET", f"{PREFIX}/models/{{id}}", get),
+    *model_tasks.ROUTES,
 ]

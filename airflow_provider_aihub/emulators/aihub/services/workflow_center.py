@@ -12,8 +12,9 @@ from ..fields import Fields
 from ..jobs.workflows import ENDED, FAILED, TERMINATED, new_nodes
 from ..settings import PROJECTS
 from ..store import Row
-from . import pipelines
+from . import pipelines, templates
 from .pods import told
+from .runs import new_run
 
 PLATFORM_FIELDS = ("username", "project", "node_virtual_clusters", "avg_gpu_util", "total_gpu_time", "use_cache")
 
@@ -26,24 +27,19 @@ async def create(call: Call) -> Any:
     if project not in PROJECTS:
         raise not_found(f"project {project}")
     owner = call.optional_user(body, "user_id")
-    row = {
-        "name": body.text("name"),
-        "description": body.text("description", ""),
-        "pipeline_id": pipeline.id,
-        "pipeline_name": pipeline.name,
-        "pipeline_version_id": version.id,
-        "pipeline_version_name": version.name,
-        "finished_at": 0,
-        "created_at": call.hub.clock.ms(),
-        "params": body.pairs("params", call.unless_document([]), value=call.unless_document("")),
-        "user_id": owner.id,
-        "username": owner.name,
-        "project": {"id": project, "name": PROJECTS[project]},
-        "node_virtual_clusters": _placement(call, body, {node.name for node in version.nodes}),
-        "use_cache": body.boolean("use_cache", False),
-        "avg_gpu_util": 0,
-        "total_gpu_time": 0,
-    }
+    row = new_run(
+        call,
+        pipeline,
+        version,
+        name=body.text("name"),
+        description=body.text("description", ""),
+        params=body.pairs("params", call.unless_document([]), value=call.unless_document("")),
+        user_id=owner.id,
+        username=owner.name,
+        project={"id": project, "name": PROJECTS[project]},
+        node_virtual_clusters=_placement(call, body, {node.name for node in version.nodes}),
+        use_cache=body.boolean("use_cache", False),
+    )
     return {"id": call.hub.workflows.submit(row, new_nodes(version))["id"]}
 
 
@@ -182,4 +178,5 @@ ROUTES = [
     Route("P", "GET", f"{PREFIX}/runs/{{id}}/tasks/{{pod_name}}/logs", log),
     Route("P", "GET", f"{PREFIX}/runs/{{id}}/tasks/{{pod_name}}/events", events),
     *pipelines.ROUTES,
+    *templates.ROUTES,
 ]
