@@ -23,6 +23,7 @@ _SERVICES = {
     "tag_system": "Tag system",
     "model_center": "Model center",
     "eval_platform": "Evaluation platform",
+    "model_deployment": "Model deployment",
     "s3_relay": "S3 relay",
 }
 
@@ -71,8 +72,8 @@ CONN_FIELDS: dict[str, dict[str, Any]] = {
         "Link templates",
         "Where AIHub has its pages, if not where this provider takes them to be: a JSON object such as "
         '{"training": "/#/trainings/{id}"}. Kinds: training, quota_task, search, dataset, dataset_version, '
-        "workflow_run, model, evaluation, template_run, model_eval, eval_report. Each has a path below the web UI "
-        "address, or a whole URL; {id} is the only placeholder.",
+        "workflow_run, model, evaluation, template_run, model_eval, eval_report, deployment. Each has a path below the "
+        "web UI address, or a whole URL; {id} is the only placeholder.",
         {"type": ["object", "null"]},
     ),
     **{
@@ -235,6 +236,7 @@ PROVIDER_INFO: dict[str, Any] = {
     "operators": _modules(
         "operators",
         "dataset",
+        "deployment",
         "eval_report",
         "evaluation",
         "model",

@@ -8,6 +8,7 @@ from airflow_provider_aihub.aihub import (
     eval_platform,
     evaluation,
     model_center,
+    model_deployment,
     model_tasks,
     model_training,
     pipelines,
@@ -91,6 +92,16 @@ class Endpoints:
     get_template = Endpoint(templates.get_template)
     list_template_params = Endpoint(templates.list_template_params)
     run_template = Endpoint(templates.run_template)
+
+    create_deployment = Endpoint(model_deployment.create_deployment)
+    list_deployments = Endpoint(model_deployment.list_deployments)
+    get_deployment = Endpoint(model_deployment.get_deployment)
+    delete_deployment = Endpoint(model_deployment.delete_deployment)
+    start_deployment = Endpoint(model_deployment.start_deployment)
+    stop_deployment = Endpoint(model_deployment.stop_deployment)
+    list_deployment_pods = Endpoint(model_deployment.list_deployment_pods)
+    get_deployment_logs = Endpoint(model_deployment.get_deployment_logs)
+    get_infer_service = Endpoint(model_deployment.get_infer_service)
 
     import_evaluation = Endpoint(evaluation.import_evaluation)
     list_virtual_clusters = Endpoint(tag_system.list_virtual_clusters)

@@ -15,6 +15,7 @@ from airflow_provider_aihub.aihub import (
     data_warehouse,
     dataset_management,
     model_center,
+    model_deployment,
     model_tasks,
     model_training,
     quota_schedule,
@@ -211,6 +212,10 @@ def model_evals_of(model_id: int) -> ListRequest:
     return _listed(pages, None)
 
 
+def _served_row(data: Any) -> tuple[JobId, Status] | None:
+    return (data.deployment.id, data.status) if isinstance(data, model_deployment.Served) else None
+
+
 def _unreadable(job_id: JobId) -> Request[Any]:
     raise AIHubUnsupportedError(f"AIHub has no call that reads evaluation {job_id}.")
 
@@ -390,6 +395,30 @@ MODEL = replace(
 # AIHub has no call that reads one.
 EVALUATION = _kind("evaluation", "evaluation", Answer, None, None, _unreadable)
 
+DEPLOYMENT = replace(
+    _kind("deployment", "deployment", Answer, None, None, model_deployment.read_served),
+    phases={
+        # AIHub's own numbers are not documented, so nobody can tell one that starts from one that has failed.
+        model_deployment.NO_SERVICE: Phase.WAITING,
+        model_deployment.OFFLINE: Phase.WAITING,
+        model_deployment.ONLINE: Phase.SUCCEEDED,
+    },
+    decode=_undecoded,
+    row=_served_row,
+    # A deployment is no task's own: whoever knows its name may have created it.
+    facts=lambda data: Facts(name=data.deployment.name) if isinstance(data, model_deployment.Served) else Facts(),
+    stop=model_deployment.stop_deployment,
+)
+DEPLOYMENT_TO_STOP = replace(
+    DEPLOYMENT,
+    phases={
+        model_deployment.NO_SERVICE: Phase.STOPPED,
+        model_deployment.OFFLINE: Phase.STOPPED,
+        model_deployment.ONLINE: Phase.RUNNING,
+    },
+)
+"""The same for those who wait until it is off the net."""
+
 KINDS: Mapping[str, JobKind] = {
     kind.name: kind
     for kind in (
@@ -402,5 +431,6 @@ KINDS: Mapping[str, JobKind] = {
         EVALUATION,
         TEMPLATE_RUN,
         MODEL_EVAL,
+        DEPLOYMENT,
     )
 }

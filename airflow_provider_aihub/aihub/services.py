@@ -20,6 +20,7 @@ class Service(StrEnum):
     TAG_SYSTEM = "tag_system"
     MODEL_CENTER = "model_center"
     EVAL_PLATFORM = "eval_platform"
+    MODEL_DEPLOYMENT = "model_deployment"
     S3_RELAY = "s3_relay"
 
 

@@ -17,6 +17,7 @@ PAGES: Final[Mapping[str, str]] = {
     "template_run": "/#/workflow-runs/{id}",
     "model_eval": "/#/model-evaluations/{id}",
     "eval_report": "/#/eval-reports/{id}",
+    "deployment": "/#/deployments/{id}",
 }
 """Where the page of each kind of thing is, below the address of the web UI.
 

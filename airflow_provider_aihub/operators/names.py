@@ -22,6 +22,7 @@ from airflow_provider_aihub.http.values import as_int
 
 if TYPE_CHECKING:
     from airflow_provider_aihub.aihub.dataset_management import Dataset
+    from airflow_provider_aihub.aihub.model_deployment import Deployment
     from airflow_provider_aihub.aihub.models import Page
     from airflow_provider_aihub.aihub.tag_system import ModuleType
     from airflow_provider_aihub.aihub.templates import Template
@@ -181,6 +182,24 @@ def _check_known(parameter: str, given: Iterable[str], known: Sequence[str], who
         raise AIHubParameterError(
             f"{parameter} holds {', '.join(map(repr, unknown))}, which {whose} does not know; {allowed}."
         )
+
+
+def deployment_id(hook: AIHubHook, given: int | str) -> int:
+    """Find a deployment.
+
+    :raises AIHubUnsupportedError: This AIHub has none.
+    """
+    known = known_id("deployment", given)
+    return _narrowed("deployment", given, lambda name: _deployments(hook, name)) if known is None else known
+
+
+def deployments_named(hook: AIHubHook, name: str) -> list[int]:
+    """Return the ids of the deployments of a name."""
+    return [row.id for row in _deployments(hook, name) if row.name == name]
+
+
+def _deployments(hook: AIHubHook, name: str | None) -> list[Deployment]:
+    return list(_pages(lambda page: hook.list_deployments(page=page, page_size=PAGE_SIZE, name=name)))
 
 
 def dataset_id(hook: AIHubHook, given: int | str) -> int:

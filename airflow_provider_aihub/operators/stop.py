@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from datetime import timedelta
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.providers.common.compat.sdk import AirflowSkipException
 
@@ -45,6 +45,8 @@ class StopOperator(CallOperator):
     )
     operator_extra_links = (ViewInAIHubLink(),)
     ui_color = "#fbe3e0"
+    may_begin: ClassVar[bool] = False
+    """Whether what seems to be over may be about to begin, so that it is stopped, too."""
 
     def __init__(
         self,
@@ -78,7 +80,7 @@ class StopOperator(CallOperator):
         job_id = check_id(f"{self.kind}_id", self.job_id)
         state = self._read(kind, job_id)
         self.link_to(context, job_id)
-        if state.phase.terminal:
+        if state.phase.terminal and not self.may_begin:
             self.log.info("%s %s already", kind.called(job_id), state.verb)
         elif state.phase is not Phase.STOPPING:
             state = self._stop(kind, job_id)

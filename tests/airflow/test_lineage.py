@@ -26,6 +26,7 @@ from airflow_provider_aihub.emulators.aihub import Emulator
 from airflow_provider_aihub.hooks.aihub import AIHubHook
 from airflow_provider_aihub.operators.base import JobOperator
 from airflow_provider_aihub.operators.dataset import DatasetVersionOperator
+from airflow_provider_aihub.operators.deployment import StartDeploymentOperator
 from airflow_provider_aihub.operators.eval_report import EvalReportOperator
 from airflow_provider_aihub.operators.evaluation import EvalImportOperator
 from airflow_provider_aihub.operators.model_eval import ModelEvalOperator
@@ -219,6 +220,14 @@ def test_what_newer_platforms_evaluate(aihub: Emulator, new_name: str) -> None:
     told = report.complete()
     assert told["inputs"] == [model, {"namespace": host, "name": "datasets/d"}]
     assert facts(told, "aihub_run") == {"id": report.result["id"], "run_id": report.result["run_id"]}
+
+
+def test_a_deployment(aihub: Emulator, new_name: str) -> None:
+    task = Watched(StartDeploymentOperator, deployment=new_name, create={"virtual_cluster": 1})
+    told = task.complete()
+    assert facts(told, "aihub_job") == {"deployment": new_name}
+    assert facts(told, "aihub_run") == {"id": task.result["id"], "status": "online"}
+    assert told["inputs"] == []
 
 
 @pytest.mark.parametrize(

@@ -34,6 +34,7 @@ from airflow_provider_aihub.operators.dataset import (
     DatasetDownloadOperator,
     DatasetVersionOperator,
 )
+from airflow_provider_aihub.operators.deployment import StartDeploymentOperator, StopDeploymentOperator
 from airflow_provider_aihub.operators.eval_report import EvalReportOperator
 from airflow_provider_aihub.operators.evaluation import EvalImportOperator
 from airflow_provider_aihub.operators.model import ModelDownloadOperator, ModelUploadOperator
@@ -75,6 +76,8 @@ RELAY = "/s3_relay/upload"
 MODELS = "/model_center/model-center/api/v1/models"
 EVALUATION = "/evaluation/api/v2/tasks/import_result"
 REPORTS = "/eval_platform/eval-platform/api"
+DEPLOYMENTS = "/model_deployment/mldp/api/v1/deployment"
+SERVICES = "/model_center/model-center/api/v1/infer-services"
 
 
 class Recorder:
@@ -123,6 +126,7 @@ class Recorder:
             f"{FLOWS}/select-pipeline-versions": ((54, "V6"), (52, "V7")),
             f"{FLOWS}/templates": ((56, "weekly-2"), (57, "weekly")),
             f"{REPORTS}/v1/run/": (),
+            DEPLOYMENTS: ((64, "serving"),),
         }
         if path == LOGIN:
             return {"id": 77, "token": "token"}
@@ -138,6 +142,11 @@ class Recorder:
         asked, version = re.search(r"/(\d+)(/stop)?$", path), re.search(r"%2FV(\d+)$", query)
         number = int(version[1]) if version else 4
         job = {"id": int(asked[1]) if asked else 95 + number, "status": status, "result_url": url}
+        if path.startswith(DEPLOYMENTS) and method == "GET":
+            return {"id": int(path.rpartition("/")[2]), "name": "serving", "infer_service_id": 65}
+        if path.startswith(SERVICES):
+            started = any(line.endswith("/start") for line, _ in self.sent)
+            return {"id": 65, "status": "online" if started else "offline", "endpoint_url": "http://x"}
         if path == f"{MODELS}/98/tasks":
             made = [body["task_name"] for line, body in self.sent if line.endswith("/eval_task")]
             return {"data": [{"id": 99, "model_id": 98, "task_name": made[-1], "workflow_run_id": 97}]}
@@ -308,6 +317,8 @@ PLACED = {
     "quota": (f"GET {TAGS}/select-clusters?user_id=77&module_type=3", None),
 }
 PROJECTS = (f"GET {TAGS}/select-projects", None)
+STORAGES = (f"GET {TRAININGS}/storages", None)
+SERVED: list[tuple[str, Any]] = [(f"GET {DEPLOYMENTS}/64", None), (f"GET {SERVICES}/65", None)]
 TEMPLATE_BY_NAME = (f"GET {FLOWS}/templates?page_size=100&page_num=1&name=weekly", None)
 STORAGES = (f"GET {TRAININGS}/storages", None)
 DATASET_BY_NAME = (f"GET {DATASETS}/datasets?page_size=100&page_num=1&name=mnist", None)
@@ -665,6 +676,56 @@ FULL = [
         then=[(f"POST {REPORTS}/v1/run/99/permissions", {"user_ids": [79, 80]})],
     ),
     Case(
+        id="deployment",
+        operator=StartDeploymentOperator,
+        given={
+            "deployment": "new",
+            "create": {
+                "model": "resnet",
+                "virtual_cluster": "vc-b",
+                "storages": ["scratch"],
+                "health_check_path": "/well",
+                "envs": {"A": 1},
+            },
+        },
+        sends=[
+            (f"GET {DEPLOYMENTS}?page_size=100&page_num=1&name=new&status=-1", None),
+            (f"GET {MODELS}/db?name=resnet", None),
+            PLACED["training"],
+            STORAGES,
+            (
+                f"POST {DEPLOYMENTS}",
+                {
+                    "name": "new",
+                    "virtual_cluster_id": 22,
+                    "deploy_template": "default",
+                    "health_check_path": "/well",
+                    "container_concurrency": 1,
+                    "model_id": 98,
+                    "envs": {"A": "1"},
+                    "storage_ids": [42],
+                },
+            ),
+        ],
+        then=[
+            (f"GET {DEPLOYMENTS}/99", None),
+            (f"GET {SERVICES}/65", None),
+            (f"POST {DEPLOYMENTS}/99/start", None),
+            (f"GET {DEPLOYMENTS}/99", None),
+        ],
+    ),
+    Case(
+        id="stop of a deployment",
+        operator=StopDeploymentOperator,
+        given={"deployment": "serving", "wait_for_completion": False, "poll_interval": 7.0, "poll_tolerance": 11.0},
+        sends=[
+            (f"GET {DEPLOYMENTS}?page_size=100&page_num=1&name=serving&status=-1", None),
+            *SERVED,
+            (f"POST {DEPLOYMENTS}/64/stop", None),
+        ],
+        then=SERVED,
+    ),
+    Case(
         id="upload",
         operator=S3RelayUploadOperator,
         given={"local_path": "pictures", "bucket": "b12", "key": "my/own.zip", "archive": True},
@@ -822,6 +883,18 @@ LEAST = [
         ],
     ),
     Case(
+        id="deployment",
+        operator=StartDeploymentOperator,
+        given={"deployment": "64"},
+        sends=[*SERVED, (f"POST {DEPLOYMENTS}/64/start", None)],
+    ),
+    Case(
+        id="stop of a deployment",
+        operator=StopDeploymentOperator,
+        given={"deployment": 64},
+        sends=[*SERVED, (f"POST {DEPLOYMENTS}/64/stop", None)],
+    ),
+    Case(
         id="upload",
         operator=S3RelayUploadOperator,
         given={"local_path": "pictures", "bucket": "b12", "key": "mine/"},
@@ -867,6 +940,7 @@ KINDS = {
     DatasetVersionOperator: "aihub.dataset_version",
     WorkflowTemplateRunOperator: "aihub.template_run",
     ModelEvalOperator: "aihub.model_eval",
+    StartDeploymentOperator: "aihub.deployment",
 }
 SIGNS: dict[type[BaseOperator], str] = {WorkflowTemplateRunOperator: "name", ModelEvalOperator: "task_name"}
 """What is signed where AIHub takes no description."""

@@ -16,6 +16,7 @@ from airflow_provider_aihub.aihub.data_warehouse import SearchSpec
 from airflow_provider_aihub.aihub.dataset_management import DatasetSpec, DatasetVersionSpec
 from airflow_provider_aihub.aihub.eval_platform import EvalReportSpec
 from airflow_provider_aihub.aihub.model_center import ModelSpec
+from airflow_provider_aihub.aihub.model_deployment import DeploymentSpec
 from airflow_provider_aihub.aihub.model_tasks import ModelEvalSpec
 from airflow_provider_aihub.aihub.model_training import TrainingSpec
 from airflow_provider_aihub.aihub.quota_schedule import QuotaTaskSpec
@@ -104,7 +105,7 @@ class World:
             self.client.create_quota_task(QuotaTaskSpec.build(**self._job(command)))
             for command in ("true", "sleep 600", "sleep 600")
         )
-        self.model, self.model_name, self.report = 1, "", 1
+        self.model, self.model_name, self.report, self.deployment, self.infer_service = 1, "", 1, 1, 1
         if not self.document:
             self.model_name = self.new_name()
             self.model = self.client.create_model(ModelSpec.build(name=self.model_name))
@@ -113,6 +114,12 @@ class World:
             dataset = {"dataset_name": "d", "metrics": {"metrics": {"map": 0.5}}}
             report = EvalReportSpec.build(run_id="1", name="night", type="cv", model_id=self.model, datasets=[dataset])
             self.report = self.client.create_eval_report(report)
+            self.deployment = self.new_deployment()
+            deployment = self.client.get_deployment(self.deployment)
+            self.deployment_name = deployment.name
+            self.client.start_deployment(self.deployment)
+            self._until(lambda: min(self.client.get_deployment(self.deployment).infer_service_id, 1), 1)
+            self.infer_service = self.client.get_deployment(self.deployment).infer_service_id
         self._until(lambda: self.client.get_search(self.image_search).status, 3)
         self._until(lambda: self.client.get_dataset_version_by_name(f"{self.dataset_name}/V1").status, 3)
         self._until(lambda: self.client.get_workflow_run(self.run).status, 3)
@@ -127,6 +134,11 @@ class World:
     def new_name(self) -> str:
         """A name that nothing has yet."""
         return f"contract-{next(self._numbers)}"
+
+    def new_deployment(self) -> int:
+        """A deployment that was never started."""
+        given = {"virtual_cluster_id": 1, "envs": {"A": "x"}, "storage_ids": [1]}
+        return self.client.create_deployment(DeploymentSpec.build(name=self.new_name(), **given))
 
     def run_spec(self, pipeline: str, **given: Any) -> WorkflowRunSpec:
         """A run of one of the pipelines of :data:`COMMANDS`."""

@@ -21,12 +21,14 @@ from aihub.models import data_warehouse as dw
 from aihub.models import dataset_management as dm
 from aihub.models import eval as ev
 from aihub.models import model_center as mc
+from aihub.models import model_deployment as md
 from aihub.models import model_training_platform as mt
 from aihub.models import quota_schedule_management as qs
 from aihub.models import tag_resource_management as tr
 from aihub.models import user_system as us
 from aihub.models import workflow_center as wc
 from plain_http import RUNS, TASKS, TRAININGS, VERSIONS, Api
+from waiting import until
 
 from airflow_provider_aihub.emulators.aihub import Emulator, Node, Pipeline, PipelineVersion
 
@@ -77,7 +79,7 @@ class Vendor:
         self.ran, self.failed = self.run(1), self.run(3)
         self.models = client.model_center
         self.model = self.create_model("there")
-        self.evals = client.eval
+        self.evals, self.deployments = client.eval, client.model_deployment
         self.dataset = self.create_dataset("mnist")
         self.version = self.upload_version()
         self.api.until(f"{TRAININGS}/{self.trained}", 3)
@@ -146,6 +148,25 @@ class Vendor:
     def report(self, **given: Any) -> int:
         dataset = ev.EvalRunDatasetReportV2(dataset_name="d", metrics={"metrics": {"map": 0.5}})
         return self.evals.create_run_v2(**{"run_id": "12", "name": "night", "datasets": [dataset], **given})
+
+    def deploy(self, name: str) -> int:
+        given = {"virtual_cluster_id": 1, "deploy_template": "default", "health_check_path": "/"}
+        return self.deployments.create_deployment(md.DeploymentCreateRequest(name=name, **given))
+
+    def started(self, name: str) -> Any:
+        number = self.deploy(name)
+        self.deployments.start_deployment(number)
+        return until(
+            "it is there", lambda: self.deployments.get_deployment(number), lambda one: one.infer_service_id > 0
+        )
+
+    def service(self, name: str) -> Any:
+        return self.models.get_infer_service_by_id(self.started(name).infer_service_id)
+
+    def stopped_deployment(self, name: str) -> Any:
+        found = self.started(name)
+        assert self.deployments.stop_deployment(found.id) is None
+        return self.models.get_infer_service_by_id(found.infer_service_id)
 
     def download_model(self) -> dict[str, str]:
         target = self.folder / "model-downloaded"
@@ -339,6 +360,40 @@ CALLS: dict[str, list[tuple[Callable[[Vendor], Any], Callable[[Any], bool]]]] = 
             lambda found: found[0] == 0 and (found[1].total, found[1].data[0].workflow_tmp_name) == (1, "p1"),
         )
     ],
+    "model_deployment.create_deployment": [(lambda v: v.deploy("made"), is_id)],
+    "model_deployment.start_deployment": [
+        (lambda v: v.started("started"), lambda found: (found.name, found.is_vip) == ("started", False))
+    ],
+    "model_deployment.get_deployment": [
+        (lambda v: v.deployments.get_deployment(v.deploy("asked for")), lambda found: found.infer_service_id == 0)
+    ],
+    "model_deployment.list_deployments": [
+        (
+            lambda v: (
+                v.deploy("listed"),
+                v.deployments.list_deployments(md.DeploymentListRequest(name="listed")),
+            ),
+            lambda found: [row.id for row in found[1].data] == [found[0]],
+        )
+    ],
+    "model_deployment.stop_deployment": [
+        (lambda v: v.stopped_deployment("stopped"), lambda found: found.status == "offline")
+    ],
+    "model_deployment.delete_deployment": [
+        (lambda v: v.deployments.delete_deployment(v.deploy("deleted")), lambda found: found is None)
+    ],
+    "model_deployment.get_deployment_pods": [
+        (
+            lambda v: v.deployments.get_deployment_pods(v.started("with a pod").id),
+            lambda found: (found.total, found.data[0].node_name) == (1, "vc-cpu-node-1"),
+        )
+    ],
+    "model_deployment.get_deployment_logs": [
+        (lambda v: v.deployments.get_deployment_logs(v.deploy("that is silent")), lambda found: found.data == "")
+    ],
+    "model_center.get_infer_service_by_id": [
+        (lambda v: v.service("asked"), lambda found: (found.status, found.name) == ("online", "asked"))
+    ],
     "eval.create_run_v2": [
         (lambda v: v.report(), is_id),
         (
@@ -510,7 +565,8 @@ NO_COUNTERPART = {
     "data_warehouse": "",
     "dataset_management": "create_dataset_version upload_data",
     "eval": "",
-    "model_center": "create edit_model delete_model get_infer_service_by_id",
+    "model_center": "create edit_model delete_model",
+    "model_deployment": "",
     "model_training_platform": "get_training_pod list_training_users list_training_containers",
     "quota_schedule_management": "get_task_pod list_task_users get_metrics_overview",
     "tag_resource_management": "select_model_tags",

@@ -20,6 +20,7 @@ from . import answers
 from .answers import UNAUTHORIZED, refusal
 from .auth import Credentials, User
 from .buckets import Buckets
+from .jobs.deployments import Deployments
 from .jobs.models import Models
 from .jobs.searches import Searches
 from .jobs.trainings import Trainings
@@ -56,6 +57,7 @@ class AIHub(Platform):
         self.searches = Searches(self.store, self.home, settings.data, self._pool)
         self.objects = ObjectStore()
         self.models = Models(self.store, self.home, self.objects, clock.ms, self._pool)
+        self.deployments = Deployments(self.store, self.home, clock, self.objects, self.models, self._pool)
         folders = [Path(storage["path"]) for storage in self.storages.values()]
         self.versions = Versions(
             self.store,
@@ -140,11 +142,13 @@ class AIHub(Platform):
             self.searches.recover()
             self.versions.recover()
             self.models.recover()
+            self.deployments.recover()
 
     async def close(self) -> None:
         await self.searches.close()
         await self.versions.close()
         await self.models.close()
+        await self.deployments.close()
         loop = asyncio.get_running_loop()
         await loop.run_in_executor(None, self.trainings.close)
         await loop.run_in_executor(None, self.workflows.close)

@@ -16,6 +16,7 @@ from .services import (
     eval_platform,
     evaluation,
     model_center,
+    model_deployment,
     model_training,
     quota_schedule,
     s3_relay,
@@ -35,6 +36,7 @@ SERVICES = {
     "tag_system": tag_system,
     "model_center": model_center,
     "eval_platform": eval_platform,
+    "model_deployment": model_deployment,
 }
 """All services but the relay, which has a port of its own, by their names in a connection."""
 

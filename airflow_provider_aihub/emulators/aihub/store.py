@@ -24,6 +24,8 @@ class AIHubStore(Store):
         self.models = self._things("model")
         self.evaluations = self._things("evaluation")
         self.eval_reports = self._things("report of an evaluation", "eval_report")
+        self.deployments = self._things("deployment")
+        self.infer_services = self._things("inference service", "infer_service")
         self.model_tasks = self._things("task of a model", "model_task")
 
     def _things(self, what: str, kind: str = "") -> Table:

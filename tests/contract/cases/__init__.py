@@ -8,6 +8,7 @@ from . import (
     eval_platform,
     evaluation,
     model_center,
+    model_deployment,
     model_tasks,
     model_training,
     pipelines,
@@ -33,6 +34,7 @@ CASES: tuple[Case, ...] = (
     *model_center.CASES,
     *model_tasks.CASES,
     *eval_platform.CASES,
+    *model_deployment.CASES,
     *tag_system.CASES,
     *s3_relay.CASES,
 )

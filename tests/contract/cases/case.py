@@ -53,7 +53,7 @@ class Case:
     id: str
     source: Literal["D", "P"]
     service: Service
-    method: Literal["GET", "POST", "PUT"]
+    method: Literal["GET", "POST", "PUT", "DELETE"]
     route: str
     call: str
     args: tuple[Any, ...] = ()

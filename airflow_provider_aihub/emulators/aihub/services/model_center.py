@@ -11,7 +11,7 @@ from ..answers import EXISTS, Refused, not_found
 from ..call import Call, Route, public, read_part
 from ..jobs.models import INIT
 from ..store import Row
-from . import model_tasks
+from . import model_deployment, model_tasks
 
 
 async def create(call: Call) -> Any:
@@ -122,4 +122,5 @@ ROUTES = [
     Route("P", "POST", f"{PREFIX}/models/upload", uploaded),
     Route("P", "GET", f"{PREFIX}/models/{{id}}", get),
     *model_tasks.ROUTES,
+    *model_deployment.SERVICES,
 ]

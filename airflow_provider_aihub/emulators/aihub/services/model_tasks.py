@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..answers import Refused, not_found
+from ..answers import Refused
 from ..call import Call, Route
 from ..jobs.workflows import ENDED, SUCCEEDED, new_nodes
 from ..settings import Node, Pipeline, PipelineVersion
@@ -41,7 +41,7 @@ async def evaluate(call: Call) -> Any:
         "AIHUB_MODEL_NAME": model["name"],
     }
     if service:
-        raise not_found(f"inference service {service}")
+        envs["AIHUB_SERVICE_URL"] = call.hub.store.infer_services.get(service)["endpoint_url"]
     run = new_run(
         call,
         pipeline,

@@ -1,0 +1,273 @@
+"""Deployments of models: on the net, and off it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from airflow_provider_aihub.aihub.errors import (
+    AIHubAmbiguousSubmit,
+    AIHubExistsError,
+    AIHubParameterError,
+    AIHubRejectedError,
+    AIHubUnsupportedError,
+)
+from airflow_provider_aihub.operators.base import JobOperator
+from airflow_provider_aihub.operators.late import late
+from airflow_provider_aihub.operators.stop import StopOperator
+
+if TYPE_CHECKING:
+    from airflow.providers.common.compat.sdk import Context
+
+    from airflow_provider_aihub.aihub.model_deployment import DeploymentSpec, Served
+    from airflow_provider_aihub.http.request import Request
+    from airflow_provider_aihub.jobs.kind import JobKind, JobState
+    from airflow_provider_aihub.lineage import Lineage
+    from airflow_provider_aihub.tasks.job_state import Marker
+    from airflow_provider_aihub.tasks.options import JobOptions
+
+LACKING = "This AIHub has no deployments of models, which newer platforms have; deploy the model by hand there."
+
+
+class StartDeploymentOperator(JobOperator):
+    """See to it that a deployment serves its model, and wait until it does.
+
+    Returns ``{"id", "name", "status", "infer_service_id", "endpoint_url"}``. The key of the service is a secret and not
+    returned; ``AIHubHook().get_infer_service(infer_service_id).api_key`` is it. Newer platforms only.
+
+    A deployment serves once it names an inference service that is online. AIHub documents none of its status numbers,
+    so a deployment that failed to start cannot be told from one that takes its time: give a ``job_timeout``. One that
+    serves already is left as it is.
+
+    :param deployment: Name of the deployment, or its id. Digits are taken for an id.
+    :param create: How a deployment of that name is created if there is none: a dict with the fields of
+        :class:`~airflow_provider_aihub.aihub.model_deployment.DeploymentSpec` but the name, where ``model``,
+        ``virtual_cluster`` and ``storages`` may be given by name or id in place of ``model_id``,
+        ``virtual_cluster_id`` and ``storage_ids``. What is there is not changed. Default: it must be there.
+
+    The remaining parameters are those of :class:`~airflow_provider_aihub.operators.base.JobOperator`. When the task is
+    killed or out of time while it waits, the deployment is stopped. Each try looks at what there is, so ``durable``
+    has no effect.
+    """
+
+    kind = "deployment"
+    known_by_content = True
+    template_fields: Sequence[str] = (*JobOperator.template_fields, "deployment", "create")
+    template_fields_renderers: ClassVar[dict[str, str]] = {"create": "json"}
+
+    def __init__(self, *, deployment: str | int, create: Mapping[str, Any] | None = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.deployment = deployment
+        self.create = create
+
+    @cached_property
+    def options(self) -> JobOptions:
+        """The parameters that all kinds share; a deployment that an earlier try has started may be stopped by now."""
+        return super().options.model_copy(update={"durable": False})
+
+    def create_request(self, marker: Marker) -> Request[int]:  # noqa: ARG002 - whoever knows its name has it
+        """Check the parameters, and make the request that reads the deployment."""
+        from airflow_provider_aihub.operators.names import known_id
+
+        number = known_id("deployment", self.deployment)
+        self._spec()
+        return self._reading(number or 1)
+
+    def prepare_submission(self, request: Request[int]) -> Request[int]:  # noqa: ARG002 - it may not be there yet
+        """Create the deployment if it is missing, and start it unless it serves."""
+        from airflow_provider_aihub.aihub.model_deployment import ONLINE
+        from airflow_provider_aihub.operators.names import known_id
+
+        try:
+            number = known_id("deployment", self.deployment) or self._found()
+            before = self._served(number)
+        except AIHubUnsupportedError:
+            raise AIHubParameterError(LACKING) from None
+        if before.status == ONLINE:
+            self.log.info("Deployment %d serves already", number)
+        else:
+            self._start(before)
+        return self._reading(number)
+
+    def result(self, state: JobState) -> dict[str, Any]:
+        """Return the deployment's id and name, and where it answers."""
+        found: Served = state.answer
+        assert found.service is not None, "it is online"  # noqa: S101
+        return {
+            "id": found.deployment.id,
+            "name": found.deployment.name,
+            "status": found.status,
+            "infer_service_id": found.service.id,
+            "endpoint_url": found.service.endpoint_url,
+        }
+
+    def lineage(self, state: JobState | None, result: dict[str, Any] | None) -> Lineage:  # noqa: ARG002
+        """Name the model that is served."""
+        from airflow_provider_aihub.lineage import Lineage, model
+
+        known = Lineage(job={"deployment": self.deployment})
+        if state is not None:
+            found: Served = state.answer
+            known.run = {"id": found.deployment.id, "status": found.status}
+            if found.deployment.model_name:
+                known.inputs = model(self.hook, found.deployment.model_name)
+        return known
+
+    def _reading(self, number: int) -> Request[int]:
+        """Make the request that reads the deployment's id. It changes nothing, so it may be sent again at any time."""
+        from airflow_provider_aihub.aihub.model_deployment import Deployment, get_deployment
+
+        return replace(get_deployment(number), read=lambda data: Deployment.read(data).id)  # type: ignore[return-value, arg-type]
+
+    def _served(self, number: int) -> Served:
+        served: Served = self.hook.send(self.job_kind.read(number))
+        return served
+
+    def _start(self, before: Served) -> None:
+        """Start the deployment; a refusal is none where it has begun already."""
+        number = before.deployment.id
+        try:
+            self.hook.start_deployment(number)
+        except AIHubRejectedError as refusal:
+            now = self._served(number).deployment
+            known = (before.deployment.status, before.deployment.version, before.deployment.updated_at)
+            if not self._tried and (now.status, now.version, now.updated_at) == known:
+                raise
+            self.log.info("Deployment %d may be starting already: %s", number, refusal)
+        else:
+            self.log.info("Asked AIHub to start deployment %d", number)
+
+    def _found(self) -> int:
+        """Return the id of the deployment of that name, which is created if it is missing.
+
+        A try that was ended in the middle of that, or a create call that lost its answer, may show it late.
+        """
+        found = self._shown() or (late(self._shown) if self._tried and self.create is not None else None)
+        if found:
+            return found
+        spec = self._spec()
+        if spec is None:
+            raise AIHubParameterError(
+                f"deployment is {self.deployment!r}, which AIHub does not have; give create to have it created."
+            )
+        try:
+            number = self.hook.create_deployment(self._with_ids(spec))
+        except (AIHubAmbiguousSubmit, AIHubExistsError) as loss:
+            found = late(self._shown)
+            if found is None:
+                raise
+            self.log.info("AIHub has deployment %d: %s", found, loss)
+            return found
+        self.log.info("Created deployment %d on AIHub", number)
+        return number
+
+    def _shown(self) -> int | None:
+        """Return the id of the deployment of that name."""
+        from airflow_provider_aihub.operators.names import deployments_named
+
+        found = deployments_named(self.hook, str(self.deployment))
+        if len(found) > 1:
+            raise AIHubParameterError(
+                f"deployment is {self.deployment!r}, which AIHub has {len(found)} of; give one of the ids "
+                f"{', '.join(map(str, found))}."
+            )
+        return found[0] if found else None
+
+    def _spec(self) -> DeploymentSpec | None:
+        """Check what is to be created; names are looked up only once all else is known to be right."""
+        from airflow_provider_aihub.aihub.model_deployment import DeploymentSpec
+        from airflow_provider_aihub.http.values import shown
+        from airflow_provider_aihub.operators.names import known_id
+
+        if self.create is None:
+            return None
+        if not isinstance(self.create, Mapping) or "name" in self.create:
+            raise AIHubParameterError(f"create must be a dict without a name, not {shown(self.create)}.")
+        fields = {name: value for name, value in self.create.items() if name not in NAMED}
+        for name, field in NAMED.items():
+            given = self.create.get(name)
+            if given is not None and name == "storages":
+                fields[field] = [known_id(name, one) or 1 for one in _several(given)]
+            elif given is not None:
+                fields[field] = known_id(name, given) or 1
+        return DeploymentSpec.build(name=str(self.deployment), **fields)
+
+    def _with_ids(self, spec: DeploymentSpec) -> DeploymentSpec:
+        from airflow_provider_aihub.aihub.tag_system import ModuleType
+        from airflow_provider_aihub.operators.model import find_model
+        from airflow_provider_aihub.operators.names import known_id, storage_ids, virtual_cluster_id
+
+        given, found = self.create or {}, {}
+        if given.get("model") is not None:
+            found["model_id"] = known_id("model", given["model"]) or find_model(self.hook, str(given["model"])).id
+        if given.get("virtual_cluster") is not None:
+            # What virtual clusters for deployments are called is not documented.
+            modules = (ModuleType.TRAINING, ModuleType.WORKFLOW)
+            found["virtual_cluster_id"] = virtual_cluster_id(self.hook, given["virtual_cluster"], *modules)
+        if given.get("storages") is not None:
+            found["storage_ids"] = storage_ids(self.hook, _several(given["storages"]))  # type: ignore[assignment]
+        return spec.model_copy(update=found)
+
+    @property
+    def _tried(self) -> bool:
+        """Whether an earlier try of this task may have been ended in the middle of a call."""
+        from airflow_provider_aihub.tasks.job_state import Tries
+
+        return Tries.of(self._context).tried
+
+
+NAMED = {"model": "model_id", "virtual_cluster": "virtual_cluster_id", "storages": "storage_ids"}
+"""What may be given by name, and what AIHub calls its id."""
+
+
+def _several(given: Any) -> list[Any]:
+    return [given] if isinstance(given, str | int) else list(given)
+
+
+class StopDeploymentOperator(StopOperator):
+    """Take a deployment off the net, and wait until its inference service is offline. Newer platforms only.
+
+    It is stopped although nothing of it is online, since it may be starting.
+
+    :param deployment: Name of the deployment, or its id. Digits are taken for an id.
+
+    What it returns, and the remaining parameters, are those of
+    :class:`~airflow_provider_aihub.operators.stop.StopOperator`.
+    """
+
+    kind = "deployment"
+    may_begin = True
+    template_fields: Sequence[str] = (*StopOperator.template_fields, "deployment")
+
+    def __init__(self, *, deployment: int | str | None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.deployment = deployment
+        self._number: int | None = None
+
+    @property
+    def job_kind(self) -> JobKind:
+        """A deployment for those who wait until it is off the net."""
+        from airflow_provider_aihub.aihub.kinds import DEPLOYMENT_TO_STOP
+
+        return DEPLOYMENT_TO_STOP
+
+    @property
+    def job_id(self) -> int | str | None:
+        """Which deployment."""
+        return self.deployment if self._number is None else self._number
+
+    def call(self, context: Context) -> dict[str, Any]:
+        """Stop the deployment."""
+        from airflow_provider_aihub.http.values import is_nothing
+        from airflow_provider_aihub.operators.names import deployment_id
+        from airflow_provider_aihub.tasks.options import StopOptions
+
+        StopOptions.of(self)
+        try:
+            if self.deployment is not None and not is_nothing(self.deployment):
+                self._number = deployment_id(self.hook, self.deployment)
+            return super().call(context)
+        except AIHubUnsupportedError:
+            raise AIHubParameterError(LACKING) from None
