@@ -100,6 +100,10 @@ def follow(airflow: RealAirflow, platforms: Sequence[LocalPlatform], dag_id: str
     else:
         say(f"  training job                 {training['name']} (id {training['id']})")
     say(f"  evaluation                   {result('import_evaluation')['id']}")
+    if service := result("deploy"):
+        say(f"  model, report                {result('register_model')['id']}, {result('report_accuracy')['id']}")
+        say(f"  deployed, online at          {service['endpoint_url']}")
+        say(f"  which names right            {result('ask_service'):.1%} of a hundred images")
     say(f"  waited in the triggerer      {', '.join(waited)}")
     return True
 

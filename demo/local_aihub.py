@@ -14,6 +14,8 @@ JOBS: Mapping[str, tuple[str, str]] = {
     "DatasetVersionOperator": ("dataset version", "/dataset-mng/api/v2/dataset-versions/{}"),
     "TrainingOperator": ("training", "/model-training-platform/api/v1/trainings/{}"),
     "QuotaTaskOperator": ("quota task", "/quota-schedule-management/api/v1/tasks/{}"),
+    "ModelUploadOperator": ("model", "/model-center/api/v1/models/{}"),
+    "StartDeploymentOperator": ("deployment", "/mldp/api/v1/deployment/{}"),
 }
 """What an operator's job is called, and where AIHub says how it is."""
 

@@ -1,10 +1,12 @@
-"""From a warehouse query to an evaluated model: handwritten digits, every step a job on AIHub.
+"""From a warehouse query to a model on the net: handwritten digits, every step a job on AIHub.
 
 Find the images wanted with SQL, make a dataset version of them, train a classifier on a GPU node, let it name
-held-out images, and register model and predictions for evaluation. All waiting is done in the triggerer.
+held-out images, and register model and predictions for evaluation. Then, where AIHub is a newer platform: register the
+model, report how good it is, deploy it and ask it. All waiting is done in the triggerer.
 
 Needs a connection ``aihub_default`` with an S3 relay, a warehouse table ``digits`` (``image_id``, ``label``,
-``split``, ``pixels``), and AIHub's storage ``shared`` mounted on the Airflow workers at the path AIHub knows it by.
+``split``, ``pixels``), the extra ``s3``, and AIHub's storage ``shared`` mounted on the Airflow workers at the path
+AIHub knows it by.
 """
 
 from __future__ import annotations
@@ -17,16 +19,20 @@ from datetime import timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
+from urllib.request import Request, urlopen
 
 from airflow.providers.common.compat.sdk import Param, dag, task
 
 from airflow_provider_aihub.operators.dataset import CreateDatasetOperator, DatasetVersionOperator
+from airflow_provider_aihub.operators.deployment import StartDeploymentOperator
+from airflow_provider_aihub.operators.eval_report import EvalReportOperator
 from airflow_provider_aihub.operators.evaluation import EvalImportOperator
+from airflow_provider_aihub.operators.model import ModelUploadOperator
 from airflow_provider_aihub.operators.quota_task import QuotaTaskOperator
 from airflow_provider_aihub.operators.training import TrainingOperator
 from airflow_provider_aihub.operators.warehouse import WarehouseSearchOperator
 
-DATASET = "digits"
+DATASET = MODEL = "digits"
 VERSION = "{{ ti.xcom_pull('make_version')['dataset_version'] }}"
 SCRIPTS = Path(__file__).parent / "digits"
 WORKSPACE = "{{ ti.xcom_pull('prepare_workspace')['path'] }}"
@@ -49,7 +55,7 @@ ON_AIHUB: dict[str, Any] = {
     doc_md=__doc__,
 )
 def digits_end_to_end() -> None:
-    """Train and evaluate a classifier of handwritten digits."""
+    """Train, evaluate and deploy a classifier of handwritten digits."""
     find_images = WarehouseSearchOperator(
         task_id="find_images",
         name="digits",
@@ -96,15 +102,16 @@ def digits_end_to_end() -> None:
 
         storages = {storage.name: Path(storage.path) for storage in AIHubHook().list_storages()}
         workspace = storages["shared"] / version["dataset_version"]
-        workspace.mkdir(parents=True, exist_ok=True)
+        workspace.joinpath("model").mkdir(parents=True, exist_ok=True)
         for script in SCRIPTS.glob("*.py"):
-            shutil.copy(script, workspace)
+            # What serves a model goes with it.
+            shutil.copy(script, workspace / "model" if script.stem == "serve" else workspace)
         return {"path": str(workspace), "images": str(storages["datasets"] / version["dataset_version"])}
 
     train = TrainingOperator(
         task_id="train",
         name="digits-train",
-        command=f"cd {WORKSPACE} && python train.py --images {IMAGES}/train --model model.pkl",
+        command=f"cd {WORKSPACE} && python train.py --images {IMAGES}/train --model model/model.pkl",
         job_timeout=timedelta(minutes=10),
         deferrable=True,
         **ON_AIHUB,
@@ -114,7 +121,7 @@ def digits_end_to_end() -> None:
         task_id="predict",
         name="digits-predict",
         command=(
-            f"cd {WORKSPACE} && python predict.py --images {IMAGES}/test --model model.pkl"
+            f"cd {WORKSPACE} && python predict.py --images {IMAGES}/test --model model/model.pkl"
             " --predictions predictions.jsonl --metrics metrics.json"
         ),
         category="inference",
@@ -132,7 +139,7 @@ def digits_end_to_end() -> None:
         dataset_name=DATASET,
         id_dataset_name=VERSION,
         gallery_dataset_name=VERSION,
-        model_file=f"{WORKSPACE}/model.pkl",
+        model_file=f"{WORKSPACE}/model/model.pkl",
         pred_file=f"{WORKSPACE}/predictions.jsonl",
     )
 
@@ -144,8 +151,55 @@ def digits_end_to_end() -> None:
             raise ValueError(f"The model names {accuracy:.1%} of the held-out digits right; 90% are wanted.")
         return accuracy
 
+    register_model = ModelUploadOperator(
+        task_id="register_model",
+        model=MODEL,
+        local_path=f"{WORKSPACE}/model",
+        description="Names handwritten digits",
+        deferrable=True,
+    )
+
     workspace = prepare_workspace(make_version.output)
-    workspace >> train >> predict >> [import_evaluation, check_accuracy(workspace)]
+    accuracy = check_accuracy(workspace)
+    report_accuracy = EvalReportOperator(
+        task_id="report_accuracy",
+        name="digits, held out",
+        eval_type="cv",
+        model=MODEL,
+        datasets=[{"dataset_name": VERSION, "metrics": {"metrics": {"accuracy": accuracy}}}],
+    )
+
+    deploy = StartDeploymentOperator(
+        task_id="deploy",
+        # One for each version: one that is there serves the model that it was started with.
+        deployment=VERSION,
+        create={
+            "model": MODEL,
+            "virtual_cluster": "vc-cpu",
+            "docker_image_name": ON_AIHUB["image"],
+            "command_args": "exec python $MODEL_PATH/serve.py",
+        },
+        job_timeout=timedelta(minutes=10),
+        deferrable=True,
+    )
+
+    @task
+    def ask_service(service: dict[str, Any], workspace: dict[str, str]) -> float:
+        """Return the share of held-out images, ten of each digit, that the deployed model names right."""
+        images = [
+            image
+            for digit in sorted(Path(workspace["images"], "test").iterdir())
+            for image in sorted(digit.iterdir())[:10]
+        ]
+        right = 0
+        for image in images:
+            with urlopen(Request(service["endpoint_url"], image.read_bytes()), timeout=30) as answer:  # noqa: S310
+                right += json.load(answer)["digit"] == int(image.parent.name)
+        return right / len(images)
+
+    workspace >> train >> predict >> [import_evaluation, accuracy]
+    accuracy >> register_model >> [report_accuracy, deploy]
+    ask_service(deploy.output, workspace)
 
 
 digits_end_to_end()

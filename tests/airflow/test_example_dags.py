@@ -46,6 +46,7 @@ REMOVING = [file for file in FILES if "_teardown(" in file.read_text()]
 UNSTOPPABLE = "example_stop_workflow_run"
 """It is about what the document's API does not have."""
 NEWER = {
+    "digits_end_to_end": "register_model",
     "example_deployment": "upload",
     "example_model": "upload",
     "example_model_evaluation": "upload",

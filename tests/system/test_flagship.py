@@ -25,6 +25,7 @@ WAITING = {
     "make_version": "DatasetVersionOperator",
     "train": "TrainingOperator",
     "predict": "QuotaTaskOperator",
+    "register_model": "ModelUploadOperator",
 }
 """The tasks that wait for a job, and their operators."""
 
@@ -96,7 +97,8 @@ def test_waiting_is_done_in_the_triggerer(run: Run, task_id: str) -> None:
 @pytest.mark.parametrize("task_id", WAITING)
 def test_aihub_has_exactly_one_job_for_a_task(run: Run, task_id: str) -> None:
     jobs = run.aihub.jobs(WAITING[task_id])
-    assert [(job["id"], job["status"]) for job in jobs] == [(run.result(task_id, "job_id"), 3)]
+    done = "ready" if task_id == "register_model" else 3
+    assert [(job["id"], job["status"]) for job in jobs] == [(run.result(task_id, "job_id"), done)]
     assert run.result(task_id)["id"] == run.result(task_id, "job_id")
 
 
@@ -106,6 +108,21 @@ def test_the_evaluation_is_imported_once(run: Run) -> None:
 
 def test_the_model_is_good(run: Run) -> None:
     assert 0.9 < run.result("check_accuracy") <= 1
+
+
+def test_the_model_is_registered_and_reported(run: Run) -> None:
+    model, report = run.result("register_model"), run.result("report_accuracy")
+    assert (model["name"], model["status"], model["count"]) == ("digits", "succeeded", 2)
+    (found,) = run.aihub.read("/eval-platform/api/v1/run/", run_id=report["run_id"])["data"]
+    assert (found["id"], found["model_name"]) == (report["id"], "digits")
+    assert found["metrics_summary"] == {"metrics": {"accuracy": run.result("check_accuracy")}}
+
+
+def test_the_model_is_deployed_and_answers(run: Run) -> None:
+    service = run.result("deploy")
+    assert run.airflow.log(DAG_ID, run.run_id, "deploy").deferred
+    assert (service["name"], service["status"]) == ("digits/V1", "online")
+    assert 0.9 < run.result("ask_service") <= 1
 
 
 def test_the_results_say_what_was_done(run: Run) -> None:

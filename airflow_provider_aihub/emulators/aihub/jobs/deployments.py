@@ -57,7 +57,7 @@ class Deployments:
             return
         self._save(row, STARTING, version=row["version"] + 1)
         task = self._starting[row["id"]] = asyncio.get_running_loop().create_task(self._run(row))
-        task.add_done_callback(lambda _: self._starting.pop(row["id"], None))
+        task.add_done_callback(partial(self._started, row["id"]))
 
     def stop(self, row: Row) -> None:
         """Take a deployment off the net."""
@@ -90,6 +90,11 @@ class Deployments:
 
     def pod_name(self, row: Row) -> str:
         return f"deployment-{row['id']}-{row['version']}"
+
+    def _started(self, number: int, task: asyncio.Task[None]) -> None:
+        # It may have been stopped and started again meanwhile.
+        if self._starting.get(number) is task:
+            del self._starting[number]
 
     async def _run(self, row: Row) -> None:
         folder = self._home.folder("deployments") / f"{row['id']}-{row['version']}"
