@@ -73,6 +73,7 @@ lowest: $(LOWEST)/.ready ## Test with the lowest versions that pyproject.toml al
 	$(addprefix tests/airflow/test_,$(addsuffix .py,assets doctor operators poller sensors)) $(ARGS)
 
 $(LOWEST)/.ready: constraints/lowest.txt pyproject.toml | $(BIN)/uv
+	@[ "$(PYTHON_VERSION)" = 3.11 ] || { echo "The lowest versions are tested with Python 3.11; set PYTHON." >&2; exit 1; }
 	@echo "Setting up $(LOWEST) ..."
 	@$(PYTHON) -m venv $(LOWEST)
 	@VIRTUAL_ENV="$(CURDIR)/$(LOWEST)" $(BIN)/uv pip install --quiet --system-certs -c $< -e '.[emulator,s3]' \
