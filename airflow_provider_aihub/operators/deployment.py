@@ -239,6 +239,7 @@ class StopDeploymentOperator(StopOperator):
 
     kind = "deployment"
     may_begin = True
+    job_field = "deployment"
     template_fields: Sequence[str] = (*StopOperator.template_fields, "deployment")
 
     def __init__(self, *, deployment: int | str | None, **kwargs: Any) -> None:

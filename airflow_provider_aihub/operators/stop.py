@@ -66,6 +66,11 @@ class StopOperator(CallOperator):
     def job_id(self) -> int | str | None:
         """Which job."""
 
+    @property
+    def job_field(self) -> str:
+        """Name of the parameter that says which job."""
+        return f"{self.kind}_id"
+
     def call(self, context: Context) -> dict[str, Any]:
         """Stop the job unless it is over."""
         from airflow_provider_aihub.aihub.values import check_id
@@ -76,8 +81,8 @@ class StopOperator(CallOperator):
         options = StopOptions.of(self)
         kind = self.job_kind
         if self.job_id is None or is_nothing(self.job_id):
-            raise AirflowSkipException(f"There is no {kind.noun} to stop, since {self.kind}_id is empty.")
-        job_id = check_id(f"{self.kind}_id", self.job_id)
+            raise AirflowSkipException(f"There is no {kind.noun} to stop, since {self.job_field} is empty.")
+        job_id = check_id(self.job_field, self.job_id)
         state = self._read(kind, job_id)
         self.link_to(context, job_id)
         if state.phase.terminal and not self.may_begin:

@@ -188,7 +188,7 @@ def test_what_is_not_there_is_said(aihub: Emulator, new_name: str) -> None:
     with pytest.raises(AIHubParameterError, match=r"deployment is '\w+', which AIHub does not have"):
         stop(new_name)
     for nothing in (None, "", "None"):
-        with pytest.raises(AirflowSkipException):
+        with pytest.raises(AirflowSkipException, match="no deployment to stop, since deployment is empty"):
             stop(nothing)
 
 

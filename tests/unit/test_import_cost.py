@@ -12,7 +12,9 @@ PUBLIC = [
     f"airflow_provider_aihub.{folder}.{file.stem}"
     for folder in ("operators", "sensors")
     for file in (PACKAGE / folder).glob("*.py")
-    if file.stem in ("dataset", "evaluation", "quota_task", "s3_relay", "stop", "training", "warehouse", "workflow")
+    # What is about AIHub and no base of others.
+    if file.stem not in ("__init__", "base", "call", "cluster_job", "late", "names")
+    and not file.stem.startswith("modelarts")
 ]
 """The modules that DAG files import."""
 HEAVY = ("aiohttp", "requests", "requests_toolbelt", "pandas", "numpy", "duckdb", "yarl", "urllib3")
@@ -41,7 +43,7 @@ def test_nothing_heavy_is_imported_with_the_operators_and_sensors() -> None:
         script = OLDER_SCRIPT
     else:
         script = SCRIPT
-    assert len(PUBLIC) == 13
+    assert len(PUBLIC) >= 19
     done = subprocess.run(
         [sys.executable, "-c", script, json.dumps(PUBLIC)],
         stdout=subprocess.PIPE,
@@ -57,4 +59,4 @@ def test_nothing_heavy_is_imported_with_the_operators_and_sensors() -> None:
     assert "airflow_provider_aihub.aihub.models" not in own
     assert "airflow_provider_aihub.aihub.config" not in own
     assert "airflow_provider_aihub.http.exchange" not in own
-    assert len(imported) < 50
+    assert len(imported) - len(PUBLIC) < 37

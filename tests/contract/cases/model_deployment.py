@@ -87,7 +87,7 @@ CASES = (
         "/{id}",
         args=("1",),
         answer=ok(DEPLOYMENT),
-        reads={"id": 1, "name": "d", "status": 2, "infer_service_id": 3, "created_at": "2026-01-01 00:00:00"},
+        reads={"id": 1, "name": "d", "status": 2, "infer_service_id": 3, "api_host": "h"},
         vital=("id",),
         real=lambda world: (world.deployment,),
     ),
