@@ -24,6 +24,9 @@ _SERVICES = {
     "model_center": "Model center",
     "eval_platform": "Evaluation platform",
     "model_deployment": "Model deployment",
+    "notebook_management": "Notebook management",
+    "labelfree": "Labelling",
+    "artifact_management": "Artifact management",
     "s3_relay": "S3 relay",
 }
 
@@ -72,8 +75,8 @@ CONN_FIELDS: dict[str, dict[str, Any]] = {
         "Link templates",
         "Where AIHub has its pages, if not where this provider takes them to be: a JSON object such as "
         '{"training": "/#/trainings/{id}"}. Kinds: training, quota_task, search, dataset, dataset_version, '
-        "workflow_run, model, evaluation, template_run, model_eval, eval_report, deployment. Each has a path below the "
-        "web UI address, or a whole URL; {id} is the only placeholder.",
+        "workflow_run, model, evaluation, template_run, model_eval, eval_report, deployment, label_project, quota. "
+        "Each has a path below the web UI address, or a whole URL; {id} is the only placeholder.",
         {"type": ["object", "null"]},
     ),
     **{
@@ -235,6 +238,7 @@ PROVIDER_INFO: dict[str, Any] = {
     ],
     "operators": _modules(
         "operators",
+        "artifact",
         "dataset",
         "deployment",
         "eval_report",
@@ -258,7 +262,9 @@ PROVIDER_INFO: dict[str, Any] = {
         "modelarts_workspace",
         integration=_MODELARTS,
     ),
-    "sensors": _modules("sensors", "dataset", "model", "quota_task", "training", "warehouse", "workflow")
+    "sensors": _modules(
+        "sensors", "dataset", "label_project", "model", "quota", "quota_task", "training", "warehouse", "workflow"
+    )
     + _modules("sensors", "modelarts", integration=_MODELARTS),
     "hooks": _modules("hooks", "aihub") + _modules("hooks", "modelarts", integration=_MODELARTS),
     "triggers": _modules("triggers", "dataset_version", "job"),

@@ -30,6 +30,7 @@ ROUNDS = 2
 OWN = {
     "AIHub": {
         "operators": (
+            "artifact",
             "dataset",
             "evaluation",
             "model",
@@ -40,7 +41,10 @@ OWN = {
             "warehouse",
             "workflow",
         ),
-        "sensors": ("dataset", "model", "quota_task", "training", "warehouse", "workflow"),
+        "sensors": (
+            *("dataset", "label_project", "model", "quota", "quota_task"),
+            *("training", "warehouse", "workflow"),
+        ),
     },
     "ModelArts": {
         "operators": tuple(

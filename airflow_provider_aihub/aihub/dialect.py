@@ -111,7 +111,7 @@ class AIHubDialect(Dialect):
     def check(self, request: Request[Any], payload: Any) -> None:
         if not isinstance(payload, dict):
             return
-        page, said = as_int(request.query.get(PAGE)), as_int(payload.get(PAGE))
+        page, said = as_int((request.query or request.json or {}).get(PAGE)), as_int(payload.get(PAGE))
         # Some servers count no pages; they say 0.
         asked = dict(request.about) if page is None or said is None or said < 1 else {**request.about, PAGE: page}
         for name, number in asked.items():

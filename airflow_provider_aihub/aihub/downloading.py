@@ -17,9 +17,16 @@ from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Any, Final
 
-from airflow_provider_aihub.aihub.errors import AIHubBadAnswerError, AIHubError, AIHubUnavailable
+from airflow_provider_aihub.aihub.errors import (
+    AIHubBadAnswerError,
+    AIHubError,
+    AIHubNotFoundError,
+    AIHubUnavailable,
+)
 from airflow_provider_aihub.aihub.object_store import WORKERS, ObjectStore, Place, Stored
+from airflow_provider_aihub.aihub.uploading import digest_if, part_size
 from airflow_provider_aihub.http.progress import Progress
+from airflow_provider_aihub.http.transfer import file_from_path
 
 ATTEMPTS: Final = 5
 """How often the rest of a file is asked for that breaks off."""
@@ -94,13 +101,27 @@ def download_folder(store: ObjectStore, name: str, source: Place, hashes: dict[s
                 # Some stores know folders as objects that hold nothing.
                 if stored.key.endswith("/"):
                     continue
-                under_way.append((stored.size, pool.submit(download.file, stored)))
+                path = stored.key[len(source.key.rstrip("/")) + 1 :]
+                under_way.append((stored.size, pool.submit(download.file, stored, path)))
                 files, size = files + 1, size + stored.size
                 received += settle(4 * WORKERS)
             received += settle(0)
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
     return Downloaded(files, size, received)
+
+
+def download_file(store: ObjectStore, source: Place, target: Path, path: str) -> Downloaded:
+    """Fetch the file at a place.
+
+    :param path: Where it goes below the target.
+    :raises AIHubError: As :func:`download_folder` does.
+    """
+    stored = store.find(source)
+    if stored is None:
+        raise AIHubNotFoundError(f"AIHub's object store has nothing at {source}; see whether its upload was finished.")
+    received = _Download(store, source, {}, target).file(stored, path)
+    return Downloaded(1, stored.size, received)
 
 
 class _Download:
@@ -110,12 +131,11 @@ class _Download:
         self._hashes = hashes
         self._target = target
 
-    def file(self, stored: Stored) -> int:
+    def file(self, stored: Stored, path: str) -> int:
         """Fetch one file, unless it lies there; return how many bytes were received."""
-        path = stored.key[len(self._source.key.rstrip("/")) + 1 :]
         place, wanted = inside(self._target, path), self._digest(path, stored)
         try:
-            if wanted and place.is_file() and place.stat().st_size == stored.size and _hash(place, wanted) == wanted[1]:
+            if place.is_file() and place.stat().st_size == stored.size and _same(place, stored, wanted):
                 return 0
             place.parent.mkdir(parents=True, exist_ok=True)
             # Its name tells of which content it is a part; that of the file may be as long as a name can be.
@@ -159,6 +179,14 @@ class _Download:
                     raise
                 size = part.stat().st_size
         return size - begun
+
+
+def _same(path: Path, stored: Stored, wanted: tuple[str, bytes] | None) -> bool:
+    """Whether a file is what is in the store, as far as that can be said."""
+    if wanted:
+        return _hash(path, wanted) == wanted[1]
+    # What was sent in parts was most likely sent in parts of this size.
+    return bool(digest_if(file_from_path(path), part_size(stored.size), stored.etag))
 
 
 def _hash(path: Path, wanted: tuple[str, bytes]) -> bytes:

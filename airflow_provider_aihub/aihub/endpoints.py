@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from airflow_provider_aihub.aihub import (
+    artifacts,
     data_warehouse,
     dataset_management,
     eval_platform,
     evaluation,
+    labelfree,
     model_center,
     model_deployment,
     model_tasks,
     model_training,
+    notebooks,
     pipelines,
     quota_schedule,
     s3_relay,
@@ -26,6 +29,9 @@ class Endpoints:
     """One line per endpoint; the function named on it documents parameters, result and errors."""
 
     login = Endpoint(user_system.login)
+    list_users = Endpoint(user_system.list_users)
+    get_user = Endpoint(user_system.get_user)
+    search_users = Endpoint(user_system.search_users)
 
     create_search = Endpoint(data_warehouse.create_search)
     get_search = Endpoint(data_warehouse.get_search)
@@ -63,6 +69,7 @@ class Endpoints:
     get_training_pod_logs = Endpoint(model_training.get_training_pod_logs)
     get_training_pod_events = Endpoint(model_training.get_training_pod_events)
     get_training_pod_spec = Endpoint(model_training.get_training_pod_spec)
+    list_training_containers = Endpoint(model_training.list_training_containers)
     list_storages = Endpoint(model_training.list_storages)
 
     create_quota_task = Endpoint(quota_schedule.create_quota_task)
@@ -73,6 +80,17 @@ class Endpoints:
     get_quota_task_pod_logs = Endpoint(quota_schedule.get_quota_task_pod_logs)
     get_quota_task_pod_events = Endpoint(quota_schedule.get_quota_task_pod_events)
     get_quota_task_pod_spec = Endpoint(quota_schedule.get_quota_task_pod_spec)
+    list_cluster_usage = Endpoint(quota_schedule.list_cluster_usage)
+
+    list_notebook_images = Endpoint(notebooks.list_notebook_images)
+    get_notebook_defaults = Endpoint(notebooks.get_notebook_defaults)
+    list_notebooks = Endpoint(notebooks.list_notebooks)
+    create_notebook = Endpoint(notebooks.create_notebook)
+    get_notebook = Endpoint(notebooks.get_notebook)
+    edit_notebook = Endpoint(notebooks.edit_notebook)
+    delete_notebook = Endpoint(notebooks.delete_notebook)
+    start_notebook = Endpoint(notebooks.start_notebook)
+    stop_notebook = Endpoint(notebooks.stop_notebook)
 
     create_model = Endpoint(model_center.create_model)
     list_models = Endpoint(model_center.list_models)
@@ -102,6 +120,12 @@ class Endpoints:
     list_deployment_pods = Endpoint(model_deployment.list_deployment_pods)
     get_deployment_logs = Endpoint(model_deployment.get_deployment_logs)
     get_infer_service = Endpoint(model_deployment.get_infer_service)
+    get_artifact_store_access = Endpoint(artifacts.get_artifact_store_access)
+    create_artifact = Endpoint(artifacts.create_artifact)
+    finish_artifact_upload = Endpoint(artifacts.finish_artifact_upload)
+    list_artifacts = Endpoint(artifacts.list_artifacts)
+
+    get_label_project = Endpoint(labelfree.get_label_project)
 
     import_evaluation = Endpoint(evaluation.import_evaluation)
     list_virtual_clusters = Endpoint(tag_system.list_virtual_clusters)

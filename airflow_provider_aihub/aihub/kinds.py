@@ -14,6 +14,7 @@ from typing import Any, Final, Protocol
 from airflow_provider_aihub.aihub import (
     data_warehouse,
     dataset_management,
+    labelfree,
     model_center,
     model_deployment,
     model_tasks,
@@ -22,7 +23,7 @@ from airflow_provider_aihub.aihub import (
     workflow_center,
 )
 from airflow_provider_aihub.aihub.errors import AIHubUnsupportedError
-from airflow_provider_aihub.aihub.models import Page, raw_page, rows_with
+from airflow_provider_aihub.aihub.models import Page, page_of, raw_page, rows_with
 from airflow_provider_aihub.aihub.notes import cluster_notes, gpu_utilisation
 from airflow_provider_aihub.aihub.parts import pods, workflow_nodes
 from airflow_provider_aihub.aihub.values import check_id, check_text
@@ -30,11 +31,13 @@ from airflow_provider_aihub.http.errors import RejectedError, RemoteJobError, Un
 from airflow_provider_aihub.http.models import Answer, brief
 from airflow_provider_aihub.http.request import Request
 from airflow_provider_aihub.http.values import as_int
-from airflow_provider_aihub.jobs.kind import Batch, Facts, JobId, JobKind, JobState, ListRequest, Phase, Status
+from airflow_provider_aihub.jobs.kind import Batch, Facts, JobId, JobKind, JobState, ListRequest, Notes, Phase, Status
 
 __all__ = ["KINDS", "JobId", "JobKind", "JobState", "Phase"]
 
 # What tells jobs apart, and where they stand.
+MOST_CLUSTERS: Final = 1000
+"""Virtual clusters whose use is asked for at a time."""
 _ALWAYS_TOLD: Final = ("id", "status", "description", "name", "user_id", "created_at")
 
 
@@ -216,10 +219,70 @@ def _served_row(data: Any) -> tuple[JobId, Status] | None:
     return (data.deployment.id, data.status) if isinstance(data, model_deployment.Served) else None
 
 
+class _LabelKind(JobKind):
+    """A label project is read by its name, which the answer does not repeat."""
+
+    def state(self, job_id: JobId, answer: Any) -> JobState:
+        return super().state(job_id, labelfree.named(answer, str(job_id)))
+
+
+def _read_label_project(job_id: JobId) -> Request[Any]:
+    return labelfree.get_label_project(str(job_id))
+
+
+def _label_row(data: Any) -> tuple[JobId, Status] | None:
+    read = _reader(data)
+    name, status = _text(read("name")), _text(read("status")).lower()
+    return (name, status) if name and status else None
+
+
+def _label_facts(data: Any) -> Facts:
+    read = _reader(_reader(data)("global_stats") or {})
+    total, labelled = as_int(read("total_annotations")), as_int(read("labeled_annotations")) or 0
+    return Facts(usage=f"{labelled} of {total} are labelled" if total else "")
+
+
+def _export_row(data: Any) -> tuple[JobId, Status] | None:
+    row, exports = _label_row(data), as_int(_reader(data)("data_exported_count"))
+    return (row[0], NOT_EXPORTED) if row and row[1] == labelfree.LabelProjectStatus.FINISHED and not exports else row
+
+
+class _QuotaKind(JobKind):
+    """A quota is read with those of all virtual clusters; what it is asked for is in its id."""
+
+    def state(self, job_id: JobId, answer: Any) -> JobState:
+        usage = page_of(quota_schedule.ClusterUsage)(answer)
+        return super().state(job_id, quota_schedule.quota_left(str(job_id), usage))
+
+
+def _read_quota(job_id: JobId) -> Request[Any]:  # noqa: ARG001 - AIHub gives all of them
+    return quota_schedule.list_cluster_usage(page_size=MOST_CLUSTERS)
+
+
+def _quota_row(data: Any) -> tuple[JobId, Status] | None:
+    read = _reader(data)
+    asked, status = _text(read("id")), _text(read("status"))
+    return (asked, status) if asked and status else None
+
+
+def _quota_facts(data: Any) -> Facts:
+    read = _reader(data)
+    if read("status") == "unknown":
+        return Facts(message="it has no such quota; check virtual_cluster and group")
+    return Facts(usage=f"{read('left')} of {read('total')} GPUs are left")
+
+
+def _quota_notes(state: JobState) -> Notes:
+    yield from ()
+    return [state.facts.usage]
+
+
 def _unreadable(job_id: JobId) -> Request[Any]:
     raise AIHubUnsupportedError(f"AIHub has no call that reads evaluation {job_id}.")
 
 
+NOT_EXPORTED: Final = "finished, not exported"
+"""Where a project stands for those who wait for its labels, while it is finished and nobody has exported them."""
 _PHASES = {
     "WAITING": Phase.WAITING,
     "RUNNING": Phase.RUNNING,
@@ -392,6 +455,41 @@ MODEL = replace(
     facts=lambda data: Facts(name=_text(_reader(data)("name"))),
     listed=None,
 )
+LABEL_PROJECT = _LabelKind(
+    platform="AIHub",
+    key="aihub.label_project",
+    noun="label project",
+    phases={
+        labelfree.LabelProjectStatus.PENDING.value: Phase.WAITING,
+        labelfree.LabelProjectStatus.LOADING.value: Phase.RUNNING,
+        labelfree.LabelProjectStatus.READY.value: Phase.RUNNING,
+        labelfree.LabelProjectStatus.FINISHED.value: Phase.SUCCEEDED,
+        labelfree.LabelProjectStatus.FAILED.value: Phase.FAILED,
+        NOT_EXPORTED: Phase.RUNNING,
+    },
+    decode=labelfree.LabelProject.read,
+    row=_label_row,
+    facts=_label_facts,
+    brief=partial(_brief, ("data_exported_count", "global_stats")),
+    read=_read_label_project,
+    missing=_missing,
+)
+EXPORTED_LABEL_PROJECT = replace(
+    LABEL_PROJECT, key="aihub.exported_label_project", row=_export_row, page_of=LABEL_PROJECT.name
+)
+QUOTA = _QuotaKind(
+    platform="AIHub",
+    key="aihub.quota",
+    noun="quota",
+    phases={"used": Phase.WAITING, "free": Phase.SUCCEEDED, "unknown": Phase.FAILED},
+    decode=quota_schedule.QuotaLeft.read,
+    row=_quota_row,
+    facts=_quota_facts,
+    brief=lambda data: data,
+    read=_read_quota,
+    missing=_missing,
+    notes=_quota_notes,
+)
 # AIHub has no call that reads one.
 EVALUATION = _kind("evaluation", "evaluation", Answer, None, None, _unreadable)
 
@@ -432,5 +530,6 @@ KINDS: Mapping[str, JobKind] = {
         TEMPLATE_RUN,
         MODEL_EVAL,
         DEPLOYMENT,
+        *(LABEL_PROJECT, EXPORTED_LABEL_PROJECT, QUOTA),
     )
 }

@@ -19,8 +19,10 @@ from airflow_provider_aihub.aihub.models import (
     Spec,
     Storage,
     VirtualCluster,
+    page_of,
 )
 from airflow_provider_aihub.aihub.services import Service
+from airflow_provider_aihub.aihub.values import page_query
 from airflow_provider_aihub.http.models import Answer, nothing, rows
 from airflow_provider_aihub.http.request import FieldsWithout, Request
 from airflow_provider_aihub.http.values import Count, Flag, Number, Pairs, Positive, Text, Whole, Words, one_of
@@ -206,6 +208,22 @@ class Training(Answer):
     enable_sys_admin: bool = False
 
 
+class Container(Answer):
+    """A container of a training."""
+
+    namespace: str = ""
+    pod_name: str = ""
+    container_name: str = ""
+
+
+class TrainingContainers(Answer):
+    """The containers of a training."""
+
+    training_id: Whole
+    training_name: str = ""
+    containers: list[Container] = Field(default_factory=list)
+
+
 def create_training(spec: TrainingSpec) -> Request[int]:
     """Start a training; gives its id."""
     without = spec.only_document(list_trainings(page_size=1))
@@ -300,3 +318,19 @@ def get_training_pod_spec(training_id: int | str, pod_id: int | str) -> Request[
     :raises AIHubParameterError: Where an id is none.
     """
     return _TRAININGS.pod_text("spec", training_id, pod_id)
+
+
+def list_training_containers(page: int = 1, page_size: int = 20) -> Request[Page[TrainingContainers]]:
+    """List the containers of trainings. Newer platforms only. Of which trainings is not documented.
+
+    :raises AIHubParameterError: Where a number is none.
+    """
+    return Request(
+        asks="list the containers of trainings",
+        service=Service.MODEL_TRAINING,
+        method="GET",
+        path=f"{_BASE}/training-containers",
+        read=page_of(TrainingContainers),
+        query=page_query(page, page_size),
+        optional=True,
+    )

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from io import BytesIO
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -31,6 +32,8 @@ MOST_PARTS: Final = 10_000
 """Parts that S3 takes of one file."""
 WORKERS: Final = 6
 """Requests at a time. Each holds a part of a file in memory."""
+SMALL: Final = 2**18
+"""Bytes of a body that is sent without asking first: a store that refuses it has taken it before it answers."""
 REFUSED: Final = (401, 403)
 EXPIRED: Final = {"ExpiredToken", "InvalidAccessKeyId", "InvalidToken", "TokenRefreshRequired"}
 """What a store says of credentials whose time is over."""
@@ -122,7 +125,7 @@ class ObjectStore:
                 "airflow-provider-aihub[s3]."
             ) from None
         endpoint = access.endpoint if "://" in access.endpoint else f"http://{access.endpoint}"
-        return session.client(
+        client = session.client(
             "s3",
             endpoint_url=endpoint,
             region_name="us-east-1",
@@ -141,6 +144,8 @@ class ObjectStore:
                 response_checksum_validation="when_required",
             ),
         )
+        client.meta.events.register_last("before-call.s3", _at_once)
+        return client
 
     def ask(self, asks: str, operation: str, **given: Any) -> Any:
         """Carry out one request, again with new credentials where these are not taken.
@@ -238,6 +243,13 @@ class ObjectStore:
             raise _lost(asks, error) from None
         finally:
             body.close()
+
+
+def _at_once(params: dict[str, Any], **_: Any) -> None:
+    """Send a small body with its request: to ask whether it may come (``Expect``) takes as long as to send it."""
+    body = params.get("body")
+    if isinstance(body, BytesIO) and body.getbuffer().nbytes <= SMALL:
+        params["headers"].pop("Expect", None)
 
 
 def _session() -> Any:

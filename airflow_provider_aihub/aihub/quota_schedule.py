@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from enum import IntEnum
 from typing import Annotated, ClassVar
+from urllib.parse import quote, unquote
 
 from pydantic import Field
 
 from airflow_provider_aihub.aihub.job_calls import JobCalls
 from airflow_provider_aihub.aihub.model_training import JobSpec, Training
-from airflow_provider_aihub.aihub.models import LogFile, Named, Page, Pod
+from airflow_provider_aihub.aihub.models import LogFile, Named, Page, Pod, page_of
 from airflow_provider_aihub.aihub.services import Service
-from airflow_provider_aihub.aihub.values import check_member
+from airflow_provider_aihub.aihub.values import check_member, page_query
+from airflow_provider_aihub.http.models import Answer
 from airflow_provider_aihub.http.request import Request
-from airflow_provider_aihub.http.values import Flag, Number, one_of
+from airflow_provider_aihub.http.values import Flag, Number, Whole, one_of
 
 _TASKS = JobCalls(
     Service.QUOTA_SCHEDULE, "quota task", "quota tasks", "/quota-schedule-management/api/v1/tasks", "quota_task_id"
@@ -67,6 +69,77 @@ class QuotaTask(Training):
     enable_reschedule: bool = False
     remain_schedule_cnt: Number = 0
     source_task: Named = Field(default_factory=Named)
+
+
+class Machines(Answer):
+    """What the machines of a virtual cluster do. What is counted is not documented; most likely it is machines.
+
+    :param high: Those with quota tasks of high priority; ``low`` are those with low priority.
+    """
+
+    high: Number = 0
+    low: Number = 0
+    free: Number = 0
+
+
+class GroupQuota(Answer):
+    """How much a group uses of its quota for tasks of high priority.
+
+    :param used: GPUs in use.
+    :param total: GPUs that it may use.
+    """
+
+    group_id: Number = 0
+    group_name: str = ""
+    used: Number = 0
+    total: Number = 0
+
+
+class ClusterUsage(Answer):
+    """How much of a virtual cluster is in use. How many of its GPUs are free, AIHub does not say.
+
+    :param vc_id: Id of the virtual cluster; ``vc_name`` is its name.
+    """
+
+    vc_id: Whole
+    vc_name: str = ""
+    machine: Machines = Field(default_factory=Machines)
+    high_priority: list[GroupQuota] = Field(default_factory=list)
+
+
+class QuotaLeft(Answer):
+    """How much of its quota a group has left on a virtual cluster, as it was asked for.
+
+    :param id: See :func:`quota_id`.
+    :param status: ``free``, ``used``, or ``unknown`` where there is no such quota.
+    :param left: GPUs that the group may still use.
+    """
+
+    id: str
+    status: str
+    left: Number = 0
+    used: Number = 0
+    total: Number = 0
+
+
+def quota_id(virtual_cluster: str, group: str, gpus: int) -> str:
+    """Say in one text which quota is meant, and how much of it must be left."""
+    return f"{gpus}/{quote(group, safe='')}/{quote(virtual_cluster, safe='')}"
+
+
+def quota_left(asked: str, usage: Page[ClusterUsage]) -> QuotaLeft:
+    """Say how much is left of a quota.
+
+    :param asked: See :func:`quota_id`. Cluster and group are names or ids.
+    """
+    gpus, group, cluster = map(unquote, asked.split("/"))
+    for row in usage.data:
+        for quota in row.high_priority if cluster in (row.vc_name, str(row.vc_id)) else ():
+            if group in (quota.group_name, str(quota.group_id)):
+                left = max(quota.total - quota.used, 0)
+                status = "free" if left >= int(gpus) else "used"
+                return QuotaLeft(id=asked, status=status, left=left, used=quota.used, total=quota.total)
+    return QuotaLeft(id=asked, status="unknown")
 
 
 def create_quota_task(spec: QuotaTaskSpec) -> Request[int]:
@@ -155,3 +228,19 @@ def get_quota_task_pod_spec(quota_task_id: int | str, pod_id: int | str) -> Requ
     :raises AIHubParameterError: Where an id is none.
     """
     return _TASKS.pod_text("spec", quota_task_id, pod_id)
+
+
+def list_cluster_usage(page: int = 1, page_size: int = 20) -> Request[Page[ClusterUsage]]:
+    """List how much of each virtual cluster is in use. Newer platforms only.
+
+    :raises AIHubParameterError: Where a number is none.
+    """
+    return Request(
+        asks="list how much of the virtual clusters is in use",
+        service=Service.QUOTA_SCHEDULE,
+        method="GET",
+        path="/quota-schedule-management/api/v1/metrics/overview",
+        read=page_of(ClusterUsage),
+        query=page_query(page, page_size),
+        optional=True,
+    )

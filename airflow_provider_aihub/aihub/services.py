@@ -21,6 +21,9 @@ class Service(StrEnum):
     MODEL_CENTER = "model_center"
     EVAL_PLATFORM = "eval_platform"
     MODEL_DEPLOYMENT = "model_deployment"
+    NOTEBOOK_MANAGEMENT = "notebook_management"
+    LABELFREE = "labelfree"
+    ARTIFACT_MANAGEMENT = "artifact_management"
     S3_RELAY = "s3_relay"
 
 

@@ -6,10 +6,13 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from airflow_provider_aihub.aihub import (
+    artifacts,
     data_warehouse,
     dataset_management,
+    labelfree,
     model_center,
     model_training,
+    notebooks,
     quota_schedule,
     tag_system,
     workflow_center,
@@ -25,6 +28,9 @@ _REQUESTS: Final[tuple[Request[Any], ...]] = (
     dataset_management.get_dataset_version_by_name("test/V1"),
     tag_system.list_virtual_clusters(1, tag_system.ModuleType.TRAINING),
     model_center.list_models(page_size=1),
+    labelfree.get_label_project("test"),
+    artifacts.list_artifacts(1, page_size=1),
+    notebooks.list_notebooks(),
 )
 READS: Final[Mapping[Service, Request[Any]]] = {Service(request.service): request for request in _REQUESTS}
 """By service, the best one first. With evaluations and the S3 relay nothing can be tried without changing something."""

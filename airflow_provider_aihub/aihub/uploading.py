@@ -36,7 +36,7 @@ class Uploaded:
     :param size: Bytes of all of them.
     :param sent: Bytes that were sent; the others lay there.
     :param strange: Number of objects that lie there and are of no file.
-    :param same: Whether the sheet of these very files lay there already.
+    :param same: Whether nothing had to be sent, the sheet of the files included.
     """
 
     count: int
@@ -47,7 +47,12 @@ class Uploaded:
 
 
 def upload_folder(
-    store: ObjectStore, name: str, files: Iterable[tuple[str, File]], size: int, target: Place, sheet: Place
+    store: ObjectStore,
+    name: str,
+    files: Iterable[tuple[str, File]],
+    size: int,
+    target: Place,
+    sheet: Place | None = None,
 ) -> Uploaded:
     """Put files, and then the sheet of them, into the store.
 
@@ -55,7 +60,7 @@ def upload_folder(
     :param files: The files with their paths below the folder, in the order of these paths as UTF-8.
     :param size: Bytes of all files.
     :param target: What the files are put below.
-    :param sheet: Where the sheet is put.
+    :param sheet: Where the sheet is put, if anywhere.
     :raises AIHubRequestError: The store does not take a file.
     :raises RemoteJobError: A file cannot be read, or changes while it is sent.
     """
@@ -64,13 +69,27 @@ def upload_folder(
         written = Path(folder) / "sheet.csv"
         try:
             count, strange = upload.files(files, target, written)
-            of_sheet = file_from_path(written)
             sent = upload.sent
-            upload.file(sheet, of_sheet, store.find(sheet))()
+            if sheet:
+                upload.file(sheet, file_from_path(written), store.find(sheet))()
         finally:
             # What waits for its turn is not begun any more.
             pool.shutdown(wait=False, cancel_futures=True)
-    return Uploaded(count, size, sent, strange, same=upload.sent == sent)
+    return Uploaded(count, size, sent, strange, same=upload.sent == sent if sheet else not sent)
+
+
+def upload_file(store: ObjectStore, file: File, place: Place) -> Uploaded:
+    """Put one file into the store.
+
+    :raises RemoteJobError: As :func:`upload_folder` does.
+    """
+    with ThreadPoolExecutor(WORKERS, thread_name_prefix="aihub-upload") as pool:
+        upload = _Upload(store, pool, Progress(f"Sending {file.name!r}", file.size))
+        try:
+            upload.file(place, file, store.find(place))()
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+    return Uploaded(1, file.size, upload.sent, 0, same=not upload.sent)
 
 
 def put_status(store: ObjectStore, place: Place, uploaded: Uploaded) -> None:
@@ -130,8 +149,8 @@ class _Upload:
 
     def _large(self, place: Place, file: File, known: Stored | None) -> str:
         """Put a file in parts, those that are missing, several at a time."""
-        size = max(PART, -(-file.size // MOST_PARTS))
-        if known and known.size == file.size and (same := _digest_if(file, size, known.etag)):
+        size = part_size(file.size)
+        if known and known.size == file.size and (same := digest_if(file, size, known.etag)):
             self._progress.add(file.size)
             return same
         upload, there = self._store.begun(place)
@@ -195,7 +214,12 @@ def _parts(file: File, size: int) -> Iterator[bytes]:
                 return
 
 
-def _digest_if(file: File, size: int, etag: str) -> str | None:
+def part_size(size: int) -> int:
+    """Return in parts of how many bytes a file of a size is sent."""
+    return max(PART, -(-size // MOST_PARTS))
+
+
+def digest_if(file: File, size: int, etag: str) -> str | None:
     """Return the SHA-256 of a file, if it is the one that was put in parts of that size under that etag."""
     digest, of_parts, count = hashlib.sha256(), hashlib.md5(usedforsecurity=False), 0
     for data in _parts(file, size):

@@ -18,6 +18,8 @@ PAGES: Final[Mapping[str, str]] = {
     "model_eval": "/#/model-evaluations/{id}",
     "eval_report": "/#/eval-reports/{id}",
     "deployment": "/#/deployments/{id}",
+    "label_project": "/#/label-projects/{id}",
+    "quota": "/#/quotas/{id}",
 }
 """Where the page of each kind of thing is, below the address of the web UI.
 

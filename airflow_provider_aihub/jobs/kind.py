@@ -197,6 +197,7 @@ class JobKind:
     :param listed_as: What a list shows as the id of a job that is read by the given id; ``None`` for no list.
     :param listed_whole: Whether a row of such a list shows as much as is told while a job goes on.
     :param missing: Whether a refusal says that the job does not exist.
+    :param page_of: Name of the kind whose page it has, where that is not its own.
     :param sent_description: Finds the job's description in the request that creates it.
     :param sent_name: Finds its name there, where that is not the one that the user gave.
     :param unique_names: Whether no two jobs have the same name, so that a name that is taken may be a job's own.
@@ -223,6 +224,7 @@ class JobKind:
     lists_by_name: bool = True
     listed_as: Callable[[JobId], JobId | None] = lambda job_id: job_id
     listed_whole: Callable[[dict[str, Any]], bool] = lambda _row: True
+    page_of: str = ""
     sent_description: Callable[[Request[Any]], str | None] = lambda _request: None
     sent_name: Callable[[Request[Any]], str | None] = lambda _request: None
     unique_names: bool = False
@@ -236,6 +238,11 @@ class JobKind:
     def name(self) -> str:
         """Name within the platform."""
         return self.key.partition(".")[2]
+
+    @property
+    def page_kind(self) -> str:
+        """Name of the kind whose page shows it."""
+        return self.page_of or self.name
 
     def state(self, job_id: JobId, answer: Any) -> JobState:
         """Say where a job stands, from the answer that read it, or from a row of a list.

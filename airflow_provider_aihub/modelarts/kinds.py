@@ -239,7 +239,7 @@ def _anonymous(facts: Callable[[Any], Facts]) -> Callable[[Any], Facts]:
 
 
 def _variant(kind: JobKind, key: str, **changes: Any) -> JobKind:
-    return replace(kind, key=f"modelarts.{key}", **changes)
+    return replace(kind, key=f"modelarts.{key}", page_of=kind.name, **changes)
 
 
 _ATTENDED: Final = {**_EXECUTION_PHASES, WAITS: Phase.HELD}

@@ -161,7 +161,7 @@ def template_id(hook: AIHubHook, given: int | str) -> int:
         return known
 
     def templates(name: str | None) -> list[Template]:
-        return list(_pages(lambda page: hook.list_templates(page=page, page_size=PAGE_SIZE, name=name)))
+        return list(pages(lambda page: hook.list_templates(page=page, page_size=PAGE_SIZE, name=name)))
 
     return _narrowed("template", given, templates)
 
@@ -199,7 +199,7 @@ def deployments_named(hook: AIHubHook, name: str) -> list[int]:
 
 
 def _deployments(hook: AIHubHook, name: str | None) -> list[Deployment]:
-    return list(_pages(lambda page: hook.list_deployments(page=page, page_size=PAGE_SIZE, name=name)))
+    return list(pages(lambda page: hook.list_deployments(page=page, page_size=PAGE_SIZE, name=name)))
 
 
 def dataset_id(hook: AIHubHook, given: int | str) -> int:
@@ -230,10 +230,10 @@ def dataset_named(hook: AIHubHook, name: str) -> int:
 
 
 def _datasets(hook: AIHubHook, name: str | None) -> list[Dataset]:
-    return list(_pages(lambda page: hook.list_datasets(page=page, page_size=PAGE_SIZE, name=name)))
+    return list(pages(lambda page: hook.list_datasets(page=page, page_size=PAGE_SIZE, name=name)))
 
 
-def _pages(read: Callable[[int], Page[T]]) -> Iterator[T]:
+def pages(read: Callable[[int], Page[T]]) -> Iterator[T]:
     """Go through the rows of a list.
 
     :param read: Reads a page by its number; it has :data:`PAGE_SIZE` rows.

@@ -158,7 +158,7 @@ class RemoteJobSensor(PlatformTask, BaseSensorOperator):
 
         :raises RemoteJobError: The job ended badly, or the platform will never answer.
         """
-        from airflow_provider_aihub.http.errors import RemoteJobError
+        from airflow_provider_aihub.http.errors import RemoteJobError, UnsupportedError
         from airflow_provider_aihub.jobs.waiting import LAST_ANSWERS, LAST_LOOK
 
         with task_failures(self.platform.errors):
@@ -174,6 +174,10 @@ class RemoteJobSensor(PlatformTask, BaseSensorOperator):
             if self.may_be_missing and self.job_kind.missing(seen):
                 self.log.info("%s does not exist yet: %s", self.job_kind.called(reference), seen)
                 return PokeReturnValue(is_done=False)
+            # Later it may be a gateway that says so.
+            lacking = isinstance(seen, UnsupportedError) and not self._linked
+            if lacking and not context.get("task_reschedule_count"):
+                raise seen
             if seen.final or self._failing.failed(seen, self._monotonic()) is None:
                 raise seen
             self.log.warning("Could not read %s: %s", self.job_kind.called(reference), seen)

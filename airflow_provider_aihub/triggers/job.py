@@ -276,7 +276,7 @@ class JobTrigger(BaseTrigger):
         return seen
 
     def _page(self, poller: Poller) -> str | None:
-        page: str | None = poller.config.page(self._kind.name, self._job_id) if poller.config else None
+        page: str | None = poller.config.page(self._kind.page_kind, self._job_id) if poller.config else None
         return page
 
     async def _perform(self, step: Ask | Fetch | Redact | Recall | Keep | Tell) -> Any:

@@ -217,6 +217,15 @@ def test_credentials_are_got_anew_and_told_to_nobody(
     assert store.access.session_token != before.session_token
 
 
+def test_a_small_file_is_sent_without_asking_first(models: Emulator) -> None:
+    hook, asked = AIHubHook(), []
+    store = hook.object_store(hook.get_model_store_access)
+    store._made.meta.events.register("before-send.s3", lambda request, **_: asked.append(request.headers.get("Expect")))
+    for size in (0, object_store.SMALL, object_store.SMALL + 1):
+        store.put(object_store.Place(store.access.bucket, "key"), bytes(size))
+    assert asked == [None, None, b"100-continue"]
+
+
 @pytest.mark.parametrize(
     ("kind", "given"),
     [(ModelUploadOperator, {"local_path": "."}), (ModelDownloadOperator, {"local_path": "came"})],

@@ -27,6 +27,7 @@ from airflow_provider_aihub import operators, sensors
 from airflow_provider_aihub.aihub.errors import AIHubParameterError
 from airflow_provider_aihub.aihub.services import Service
 from airflow_provider_aihub.jobs import waiting
+from airflow_provider_aihub.operators.artifact import ArtifactDownloadOperator, ArtifactUploadOperator
 from airflow_provider_aihub.operators.base import JobOperator
 from airflow_provider_aihub.operators.call import CallOperator
 from airflow_provider_aihub.operators.dataset import (
@@ -53,7 +54,9 @@ from airflow_provider_aihub.operators.workflow import WorkflowRunOperator
 from airflow_provider_aihub.operators.workflow_template import WorkflowTemplateRunOperator
 from airflow_provider_aihub.sensors.base import JobSensor
 from airflow_provider_aihub.sensors.dataset import DatasetVersionSensor
+from airflow_provider_aihub.sensors.label_project import LabelProjectSensor
 from airflow_provider_aihub.sensors.model import ModelSensor
+from airflow_provider_aihub.sensors.quota import QuotaSensor
 from airflow_provider_aihub.sensors.quota_task import QuotaTaskSensor
 from airflow_provider_aihub.sensors.training import TrainingSensor
 from airflow_provider_aihub.sensors.warehouse import WarehouseSearchSensor
@@ -73,6 +76,8 @@ TRAININGS = "/model_training/model-training-platform/api/v1"
 QUOTA_TASKS = "/quota_schedule/quota-schedule-management/api/v1/tasks"
 TAGS = "/tag_system/tag-resource-management/api/v1"
 RELAY = "/s3_relay/upload"
+USAGE = "/quota_schedule/quota-schedule-management/api/v1/metrics/overview"
+LABELS = "/labelfree/labelfree/api/v2/projects/global_stats"
 MODELS = "/model_center/model-center/api/v1/models"
 EVALUATION = "/evaluation/api/v2/tasks/import_result"
 REPORTS = "/eval_platform/eval-platform/api"
@@ -152,6 +157,11 @@ class Recorder:
             return {"data": [{"id": 99, "model_id": 98, "task_name": made[-1], "workflow_run_id": 97}]}
         if path == f"{MODELS}/db":
             return {"id": 98, "status": "ready" if status == 3 else "uploading"}
+        if path == USAGE:
+            quota = {"group_name": "a/b", "used": 0 if status == 3 else 1, "total": 2}
+            return {"data": [{"vc_id": 1, "vc_name": "vc", "high_priority": [quota]}]}
+        if path == LABELS:
+            return {"status": "finished" if status == 3 else "ready", "data_exported_count": 1}
         return {**job, "dataset_id": 62, "version": number}
 
 
@@ -1160,7 +1170,10 @@ def concrete(package: Any, *bases: type) -> set[type]:
     return {kind for kind in kinds if issubclass(kind, bases) and not inspect.isabstract(kind) and kind not in bases}
 
 
-IN_A_STORE = {ModelUploadOperator, ModelDownloadOperator, DatasetDownloadOperator}
+IN_A_STORE = {
+    *(ModelUploadOperator, ModelDownloadOperator, DatasetDownloadOperator),
+    *(ArtifactUploadOperator, ArtifactDownloadOperator),
+}
 """What these send or fetch is in an object store; ``test_operators_model.py`` and ``test_dataset_files.py`` see it."""
 
 
@@ -1331,7 +1344,9 @@ SENSORS: list[tuple[type[JobSensor], str, Any, str, str]] = [
     (WarehouseSearchSensor, "search_id", "98", "search", f"GET {WAREHOUSE}/searches/98"),
     (WorkflowRunSensor, "workflow_run_id", "98", "workflow_run", f"GET {RUNS}/98"),
     (DatasetVersionSensor, "dataset_version", "98", "dataset_version", f"GET {DATASETS}/dataset-versions/98"),
+    (QuotaSensor, "quota", "2/a%2Fb/vc", "quota", f"GET {USAGE}?page_size=1000&page_num=1"),
     (ModelSensor, "model", "98", "model", f"GET {MODELS}/db?id=98"),
+    (LabelProjectSensor, "label_project", "a/b?", "label_project", f"GET {LABELS}?project_name=a%2Fb%3F"),
     (ModelSensor, "model", "a/b?", "model", f"GET {MODELS}/db?name=a%2Fb%3F"),
     (
         DatasetVersionSensor,
@@ -1360,11 +1375,18 @@ HOW: dict[str, Any] = {
 """What all sensors have."""
 
 
+def named(sensor: type[JobSensor], parameter: str, job: str) -> dict[str, Any]:
+    """The parameters that say which job."""
+    if sensor is QuotaSensor:
+        return {"virtual_cluster": "vc", "group": "a/b", "gpus": "2"}
+    return {parameter: job}
+
+
 @each_sensor
 def test_a_sensor_asks_for_its_job(
     sensor: type[JobSensor], parameter: str, job: str, kind: str, asks: str, aihub: Recorder
 ) -> None:
-    life(sensor, **{parameter: job}).try_once()
+    life(sensor, **named(sensor, parameter, job)).try_once()
     assert aihub.sent == [(asks, None)]
     assert aihub.logins == [(f"POST {LOGIN}", {"username": "user of default", "password": "secret"})]
 
@@ -1375,8 +1397,10 @@ def test_a_sensor_tells_the_triggerer_its_parameters(
     sensor: type[JobSensor], parameter: str, job: str, kind: str, asks: str, everything: bool, aihub: Recorder
 ) -> None:
     aihub.statuses = [2]
-    given = {parameter: job, **(HOW if everything else {"deferrable": True})}
-    assert {parameter, *HOW} == set(parameters(sensor))
+    own = {"exported": True} if everything and sensor is LabelProjectSensor else {}
+    given = {**named(sensor, parameter, job), **(HOW if everything else {"deferrable": True}), **own}
+    if everything:
+        assert set(given) == set(parameters(sensor))
     task = life(sensor, **given)
     _, told = task.start().serialize()
     assert aihub.sent == [(asks, None)]
@@ -1385,11 +1409,11 @@ def test_a_sensor_tells_the_triggerer_its_parameters(
     since = told.pop("since")
     assert abs(time.time() - since) < 30
     assert told.pop("deadline") == since + (13 if everything else 7 * 24 * 3600)
-    missing = {"may_be_missing": True} if sensor in (DatasetVersionSensor, ModelSensor) else {}
+    missing = {"may_be_missing": True} if sensor.may_be_missing else {}
     fast = {"poll_interval": 7, "backoff": 2.0, "longest_interval": 17.0, "poll_tolerance": 11.0}
     assert told == {
         "aihub_conn_id": f"aihub_{user}",
-        "kind": f"aihub.{kind}",
+        "kind": f"aihub.exported_{kind}" if own else f"aihub.{kind}",
         parameter: job,
         **(fast if everything else {"poll_interval": 60.0, "backoff": 1.0}),
         **missing,

@@ -230,7 +230,7 @@ def test_a_login_whose_token_says_odd_things(exp: Any) -> None:
         assert mock.last_request.headers["Authorization"] == f"Bearer {token}"
 
 
-TOLD = ("id", "status", "version", "page_num")
+TOLD = ("id", "status", "version", "page_num", "vc_id", "training_id")
 """Numbers that say what an answer is about, or what a row is."""
 
 

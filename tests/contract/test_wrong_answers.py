@@ -140,8 +140,8 @@ BY_ID = [one for one in CASES if "id" in one.reads]
 @pytest.mark.parametrize("other", [77, "77", 77.0, 0, -1])
 def test_an_answer_about_another_thing(one: Case, other: Any) -> None:
     if not one.request().about:
-        # A new run, the user who logs in, and a version that is read by name are told by the answer.
-        assert one.call in ("resubmit_workflow_run", "login")
+        # A new run, a new artifact, the user who logs in, and a version that is read by name are told by the answer.
+        assert one.call in ("resubmit_workflow_run", "create_artifact", "login")
         return
     (name,) = one.request().about
     assert name == ("version" if one.call == "get_dataset_version_by_name" else "id")

@@ -10,6 +10,7 @@ from typing import Any
 
 from waiting import until
 
+from airflow_provider_aihub.aihub.artifacts import ArtifactSpec
 from airflow_provider_aihub.aihub.client import AIHubClient
 from airflow_provider_aihub.aihub.config import Config
 from airflow_provider_aihub.aihub.data_warehouse import SearchSpec
@@ -19,6 +20,7 @@ from airflow_provider_aihub.aihub.model_center import ModelSpec
 from airflow_provider_aihub.aihub.model_deployment import DeploymentSpec
 from airflow_provider_aihub.aihub.model_tasks import ModelEvalSpec
 from airflow_provider_aihub.aihub.model_training import TrainingSpec
+from airflow_provider_aihub.aihub.notebooks import NotebookSpec
 from airflow_provider_aihub.aihub.quota_schedule import QuotaTaskSpec
 from airflow_provider_aihub.aihub.workflow_center import WorkflowRunSpec
 from airflow_provider_aihub.emulators.aihub import Emulator, Node, Pipeline, PipelineVersion
@@ -106,6 +108,7 @@ class World:
             for command in ("true", "sleep 600", "sleep 600")
         )
         self.model, self.model_name, self.report, self.deployment, self.infer_service = 1, "", 1, 1, 1
+        self.artifact, self.notebook = 1, 1
         if not self.document:
             self.model_name = self.new_name()
             self.model = self.client.create_model(ModelSpec.build(name=self.model_name))
@@ -120,6 +123,8 @@ class World:
             self.client.start_deployment(self.deployment)
             self._until(lambda: min(self.client.get_deployment(self.deployment).infer_service_id, 1), 1)
             self.infer_service = self.client.get_deployment(self.deployment).infer_service_id
+            self.artifact = self.client.create_artifact(ArtifactSpec.build(entity_id=self.run, src_path="a")).id
+            self.notebook = self.new_notebook()
         self._until(lambda: self.client.get_search(self.image_search).status, 3)
         self._until(lambda: self.client.get_dataset_version_by_name(f"{self.dataset_name}/V1").status, 3)
         self._until(lambda: self.client.get_workflow_run(self.run).status, 3)
@@ -130,6 +135,12 @@ class World:
         self.pod_name = self.client.get_workflow_run(self.run).task_nodes[0].pod_name
         self.training_pod = self.client.list_training_pods(self.training).data[0].id
         self.quota_task_pod = self.client.list_quota_task_pods(self.quota_task).data[0].id
+
+    def new_notebook(self) -> int:
+        """A notebook that is closed."""
+        envs = {"x": "y"}
+        spec = NotebookSpec.build(app_type=1, hardware_type=1, image_id=1, envs=envs, storage_ids=[1])
+        return self.client.create_notebook(spec)
 
     def new_name(self) -> str:
         """A name that nothing has yet."""

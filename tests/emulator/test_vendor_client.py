@@ -23,6 +23,7 @@ from aihub.models import eval as ev
 from aihub.models import model_center as mc
 from aihub.models import model_deployment as md
 from aihub.models import model_training_platform as mt
+from aihub.models import notebook_management as nb
 from aihub.models import quota_schedule_management as qs
 from aihub.models import tag_resource_management as tr
 from aihub.models import user_system as us
@@ -77,7 +78,8 @@ class Vendor:
         self.searched = self.search(**IMAGES)
         self.trained, self.scheduled = self.train(), self.schedule()
         self.ran, self.failed = self.run(1), self.run(3)
-        self.models = client.model_center
+        self.notebooks = client.notebook_management
+        self.models, self.labels, self.artifacts = client.model_center, client.labelfree, client.artifact
         self.model = self.create_model("there")
         self.evals, self.deployments = client.eval, client.model_deployment
         self.dataset = self.create_dataset("mnist")
@@ -173,6 +175,36 @@ class Vendor:
         self.models.download(model_id=self.model, local_dir=str(target))
         return {path.relative_to(target).as_posix(): path.read_text() for path in target.rglob("*.txt")}
 
+    def create_notebook(self) -> int:
+        return self.notebooks.create_notebook(nb.CreateNotebookReq(hardware_type=1, app_type=1, image_id=1)).id
+
+    def started_notebook(self) -> Any:
+        number = self.create_notebook()
+        self.notebooks.start_notebook(nb.StartNotebookReq(id=number))
+        return self.notebooks.get_notebook(nb.GetNotebookReq(id=number))
+
+    def containers(self) -> Any:
+        number = self.train(command="sleep 600")
+        self.api.until(f"{TRAININGS}/{number}", 2)
+        every = self.trainings.list_training_containers(mt.ListTrainingContainersRequest())
+        return next(one for one in every.data if one.training_id == number)
+
+    def keep(self, folder: bool) -> None:
+        source = self.folder / "artifact" / str(folder)
+        (source / "deep").mkdir(parents=True)
+        (source / "deep" / "ü%41.txt").write_text("123")
+        (source / "a b.txt").write_text("12345")
+        if folder:
+            self.artifacts.create_artifacts(str(source), "out/all", str(self.ran))
+        else:
+            self.artifacts.create_artifact(str(source / "a b.txt"), "out/one.txt", str(self.ran))
+
+    def fetch(self, path: str) -> dict[str, str]:
+        target = self.folder / "fetched" / path
+        target.mkdir(parents=True)
+        self.artifacts.download_artifacts(str(self.ran), path, str(target))
+        return {found.relative_to(target).as_posix(): found.read_text() for found in target.rglob("*.txt")}
+
     def download(self) -> dict[str, str]:
         target = self.folder / "downloaded"
         # It draws a progress bar.
@@ -218,6 +250,17 @@ CALLS: dict[str, list[tuple[Callable[[Vendor], Any], Callable[[Any], bool]]]] = 
             lambda found: found.id == 1 and found.token.count(".") == 2,
         )
     ],
+    "user_system.list_users": [
+        (lambda v: v.users.list_users(us.ListUsersRequest(search_key="adm")), lambda found: found.data[0].id == 1)
+    ],
+    "user_system.get_user": [(lambda v: v.users.get_user(1), lambda found: found.username == "admin")],
+    "user_system.search_users": [
+        (
+            lambda v: v.users.search_users(us.SearchUsersRequest(username="admin", user_ids=[1], status=1)),
+            lambda found: [one.id for one in found] == [1],
+        )
+    ],
+    "user_system.search_one": [(lambda v: v.users.search_one("admin"), lambda found: found == 1)],
     "data_warehouse.create_search": [
         (lambda v: v.search(type=1, sql="select object_name from meta where width > 1000"), is_id),
         (lambda v: v.search(**TEXTS), is_id),
@@ -478,6 +521,70 @@ CALLS: dict[str, list[tuple[Callable[[Vendor], Any], Callable[[Any], bool]]]] = 
             ),
         )
     ],
+    "artifact.create_artifact": [(lambda v: v.keep(folder=False), lambda found: found is None)],
+    "artifact.create_artifacts": [(lambda v: v.keep(folder=True), lambda found: found is None)],
+    "artifact.get_by_run_id": [
+        (
+            lambda v: v.artifacts.get_by_run_id(str(v.ran)),
+            lambda found: [(one.src_path, one.is_dir) for one in found] == [("out/one.txt", False), ("out/all", True)],
+        )
+    ],
+    "artifact.download_artifacts": [
+        (lambda v: v.fetch("out/one.txt"), lambda found: found == {"out/one.txt": "12345"}),
+        (lambda v: v.fetch("out/all"), lambda found: found == {"a b.txt": "12345", "deep/ü%41.txt": "123"}),
+    ],
+    "notebook_management.list_images": [
+        (
+            lambda v: v.notebooks.list_images(nb.ListImagesReq(app_type=1, hardware_type=2)),
+            lambda found: [one.name for one in found.data] == ["jupyter-gpu"],
+        )
+    ],
+    "notebook_management.get_configs": [
+        (
+            lambda v: v.notebooks.get_configs(nb.GetConfigsReq()),
+            lambda found: found.vnc_svr_default_params.image.app_type == 2,
+        )
+    ],
+    "notebook_management.create_notebook": [(lambda v: v.create_notebook(), is_id)],
+    "notebook_management.list_notebooks": [
+        (
+            lambda v: v.notebooks.list_notebooks(nb.ListNotebooksReq(app_type=1)),
+            lambda found: all(one.creator.name == "admin" for one in found.data) and found.data,
+        )
+    ],
+    "notebook_management.get_notebook": [
+        (
+            lambda v: v.notebooks.get_notebook(nb.GetNotebookReq(id=v.create_notebook())),
+            lambda found: (found.status, found.image.id) == (1, 1),
+        )
+    ],
+    "notebook_management.edit_notebook": [
+        (
+            lambda v: v.notebooks.edit_notebook(nb.EditNotebookReq(id=v.create_notebook(), image_id=1, sku_cnt=3)),
+            lambda found: found is not None,
+        )
+    ],
+    "notebook_management.start_notebook": [(lambda v: v.started_notebook(), lambda found: found.status in (2, 3))],
+    "notebook_management.stop_notebook": [
+        (
+            lambda v: v.notebooks.stop_notebook(nb.StopNotebookReq(id=v.started_notebook().id)),
+            lambda found: found is not None,
+        )
+    ],
+    "notebook_management.delete_notebook": [
+        (
+            lambda v: v.notebooks.delete_notebook(nb.DeleteNotebookReq(id=v.create_notebook())),
+            lambda found: found is not None,
+        )
+    ],
+    "labelfree.get_project_global_stats": [
+        (
+            lambda v: v.labels.get_project_global_stats("example"),
+            lambda found: (
+                (found.status, found.data_exported_count, found.global_stats.total_labels) == ("finished", 1, 12)
+            ),
+        )
+    ],
     "model_training_platform.create_training": [
         (lambda v: v.train(), is_id),
         (lambda v: v.train(command=None, enable_ssh=None, envs=None, storage_ids=None), is_id),
@@ -495,6 +602,9 @@ CALLS: dict[str, list[tuple[Callable[[Vendor], Any], Callable[[Any], bool]]]] = 
     ],
     "model_training_platform.stop_training": [
         (lambda v: v.trainings.stop_training(v.train(command="sleep 600")), lambda found: found is None)
+    ],
+    "model_training_platform.list_training_containers": [
+        (lambda v: v.containers(), lambda found: found.containers[0].pod_name.endswith("master-0"))
     ],
     "model_training_platform.list_storages": [
         (lambda v: v.trainings.list_storages(), lambda found: [one.id for one in found.data] == [1, 2])
@@ -531,6 +641,15 @@ CALLS: dict[str, list[tuple[Callable[[Vendor], Any], Callable[[Any], bool]]]] = 
     "quota_schedule_management.stop_task": [
         (lambda v: v.quota.stop_task(v.schedule(command="sleep 600")), lambda found: found is None)
     ],
+    "quota_schedule_management.get_metrics_overview": [
+        (
+            lambda v: v.quota.get_metrics_overview(qs.GetMetricsOverviewRequest()),
+            lambda found: (
+                [(one.vc_name, one.high_priority[0].total) for one in found.data][1:]
+                == [("vc-4090", 32), ("vc-a800", 64)]
+            ),
+        )
+    ],
     "quota_schedule_management.list_task_pods": [
         (
             lambda v: v.quota.list_task_pods(v.scheduled, qs.ListTaskPodsRequest()),
@@ -563,12 +682,15 @@ CALLS: dict[str, list[tuple[Callable[[Vendor], Any], Callable[[Any], bool]]]] = 
 
 NO_COUNTERPART = {
     "data_warehouse": "",
+    "labelfree": "",
+    "notebook_management": "",
+    "artifact": "",
     "dataset_management": "create_dataset_version upload_data",
     "eval": "",
     "model_center": "create edit_model delete_model",
     "model_deployment": "",
-    "model_training_platform": "get_training_pod list_training_users list_training_containers",
-    "quota_schedule_management": "get_task_pod list_task_users get_metrics_overview",
+    "model_training_platform": "get_training_pod list_training_users",
+    "quota_schedule_management": "get_task_pod list_task_users",
     "tag_resource_management": "select_model_tags",
     "workflow_center": """list_pipelines create_pipeline delete_pipeline select_pipeline_users list_pipeline_versions
         get_pipeline_version create_pipeline_version delete_pipeline_version migrate_pipeline_versions get_run_task_pod
@@ -576,8 +698,8 @@ NO_COUNTERPART = {
         edit_module_version delete_module_version release_module_version rebuild_module_version create_template
         release_template""",
     "user_system": """signup list_menus get_menu create_menu update_menu delete_menu get_menu_roles set_menu_roles
-        list_roles get_role create_role update_role delete_role get_role_menus set_role_menus search_roles list_users
-        get_user create_user update_user delete_user set_user_roles get_user_menus search_users search_one""",
+        list_roles get_role create_role update_role delete_role get_role_menus set_role_menus search_roles
+        create_user update_user delete_user set_user_roles get_user_menus""",
 }
 """The methods for which the emulator has nothing, by service."""
 

@@ -11,13 +11,16 @@ from .aihub import AIHub
 from .answers import envelope
 from .call import Call, Route
 from .services import (
+    artifacts,
     data_warehouse,
     dataset_management,
     eval_platform,
     evaluation,
+    labelfree,
     model_center,
     model_deployment,
     model_training,
+    notebooks,
     quota_schedule,
     s3_relay,
     tag_system,
@@ -37,6 +40,9 @@ SERVICES = {
     "model_center": model_center,
     "eval_platform": eval_platform,
     "model_deployment": model_deployment,
+    "notebook_management": notebooks,
+    "labelfree": labelfree,
+    "artifact_management": artifacts,
 }
 """All services but the relay, which has a port of its own, by their names in a connection."""
 
@@ -44,7 +50,7 @@ SERVICES = {
 def main_app(hub: AIHub) -> web.Application:
     """All services over HTTP, links to files, and what the emulator offers about itself."""
     routes = [route for service in SERVICES.values() for route in service.ROUTES]
-    return main_application(hub, [*_served(hub, routes), evaluation.about(hub)])
+    return main_application(hub, [*_served(hub, routes), evaluation.about(hub), labelfree.about(hub)])
 
 
 def relay_app(hub: AIHub) -> web.Application:

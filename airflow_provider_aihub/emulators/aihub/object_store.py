@@ -37,7 +37,8 @@ class ObjectStore:
     def __init__(self) -> None:
         self._lock = Lock()
         self._clients: dict[str, Any] = {}
-        self.bucket = f"aihub-{uuid4().hex[:8]}"
+        # The platform's own client takes letters and digits alone.
+        self.bucket = f"aihub{uuid4().hex[:8]}"
         self.endpoint = ""
 
     def access(self) -> dict[str, Any]:

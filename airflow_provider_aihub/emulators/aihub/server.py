@@ -16,6 +16,7 @@ from ..settings import DAY
 from .aihub import AIHub
 from .app import SERVICES, main_app, relay_app
 from .certificate import server_context
+from .services.labelfree import put_project
 from .settings import CLUSTERS, PIPELINES, Cluster, Pipeline, Settings
 
 
@@ -109,6 +110,7 @@ class Emulator(RunningEmulator):
         pipelines: tuple[Pipeline, ...] = PIPELINES,
     ) -> None:
         super().__init__(home, speed)
+        self._hub: AIHub | None = None
         self.settings: Settings = Settings(
             home=self._home,
             data=None if data is None else Path(data),
@@ -144,5 +146,19 @@ class Emulator(RunningEmulator):
         """Base URL of each service by its name."""
         return dict(self._known["services"])
 
+    def label(self, project: str, **fields: Any) -> None:
+        """Say how far a label project is, as the people who label it would; it is created if it is missing.
+
+        :param project: Its name.
+        :param fields: Fields of AIHub's answer about it, such as ``status="finished"`` and ``data_exported_count=1``.
+        :raises Refused: There is no such field, or it is of another type.
+        """
+        hub = self._hub
+        if hub is None:
+            raise RuntimeError("the emulator does not run")
+        self._on_loop(lambda: put_project(hub, project, fields))
+
     def _server(self) -> Server:
-        return Server(self.settings, self.clock, self.faults, self.requests)
+        server = Server(self.settings, self.clock, self.faults, self.requests)
+        self._hub = server.hub
+        return server

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from . import (
+    artifacts,
     data_warehouse,
     dataset_management,
     eval_platform,
     evaluation,
+    labelfree,
     model_center,
     model_deployment,
     model_tasks,
     model_training,
+    notebooks,
     pipelines,
     quota_schedule,
     s3_relay,
@@ -35,6 +38,9 @@ CASES: tuple[Case, ...] = (
     *model_tasks.CASES,
     *eval_platform.CASES,
     *model_deployment.CASES,
+    *notebooks.CASES,
+    *labelfree.CASES,
+    *artifacts.CASES,
     *tag_system.CASES,
     *s3_relay.CASES,
 )

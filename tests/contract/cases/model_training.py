@@ -264,4 +264,31 @@ CASES = (
         )
         for what in ("logs", "events", "spec")
     ),
+    case(
+        "list_training_containers",
+        "P",
+        "GET",
+        "/training-containers",
+        args=(2, 5),
+        query="page_size=5&page_num=2",
+        answer=page(
+            {
+                "training_id": 1,
+                "training_name": "t",
+                "containers": [{"namespace": "n", "pod_name": "p", "container_name": "c"}],
+            },
+            number=2,
+        ),
+        reads={
+            "total": 1,
+            "data.0.training_id": 1,
+            "data.0.training_name": "t",
+            "data.0.containers.0.namespace": "n",
+            "data.0.containers.0.pod_name": "p",
+            "data.0.containers.0.container_name": "c",
+        },
+        vital=("data.0.training_id",),
+        list_key="data",
+        real=lambda world: (),
+    ),
 )

@@ -228,4 +228,36 @@ CASES = (
         )
         for what in ("logs", "events", "spec")
     ),
+    Case(
+        id="list_cluster_usage",
+        source="P",
+        service=Service.QUOTA_SCHEDULE,
+        method="GET",
+        route="/quota-schedule-management/api/v1/metrics/overview",
+        call="list_cluster_usage",
+        args=(2, 5),
+        path="/quota-schedule-management/api/v1/metrics/overview",
+        query="page_size=5&page_num=2",
+        answer=page(
+            {
+                "vc_id": 3,
+                "vc_name": "vc-a800",
+                "machine": {"high": 2, "low": 1, "free": 5},
+                "high_priority": [{"group_id": 1, "group_name": "vision", "used": 9, "total": 16}],
+            },
+            number=2,
+        ),
+        reads={
+            "total": 1,
+            "data.0.vc_id": 3,
+            "data.0.vc_name": "vc-a800",
+            "data.0.machine.free": 5,
+            "data.0.high_priority.0.group_name": "vision",
+            "data.0.high_priority.0.used": 9,
+            "data.0.high_priority.0.total": 16,
+        },
+        vital=("data.0.vc_id",),
+        list_key="data",
+        real=lambda world: (),
+    ),
 )

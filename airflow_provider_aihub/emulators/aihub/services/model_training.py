@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..call import Call, Route, public
-from ..jobs.trainings import NORMAL, VIP
+from ..jobs.trainings import NORMAL, RUNNING, VIP
 from ..store import Row
 from . import job_requests, pods
 
@@ -50,6 +50,20 @@ async def storages(call: Call) -> Any:
     return {"data": list(call.hub.storages.values())}
 
 
+async def containers(call: Call) -> Any:
+    def show(row: Row) -> Row:
+        pods = call.hub.trainings.pods(row)
+        return {
+            "training_id": row["id"],
+            "training_name": row["name"],
+            "containers": [
+                {"namespace": pod["namespace"], "pod_name": pod["name"], "container_name": "main"} for pod in pods
+            ],
+        }
+
+    return call.page((row for row in call.hub.store.trainings.newest() if row["status"] == RUNNING), show)
+
+
 def training(call: Call) -> Row:
     return call.hub.store.trainings.get(call.id())
 
@@ -65,5 +79,6 @@ ROUTES = [
     Route("D", "GET", f"{PREFIX}/storages", storages),
     Route("D", "POST", f"{PREFIX}/trainings/{{id}}/stop", stop),
     Route("P", "GET", f"{PREFIX}/trainings", find),
+    Route("P", "GET", f"{PREFIX}/training-containers", containers),
     *pods.routes(f"{PREFIX}/trainings", training),
 ]

@@ -6,7 +6,7 @@ from typing import Any
 
 from ..call import Call, Route, public
 from ..jobs.trainings import HIGH, LOW, RUNNING
-from ..settings import CATEGORIES
+from ..settings import CATEGORIES, Cluster
 from ..store import Row
 from . import job_requests, pods
 from .model_training import FRAMEWORKS
@@ -63,6 +63,10 @@ async def stop(call: Call) -> Any:
     return job_requests.stop(call, training(call))
 
 
+async def overview(call: Call) -> Any:
+    return call.page([_usage(call, cluster) for cluster in call.hub.settings.clusters], dict)
+
+
 def training(call: Call) -> Row:
     return _training(call, call.hub.store.quota_tasks.get(call.id()))
 
@@ -84,6 +88,21 @@ def _show(call: Call, task: Row) -> Row:
     }
     row["virtual_cluster"] = {**row["virtual_cluster"], "node_tasks": _node_tasks(call, row["virtual_cluster"]["id"])}
     return public(row, () if call.hub.platform else PLATFORM_FIELDS)
+
+
+def _usage(call: Call, cluster: Cluster) -> Row:
+    """How much of a cluster is in use, with all of its GPUs as the quota of one group."""
+    running = [(row, pod) for row, pod in call.hub.trainings.running_on(cluster.id) if row["is_quota_schedule"]]
+    high = {pod["node_name"] for row, pod in running if row["_rank"] == HIGH}
+    low = {pod["node_name"] for row, pod in running if row["_rank"] == LOW} - high
+    gpus = cluster.sku()["gpu"]
+    used = sum(row["sku_cnt"] * gpus for row, _ in running if row["_rank"] == HIGH)
+    return {
+        "vc_id": cluster.id,
+        "vc_name": cluster.name,
+        "machine": {"high": len(high), "low": len(low), "free": len(set(cluster.nodes) - high - low)},
+        "high_priority": [{"group_id": 1, "group_name": "everybody", "used": used, "total": cluster.capacity * gpus}],
+    }
 
 
 def _node_tasks(call: Call, cluster: int) -> list[dict[str, Any]]:
@@ -113,5 +132,6 @@ ROUTES = [
     Route("D", "GET", f"{PREFIX}/tasks/{{id}}", get),
     Route("D", "POST", f"{PREFIX}/tasks/{{id}}/stop", stop),
     Route("P", "GET", f"{PREFIX}/tasks", find),
+    Route("P", "GET", f"{PREFIX}/metrics/overview", overview),
     *pods.routes(f"{PREFIX}/tasks", training, with_duration=True),
 ]
