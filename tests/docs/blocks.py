@@ -18,6 +18,7 @@ TRANSLATED = [
     "docs/sensors/index.md",
     "docs/life-of-a-job.md",
     "docs/errors.md",
+    "docs/check.md",
     "docs/testing.md",
     "docs/scale.md",
 ]

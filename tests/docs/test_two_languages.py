@@ -172,7 +172,7 @@ def test_a_drawing_is_the_same_but_for_its_words() -> None:
 @pytest.mark.parametrize("page", TRANSLATED)
 def test_a_page_in_chinese_is_in_chinese(page: str) -> None:
     for section in sections(CHINESE[ROOT / page], read(CHINESE[ROOT / page])):
-        prose = re.sub(r"\]\([^)]+\)", "", _NAME.sub("", section.prose.partition("\n")[2]))
+        prose = re.sub(r"\[[^]]*\]\([^)]+\)|{[\w:]+}", "", _NAME.sub("", section.prose.partition("\n")[2]))
         # A list of nothing but names needs no words.
         if len(letters := re.findall(r"[A-Za-z]|[\u4e00-\u9fff]", prose)) > 120:
             assert sum(letter > "z" for letter in letters) > len(letters) / 4, section.text
