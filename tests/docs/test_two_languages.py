@@ -59,6 +59,13 @@ class Section:
         return Counter(place for place in places if place != english_of(str(CHINESE_ONLY.relative_to(ROOT))))
 
     @property
+    def shape(self) -> tuple[int, int]:
+        """How many items its lists have, and how many paragraphs there are besides."""
+        parts = [part.lstrip() for part in re.split(r"\n\s*\n", self.prose)]
+        items = re.findall(r"^ *(?:-|\d+\.) ", self.prose, re.MULTILINE)
+        return len(items), sum(1 for part in parts if part and not re.match(r"[#|:]|- |\d+\. ", part))
+
+    @property
     def rows(self) -> list[list[str]]:
         """Cells of tables."""
         return [[cell.strip() for cell in row.split("|")] for row in _ROW.findall(self.prose)]
@@ -139,6 +146,8 @@ def differences(english: tuple[Path, str], chinese: tuple[Path, str]) -> Iterato
                 yield f"{title}: {kind} that Chinese lacks: {sorted(missing)}"
             if more := theirs - ours:
                 yield f"{title}: {kind} that English lacks: {sorted(more)}"
+        if here.shape != there.shape:
+            yield f"{title}: items and paragraphs are {here.shape} and {there.shape}"
         if missing := here.numbers - there.numbers:
             yield f"{title}: numbers that Chinese lacks: {sorted(missing)}"
         if [len(row) for row in here.rows] != [len(row) for row in there.rows]:
@@ -192,6 +201,8 @@ def test_there_is_no_other_page_in_chinese() -> None:
         ("`poll_interval`", "`poll_floor`"),
         ("30 秒", "20 秒"),
         ("| `a` | 一 |\n", ""),
+        ("\n\n```python", "\n\n一句话\n\n```python"),
+        ("\n\n```python", "\n\n- 一句话\n\n```python"),
         ("| Port | `port` | 端口 |", "| 端口 | `port` | 端口 |"),
         ("| `b` | 二 `c` |", "| `b` `c` | 二 |"),
     ],
