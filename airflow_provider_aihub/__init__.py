@@ -6,9 +6,6 @@ from typing import Any
 
 __version__ = "1.0.0"
 
-DOCUMENTATION = "https://airflow-provider-aihub.readthedocs.io/en/stable"
-"""Where the documentation is published, as ``make docs`` builds it; errors of tasks name their section there."""
-
 
 def get_provider_info() -> dict[str, Any]:
     """Tell Airflow what this provider brings; the entry point ``apache_airflow_provider``."""

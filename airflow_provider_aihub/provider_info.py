@@ -7,8 +7,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from airflow_provider_aihub import DOCUMENTATION
-
 _OPTIONAL_TEXT = {"type": ["string", "null"]}
 _OPTIONAL_SECRET = {"type": ["string", "null"], "format": "password"}
 
@@ -223,7 +221,6 @@ PROVIDER_INFO: dict[str, Any] = {
         {
             "integration-name": _INTEGRATION,
             # AIHub is on the premises of those who run it, and has no pages on the web.
-            "external-doc-url": f"{DOCUMENTATION}/api-coverage.html",
             "how-to-guide": ["/docs/operators/index.md"],
             "logo": "/docs/integration-logos/AIHub.svg",
             "tags": ["software", "machine-learning"],

@@ -9,7 +9,6 @@ from typing import Any
 
 from airflow.providers.common.compat.sdk import AirflowFailException
 
-from airflow_provider_aihub import DOCUMENTATION
 from airflow_provider_aihub.http import errors
 from airflow_provider_aihub.http.errors import OwnKinds, RemoteJobError, made_again, make_own
 from airflow_provider_aihub.jobs import errors as job_errors
@@ -37,16 +36,16 @@ def as_task_failure(error: RemoteJobError) -> RemoteJobError:
 
 
 def section(kind: type[RemoteJobError]) -> str:
-    """Return the address of what the documentation says of a kind of error."""
+    """Return where the documentation of this package describes a kind of error: page and section."""
     general = next(one for one in kind.__mro__ if one.__module__ in (errors.__name__, job_errors.__name__))
-    return f"{DOCUMENTATION}/errors.html#{general.__name__.lower()}"
+    return f"docs/errors.md#{general.__name__.lower()}"
 
 
 def _with_section(error: RemoteJobError) -> RemoteJobError:
     """Let the message end with where to read on, once: an operator may have been called by a function of a task."""
-    message, where = str(error), section(type(error))
-    if not message.endswith(where):
-        error.args = (f"{message} See {where}".lstrip(),)
+    message, advice = str(error), f"See {section(type(error))} of airflow-provider-aihub."
+    if not message.endswith(advice):
+        error.args = (f"{message} {advice}".lstrip(),)
     return error
 
 

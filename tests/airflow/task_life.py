@@ -23,7 +23,7 @@ from airflow_provider_aihub.triggers.job import JobTrigger
 def said(error: RemoteJobError) -> str:
     """The message of an error that has left a task, without the address of its section in the documentation."""
     message, _, where = str(error).rpartition(" See ")
-    assert where == section(type(error))
+    assert where == f"{section(type(error))} of airflow-provider-aihub."
     return message
 
 

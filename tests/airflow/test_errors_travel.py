@@ -68,7 +68,7 @@ def test_a_final_error_is_made_again_in_another_process() -> None:
     )
     assert done.returncode == 0, done.stderr.decode()
     (line,) = [line for line in done.stdout.decode().splitlines() if line.startswith("(")]
-    assert line.endswith(f"No. See {section(AIHubAuthError)} 401 True")
+    assert line.endswith(f"No. See {section(AIHubAuthError)} of airflow-provider-aihub. 401 True")
     assert "AIHubAuthError" in line
 
 
@@ -80,7 +80,7 @@ def test_what_leaves_a_task_says_once_where_to_read_on(kind: type[AIHubError]) -
         return raised.value
 
     left = leave(kind("It did not go well"))
-    assert str(left) == f"It did not go well. See {section(kind)}"
+    assert str(left) == f"It did not go well. See {section(kind)} of airflow-provider-aihub."
     for way, again in WAYS.items():
         assert str(leave(again(left))) == str(left), way
 

@@ -6,14 +6,13 @@ import importlib
 import inspect
 import pkgutil
 import re
-import tomllib
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 from blocks import PAGES, ROOT
 
-from airflow_provider_aihub import DOCUMENTATION, operators, sensors
+from airflow_provider_aihub import operators, sensors
 from airflow_provider_aihub.aihub import errors
 from airflow_provider_aihub.aihub.web import PAGES as WEB_PAGES
 from airflow_provider_aihub.emulators.faults import KINDS
@@ -133,8 +132,8 @@ def test_every_error_has_a_section_that_its_message_names(module: ModuleType) ->
     kinds = [kind for kind in vars(module).values() if inspect.isclass(kind) and issubclass(kind, Exception)]
     assert len(kinds) > 4
     for kind in kinds:
-        page, _, anchor = section(kind).removeprefix(f"{DOCUMENTATION}/").partition("#")
-        assert page == "errors.html"
+        page, _, anchor = section(kind).partition("#")
+        assert page == "docs/errors.md"
         (title,) = (title for title in sections if title.lower() == anchor)
         assert "**What to do.** " in sections[title]
         assert f".{kind.__name__}`" in rows[title] or kind.__name__ == title
@@ -142,11 +141,6 @@ def test_every_error_has_a_section_that_its_message_names(module: ModuleType) ->
         kind.__name__ for kind in (*vars(http_errors).values(), *vars(job_errors).values()) if inspect.isclass(kind)
     }
     assert set(sections) == set(rows) <= general
-
-
-def test_the_documentation_has_one_address() -> None:
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    assert project["urls"]["Documentation"] == DOCUMENTATION
 
 
 def test_the_architecture_names_the_modules_that_there_are() -> None:
