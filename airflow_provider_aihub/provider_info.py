@@ -221,6 +221,7 @@ PROVIDER_INFO: dict[str, Any] = {
         {
             "integration-name": _INTEGRATION,
             # AIHub is on the premises of those who run it, and has no pages on the web.
+            "external-doc-url": "docs/api-coverage.md",
             "how-to-guide": ["/docs/operators/index.md"],
             "logo": "/docs/integration-logos/AIHub.svg",
             "tags": ["software", "machine-learning"],
