@@ -21,7 +21,8 @@ from blocks import CHINESE, CHINESE_ONLY, ROOT, TRANSLATED, read_blocks
 _FENCED = re.compile(r"^( *)(`{3,}|~{3,}).*?^\1\2[ ]*$", re.DOTALL | re.MULTILINE)
 _COMMENT = re.compile(r"(^|\s)#\s.*$", re.MULTILINE)
 _HEADING = re.compile(r"^(#+) (.+)$", re.MULTILINE)
-_NAME = re.compile(r"(?<!`)`([^`\n]+)`(?!`)")
+# A name may go on in the next line.
+_NAME = re.compile(r"(?<!`)`([^`\n]+(?:\n[^`\n]+)?)`(?!`)")
 _LINK = re.compile(r"\]\(([^)\s]+)\)|<(https?://[^>\s]+)>|^```{image} (\S+)", re.MULTILINE)
 _NUMBER = re.compile(r"(?<![\w.])\d+(?:[.,]\d+)*")
 _ROW = re.compile(r"^\|(.+)\|$", re.MULTILINE)
@@ -44,7 +45,7 @@ class Section:
 
     @property
     def names(self) -> Counter[str]:
-        return Counter(_NAME.findall(self.prose))
+        return Counter(" ".join(name.split()) for name in _NAME.findall(self.prose))
 
     @property
     def numbers(self) -> set[str]:
