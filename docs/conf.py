@@ -48,7 +48,7 @@ nitpick_ignore_regex = [
 ]
 
 _PARAMETER = re.compile(r"^:param (\w+):(?:.*\n(?:[ ]+\S.*\n)*)", re.MULTILINE)
-_REMAINING = re.compile(r"(What it returns, and )?the remaining parameters,? are those of .*?`\.\s*", re.DOTALL | re.I)
+_REMAINING = re.compile(r"(What it returns, and )?the remaining parameters,? are those of\s.*?`\.\s*", re.DOTALL | re.I)
 
 
 def add_inherited_parameters(_: Sphinx, what: str, name: str, kind: Any, __: Any, lines: list[str]) -> None:
