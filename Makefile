@@ -25,7 +25,7 @@ IN_AIRFLOW_HOME = home=$$(mktemp -d) && trap 'rm -rf "$$home"' EXIT && AIRFLOW_H
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all test-system test-matrix soak simulate simulate-pairs simulate-mutants screenshots package lowest docs lint format constraints clean venv
+.PHONY: help demo test test-all test-system test-celery test-matrix soak simulate simulate-pairs simulate-mutants screenshots package lowest docs lint format constraints clean venv
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 22
@@ -38,13 +38,25 @@ demo: $(READY) ## Run the flagship DAG in a real Airflow on emulators; PLATFORM=
 test: $(READY) ## Test all behaviour, with one run in a real Airflow: 6 minutes; ARGS="-k training" is for pytest
 	@$(IN_AIRFLOW_HOME) $(BIN)/python -m pytest -n 6 --dist loadscope --no-loadscope-reorder $(ARGS)
 
-# What starts and kills the parts of an Airflow gets the machine for itself.
-test-system: $(READY) ## Test with killed workers and triggerers, in a browser, and with a soak of 45 seconds
-	@$(IN_AIRFLOW_HOME) $(BIN)/python -m pytest tests/system tests/browser --ignore=tests/system/test_flagship.py $(ARGS)
+# The tests of a whole Airflow; with an executor, celery or pods, those that share one.
+SYSTEM_TESTS := tests/system tests/browser --ignore=tests/system/test_flagship.py
+ifneq ($(EXECUTOR),)
+SYSTEM_TESTS := tests/system $(addprefix --ignore=tests/system/test_,flagship.py all_benchmarks.py)
+endif
+export EXECUTOR
 
-test-all: ## Run both, one after the other: 20 minutes
+# What starts and kills the parts of an Airflow gets the machine for itself.
+test-system: $(READY) ## Test with killed workers and triggerers, in a browser, and with a soak of 45 seconds; EXECUTOR=celery or pods
+	@$(IN_AIRFLOW_HOME) $(BIN)/python -m pytest $(SYSTEM_TESTS) $(ARGS)
+
+test-celery: EXECUTOR = celery
+test-celery: $(READY) ## Test what is different in Celery's workers: 3 minutes
+	@$(IN_AIRFLOW_HOME) $(BIN)/python -m pytest tests/system/test_celery.py $(ARGS)
+
+test-all: ## Run all three, one after the other: 25 minutes
 	@$(MAKE) --no-print-directory test
 	@$(MAKE) --no-print-directory test-system
+	@$(MAKE) --no-print-directory test-celery
 
 test-matrix: ## Run make test-all on every Airflow and Python, and put the table into the README; CELLS="2.11/3.12 3.0/3.11"
 	@$(PYTHON) .ci/matrix.py --readme README.md $(CELLS)

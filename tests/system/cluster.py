@@ -6,17 +6,18 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import psutil
 from airflow_2 import Airflow2
 from packaging.version import Version
-from postgres import Postgres
 from waiting import HANG, SLACK
 
+from demo.postgres import Postgres
 from demo.processes import end
 from demo.real_airflow import RealAirflow
 
@@ -72,6 +73,11 @@ class Task:
 class Cluster(Installed):
     """A :class:`~demo.real_airflow.RealAirflow` on PostgreSQL with two triggerers."""
 
+    runners: ClassVar[tuple[str, ...]] = ("scheduler",)
+    """Those of :attr:`processes` that run tasks."""
+    mortals: ClassVar[tuple[str, ...]] = TRIGGERERS
+    """Those of which there is another, so that one may die."""
+
     def __init__(self, home: Path, database: Postgres) -> None:
         self.database = database
         settings = {f"AIRFLOW__{key}": value for key, value in SETTINGS.items()}
@@ -80,7 +86,11 @@ class Cluster(Installed):
     def start(self, timeout: float = HANG) -> None:
         """Start it all; the second triggerer comes up behind."""
         super().start(timeout)
-        self.start_component("triggerer", TRIGGERERS[1])
+        self.bring_back(TRIGGERERS[1])
+
+    def bring_back(self, name: str) -> None:
+        """Start one of :attr:`mortals`."""
+        self.start_component(name.partition("-")[0], name)
 
     # Looking
 
@@ -132,8 +142,7 @@ class Cluster(Installed):
 
         :raises AssertionError: There is none any more.
         """
-        ours = psutil.Process(self.processes["scheduler"].pid).children(recursive=True)
-        process = next((process for process in ours if process.pid == task.pid), None)
+        process = next((process for process in self._at_work() if process.pid == task.pid), None)
         assert process is not None, f"{task} has no process"
         return process
 
@@ -149,12 +158,18 @@ class Cluster(Installed):
             worker.kill()
         process.kill()
 
+    def _at_work(self) -> list[psutil.Process]:
+        """Return all that descend from those who run tasks."""
+        runners = [psutil.Process(self.processes[name].pid) for name in self.runners if name in self.processes]
+        return [process for runner in runners for process in runner.children(recursive=True)]
+
     def kill(self, name: str) -> None:
         """Kill a component and all that it started, as when its machine dies."""
         process = self.processes.pop(name)
         parent = psutil.Process(process.pid)
         for member in [parent, *parent.children(recursive=True)]:
-            member.kill()
+            with suppress(psutil.NoSuchProcess):
+                member.kill()
         process.wait()
 
     def end(self, name: str) -> None:

@@ -10,18 +10,26 @@ import os
 import re
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+import broker
 import pytest
+from celery_cluster import CeleryCluster
 from cluster import Cluster
-from postgres import Postgres, programs
+from pods import PodCluster
 from scene import Scene
 
 from airflow_provider_aihub.emulators.tokens import Tokens
+from demo.postgres import Postgres, programs
 
 HERE = Path(__file__).parent
 SIDE_BY_SIDE = 8
+EXECUTOR = os.environ.get("EXECUTOR") or "local"
+"""Where tasks run: as children of the scheduler, in the workers of ``celery``, or in ``pods``."""
+ONLY_ON = {"test_celery.py": "celery", "test_pods.py": "pods"}
+collect_ignore = [name for name, executor in ONLY_ON.items() if executor != EXECUTOR]
 ON_EVERY_AIRFLOW = ("test_flagship.py", "test_kills.py", "test_same_history.py", "test_triggerers.py")
 
 
@@ -45,8 +53,13 @@ def secrets() -> Iterator[set[str]]:
 @pytest.fixture(scope="session")
 def postgresql() -> None:
     """The programs of PostgreSQL are there."""
+    need(programs)
+
+
+def need(look: Callable[[], Any]) -> None:
+    """Skip what needs a program that is not installed, which a look for it raises."""
     try:
-        programs()
+        look()
     except RuntimeError as missing:
         # A machine of one's own may lack it; where it counts, nothing is left out.
         if "CI" in os.environ:
@@ -56,8 +69,15 @@ def postgresql() -> None:
 
 @pytest.fixture(scope="session")
 def airflow(tmp_path_factory: pytest.TempPathFactory, postgresql: None, secrets: set[str]) -> Iterator[Cluster]:
-    with Postgres() as database, Cluster(tmp_path_factory.mktemp("cluster"), database) as airflow:
-        yield airflow
+    home = tmp_path_factory.mktemp("cluster")
+    with ExitStack() as stack:
+        database = stack.enter_context(Postgres())
+        if EXECUTOR == "celery":
+            need(broker.program)
+            cluster: Cluster = CeleryCluster(home, database, stack.enter_context(broker.Broker()))
+        else:
+            cluster = (PodCluster if EXECUTOR == "pods" else Cluster)(home, database)
+        yield stack.enter_context(cluster)
 
 
 @pytest.fixture(scope="session")

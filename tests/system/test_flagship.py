@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 from airflow_2 import Airflow2
-from postgres import Postgres
 from waiting import SLACK
 
 from demo.local_aihub import LocalAIHub
+from demo.postgres import Postgres
 from demo.real_airflow import RealAirflow
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "example_dags"

@@ -40,7 +40,7 @@ def only_triggerer(airflow: Cluster) -> Iterator[str]:
     """The triggerer that has to do it all."""
     airflow.end(TRIGGERERS[1])
     yield TRIGGERERS[0]
-    airflow.start_component("triggerer", TRIGGERERS[1])
+    airflow.bring_back(TRIGGERERS[1])
 
 
 def test_many_tasks_that_wait_at_once(

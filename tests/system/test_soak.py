@@ -17,6 +17,7 @@ from typing import Any
 
 import psutil
 import pytest
+from celery_cluster import CeleryCluster
 from cluster import TRIGGERERS, Cluster, Task
 from scene import ENDED, Scene
 from waiting import until
@@ -68,8 +69,8 @@ TOKENS: list[dict[str, Any]] = [
     {"kind": "revoke", "method": "GET", "count": 1},
     {"kind": "expired_token", "method": "GET", "count": 1},
 ]
-
-
+PARTS = {"triggerer": "triggerers", "worker": "Celery's workers", "scheduler": "schedulers"}
+"""What parts of Airflow of which there are several are called in the table."""
 READS = {"aihub": (("GET", "*"),), "modelarts": (("GET", "*"), ("POST", "*/training-job-searches"))}
 """What only asks for something, by platform: methods and paths."""
 CREATES = {
@@ -86,7 +87,7 @@ class Soak:
     """
 
     def __init__(self, airflow: Cluster, scene: Scene, other: Scene) -> None:
-        self.airflow = airflow
+        self.airflow: Any = airflow
         self.scene = scene
         self.scenes = {"aihub": scene, "modelarts": other}
         self.dice = random.Random(SEED)
@@ -94,6 +95,14 @@ class Soak:
         self.happened: Counter[str] = Counter()
         self.away: list[tuple[float, Callable[[], None]]] = []
         self.faults: list[Any] = []
+        self.misfortunes: list[tuple[float, Callable[[list[Task]], None]]] = [
+            (0.2, self.kill_a_worker),
+            (0.04, self.hit_a_part),
+            (0.25, self.misbehave),
+        ]
+        """What may befall them in each second, and how probable it is."""
+        if isinstance(airflow, CeleryCluster):
+            self.misfortunes += [(0.04, self.hit_a_part), (0.005, self.forget_what_is_queued)]
 
     def live(self, seconds: float, outage: float) -> None:
         """Let things happen for some time, in the middle of which both platforms are down."""
@@ -118,7 +127,7 @@ class Soak:
             tasks = self.tasks()
             if sum(task.state not in ENDED for task in tasks) < AT_WORK:
                 self.start_run()
-            for chance, misfortune in ((0.2, self.kill_a_worker), (0.04, self.hit_a_triggerer), (0.25, self.misbehave)):
+            for chance, misfortune in self.misfortunes:
                 if self.dice.random() < chance:
                     misfortune(tasks)
             time.sleep(1)
@@ -143,18 +152,25 @@ class Soak:
             return
         self.happened["workers killed, with their machine" if machine else "workers killed"] += 1
 
-    def hit_a_triggerer(self, tasks: list[Task]) -> None:
+    def hit_a_part(self, tasks: list[Task]) -> None:
+        """Kill, restart or freeze a part of Airflow of which there is another."""
         if self.away:
             return
-        name, back = self.dice.choice(TRIGGERERS), time.monotonic() + self.dice.uniform(1, 15)
-        what = self.dice.choice(("killed", "restarted", "frozen"))
+        name, back = self.dice.choice(self.airflow.mortals), time.monotonic() + self.dice.uniform(1, 15)
+        what = self.dice.choice(("killed", "restarted", "frozen") if name in TRIGGERERS else ("killed", "restarted"))
         if what == "frozen":
             self.airflow.freeze(name)
             self.away.append((back, lambda: self.airflow.freeze(name, thaw=True)))
         else:
             (self.airflow.kill if what == "killed" else self.airflow.end)(name)
-            self.away.append((back, lambda: self.airflow.start_component("triggerer", name)))
-        self.happened[f"triggerers {what}"] += 1
+            self.away.append((back, lambda: self.airflow.bring_back(name)))
+        self.happened[f"{PARTS[name.partition('-')[0]]} {what}"] += 1
+
+    def forget_what_is_queued(self, tasks: list[Task]) -> None:
+        """Restart Celery's broker, which keeps nothing."""
+        self.airflow.broker.stop()
+        self.airflow.broker.start()
+        self.happened["brokers restarted"] += 1
 
     def misbehave(self, tasks: list[Task]) -> None:
         what = self.dice.choice(("reading", "reading", "creating", "tokens"))

@@ -42,7 +42,7 @@ def assert_followed_to_the_end(scene: Scene) -> None:
 def test_a_triggerer_that_is_restarted(waiting: Scene, airflow: Cluster) -> None:
     for name in TRIGGERERS:
         airflow.end(name)
-        airflow.start_component("triggerer", name)
+        airflow.bring_back(name)
     assert_followed_to_the_end(waiting)
 
 
@@ -50,7 +50,7 @@ def test_a_triggerer_that_is_killed(waiting: Scene, airflow: Cluster) -> None:
     old = airflow.triggerer_id(FIRST)
     airflow.kill(FIRST)
     until("another triggerer holds all triggers", lambda: held_by(waiting), lambda holders: old not in holders)
-    airflow.start_component("triggerer", FIRST)
+    airflow.bring_back(FIRST)
     assert_followed_to_the_end(waiting)
 
 

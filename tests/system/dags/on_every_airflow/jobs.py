@@ -52,6 +52,9 @@ for way in WAYS:
     with DAG(f"resubmits_{way}", schedule=None):
         job(way, on_ambiguous_submit="resubmit")
 
+with DAG("kept", schedule=None):
+    job("in_place", cancel_on_kill=False)
+
 for dag_id, given in JOBS.items():
     with DAG(dag_id, schedule=None):
         both(**given)

@@ -1,4 +1,4 @@
-"""A PostgreSQL of the tests' own, for an Airflow of which several parts write at once."""
+"""A PostgreSQL of one's own, for an Airflow of which several parts write at once."""
 
 from __future__ import annotations
 
@@ -7,10 +7,14 @@ import pwd
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
+
+import psutil
 
 from demo.real_airflow import free_port
 
@@ -28,7 +32,7 @@ class Postgres:
 
     def __init__(self) -> None:
         if psycopg2 is None or find_spec("asyncpg") is None:
-            raise RuntimeError("These tests need PostgreSQL's drivers as Airflow uses them: psycopg2 and asyncpg.")
+            raise RuntimeError("An Airflow on PostgreSQL needs its drivers as Airflow uses them: psycopg2 and asyncpg.")
         self._programs = programs()
         self._home = Path(tempfile.mkdtemp(prefix="aihub-postgres-"))
         self._user = next(filter(_known, UNPRIVILEGED)) if os.geteuid() == 0 else None
@@ -59,41 +63,57 @@ class Postgres:
         """Make a database and start the server; on return it answers."""
         if self._user:
             shutil.chown(self._home, self._user)
-        self._run("initdb", "-D", self._data, "-U", "airflow", "-A", "trust", "-E", "UTF8", "--no-sync")
+        self._call("initdb", "-D", self._data, "-U", "airflow", "-A", "trust", "-E", "UTF8", "--no-sync")
         # What is written need not survive a power cut.
         quick = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "max_connections": "300"}
         settings = {**quick, "listen_addresses": "127.0.0.1", "unix_socket_directories": "", "port": str(self.port)}
         options = " ".join(f"-c {name}={value or chr(39) * 2}" for name, value in settings.items())
-        self._run("pg_ctl", "-D", self._data, "-l", str(self._home / "log"), "-w", "-o", options, "start")
+        self._call("pg_ctl", "-D", self._data, "-l", str(self._home / "log"), "-w", "-o", options, "start")
 
     def stop(self) -> None:
         """End the server and remove what it kept."""
         if Path(self._data, "postmaster.pid").exists():
-            self._run("pg_ctl", "-D", self._data, "-m", "immediate", "-w", "stop")
+            self._call("pg_ctl", "-D", self._data, "-m", "immediate", "-w", "stop")
         shutil.rmtree(self._home)
 
     def rows(self, sql: str, *values: Any) -> list[tuple[Any, ...]]:
         """Return what a query finds."""
+        with self._told(sql, values) as cursor:
+            found: list[tuple[Any, ...]] = cursor.fetchall()
+            return found
+
+    def run(self, sql: str, *values: Any) -> None:
+        """Run commands that find nothing, all of them or none."""
+        with self._told(sql, values):
+            pass
+
+    @contextmanager
+    def _told(self, sql: str, values: Sequence[Any]) -> Iterator[Any]:
         connection = psycopg2.connect(self.url)
         try:
             with connection, connection.cursor() as cursor:
                 cursor.execute(sql, values)
-                return cursor.fetchall()
+                yield cursor
         finally:
             connection.close()
 
+    def processes(self) -> list[psutil.Process]:
+        """Return the processes of the server."""
+        parent = psutil.Process(int(Path(self._data, "postmaster.pid").read_text().split()[0]))
+        return [parent, *parent.children(recursive=True)]
+
     def dump(self) -> str:
         """Return all that is in the database, as SQL."""
-        return self._run("pg_dump", "--dbname", self.url, "--inserts")
+        return self._call("pg_dump", "--dbname", self.url, "--inserts")
 
     @property
     def _data(self) -> str:
         return str(self._home / "data")
 
-    def _run(self, program: str, *arguments: str) -> str:
+    def _call(self, program: str, *arguments: str) -> str:
         # Not under a pipe: the server would keep it open.
         with tempfile.TemporaryFile() as output:
-            done = subprocess.run(
+            done = subprocess.run(  # noqa: S603 - PostgreSQL's own
                 [self._programs / program, *arguments],
                 cwd="/",
                 user=self._user,
@@ -122,7 +142,7 @@ def programs() -> Path:
         return installed[-1]
     found = shutil.which("initdb")
     if found is None:
-        raise RuntimeError("These tests need the server programs of PostgreSQL, on Debian the package 'postgresql'.")
+        raise RuntimeError("This needs the server programs of PostgreSQL, on Debian the package 'postgresql'.")
     return Path(found).resolve().parent
 
 
