@@ -12,9 +12,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
+import yaml
 from airflow.cli.cli_parser import get_parser
 from airflow.configuration import conf
+from airflow.executors import executor_constants
 from airflow.models import Connection
+from airflow.providers_manager import ProvidersManager
 from blocks import BLOCKS, ROOT, Block
 
 from airflow_provider_aihub.aihub.config import config_from as aihub_config
@@ -33,7 +36,8 @@ BUILTIN = {".", "cd", "export"}
 COMMON = {"cat", "mkdir", "python", "python3", "pip", "make"}
 EMULATORS = {"aihub-emulator": aihub_parser, "modelarts-emulator": modelarts_parser}
 
-OTHER = {"python", "sh", "ini", "text"}
+KUBERNETES = [block for block in BLOCKS if block.language == "yaml"]
+OTHER = {"python", "sh", "ini", "yaml", "text"}
 
 
 def commands(code: str) -> list[list[str]]:
@@ -99,8 +103,10 @@ def check_extra(conn_type: str, extra: dict[str, object]) -> None:
 
 
 def check_setting(section: str, key: str) -> None:
-    own = PROVIDER_INFO["config"].get(section, {}).get("options", {})
-    assert key in own or conf.has_option(section, key), f"Airflow has no setting [{section}] {key}"
+    # Options without a default are none to the configuration itself.
+    of_providers = [config.get(section, {}).get("options", {}) for _, config in ProvidersManager().provider_configs]
+    known = any(key in options for options in of_providers) or conf.has_option(section, key)
+    assert known, f"Airflow has no setting [{section}] {key}"
 
 
 @pytest.mark.parametrize("block", SHELL, ids=str)
@@ -116,6 +122,22 @@ def test_a_setting_is_one(block: Block) -> None:
     assert shown.sections()
     for section in shown.sections():
         for key in shown[section]:
+            check_setting(section, key)
+
+
+@pytest.mark.parametrize("block", KUBERNETES, ids=str)
+def test_what_kubernetes_is_given_is_of_use(block: Block) -> None:
+    """A pod template has the container that Airflow fills in; the chart's values set what Airflow knows."""
+    given = yaml.safe_load(block.code)
+    if given.get("kind") == "Pod":
+        names = {volume["name"] for volume in given["spec"]["volumes"]}
+        (container,) = given["spec"]["containers"]
+        assert container["name"] == "base"
+        assert {mount["name"] for mount in container["volumeMounts"]} <= names
+        return
+    assert given["executor"] in vars(executor_constants).values()
+    for section, settings in given["config"].items():
+        for key in settings:
             check_setting(section, key)
 
 

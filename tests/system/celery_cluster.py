@@ -17,15 +17,18 @@ SLOTS = 10
 """Tasks at a time in each worker."""
 SCHEDULER_GONE = 15
 """Seconds without a heartbeat after which a scheduler counts as gone."""
+LONGEST_QUEUED = 60
+"""Seconds after which a task that is still queued is queued again; what a worker gets to begin it is good as long."""
 SETTINGS = {
     "CORE__EXECUTOR": "CeleryExecutor",
     "CELERY__WORKER_CONCURRENCY": str(SLOTS),
     # Its default; without it, every part of Airflow complains of that.
     "CELERY_BROKER_TRANSPORT_OPTIONS__VISIBILITY_TIMEOUT": "86400",
+    # Twice as many processes as without it, on as many cores: an API server that is slow to answer is no failed task.
+    "WORKERS__EXECUTION_API_TIMEOUT": "60",
     "SCHEDULER__SCHEDULER_HEALTH_CHECK_THRESHOLD": str(SCHEDULER_GONE),
     "SCHEDULER__ORPHANED_TASKS_CHECK_INTERVAL": "5",
-    # A task that a dead worker had fetched, or that Redis has forgotten, is queued again after that.
-    "SCHEDULER__TASK_QUEUED_TIMEOUT": "60",
+    "SCHEDULER__TASK_QUEUED_TIMEOUT": str(LONGEST_QUEUED),
     "SCHEDULER__TASK_QUEUED_TIMEOUT_CHECK_INTERVAL": "5",
 }
 

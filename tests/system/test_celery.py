@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import signal
+import time
 from collections.abc import Callable
 
 import pytest
-from celery_cluster import SCHEDULERS, CeleryCluster
+from celery_cluster import LONGEST_QUEUED, SCHEDULERS, CeleryCluster
 from cluster import Task
 from scene import BOTH, HELD, RUNNING, STOPPED, SUCCEEDED, Scene
 from waiting import until
@@ -96,8 +97,9 @@ def test_a_worker_that_is_told_to_end_at_once_stops_the_jobs(waiting: Scene, air
 
 
 def test_a_task_that_redis_delivers_again(waiting: Scene, airflow: CeleryCluster) -> None:
-    """As it does with whatever takes longer than the ``visibility_timeout``: Airflow ends the task, and tries again."""
+    """As it does with whatever takes longer than the ``visibility_timeout``: Airflow ends the task that waits."""
     tasks = [task for here in in_workers(waiting).values() for task in here]
+    time.sleep(LONGEST_QUEUED)
     airflow.broker.deliver_again()
     assert_stopped_and_created_anew(waiting, tasks)
 
