@@ -288,6 +288,13 @@ class Bench:
             f"({size / min(curls):.0f} MiB/s), with {max(run['memory'] for run in runs) / MIB:.0f} MiB more memory.",
         ]
 
+    def triggerer(self) -> list[str]:
+        """10,000 deferred jobs in a real triggerer, then in two of which one is killed."""
+        with self.server(10_000, lists=True) as url:
+            given = self.jobs(10_000), self.seconds(60), self.seconds(30), self.seconds(30.0)
+            seen = self.run("aihub", "triggerer", url, *given)
+        return [*TRIGGERER_HEAD, *triggerer_rows(seen)]
+
     def hostile(self) -> list[str]:
         """200 jobs of a server that answers as badly as it can, beside 20 of a good one."""
         rows = []
@@ -308,6 +315,33 @@ def hostile_row(said: str, seen: dict[str, Any]) -> str:
         f"| {seen['looks']:.1f} | {seen['looks before']:.1f} | {seen['given up']} | {deadline} | {seen['calls']} "
         f"| {seen['busiest']} | {seen['silence']:.0f} |"
     )
+
+
+def triggerer_rows(seen: dict[str, Any]) -> list[str]:
+    def late(when: str) -> str:
+        return f"{len(seen[when])}, of {max(seen[when]):.1f} s at most" if seen[when] else "0"
+
+    first, second = max(seen["shares"]), min(seen["shares"])
+    rows = {
+        "jobs": f"{seen['jobs']:,}",
+        "one triggerer: until it had looked at each job": f"{seen['begun']:.0f} s",
+        "requests per second": f"{seen['requests']:.1f}",
+        "CPU of one core": f"{100 * seen['cpu']:.0f} %",
+        "memory, and before": f"{seen['memory']:.0f} MiB, {seen['empty']:.0f} MiB",
+        "CPU of one core that the database takes": f"{100 * seen['database']:.0f} %",
+        "transactions of the database per second": f"{seen['transactions']:.0f}",
+        "what it keeps of a task and its trigger, with indexes": f"{seen['kept'] / 1024:.1f} KiB",
+        "loop late while all begin": late("blocked at the start"),
+        "loop late in a minute": late("blocked"),
+        "from the ends of all jobs until no task is deferred any more": f"{seen['ended']:.0f} s",
+        "loop late meanwhile": late("blocked at the end"),
+        "two triggerers: until they had looked at each job": f"{seen['begun by two']:.0f} s",
+        "jobs of each": f"{first}, {second}",
+        "one is killed: until the other one has all": f"{seen['taken over']:.0f} s",
+        "... and has looked at each": f"{seen['followed again']:.0f} s",
+        "from the ends of all jobs until no task was deferred any more": f"{seen['ended after all']:.0f} s",
+    }
+    return [f"| {name} | {value} |" for name, value in rows.items()]
 
 
 def cpu(runs: list[dict[str, Any]]) -> float:
@@ -352,6 +386,16 @@ Written by `make bench`. Each table was measured in one run on one machine, with
 compared. Every measured process has imported all of Airflow, as a triggerer has. Ratios say more than absolute numbers:
 """
 
+TRIGGERER_HEAD = [
+    "## Deferred jobs in a real triggerer",
+    "",
+    "An Airflow on PostgreSQL, in whose database stand the rows of so many tasks that have deferred, with default "
+    "settings but for `[triggerer] capacity`. The jobs are an hour old and polled every 30 s. The loop is late when "
+    "Airflow says so, from 0.2 s on; a triggerer counts as gone 30 s after its last heartbeat.",
+    "",
+    "| | |",
+    "|---|--:|",
+]
 HOSTILE_HEAD = [
     "## Beside a hostile server",
     "",
@@ -408,6 +452,7 @@ def main() -> None:
             bench.imports,
             bench.arguments,
             bench.uploads,
+            bench.triggerer,
             bench.hostile,
         )
         whole = not given.only and not given.quick

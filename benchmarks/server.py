@@ -213,6 +213,10 @@ class Hub:
         """Let a training end."""
         self.rows[self.jobs - number] = json.dumps(self.shown(number, status))
 
+    def begin_all(self) -> None:
+        """Let all run again."""
+        self.rows = [json.dumps(self.shown(number)) for number in range(self.jobs, 0, -1)]
+
     def end_all(self) -> None:
         """Let all end."""
         for number in range(1, self.jobs + 1):
@@ -226,8 +230,8 @@ class Hub:
             said = json.dumps(self.counts).encode()
             self.counts.clear()
             return 200, said
-        if parts.path == "/end":
-            self.end_all()
+        if parts.path in ("/end", "/begin"):
+            self.end_all() if parts.path == "/end" else self.begin_all()
             return 200, b"{}"
         if parts.path == "/api/v1/auth/login":
             self.counts["logins"] += 1
