@@ -9,8 +9,10 @@ from airflow_provider_aihub.aihub import (
     artifacts,
     data_warehouse,
     dataset_management,
+    eval_platform,
     labelfree,
     model_center,
+    model_deployment,
     model_training,
     notebooks,
     quota_schedule,
@@ -31,6 +33,8 @@ _REQUESTS: Final[tuple[Request[Any], ...]] = (
     labelfree.get_label_project("test"),
     artifacts.list_artifacts(1, page_size=1),
     notebooks.list_notebooks(),
+    eval_platform.list_eval_reports(page_size=1),
+    model_deployment.list_deployments(page_size=1),
 )
 READS: Final[Mapping[Service, Request[Any]]] = {Service(request.service): request for request in _REQUESTS}
 """By service, the best one first. With evaluations and the S3 relay nothing can be tried without changing something."""

@@ -174,7 +174,7 @@ def test_a_local_folder_becomes_a_version(
     in_store = form != "zip file" and bucket is None
     assert (found.dataset_id, found.upload_type) == (dataset_id, 5 if in_store else 1)
     if in_store:
-        assert re.fullmatch(rf"s3://aihub-\w+/dataset_workspace/{dataset_id}/[\w-]+/", found.upload_path)
+        assert re.fullmatch(rf"s3://aihub\w+/dataset_workspace/{dataset_id}/[\w-]+/", found.upload_path)
     else:
         place = "s3://uploads/airflow/adhoc_airflow/version/" if bucket else "s3://aihub-uploads/"
         assert found.upload_path.startswith(place)

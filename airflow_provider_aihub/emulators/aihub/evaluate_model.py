@@ -23,15 +23,20 @@ def ask(path: str, body: Any = None) -> Any:
     return said["data"]
 
 
-model = ask(f"/model-center/api/v1/models/db?id={os.environ['AIHUB_MODEL_ID']}")
-if model["status"] != "ready":
-    raise SystemExit(f"The model {model['name']} is {model['status']}.")
-size = {"files": model["object_cnt"], "bytes": model["data_size"]}
-report = {
-    "run_id": os.environ["AI_HUB_WORKFLOW_RUN_ID"],
-    "name": os.environ.get("REPORT_NAME") or f"size of {model['name']}",
-    "model_id": model["id"],
-    "datasets": [{"dataset_name": os.environ.get("DATASET_NAME") or "none", "metrics": {"metrics": size}}],
-    "overall_metrics": {"overall": size},
-}
-print(f"report {ask('/eval-platform/api/v2/run/', report)['id']}: {size}")
+def main() -> None:
+    model = ask(f"/model-center/api/v1/models/db?id={os.environ['AIHUB_MODEL_ID']}")
+    if model["status"] != "ready":
+        raise SystemExit(f"The model {model['name']} is {model['status']}.")
+    size = {"files": model["object_cnt"], "bytes": model["data_size"]}
+    report = {
+        "run_id": os.environ["AI_HUB_WORKFLOW_RUN_ID"],
+        "name": os.environ.get("REPORT_NAME") or f"size of {model['name']}",
+        "model_id": model["id"],
+        "datasets": [{"dataset_name": os.environ.get("DATASET_NAME") or "none", "metrics": {"metrics": size}}],
+        "overall_metrics": {"overall": size},
+    }
+    print(f"report {ask('/eval-platform/api/v2/run/', report)['id']}: {size}")
+
+
+if __name__ == "__main__":
+    main()

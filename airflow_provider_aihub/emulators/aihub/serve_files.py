@@ -10,12 +10,11 @@ import os
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-FOLDER = Path(os.environ["MODEL_PATH"])
-
 
 class Files(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
-        files = {str(path.relative_to(FOLDER)): path.stat().st_size for path in FOLDER.rglob("*") if path.is_file()}
+        folder = Path(os.environ["MODEL_PATH"])
+        files = {str(path.relative_to(folder)): path.stat().st_size for path in folder.rglob("*") if path.is_file()}
         body = json.dumps({"status": "ok", "files": files}).encode()
         self.send_response(200)
         self.send_header("Content-Type", "application/json")
@@ -24,4 +23,5 @@ class Files(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
 
-ThreadingHTTPServer(("127.0.0.1", int(os.environ["PORT"])), Files).serve_forever()
+if __name__ == "__main__":
+    ThreadingHTTPServer(("127.0.0.1", int(os.environ["PORT"])), Files).serve_forever()

@@ -10,6 +10,7 @@ import io
 import os
 import ssl
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 from typing import Any, BinaryIO
 from unittest.mock import Mock
@@ -51,7 +52,6 @@ from airflow_provider_aihub.aihub.errors import (
     AIHubUnavailable,
 )
 from airflow_provider_aihub.aihub.files import file_from_path
-from airflow_provider_aihub.aihub.services import Service
 from airflow_provider_aihub.http.endpoint import Endpoint
 from airflow_provider_aihub.http.request import File, Form, Request
 from airflow_provider_aihub.http.retry import RetryPolicy
@@ -427,17 +427,17 @@ def test_https_asked_of_a_plain_server(server: Server, side: Side, creates: bool
 
 
 def test_every_api_function_is_a_method() -> None:
-    from airflow_provider_aihub import aihub
-
-    names = {name for name, value in vars(Endpoints).items() if isinstance(value, Endpoint)}
+    endpoints = {name: value for name, value in vars(Endpoints).items() if isinstance(value, Endpoint)}
     functions = set()
-    for module in (*Service, "pipelines"):
-        built = __import__(f"{aihub.__name__}.{module}", fromlist=["_"])
+    for module in {endpoint.build.__module__ for endpoint in endpoints.values()}:
+        built = import_module(module)
         for name, function in inspect.getmembers(built, inspect.isfunction):
             returns = str(inspect.signature(function).return_annotation)
             if function.__module__ == built.__name__ and not name.startswith("_") and returns.startswith("Request["):
                 functions.add(name)
-    assert names == functions
+    # These ask twice, for a kind of job alone.
+    assert functions - set(endpoints) == {"read_model_eval", "stop_model_eval", "read_served"}
+    assert set(endpoints) <= functions
 
 
 @pytest.mark.parametrize("client", [AIHubClient, AsyncAIHubClient])
