@@ -224,14 +224,14 @@ PROVIDER_INFO: dict[str, Any] = {
             "external-doc-url": "docs/api-coverage.md",
             "how-to-guide": ["/docs/operators/index.md"],
             "logo": "/docs/integration-logos/AIHub.svg",
-            "tags": ["software", "machine-learning"],
+            "tags": ["software"],
         },
         {
             "integration-name": _MODELARTS,
             "external-doc-url": "https://support.huaweicloud.com/intl/en-us/modelarts/index.html",
             "how-to-guide": ["/docs/operators/index.md"],
             "logo": "/docs/integration-logos/ModelArts.svg",
-            "tags": ["service", "machine-learning"],
+            "tags": ["service"],
         },
     ],
     "operators": _modules(

@@ -59,7 +59,7 @@ def test_it_is_valid_by_the_schema_of_airflows_own_providers() -> None:
     jsonschema.validate({key: value for key, value in info.items() if key not in unknown}, schema)
 
 
-_LATER = {"asset-uris"}
+_LATER = {"cli", "asset-uris"}
 """Keys that came with Airflow 3."""
 
 BASES = {
