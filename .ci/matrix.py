@@ -2,8 +2,7 @@
 """Run the tests on several Airflows and Pythons, one after the other, and print a table of what came of it.
 
 A cell is an Airflow and a Python, such as ``2.11/3.12``; see ``constraints/``. Each runs ``make test``; those of the
-newest Airflow also ``make test-system`` and ``make test-celery``, which are about that one alone, and they may skip no
-test.
+newest Airflow also ``make test-system``, which is about that one alone, and it may skip no test.
 """
 
 from __future__ import annotations
@@ -60,7 +59,7 @@ class Cell:
         began = time.monotonic()
         make = ["make", "--no-print-directory", f"AIRFLOW={self.airflow}", f"PYTHON={self.interpreter()}"]
         passed = failed = skipped = 0
-        for part in ("test", "test-system", "test-celery") if self.is_newest else ("test",):
+        for part in ("test", "test-system") if self.is_newest else ("test",):
             report = reports / f"{self.airflow}-{self.python}-{part}.xml"
             done = subprocess.run([*make, part, f"ARGS=-q --junit-xml={report} {arguments}"], cwd=ROOT, check=False)
             counts = counted(report, done.returncode)

@@ -13,6 +13,7 @@ import threading
 import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -245,7 +246,15 @@ GARBAGE = [
 ]
 
 
-@pytest.mark.parametrize("said", GARBAGE, ids=range(len(GARBAGE)))
+WAITS = pytest.mark.skipif(
+    int(version("aiohttp").split(".")[1]) < 14, reason="aiohttp before 3.14 waits for the rest of a first request."
+)
+"""Only the emulator's own machine can keep it waiting so."""
+
+
+@pytest.mark.parametrize(
+    "said", [pytest.param(said, marks=[WAITS] if n == 2 else [], id=str(n)) for n, said in enumerate(GARBAGE)]
+)
 def test_what_is_no_request_fills_no_log(api: Api, caplog: pytest.LogCaptureFixture, said: bytes) -> None:
     caplog.set_level(logging.INFO)
     answer = spoken(api.aihub, said)
@@ -291,6 +300,7 @@ def test_a_body_that_is_too_deep_is_no_json(api: Api) -> None:
     assert api.refused_text(TRAININGS, b'{"a":' * 1_000_000) == (1, "the body is no JSON")
 
 
+@WAITS
 def test_who_sends_too_slowly_is_not_waited_for(own: Callable[..., Api], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bodies, "PATIENCE", 0.5)
     aihub = own().aihub
