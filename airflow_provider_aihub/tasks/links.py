@@ -21,34 +21,53 @@ class TaskLink(BaseOperatorLink):
 
     So it works while the job runs, deferred or not, and after it has ended. Airflow 3 reads the XCom without this
     class, and writes what this class gives to it at the end of each run of a worker; Airflow 2.11 asks this class.
+    An XCom that is not there would be an error in the log of Airflow 3, below the one that the task has failed with.
     When a task is tried again, Airflow clears its XComs: the link is the newest try's, and the address of an earlier
     try's job is in that try's log.
     """
 
-    def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:  # noqa: ARG002 - Airflow's signature
+    def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:
         """Return the address, or an empty text where the task has none; the platform is not asked."""
-        return own_xcoms.get(ti_key, self.xcom_key) or ""
+        of_try, address = getattr(operator, "_linked", (None, ""))
+        if of_try == _try_of(ti_key):
+            return str(address)
+        return (own_xcoms.get(ti_key, self.xcom_key) or "") if _may_have_xcoms(ti_key) else ""
+
+
+def _try_of(ti: Any) -> tuple[Any, ...]:
+    """Return which try it is. DAG.test() runs all of a DAG's runs and tries with the same operators."""
+    return getattr(ti, "run_id", None), getattr(ti, "map_index", None), getattr(ti, "try_number", None)
+
+
+def _may_have_xcoms(ti: Any) -> bool:
+    """Whether the try may have XComs that this process has not put there: not if it began here, in Airflow 3."""
+    begun = getattr(ti, "_ti_context_from_server", None)
+    return begun is None or bool(begun.next_method)
 
 
 def link_to_page(
-    context: Context, key: str, address: Callable[[], str | None], log: Log, *, resumed: bool = False
+    operator: Any, context: Context, key: str, address: Callable[[], str | None], *, resumed: bool = False
 ) -> None:
     """Let a link of the task lead to a page, and tell its address in the log, once in a try.
 
+    :param operator: The one that Airflow asks for the link when the task ends.
     :param key: Key of the link's XCom.
     :param address: Gives the address; ``None`` where the connection has no web UI, and nothing is done.
     :param resumed: Whether the task was deferred before in the same try, and so may have the link already. To ask for
         an XCom that is not there would put an error into the task's log.
     """
     ti = context["ti"]
-    with beside(log, "its link"):
+    with beside(operator.log, "its link"):
         page = address()
-        if page is None or (resumed and own_xcoms.get(ti, key) == page):
+        if page is None:
+            return
+        operator._linked = _try_of(ti), page
+        if resumed and own_xcoms.get(ti, key) == page:
             return
         own_xcoms.put(ti, key, page)
         # A sensor in mode reschedule begins anew for every look, within one log.
         if not context.get("task_reschedule_count"):
-            log.info("View it at %s", page)
+            operator.log.info("View it at %s", page)
 
 
 async def link_in_triggerer(task_instance: Any, key: str, address: Callable[[], str | None], log: Log) -> None:

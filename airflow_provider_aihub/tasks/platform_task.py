@@ -66,9 +66,9 @@ class PlatformTask:
         :param resumed: Whether the task was deferred before in the same try.
         """
         link_to_page(
+            self,
             context,
             self.platform.page_link,
             lambda: self.hook.get_conn().config.page(kind or self.kind, thing),
-            self.log,
             resumed=resumed,
         )

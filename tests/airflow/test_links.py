@@ -9,6 +9,7 @@ import os
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from unittest.mock import Mock
 
@@ -268,6 +269,32 @@ def test_a_link_is_read_from_xcom_alone(monkeypatch: pytest.MonkeyPatch, stored:
     key: Any = "key of the task instance"
     monkeypatch.setattr(own_xcoms, "get", lambda *asked: {(key, VIEW): stored}[asked])
     assert ViewInAIHubLink().get_link(TrainingOperator(**TRAINING, command="true"), ti_key=key) == given
+
+
+@pytest.mark.parametrize(
+    ("next_method", "asked", "given"), [(None, 0, ""), ("execute_complete", 1, "http://h/1")], ids=["begun", "resumed"]
+)
+def test_a_try_that_ended_before_it_had_a_link_is_not_asked_for_one(
+    monkeypatch: pytest.MonkeyPatch, next_method: str | None, asked: int, given: str
+) -> None:
+    """Airflow 3 would write an error about an XCom that is not there below the one that the task failed with."""
+    asks: list[str] = []
+    monkeypatch.setattr(own_xcoms, "get", lambda _, key: asks.append(key) or "http://h/1")
+    ti: Any = SimpleNamespace(_ti_context_from_server=SimpleNamespace(next_method=next_method))
+    assert ViewInAIHubLink().get_link(TrainingOperator(**TRAINING, command="true"), ti_key=ti) == given
+    assert len(asks) == asked
+
+
+def test_what_a_try_has_linked_to_is_told_without_reading_it(aihub: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    operator = TrainingOperator(**TRAINING, command="true", wait_for_completion=False)
+    life = TaskLife(lambda: operator)
+    address = f"{aihub.url}/#/trainings/{life.try_once()['id']}"
+    asks: list[str] = []
+    monkeypatch.setattr(own_xcoms, "get", lambda _, key: asks.append(key) or "http://h/1")
+    assert ViewInAIHubLink().get_link(operator, ti_key=life.ti) == address
+    assert asks == []
+    life.ti.try_number += 1
+    assert ViewInAIHubLink().get_link(operator, ti_key=life.ti) == "http://h/1"
 
 
 DAG_FILE = """
