@@ -278,23 +278,24 @@ def test_a_try_that_ended_before_it_had_a_link_is_not_asked_for_one(
     monkeypatch: pytest.MonkeyPatch, next_method: str | None, asked: int, given: str
 ) -> None:
     """Airflow 3 would write an error about an XCom that is not there below the one that the task failed with."""
-    asks: list[str] = []
-    monkeypatch.setattr(own_xcoms, "get", lambda _, key: asks.append(key) or "http://h/1")
+    read = Mock(return_value="http://h/1")
+    monkeypatch.setattr(own_xcoms, "get", read)
     ti: Any = SimpleNamespace(_ti_context_from_server=SimpleNamespace(next_method=next_method))
     assert ViewInAIHubLink().get_link(TrainingOperator(**TRAINING, command="true"), ti_key=ti) == given
-    assert len(asks) == asked
+    assert read.call_count == asked
 
 
 def test_what_a_try_has_linked_to_is_told_without_reading_it(aihub: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
     operator = TrainingOperator(**TRAINING, command="true", wait_for_completion=False)
     life = TaskLife(lambda: operator)
+    ti: Any = life.ti
     address = f"{aihub.url}/#/trainings/{life.try_once()['id']}"
-    asks: list[str] = []
-    monkeypatch.setattr(own_xcoms, "get", lambda _, key: asks.append(key) or "http://h/1")
-    assert ViewInAIHubLink().get_link(operator, ti_key=life.ti) == address
-    assert asks == []
-    life.ti.try_number += 1
-    assert ViewInAIHubLink().get_link(operator, ti_key=life.ti) == "http://h/1"
+    read = Mock(return_value="http://h/1")
+    monkeypatch.setattr(own_xcoms, "get", read)
+    assert ViewInAIHubLink().get_link(operator, ti_key=ti) == address
+    assert not read.called
+    ti.try_number += 1
+    assert ViewInAIHubLink().get_link(operator, ti_key=ti) == "http://h/1"
 
 
 DAG_FILE = """
