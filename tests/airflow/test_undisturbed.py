@@ -63,3 +63,12 @@ async def test_what_comes_of_a_call_is_told() -> None:
     assert await undisturbed(asyncio.sleep(0, "yes")) == "yes"
     with pytest.raises(LookupError):
         await undisturbed(fails())
+
+
+async def test_without_a_task_instance_how_far_the_logs_were_read_is_not_kept(caplog: pytest.LogCaptureFixture) -> None:
+    """As in `airflow dags test`, where no triggerer can start again, so that there is nothing to warn of."""
+    caplog.set_level(logging.INFO)
+    kept = log_offsets.KeptOffsets(None, "aihub", 1, LOG)
+    assert await kept.recall() is None
+    await kept.keep({})
+    assert caplog.messages == []
