@@ -31,9 +31,10 @@ def answers(port: int) -> bool:
 
 
 def test_it_leads_to_a_run_that_succeeds(tmp_path: Path) -> None:
-    first, dag, second = (block for block in read_blocks(PAGE) if block.language != "text" and not block.not_run)
+    first, dag, second, third = (block for block in read_blocks(PAGE) if block.language != "text" and not block.not_run)
     assert "aihub-emulator" in first.code
     assert "airflow dags test" in second.code
+    assert "pydoc" in third.code
     assert dag.file is not None
     start = tmp_path / "aihub-start"
     # What the installation leaves: the folder, and an environment to enter.
@@ -55,7 +56,7 @@ def test_it_leads_to_a_run_that_succeeds(tmp_path: Path) -> None:
         assert emulator.poll() is None, emulator.communicate()
         start.joinpath(dag.file).write_text(dag.code)
         done = subprocess.run(
-            [*shell, code[second]], env=env, cwd=tmp_path, capture_output=True, text=True, timeout=HANG, check=False
+            [*shell, code[second] + third.code], env=env, cwd=tmp_path, capture_output=True, text=True, timeout=HANG, check=False
         )
     finally:
         os.killpg(emulator.pid, signal.SIGTERM)
@@ -63,6 +64,10 @@ def test_it_leads_to_a_run_that_succeeds(tmp_path: Path) -> None:
     said = done.stdout + done.stderr
     assert done.returncode == 0, said[-5000:]
     assert re.search(r"state[^\n]*success", said), said[-5000:]
+    # What it says of the last block.
+    assert ":param is_vip:" in said
+    assert "ClusterJobOperator" in said
+    assert "virtual clusters for trainings" in said
     # What the page shows of the log is there.
     (shown,) = (block for block in read_blocks(PAGE) if block.language == "text")
     for line in shown.code.splitlines():
