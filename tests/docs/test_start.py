@@ -56,7 +56,13 @@ def test_it_leads_to_a_run_that_succeeds(tmp_path: Path) -> None:
         assert emulator.poll() is None, emulator.communicate()
         start.joinpath(dag.file).write_text(dag.code)
         done = subprocess.run(
-            [*shell, code[second] + third.code], env=env, cwd=tmp_path, capture_output=True, text=True, timeout=HANG, check=False
+            [*shell, code[second] + third.code],
+            env=env,
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            timeout=HANG,
+            check=False,
         )
     finally:
         os.killpg(emulator.pid, signal.SIGTERM)
