@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import io
+import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,6 +13,7 @@ from typing import Any
 import pytest
 import requests
 from plain_http import SEARCHES, Api
+from waiting import until
 
 from airflow_provider_aihub.emulators.aihub.jobs.unpack import write_index
 
@@ -93,7 +96,11 @@ def test_a_long_query_holds_nobody_up_and_ends_with_the_emulator(own: Callable[.
     number = api.post(SEARCHES, {"type": 1, "name": "s", "sql": sql})
     api.until(f"{SEARCHES}/{number['id']}", 2)
     assert {api.get(f"{SEARCHES}/{number['id']}")["status"] for _ in range(20)} == {2}
-    api.aihub.stop()
+    # Its query may have begun by now or not.
+    time.sleep(pause)
+    ending = threading.Thread(target=api.aihub.stop, daemon=True)
+    ending.start()
+    until("the emulator has ended", ending.is_alive, (False).__eq__, patience=30)
 
 
 def test_a_text_search_ranks_by_shared_words(api: Api) -> None:
