@@ -35,7 +35,7 @@ demo: $(READY) ## Run the flagship DAG in a real Airflow on emulators; PLATFORM=
 	@$(BIN)/python -m demo $(if $(KEEP),--keep) $(if $(PLATFORM),--platform $(PLATFORM))
 
 # Several files at a time: many tests wait more than they work.
-test: $(READY) ## Test all behaviour, with one run in a real Airflow: 6 minutes; ARGS="-k training" is for pytest
+test: $(READY) ## Test all behaviour, with one run in a real Airflow: 5 minutes; ARGS="-k training" is for pytest
 	@$(IN_AIRFLOW_HOME) $(BIN)/python -m pytest -n 6 --dist loadscope --no-loadscope-reorder $(ARGS)
 
 # The tests of a whole Airflow; with an executor, celery or pods, those that share one.

@@ -22,8 +22,20 @@ MASKERS = (
 )
 """Modules that mask secrets in logs, one or two in each version of Airflow."""
 
-LONGEST = ("test_flagship", "test_example_dags", "test_python_blocks", "test_believed_too_soon", "test_never_twice")
-"""Modules that take long and mostly wait. Where several processes test, they begin with these."""
+LONGEST = (
+    "test_flagship",
+    "test_example_dags",
+    "test_site",
+    "test_python_blocks",
+    "test_never_twice",
+    "test_dataset_watcher",
+    "test_believed_too_soon",
+    "test_client_hostile",
+    "test_start",
+    "test_simulation",
+    "test_slow_answers",
+)
+"""Modules that take long. Where several processes test, they begin with these; then they end at about the same time."""
 
 if worker := os.environ.get("PYTEST_XDIST_WORKER"):
     # Airflow reads its home when it is imported, and two processes must not share one.

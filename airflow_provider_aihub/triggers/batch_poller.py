@@ -32,6 +32,8 @@ MOST_MISSES: Final = 3
 """How often in a row a job may be missing from the lists; then it is read by itself."""
 MOST_FAILURES: Final = 2
 """How often in a row the lists may not be had; then each job is read by itself for a time."""
+WORTH_A_PAGE: Final = 10
+"""How many single reads cost about as much as a page. Other triggerers' jobs may stand between those of this one."""
 MOST_PAGES: Final = 200
 """Pages that are read at once at most, of a platform whose pages are small."""
 LONGEST_SWEEP: Final = 60.0
@@ -277,7 +279,8 @@ class BatchPoller:
             start = batch.following
             if number == 1:
                 # A server may have pages of its own size.
-                most = min(2 * math.ceil(count / max(len(batch.rows), 1)) + 1, MOST_PAGES)
+                pages = math.ceil(count / max(len(batch.rows), 1))
+                most = min(max(2 * pages + 1, count // WORTH_A_PAGE), MOST_PAGES)
             rows += len(batch.rows)
             if start is None or (batch.total is not None and len(batch.rows) < batch.total <= rows):
                 most = number

@@ -250,6 +250,17 @@ def test_a_platform_may_have_smaller_pages(within: Callable[[Hub, Looks], None])
     within(hub, looks)
 
 
+def test_jobs_of_other_triggerers_may_stand_between(within: Callable[[Hub, Looks], None]) -> None:
+    hub = Hub(2000, lists=True)
+
+    async def looks(batch: BatchPoller) -> None:
+        jobs = [watch_one(batch, number) for number in range(1, 2001, 5)]
+        assert phases(await look(batch, jobs)) == [Phase.RUNNING] * 400
+        assert (hub.counts["singles"], hub.counts["pages"]) == (0, 2000 / PAGE_SIZE)
+
+    within(hub, looks)
+
+
 def test_one_who_leaves_takes_nothing_along(within: Callable[[Hub, Looks], None]) -> None:
     hub = Hub(20, lists=True)
 

@@ -15,6 +15,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -95,13 +96,13 @@ def chunk(data: bytes) -> bytes:
     return f"{len(data):x}\r\n".encode() + data + b"\r\n"
 
 
+@cache
 def bomb() -> bytes:
     packer = zlib.compressobj(9, wbits=31)
     zeros = b"0" * MIB
     return b"".join(packer.compress(zeros) for _ in range(500)) + packer.flush()
 
 
-BOMB = bomb()
 LISTS = b'{"code": 0, "data": [' + b",".join([b"[]"] * 120_000) + b"]}"
 ROWS = b"[" + b"[]," * 2_000_000 + b"[]]"
 
@@ -124,12 +125,12 @@ HUGE: dict[str, tuple[Any, type[AIHubRequestError], str]] = {
         f"more than {MOST_VALUES} values",
     ),
     "a bomb": (
-        lambda: raw("HTTP/1.1 200 OK", BOMB, f"Content-Encoding: gzip\r\nContent-Length: {len(BOMB)}\r\n"),
+        lambda: raw("HTTP/1.1 200 OK", bomb(), f"Content-Encoding: gzip\r\nContent-Length: {len(bomb())}\r\n"),
         AIHubBadAnswerError,
         "longer",
     ),
     "a bomb that says no": (
-        lambda: raw("HTTP/1.1 503 Busy", BOMB, f"Content-Encoding: gzip\r\nContent-Length: {len(BOMB)}\r\n"),
+        lambda: raw("HTTP/1.1 503 Busy", bomb(), f"Content-Encoding: gzip\r\nContent-Length: {len(bomb())}\r\n"),
         AIHubUnavailable,
         "HTTP 503",
     ),
