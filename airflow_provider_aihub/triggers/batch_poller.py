@@ -34,7 +34,7 @@ MOST_FAILURES: Final = 2
 """How often in a row the lists may not be had; then each job is read by itself for a time."""
 WORTH_A_PAGE: Final = 10
 """How many single reads cost about as much as a page. Other triggerers' jobs may stand between those of this one."""
-MOST_PAGES: Final = 200
+MOST_PAGES: Final = 400
 """Pages that are read at once at most, of a platform whose pages are small."""
 LONGEST_SWEEP: Final = 60.0
 """Seconds within which the lists are to be read; there may be dozens of them."""

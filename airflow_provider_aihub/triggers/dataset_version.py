@@ -12,6 +12,7 @@ from airflow.providers.common.compat.sdk import AirflowOptionalProviderFeatureEx
 from airflow.triggers.base import TriggerEvent
 
 from airflow_provider_aihub.aihub.errors import AIHubParameterError
+from airflow_provider_aihub.triggers.log_lines import LogsInThread
 
 try:
     from airflow.triggers.base import BaseEventTrigger
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from airflow_provider_aihub.watcher.watcher import Watching
 
 
-class DatasetVersionTrigger(BaseEventTrigger):
+class DatasetVersionTrigger(LogsInThread, BaseEventTrigger):
     """Fires once for each version of a dataset that was built successfully; for ``AssetWatcher`` (Airflow 3).
 
     The event's payload is ``{"id", "version", "dataset", "size", "count"}``, as

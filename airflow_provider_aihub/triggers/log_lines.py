@@ -1,14 +1,27 @@
-"""Writing lines into the logs of triggers, which is slow, so that the event loop stays free for all else."""
+"""Writing lines into the logs of triggers, which is slow, so that the event loop stays free for all else.
+
+From Airflow 3.0 on, the process of the triggers sends their lines to its parent process, and a line waits where that does
+not read. The parent does not read while it sends new triggers: when the event loop waits with a line meanwhile, both wait
+for ever, and nobody follows a job any more. So a thread writes the lines, and only while there is room left for those
+that Airflow itself writes on the event loop.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import os
+import select
+import stat
 import time
 from collections.abc import Sequence
-from typing import Final
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextvars import copy_context
+from functools import cache
+from typing import TYPE_CHECKING, Any, Final
 from weakref import WeakKeyDictionary
 
-from airflow_provider_aihub.jobs.waiting import Log
+if TYPE_CHECKING:
+    from airflow_provider_aihub.jobs.progress_log import Log
 
 AT_ONCE: Final = 0.02
 """Seconds for which lines are written before all else on the event loop has its turn, for as long again."""
@@ -31,7 +44,89 @@ async def tell(lines: Sequence[str], log: Log) -> int:
                     while told < len(lines) and time.monotonic() - began < AT_ONCE:
                         log.info("%s", lines[told])
                         told += 1
+                    await written(log)
                     await asyncio.sleep(time.monotonic() - began)
     except TimeoutError:
         pass
     return told
+
+
+async def written(log: Log) -> None:
+    """Wait until what a log was told is written, for some seconds at most."""
+    if isinstance(log, PipedLog):
+        await log.written()
+
+
+class PipedLog:
+    """The log of a trigger whose lines go to Airflow's parent process.
+
+    :param log: Airflow's logger, which writes at once.
+    :param pipe: The descriptor of what it writes to.
+    """
+
+    __slots__ = ("_last", "_log", "_pipe")
+
+    def __init__(self, log: Any, pipe: int) -> None:
+        self._log = log
+        self._pipe = pipe
+        self._last: Future[None] | None = None
+
+    def debug(self, message: str, /, *args: Any) -> None:
+        self._put(self._log.debug, message, *args)
+
+    def info(self, message: str, /, *args: Any) -> None:
+        self._put(self._log.info, message, *args)
+
+    def warning(self, message: str, /, *args: Any) -> None:
+        self._put(self._log.warning, message, *args)
+
+    def error(self, message: str, /, *args: Any) -> None:
+        self._put(self._log.error, message, *args)
+
+    async def written(self) -> None:
+        """Wait until the lines are written, for some seconds at most."""
+        if self._last:
+            await asyncio.wait([asyncio.wrap_future(self._last)], timeout=LONGEST_WAIT)
+
+    def _put(self, *line: Any) -> None:
+        # Whose line it is stands in the context.
+        self._last = _writer().submit(copy_context().run, _write, self._pipe, *line)
+
+
+class LogsInThread:
+    """Gives a trigger a log that leaves the event loop free; stands before Airflow's class."""
+
+    _own_log: Any = None
+
+    @property
+    def log(self) -> Any:
+        """Airflow's logger, or one that writes in a thread what goes to a parent process."""
+        if self._own_log is None:
+            log = super().log  # type: ignore[misc]
+            pipe = _pipe(log)
+            self._own_log = log if pipe is None else PipedLog(log, pipe)
+        return self._own_log
+
+
+def _pipe(log: Any) -> int | None:
+    """Return what lines are sent by to a parent process; ``None`` where they are written in this one."""
+    bound = log.bind() if hasattr(log, "bind") else log
+    file = getattr(getattr(bound, "_logger", None), "_file", None)
+    try:
+        pipe: int = file.fileno()  # type: ignore[union-attr]
+        return pipe if stat.S_ISSOCK(os.fstat(pipe).st_mode) else None
+    except (AttributeError, OSError, ValueError):
+        return None
+
+
+@cache
+def _writer() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(1, thread_name_prefix="log lines")
+
+
+def _write(pipe: int, method: Any, *line: Any) -> None:
+    """Write a line as soon as most of the pipe is empty, as it says."""
+    room = select.poll()
+    room.register(pipe, select.POLLOUT)
+    room.poll()
+    method(*line)

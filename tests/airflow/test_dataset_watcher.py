@@ -484,6 +484,7 @@ def test_a_dag_file_imports_nothing_heavy_for_it() -> None:
         "airflow_provider_aihub.jobs.errors",
         "airflow_provider_aihub.triggers",
         "airflow_provider_aihub.triggers.dataset_version",
+        "airflow_provider_aihub.triggers.log_lines",
     ]
 
 
