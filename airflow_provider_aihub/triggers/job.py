@@ -22,7 +22,7 @@ from airflow_provider_aihub.jobs.stopping import Stopping, stop
 from airflow_provider_aihub.jobs.waiting import Ask, Fetch, Keep, Look, Outcome, Recall, Redact, Tell, Watch, wait_async
 from airflow_provider_aihub.tasks.links import link_in_triggerer
 from airflow_provider_aihub.triggers.cancellation import to_the_end
-from airflow_provider_aihub.triggers.log_lines import LogsInThread, tell, written
+from airflow_provider_aihub.triggers.log_lines import LogsInThread, finish, tell
 from airflow_provider_aihub.triggers.log_offsets import KeptOffsets
 from airflow_provider_aihub.triggers.poller import TRIGGERER, Poller, Surroundings
 
@@ -201,7 +201,7 @@ class JobTrigger(LogsInThread, BaseTrigger):
         began = asyncio.get_running_loop().time()
         try:
             event = await self._wait()
-            await written(self.log)
+            await finish(self.log)
             if self.trigger_id is not None:
                 # Else it is no triggerer's, but that of a DAG that is run for a test in one process.
                 await asyncio.sleep(max(DRAIN, began + HANDOVER - asyncio.get_running_loop().time()))
@@ -363,7 +363,7 @@ class JobTrigger(LogsInThread, BaseTrigger):
         elif problem:
             why = str(problem) or type(problem).__name__
             self.log.error("%s may still be running on %s: %s", self._called, self._platform.name, why)
-        await written(self.log)
+        await finish(self.log)
 
     async def _has_newer_try(self) -> bool:
         """Whether the task was cleared or tried again, and is deferred because of that."""

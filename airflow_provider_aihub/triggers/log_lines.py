@@ -1,22 +1,25 @@
 """Writing lines into the logs of triggers, which is slow, so that the event loop stays free for all else.
 
-From Airflow 3.0 on, the process of the triggers sends their lines to its parent process, and a line waits where that does
-not read. The parent does not read while it sends new triggers: when the event loop waits with a line meanwhile, both wait
-for ever, and nobody follows a job any more. So a thread writes the lines, and only while there is room left for those
-that Airflow itself writes on the event loop.
+From Airflow 3.0 on, the process of the triggers sends their lines to its parent process, and must wait if that does not
+read. The parent does not read while it sends new triggers. If the event loop waits with a line meanwhile, both wait for
+ever, and nobody follows a job any more. So a thread writes the lines, and only while there is room left for those that
+Airflow itself writes on the event loop.
 """
 
 from __future__ import annotations
 
 import asyncio
+import math
 import os
 import select
 import stat
 import time
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from contextvars import copy_context
-from functools import cache
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any, Final
 from weakref import WeakKeyDictionary
 
@@ -44,17 +47,22 @@ async def tell(lines: Sequence[str], log: Log) -> int:
                     while told < len(lines) and time.monotonic() - began < AT_ONCE:
                         log.info("%s", lines[told])
                         told += 1
-                    await written(log)
+                    if isinstance(log, PipedLog):
+                        await log.written()
                     await asyncio.sleep(time.monotonic() - began)
     except TimeoutError:
-        pass
+        if isinstance(log, PipedLog):
+            told -= log.leave_out(told)
     return told
 
 
-async def written(log: Log) -> None:
-    """Wait until what a log was told is written, for some seconds at most."""
+async def finish(log: Log) -> None:
+    """Wait until what a log was told is written; what is not within some seconds, is left out."""
     if isinstance(log, PipedLog):
-        await log.written()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(LONGEST_WAIT):
+                await log.written()
+        log.leave_out()
 
 
 class PipedLog:
@@ -64,11 +72,12 @@ class PipedLog:
     :param pipe: The descriptor of what it writes to.
     """
 
-    __slots__ = ("_last", "_log", "_pipe")
+    __slots__ = ("_last", "_lines", "_log", "_pipe")
 
     def __init__(self, log: Any, pipe: int) -> None:
         self._log = log
         self._pipe = pipe
+        self._lines: deque[Callable[[], object]] = deque()
         self._last: Future[None] | None = None
 
     def debug(self, message: str, /, *args: Any) -> None:
@@ -84,13 +93,33 @@ class PipedLog:
         self._put(self._log.error, message, *args)
 
     async def written(self) -> None:
-        """Wait until the lines are written, for some seconds at most."""
+        """Wait until the lines are written."""
         if self._last:
-            await asyncio.wait([asyncio.wrap_future(self._last)], timeout=LONGEST_WAIT)
+            await asyncio.wait([asyncio.wrap_future(self._last)])
+
+    def leave_out(self, most: float = math.inf) -> int:
+        """Do not write the last lines that still wait, so many at most, and return how many these are."""
+        count = 0
+        with suppress(IndexError):
+            while count < most:
+                self._lines.pop()
+                count += 1
+        return count
 
     def _put(self, *line: Any) -> None:
         # Whose line it is stands in the context.
-        self._last = _writer().submit(copy_context().run, _write, self._pipe, *line)
+        self._lines.append(partial(copy_context().run, *line))
+        self._last = _writer().submit(self._write_one)
+
+    def _write_one(self) -> None:
+        """Write a line as soon as most of the pipe is empty, as it says."""
+        if self._lines:
+            room = select.poll()
+            room.register(self._pipe, select.POLLOUT)
+            room.poll()
+        # Meanwhile it may have been left out.
+        with suppress(IndexError):
+            self._lines.popleft()()
 
 
 class LogsInThread:
@@ -122,11 +151,3 @@ def _pipe(log: Any) -> int | None:
 @cache
 def _writer() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(1, thread_name_prefix="log lines")
-
-
-def _write(pipe: int, method: Any, *line: Any) -> None:
-    """Write a line as soon as most of the pipe is empty, as it says."""
-    room = select.poll()
-    room.register(pipe, select.POLLOUT)
-    room.poll()
-    method(*line)

@@ -13,6 +13,7 @@ from waiting import HANG
 pytestmark = pytest.mark.airflow(">=3.0", lacks="a parent process that reads the lines of triggers")
 
 LINES = 3000
+"""More than what is sent to the parent has room for."""
 PROCESS_OF_TRIGGERS = """
 import asyncio
 import sys
@@ -20,8 +21,8 @@ import sys
 import structlog
 from airflow.sdk.execution_time.supervisor import _configure_logs_over_json_channel as write_to_the_parent
 
+from airflow_provider_aihub.triggers import log_lines
 from airflow_provider_aihub.triggers.job import JobTrigger
-from airflow_provider_aihub.triggers.log_lines import tell, written
 
 
 async def main(lines):
@@ -33,10 +34,14 @@ async def main(lines):
     await asyncio.sleep(0.1)
     for number in range(50):
         structlog.get_logger("airflow").info("one of Airflow's own")
+    if sys.argv[3] == "ends":
+        log_lines.LONGEST_WAIT = 0.1
+        await log_lines.finish(triggers[0].log)
     print("goes on", flush=True)
     sys.stdin.readline()
-    assert await tell([f"streamed {number}" for number in range(200)], triggers[0].log) == 200
-    await written(triggers[0].log)
+    if sys.argv[3] == "streams":
+        assert await log_lines.tell([f"streamed {number}" for number in range(200)], triggers[0].log) == 200
+    await triggers[1].log.written()
     print("ended", flush=True)
 
 
@@ -44,10 +49,10 @@ asyncio.run(main(int(sys.argv[2])))
 """
 
 
-def test_an_event_loop_does_not_wait_for_a_parent_that_does_not_read() -> None:
-    """Else both would wait for ever, where the parent waits for the event loop to read something."""
+def told(what: str) -> dict[str, list[int]]:
+    """Return what comes to a parent that does not read before the event loop has gone on, by the jobs' numbers."""
     own, others = socket.socketpair()
-    given = [sys.executable, "-c", PROCESS_OF_TRIGGERS, str(others.fileno()), str(LINES)]
+    given = [sys.executable, "-c", PROCESS_OF_TRIGGERS, str(others.fileno()), str(LINES), what]
     with subprocess.Popen(given, stdin=-1, stdout=-1, text=True, pass_fds=[others.fileno()]) as process, own:
         others.close()
         assert process.stdin is not None
@@ -58,9 +63,25 @@ def test_an_event_loop_does_not_wait_for_a_parent_that_does_not_read() -> None:
         lines = [json.loads(line) for line in own.makefile()]
         assert process.stdout.read() == "ended\n"
         assert process.wait(HANG) == 0
-    of_triggers = [(line["event"], line["job"]) for line in lines if line["event"].startswith("line")]
-    assert of_triggers == [(f"line {number}", number % 2 + 1) for number in range(LINES)]
-    assert [line["event"] for line in lines if line["event"].startswith("streamed")] == [
-        f"streamed {number}" for number in range(200)
-    ]
-    assert sum(line["event"] == "one of Airflow's own" for line in lines) == 50
+    found: dict[str, list[int]] = {"of Airflow": [], "streamed": [], "1": [], "2": []}
+    for line in lines:
+        said, _, number = line["event"].partition(" ")
+        if said in ("line", "streamed"):
+            found[str(line["job"]) if said == "line" else said].append(int(number))
+        elif said == "one":
+            found["of Airflow"].append(0)
+    return found
+
+
+def test_an_event_loop_does_not_wait_for_a_parent_that_does_not_read() -> None:
+    """Else both would wait for ever, where the parent waits for the event loop to read something."""
+    numbers = list(range(LINES))
+    assert told("streams") == {"of Airflow": [0] * 50, "streamed": numbers[:200], "1": numbers[::2], "2": numbers[1::2]}
+
+
+def test_a_trigger_that_ends_does_not_wait_long_either() -> None:
+    """Airflow closes its log then, and lines that come later would stand in the log of the triggerer."""
+    found = told("ends")
+    assert found["2"] == list(range(1, LINES, 2))
+    assert found["1"] == list(range(0, LINES, 2))[: len(found["1"])]
+    assert 0 < len(found["1"]) < LINES // 2
