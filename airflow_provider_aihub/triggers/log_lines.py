@@ -14,7 +14,6 @@ import os
 import select
 import stat
 import time
-from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
@@ -77,7 +76,7 @@ class PipedLog:
     def __init__(self, log: Any, pipe: int) -> None:
         self._log = log
         self._pipe = pipe
-        self._lines: deque[Callable[[], object]] = deque()
+        self._lines: list[Callable[[], object]] = []
         self._last: Future[None] | None = None
 
     def debug(self, message: str, /, *args: Any) -> None:
@@ -119,7 +118,7 @@ class PipedLog:
             room.poll()
         # Meanwhile it may have been left out.
         with suppress(IndexError):
-            self._lines.popleft()()
+            self._lines.pop(0)()
 
 
 class LogsInThread:
