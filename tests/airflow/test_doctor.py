@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import io
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -165,6 +168,17 @@ def test_a_report_holds_no_secret(aihub: Any, check: Any, tmp_path: Path) -> Non
     assert connection["extra"]["s3_relay_token"] not in text
     assert "eyJ" not in text
     assert check("--report", str(tmp_path / "none" / "report.txt"))[0] == 2
+
+
+def test_a_reader_that_has_read_enough(aihub: Any, tmp_path: Path) -> None:
+    report = tmp_path / "report.txt"
+    command = [sys.executable, "-m", "airflow_provider_aihub", "check", "--report", str(report)]
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = subprocess.run(command, stdout=writer, stderr=subprocess.PIPE, text=True, check=False)
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert report.read_text().splitlines()[-1].startswith("ok    datasets: ")
 
 
 def test_a_modelarts(modelarts: Any, check: Any, monkeypatch: pytest.MonkeyPatch) -> None:
