@@ -175,7 +175,7 @@ class ModelUploadOperator(JobOperator):
                 raise
             self.log.info("AIHub has model %r: %s", record.name, loss)
             return record
-        self.log.info("AIHub has a new model %d, which has no files yet", created)
+        self.log.info("Created model %d on AIHub", created)
         return self.patiently(lambda: find_model(self.hook, created))
 
     def _shown(self) -> ModelRecord | None:

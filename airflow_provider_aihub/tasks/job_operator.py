@@ -58,8 +58,8 @@ class RemoteJobOperator(PlatformTask, BaseOperator):
     """
 
     known_by_content: ClassVar[bool] = False
-    """Whether what there is on the platform tells by itself what is left to do, so that nobody need look for the job of
-    an earlier try, and creating it is nothing but reading it."""
+    """Whether what there is on the platform tells by itself what is left to do. Then nobody looks for the job of an
+    earlier try, and creating the job is only reading it: the operator itself logs what it creates."""
     stream_logs: bool | str = False
     """Whether the logs of the job's pods or nodes are followed into the task's log; only some kinds offer it."""
     template_fields: Sequence[str] = (

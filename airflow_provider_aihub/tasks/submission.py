@@ -248,7 +248,8 @@ class Submission:
                 raise
             job = yield from self._after_loss(request, entry, refusal)
         self.held.job, self.held.creating = job, None
-        self.held.log.info("Created %s on %s", self.held.kind.called(job.id), self._platform)
+        if not self.held.operator.known_by_content:
+            self.held.log.info("Created %s on %s", self.held.kind.called(job.id), self._platform)
         refused = yield from self.held.save(replace(entry, state=job_state.SUBMITTED, job_id=job.id))
         if refused:
             yield from self.held.not_told(refused, f"that {self.held.kind.called(job.id)} is this task's")

@@ -16,6 +16,7 @@ from twisted import Twisted, serving
 
 from airflow_provider_aihub.aihub.client import AIHubClient
 from airflow_provider_aihub.emulators.aihub import Emulator
+from airflow_provider_aihub.operators.base import JobOperator
 from airflow_provider_aihub.operators.modelarts_base import ModelArtsJobOperator
 from airflow_provider_aihub.tasks import held, own_xcoms
 from airflow_provider_aihub.triggers.job import JobTrigger
@@ -90,6 +91,21 @@ def little_patience(monkeypatch: pytest.MonkeyPatch) -> None:
 def new_name() -> str:
     """A name that nothing has yet."""
     return f"n{uuid4().hex[:12]}"
+
+
+@pytest.fixture
+def created(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> Callable[[], list[str]]:
+    """What a task of AIHub has said it created, since this was asked last."""
+    log = logging.getLogger("test.task")
+    monkeypatch.setattr(JobOperator, "log", log)
+    caplog.set_level(logging.INFO, log.name)
+
+    def said() -> list[str]:
+        lines = [line for line in caplog.messages if line.startswith("Created ")]
+        caplog.clear()
+        return lines
+
+    return said
 
 
 @pytest.fixture

@@ -55,11 +55,12 @@ def posted(server: Emulator, path: str, since: int = 0) -> int:
 
 @deferred_or_not
 def test_a_model_is_served_and_taken_off_the_net(
-    aihub: Emulator, tmp_path: Path, new_name: str, deferrable: bool
+    aihub: Emulator, tmp_path: Path, new_name: str, deferrable: bool, created: Callable[[], list[str]]
 ) -> None:
     (tmp_path / "deep").mkdir()
     (tmp_path / "deep" / "weights.bin").write_bytes(b"12345")
     TaskLife(lambda: ModelUploadOperator(task_id="up", model=new_name, local_path=str(tmp_path))).try_once()
+    created()
     life = start(
         deployment=new_name,
         create={**CREATE, "model": new_name, "storages": ["shared"], "envs": {"A": 1}, "description": "why"},
@@ -67,6 +68,7 @@ def test_a_model_is_served_and_taken_off_the_net(
     )
     result = life.try_once()
     assert life.deferrals == int(deferrable)
+    assert created() == [f"Created deployment {result['id']} on AIHub"]
     hook = AIHubHook()
     shown, service = hook.get_deployment(result["id"]), hook.get_infer_service(result["infer_service_id"])
     assert result == {
@@ -83,6 +85,7 @@ def test_a_model_is_served_and_taken_off_the_net(
         assert json.load(answer)["files"] == {"deep/weights.bin": 5}
     before = len(aihub.requests)
     assert start(deployment=shown.id, create=None).try_once() == result
+    assert created() == []
     assert posted(aihub, "/start", before) == 0
     assert stop(new_name) == {"id": shown.id, "status": "stopped"}
     assert hook.get_infer_service(service.id).status == "offline"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -123,10 +123,14 @@ def test_an_upload_goes_on_where_it_stopped(models: Emulator, folder: Path, monk
     assert (asked(models, "/models"), asked(models, "/models/upload", since)) == (asked(models, "/models"), 1)
 
 
-def test_what_is_there_is_not_uploaded_again(models: Emulator, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_there_is_not_uploaded_again(
+    models: Emulator, folder: Path, monkeypatch: pytest.MonkeyPatch, created: Callable[[], list[str]]
+) -> None:
     first = upload(folder, model="same").try_once()
+    assert created() == [f"Created model {first['id']} on AIHub"]
     sent, since = Sent(monkeypatch), len(models.requests)
     assert upload(folder, model="same").try_once() == first
+    assert created() == []
     assert ([put.rpartition("/")[2] for put in sent.puts], asked(models, "/upload", since)) == (["files.json"], 0)
     (folder / "deep.txt").write_bytes(b"y")
     (folder / "empty").unlink()
