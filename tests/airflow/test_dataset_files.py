@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from stored_files import Sent, content, filled
 from task_life import TaskLife
-from test_operators_model import Sent, content
 
 from airflow_provider_aihub.aihub import uploading
 from airflow_provider_aihub.aihub.errors import AIHubBadAnswerError, AIHubError, AIHubParameterError, AIHubUnavailable
@@ -41,10 +41,7 @@ def datasets(server: Emulator, monkeypatch: pytest.MonkeyPatch) -> Emulator:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    for name, data in FILES.items():
-        (tmp_path / "data" / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / "data" / name).write_bytes(data)
-    return tmp_path / "data"
+    return filled(tmp_path / "data", FILES)
 
 
 def make(name: str, folder: Path, **given: Any) -> TaskLife:

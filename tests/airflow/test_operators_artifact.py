@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +10,7 @@ from uuid import uuid4
 
 import pytest
 from aihub.client import Client
+from stored_files import LARGE, Sent, content, filled
 from task_life import TaskLife
 
 from airflow_provider_aihub.aihub import object_store, uploading
@@ -26,7 +26,6 @@ from airflow_provider_aihub.emulators.aihub import Emulator
 from airflow_provider_aihub.hooks.aihub import AIHubHook
 from airflow_provider_aihub.operators.artifact import ArtifactDownloadOperator, ArtifactUploadOperator
 
-LARGE = 2 * object_store.PART + 17
 CREATE = "*/artifacts"
 
 
@@ -55,16 +54,7 @@ def run() -> str:
 def folder(tmp_path: Path) -> Path:
     """Small files, an empty one, one in three parts, and names that need quoting."""
     files = {"a b#%.txt": b"12345", "deep/er/\u00fc.bin": b"\0" * 99, "empty": b"", "large.bin": os.urandom(LARGE)}
-    for name, data in files.items():
-        (tmp_path / "out" / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / "out" / name).write_bytes(data)
-    return tmp_path / "out"
-
-
-def content(folder: Path) -> dict[str, str]:
-    """The SHA-256 of all files below a folder, hidden ones too."""
-    files = (path for path in folder.rglob("*") if path.is_file())
-    return {path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+    return filled(tmp_path / "out", files)
 
 
 def upload(run: str, path: Path, **given: Any) -> Any:
@@ -81,24 +71,6 @@ def vendor(server: Emulator) -> Any:
     """The vendor's own client."""
     token = AIHubHook().login(server.username, server.password).token
     return Client(base_url=server.url, token=token, log_level="CRITICAL").artifact
-
-
-class Sent:
-    """Counts what goes to the store."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.puts: list[str] = []
-        self.fail_at: int | None = None
-        ask = object_store.ObjectStore.ask
-
-        def counted(store: Any, asks: str, operation: str, **given: Any) -> Any:
-            if operation in ("put_object", "upload_part"):
-                if self.fail_at is not None and len(self.puts) >= self.fail_at:
-                    raise AIHubUnavailable("The line was cut.")
-                self.puts.append(f"{given['Key'].rpartition('/')[2]} {given.get('PartNumber', '')}".strip())
-            return ask(store, asks, operation, **given)
-
-        monkeypatch.setattr(object_store.ObjectStore, "ask", counted)
 
 
 def test_a_folder_there_and_back(artifacts: Emulator, run: str, folder: Path, tmp_path: Path) -> None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from stored_files import LARGE, Sent, content, filled
 from task_life import TaskLife
 
 from airflow_provider_aihub.aihub import object_store, uploading
@@ -26,7 +26,6 @@ from airflow_provider_aihub.sensors.model import ModelSensor
 
 NAME = "odd/na me?#%&ü"
 """Quoted, never refused."""
-LARGE = 2 * object_store.PART + 17
 
 
 @pytest.fixture(scope="module")
@@ -46,16 +45,7 @@ def models(server: Emulator, monkeypatch: pytest.MonkeyPatch) -> Emulator:
 def folder(tmp_path: Path) -> Path:
     """Small files, an empty one, one in three parts, and names that need quoting."""
     files = {"a b#%.txt": b"12345", "deep/er/ü.bin": b"\0" * 99, "deep.txt": b"x", "empty": b""}
-    for name, content in {**files, "weights.bin": os.urandom(LARGE)}.items():
-        (tmp_path / "model" / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / "model" / name).write_bytes(content)
-    return tmp_path / "model"
-
-
-def content(folder: Path) -> dict[str, str]:
-    """The SHA-256 of all files below a folder, hidden ones too."""
-    files = (path for path in folder.rglob("*") if path.is_file())
-    return {path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+    return filled(tmp_path / "model", {**files, "weights.bin": os.urandom(LARGE)})
 
 
 def upload(folder: Path, **given: Any) -> TaskLife:
@@ -88,24 +78,6 @@ def test_there_and_back(models: Emulator, folder: Path, tmp_path: Path, deferrab
     assert content(tmp_path / "came") == content(folder)
 
 
-class Sent:
-    """Counts what goes to the store."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.puts: list[str] = []
-        self.fail_at: int | None = None
-        ask = object_store.ObjectStore.ask
-
-        def counted(store: Any, asks: str, operation: str, **given: Any) -> Any:
-            if operation in ("put_object", "upload_part"):
-                if self.fail_at is not None and len(self.puts) >= self.fail_at:
-                    raise AIHubUnavailable("The line was cut.")
-                self.puts.append(f"{given['Key']} {given.get('PartNumber', '')}".strip())
-            return ask(store, asks, operation, **given)
-
-        monkeypatch.setattr(object_store.ObjectStore, "ask", counted)
-
-
 def test_an_upload_goes_on_where_it_stopped(models: Emulator, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     sent = Sent(monkeypatch)
     monkeypatch.setattr(uploading, "WORKERS", 1)
@@ -114,11 +86,11 @@ def test_an_upload_goes_on_where_it_stopped(models: Emulator, folder: Path, monk
     with pytest.raises(AIHubUnavailable, match="The line was cut"):
         life.try_once()
     # Four small files and two of the three parts are there.
-    assert [put.rpartition("files/")[2] for put in sent.puts[-2:]] == ["weights.bin 1", "weights.bin 2"]
+    assert sent.puts[-2:] == ["weights.bin 1", "weights.bin 2"]
     sent.fail_at, sent.puts = None, []
     since = len(models.requests)
     result = life.try_once()
-    assert [put.rpartition("/")[2] for put in sent.puts] == ["weights.bin 3", "files.csv", "files.json"]
+    assert sent.puts == ["weights.bin 3", "files.csv", "files.json"]
     assert (result["status"], result["count"]) == ("succeeded", 5)
     assert (asked(models, "/models"), asked(models, "/models/upload", since)) == (asked(models, "/models"), 1)
 
@@ -131,12 +103,12 @@ def test_what_is_there_is_not_uploaded_again(
     sent, since = Sent(monkeypatch), len(models.requests)
     assert upload(folder, model="same").try_once() == first
     assert created() == []
-    assert ([put.rpartition("/")[2] for put in sent.puts], asked(models, "/upload", since)) == (["files.json"], 0)
+    assert (sent.puts, asked(models, "/upload", since)) == (["files.json"], 0)
     (folder / "deep.txt").write_bytes(b"y")
     (folder / "empty").unlink()
     sent.puts.clear()
     assert upload(folder, model=first["id"]).try_once()["count"] == 4
-    assert [put.rpartition("/")[2] for put in sent.puts] == ["deep.txt", "files.csv", "files.json"]
+    assert sent.puts == ["deep.txt", "files.csv", "files.json"]
     assert asked(models, "/models/upload", since) == 1
 
 

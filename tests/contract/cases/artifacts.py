@@ -1,11 +1,9 @@
 from __future__ import annotations
 
-from typing import Any
-
 from airflow_provider_aihub.aihub.artifacts import ArtifactSpec
 from airflow_provider_aihub.aihub.services import Service
 
-from .case import Case, ok, page
+from .case import newer, ok, page
 from .model_center import ACCESS
 
 ARTIFACTS = "/artifact-management/api/v1/artifacts"
@@ -18,11 +16,7 @@ ARTIFACT = {
     "is_dir": True,
 }
 
-
-def case(name: str, method: Any, route: str, **more: Any) -> Case:
-    common: dict[str, Any] = {"id": name, "call": name, "source": "P", "service": Service.ARTIFACT_MANAGEMENT}
-    return Case(**{**common, "method": method, "route": ARTIFACTS + route, "path": ARTIFACTS + route, **more})
-
+case = newer(Service.ARTIFACT_MANAGEMENT, ARTIFACTS)
 
 CASES = (
     case(
@@ -49,7 +43,6 @@ CASES = (
         "POST",
         "/{id}/uploaded",
         args=("1",),
-        path=f"{ARTIFACTS}/1/uploaded",
         answer=ok(None),
         reads={"": None},
         real=lambda world: (world.artifact,),

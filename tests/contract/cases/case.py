@@ -103,6 +103,21 @@ class Case:
             assert (type(got), got) == (type(want), want), f"{self.id}: {path or 'the result'}"
 
 
+def newer(service: Service, base: str = "") -> Callable[..., Case]:
+    """Return what makes the cases of a service of newer platforms.
+
+    :param base: What all of its routes begin with.
+    """
+
+    def case(name: str, method: str, route: str, **more: Any) -> Case:
+        """``name`` is that of the method, and, behind a hyphen, what is special; an ``{id}`` in the path is 1."""
+        common = {"id": name, "call": name.partition("-")[0], "source": "P", "service": service, "method": method}
+        path = (base + route).replace("{id}", "1")
+        return Case(**{**common, "route": base + route, "path": path, **more})
+
+    return case
+
+
 def at(value: Any, path: str) -> Any:
     """Follow a path such as ``data.0.name`` through objects, dicts and lists."""
     for part in path.split(".") if path else ():

@@ -5,7 +5,7 @@ from typing import Any
 from airflow_provider_aihub.aihub.eval_platform import EvalReportSpec, EvalRunSpec
 from airflow_provider_aihub.aihub.services import Service
 
-from .case import Case, ok, page
+from .case import newer, ok, page
 
 V1, V2 = "/eval-platform/api/v1/run/", "/eval-platform/api/v2/run/"
 REPORT: dict[str, Any] = {
@@ -87,12 +87,7 @@ OLDER: dict[str, Any] = {
     "ground_truth_artifact_path": "s3://b/g",
 }
 
-
-def case(name: str, method: Any, route: str, **more: Any) -> Case:
-    call = name.partition("-")[0]
-    common: dict[str, Any] = {"id": name, "call": call, "source": "P", "service": Service.EVAL_PLATFORM}
-    return Case(**{**common, "method": method, "route": route, "path": route, **more})
-
+case = newer(Service.EVAL_PLATFORM)
 
 CASES = (
     case(

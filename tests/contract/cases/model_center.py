@@ -5,7 +5,7 @@ from typing import Any
 from airflow_provider_aihub.aihub.model_center import ModelSpec, UploadedSpec
 from airflow_provider_aihub.aihub.services import Service
 
-from .case import Case, Part, ok, page
+from .case import Part, newer, ok, page
 
 MODELS = "/model-center/api/v1/models"
 MODEL: dict[str, Any] = {
@@ -49,11 +49,7 @@ ACCESS = {
     "bucket": "b",
 }
 
-
-def case(name: str, method: Any, route: str, call: str = "", **more: Any) -> Case:
-    common: dict[str, Any] = {"id": name, "call": call or name, "source": "P", "service": Service.MODEL_CENTER}
-    return Case(**{**common, "method": method, "route": MODELS + route, "path": MODELS + route, **more})
-
+case = newer(Service.MODEL_CENTER, MODELS)
 
 CASES = (
     case(
@@ -129,7 +125,6 @@ CASES = (
         "GET",
         "/{id}",
         args=("1",),
-        path=f"{MODELS}/1",
         answer=ok({**MODEL, "readme_content": "r", "file_storage_path": None}),
         reads={"id": 1, "status": "ready", "readme_content": "r"},
         vital=("id",),

@@ -5,7 +5,7 @@ from typing import Any
 from airflow_provider_aihub.aihub.model_deployment import DeploymentSpec
 from airflow_provider_aihub.aihub.services import Service
 
-from .case import Case, ok, page
+from .case import Case, newer, ok, page
 
 DEPLOYMENTS = "/mldp/api/v1/deployment"
 SERVICE_PATH = "/model-center/api/v1/infer-services/{id}"
@@ -50,12 +50,7 @@ INFER_SERVICE: dict[str, Any] = {
     "api_key": "sk",
 }
 
-
-def case(name: str, method: Any, route: str, **more: Any) -> Case:
-    common: dict[str, Any] = {"id": name, "call": name, "source": "P", "service": Service.MODEL_DEPLOYMENT}
-    path = DEPLOYMENTS + route
-    return Case(**{**common, "method": method, "route": path, "path": path.replace("{id}", "1"), **more})
-
+case = newer(Service.MODEL_DEPLOYMENT, DEPLOYMENTS)
 
 CASES = (
     case(

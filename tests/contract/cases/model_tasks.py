@@ -5,9 +5,9 @@ from typing import Any
 from airflow_provider_aihub.aihub.model_tasks import ModelEvalSpec
 from airflow_provider_aihub.aihub.services import Service
 
-from .case import Case, ok, page
+from .case import newer, ok, page
+from .model_center import MODELS
 
-MODELS = "/model-center/api/v1/models"
 TASK: dict[str, Any] = {
     "id": 7,
     "model_id": 1,
@@ -22,15 +22,13 @@ TASK: dict[str, Any] = {
     "eval_report_id": 4,
     "eval_report_name": "e",
 }
+case = newer(Service.MODEL_CENTER, MODELS)
 
 CASES = (
-    Case(
-        id="create_model_eval_task",
-        source="P",
-        service=Service.MODEL_CENTER,
-        method="POST",
-        route=f"{MODELS}/{{id}}/eval_task",
-        call="create_model_eval_task",
+    case(
+        "create_model_eval_task",
+        "POST",
+        "/{id}/eval_task",
         args=(
             "1",
             ModelEvalSpec.build(
@@ -43,7 +41,6 @@ CASES = (
                 virtual_cluster_id=6,
             ),
         ),
-        path=f"{MODELS}/1/eval_task",
         body={
             "task_name": "t",
             "eval_method": "service",
@@ -59,15 +56,11 @@ CASES = (
         vital=("id",),
         real=lambda world: (world.model, ModelEvalSpec.build(task_name="t", workflow_tmp_id=1, virtual_cluster_id=1)),
     ),
-    Case(
-        id="list_model_tasks",
-        source="P",
-        service=Service.MODEL_CENTER,
-        method="GET",
-        route=f"{MODELS}/{{id}}/tasks",
-        call="list_model_tasks",
+    case(
+        "list_model_tasks",
+        "GET",
+        "/{id}/tasks",
         args=(1, "2", 5),
-        path=f"{MODELS}/1/tasks",
         query="page_size=5&page_num=2",
         answer=page(TASK, number=2),
         reads={

@@ -5,7 +5,7 @@ from typing import Any
 from airflow_provider_aihub.aihub.notebooks import NotebookChanges, NotebookSpec
 from airflow_provider_aihub.aihub.services import Service
 
-from .case import Case, ok
+from .case import newer, ok
 
 PREFIX = "/notebook-management/api/v1"
 IMAGE = {"id": 1, "name": "jupyter", "uri": "registry/jupyter:1", "app_type": 1, "hardware_type": 1}
@@ -43,12 +43,7 @@ NOTEBOOK: dict[str, Any] = {
 WHAT: dict[str, Any] = {"image_id": 1, "sku_cnt": "2", "envs": {"x": "y"}, "storage_ids": [1], "shm": 2}
 SENT = {"image_id": 1, "sku_cnt": 2, "envs": [{"key": "x", "value": "y"}], "storage_ids": [1], "shm": 2}
 
-
-def case(name: str, method: Any, route: str, **more: Any) -> Case:
-    common: dict[str, Any] = {"id": name, "call": name, "source": "P", "service": Service.NOTEBOOK_MANAGEMENT}
-    path = (PREFIX + route).replace("{id}", "1")
-    return Case(**{**common, "method": method, "route": PREFIX + route, "path": path, **more})
-
+case = newer(Service.NOTEBOOK_MANAGEMENT, PREFIX)
 
 CASES = (
     case(

@@ -1,12 +1,10 @@
 from __future__ import annotations
 
-from typing import Any
-
 from airflow_provider_aihub.aihub.services import Service
 
-from .case import Case, ok
+from .case import newer, ok
 
-PREFIX = "/workflow-center/api/v1"
+PREFIX = "/workflow-center/api/v1/"
 PIPELINE = {
     "id": 1,
     "name": "greet",
@@ -21,16 +19,12 @@ PIPELINE = {
 }
 NAMED = {"data": [{"id": 1, "name": "greet"}]}
 
-
-def case(name: str, route: str, **more: Any) -> Case:
-    path = f"{PREFIX}/{route}"
-    common: dict[str, Any] = {"id": name, "call": name, "source": "P", "service": Service.WORKFLOW_CENTER}
-    return Case(**{**common, "method": "GET", "route": path, "path": path, **more})
-
+case = newer(Service.WORKFLOW_CENTER, PREFIX)
 
 CASES = (
     case(
         "list_pipelines",
+        "GET",
         "select-pipelines",
         args=("greet",),
         query="name=greet",
@@ -41,15 +35,16 @@ CASES = (
     ),
     case(
         "get_pipeline",
+        "GET",
         "pipelines/{id}",
         args=("1",),
-        path=f"{PREFIX}/pipelines/1",
         answer=ok(PIPELINE),
         reads={"id": 1, "name": "greet", "latest_version_id": 3, "latest_version_name": "V2", "version_cnt": 2},
         real=lambda world: (1,),
     ),
     case(
         "list_pipeline_versions",
+        "GET",
         "select-pipeline-versions",
         args=(1, "V2"),
         query="pipeline_id=1&name=V2",
@@ -60,9 +55,10 @@ CASES = (
     ),
     case(
         "list_pipeline_params",
+        "GET",
         "pipeline-versions/{id}/input-params",
         args=(3,),
-        path=f"{PREFIX}/pipeline-versions/3/input-params",
+        path=f"{PREFIX}pipeline-versions/3/input-params",
         answer=ok({"data": ["name", "day"]}),
         reads={"": ["name", "day"]},
         real=lambda world: (1,),

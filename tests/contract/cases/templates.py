@@ -5,7 +5,7 @@ from typing import Any
 from airflow_provider_aihub.aihub.services import Service
 from airflow_provider_aihub.aihub.templates import TemplateRunSpec
 
-from .case import Case, ok, page
+from .case import newer, ok, page
 
 TEMPLATES = "/workflow-center/api/v1/templates"
 TEMPLATE: dict[str, Any] = {
@@ -24,12 +24,7 @@ TEMPLATE: dict[str, Any] = {
     "created_at": 1,
 }
 
-
-def case(name: str, method: Any, route: str, **more: Any) -> Case:
-    common: dict[str, Any] = {"id": name, "call": name, "source": "P", "service": Service.WORKFLOW_CENTER}
-    path = TEMPLATES + route
-    return Case(**{**common, "method": method, "route": path, "path": path.replace("{id}", "1"), **more})
-
+case = newer(Service.WORKFLOW_CENTER, TEMPLATES)
 
 CASES = (
     case(
