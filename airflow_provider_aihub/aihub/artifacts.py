@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import Annotated, ClassVar
 
 from airflow_provider_aihub.aihub.models import Page, Spec, StoreAccess, page_of
+from airflow_provider_aihub.aihub.object_store import store_access
 from airflow_provider_aihub.aihub.services import Service
 from airflow_provider_aihub.aihub.values import check_id, check_text, page_query
 from airflow_provider_aihub.http.models import Answer, nothing
@@ -75,14 +76,7 @@ class Artifact(Answer):
 
 def get_artifact_store_access() -> Request[StoreAccess]:
     """Get short-lived credentials for the object store of artifacts. Newer platforms only."""
-    return Request(
-        asks="give credentials for its object store",
-        service=Service.ARTIFACT_MANAGEMENT,
-        method="GET",
-        path=f"{_ARTIFACTS}/get-sts",
-        read=StoreAccess.read,
-        optional=True,
-    )
+    return store_access(Service.ARTIFACT_MANAGEMENT, f"{_ARTIFACTS}/get-sts")
 
 
 def create_artifact(spec: ArtifactSpec) -> Request[NewArtifact]:

@@ -9,6 +9,7 @@ from typing import Annotated, Any, ClassVar
 from pydantic import Field
 
 from airflow_provider_aihub.aihub.models import Page, Spec, StoreAccess, Upload, new_id, page_of
+from airflow_provider_aihub.aihub.object_store import store_access
 from airflow_provider_aihub.aihub.services import Service
 from airflow_provider_aihub.aihub.values import check_id, check_member, check_text, joined_ids, page_query
 from airflow_provider_aihub.http.models import Answer
@@ -205,14 +206,7 @@ def create_dataset_version(spec: DatasetVersionSpec) -> Request[int]:
 
 def get_dataset_store_access() -> Request[StoreAccess]:
     """Get short-lived credentials for the object store of datasets. Newer platforms only."""
-    return Request(
-        asks="give credentials for its object store",
-        service=Service.DATASET_MANAGEMENT,
-        method="GET",
-        path=f"{_V2}/dataset-versions/get-sts",
-        read=StoreAccess.read,
-        optional=True,
-    )
+    return store_access(Service.DATASET_MANAGEMENT, f"{_V2}/dataset-versions/get-sts")
 
 
 def ingest_dataset_version(spec: IngestSpec) -> Request[int]:

@@ -10,6 +10,7 @@ from pydantic import Field
 
 from airflow_provider_aihub.aihub.errors import AIHubParameterError
 from airflow_provider_aihub.aihub.models import Page, Spec, StoreAccess, new_id, page_of
+from airflow_provider_aihub.aihub.object_store import store_access
 from airflow_provider_aihub.aihub.services import Service
 from airflow_provider_aihub.aihub.values import check_id, check_text, joined_ids, page_query
 from airflow_provider_aihub.http.models import Answer, nothing
@@ -199,14 +200,7 @@ def get_model_record(model_id: int | str | None = None, name: str | None = None)
 
 def get_model_store_access() -> Request[StoreAccess]:
     """Get short-lived credentials for the object store of models. Newer platforms only."""
-    return Request(
-        asks="give credentials for its object store",
-        service=Service.MODEL_CENTER,
-        method="GET",
-        path=f"{_MODELS}/get-sts",
-        read=StoreAccess.read,
-        optional=True,
-    )
+    return store_access(Service.MODEL_CENTER, f"{_MODELS}/get-sts")
 
 
 def finish_model_upload(spec: UploadedSpec) -> Request[None]:

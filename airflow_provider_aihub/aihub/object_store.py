@@ -21,10 +21,12 @@ from airflow_provider_aihub.aihub.errors import (
     AIHubRequestError,
     AIHubUnavailable,
 )
+from airflow_provider_aihub.aihub.models import StoreAccess
+from airflow_provider_aihub.aihub.services import Service
+from airflow_provider_aihub.http.request import Request
 
 if TYPE_CHECKING:
     from airflow_provider_aihub.aihub.config import Config as AIHubConfig
-    from airflow_provider_aihub.aihub.models import StoreAccess
 
 PART: Final = 5 * 2**20
 """Bytes that are sent in one request at most, and the fewest that S3 takes as a part of a file."""
@@ -37,6 +39,18 @@ SMALL: Final = 2**18
 REFUSED: Final = (401, 403)
 EXPIRED: Final = {"ExpiredToken", "InvalidAccessKeyId", "InvalidToken", "TokenRefreshRequired"}
 """What a store says of credentials whose time is over."""
+
+
+def store_access(service: Service, path: str) -> Request[StoreAccess]:
+    """Get the credentials that a service gives out for the part of the store which it keeps. Newer platforms only."""
+    return Request(
+        asks="give credentials for its object store",
+        service=service,
+        method="GET",
+        path=path,
+        read=StoreAccess.read,
+        optional=True,
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -133,19 +133,27 @@ class WorkflowRunOperator(JobOperator):
 
     def lineage(self, state: JobState | None, result: dict[str, Any] | None) -> Lineage:  # noqa: ARG002
         """Say which pipeline runs. Its parameters are left out, since they may hold secrets."""
-        from airflow_provider_aihub.lineage import Lineage
-
-        known = Lineage(job={"pipeline": self.pipeline, "pipeline_version": self.pipeline_version})
-        if state is not None:
-            run: WorkflowRun = state.answer
-            known.job |= {"pipeline": run.pipeline_name, "pipeline_version": run.pipeline_version_name}
-            known.run = {"id": run.id, "status": str(state.phase), **how_it_went(run)}
-        return known
+        return run_lineage(state, {"pipeline": self.pipeline, "pipeline_version": self.pipeline_version})
 
     def result(self, state: JobState) -> dict[str, Any]:
         """Return the run's id, name and duration, and how its nodes ended."""
         run: WorkflowRun = state.answer
         return {"id": run.id, "name": run.name, "status": str(state.phase), **how_it_went(run)}
+
+
+def run_lineage(state: JobState | None, job: dict[str, Any]) -> Lineage:
+    """Say what ran and, once it has, which pipeline that was and how it went.
+
+    :param job: What the task was asked to run.
+    """
+    from airflow_provider_aihub.lineage import Lineage
+
+    known = Lineage(job=job)
+    if state is not None:
+        run: WorkflowRun = state.answer
+        known.job |= {"pipeline": run.pipeline_name, "pipeline_version": run.pipeline_version_name}
+        known.run = {"id": run.id, "status": str(state.phase), **how_it_went(run)}
+    return known
 
 
 def how_it_went(run: WorkflowRun) -> dict[str, Any]:

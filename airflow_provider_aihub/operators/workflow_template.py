@@ -98,15 +98,9 @@ class WorkflowTemplateRunOperator(JobOperator):
 
     def lineage(self, state: JobState | None, result: dict[str, Any] | None) -> Lineage:  # noqa: ARG002
         """Say which template runs. Its parameters are left out, since they may hold secrets."""
-        from airflow_provider_aihub.lineage import Lineage
-        from airflow_provider_aihub.operators.workflow import how_it_went
+        from airflow_provider_aihub.operators.workflow import run_lineage
 
-        known = Lineage(job={"template": self.template})
-        if state is not None:
-            run: WorkflowRun = state.answer
-            known.job |= {"pipeline": run.pipeline_name, "pipeline_version": run.pipeline_version_name}
-            known.run = {"id": run.id, "status": str(state.phase), **how_it_went(run)}
-        return known
+        return run_lineage(state, {"template": self.template})
 
     def result(self, state: JobState) -> dict[str, Any]:
         """Return the run's id, name and duration, and how its nodes ended."""
