@@ -29,7 +29,8 @@ It is an :class:`~airflow_provider_aihub.emulators.aihub.Emulator`; starting one
 When the test ends, the emulator and its jobs are ended, its files removed and the environment is as it was.
 
 What the emulator is told at its start, such as ``data``, ``api``, ``speed`` or ``users``, is given for a single test by
-the mark ``aihub``, and for all tests of a folder by overriding the fixture ``aihub_settings``. The mark goes before.
+the mark ``aihub``, and for all tests of a folder by overriding the fixture ``aihub_settings``. The mark takes
+precedence.
 
 ``modelarts`` is the same with an :class:`~airflow_provider_aihub.emulators.modelarts.Emulator`, the mark ``modelarts``,
 and the fixtures ``modelarts_settings`` and ``make_modelarts``.
@@ -132,10 +133,10 @@ def make_modelarts(
 
 @pytest.fixture
 def quick_aihub_polls(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let tasks of this process look at their jobs ten times a second, since jobs of tests take no time.
+    """Let tasks of this process poll their jobs ten times a second, since jobs of tests end quickly.
 
-    Nor does a trigger hold its event back, since there is no scheduler that could take it too early. A job that is not
-    there is not waited for as long as in earnest, since the lists of the emulator do not lag.
+    Triggers send their events at once, since there is no scheduler that could receive them too early. A missing job is
+    waited for only briefly, since the lists of the emulator are never late.
     """
     from airflow_provider_aihub.jobs import waiting
     from airflow_provider_aihub.tasks import held

@@ -35,7 +35,7 @@ class ArtifactSpec(Spec):
     :param entity_id: The run that it belongs to, a text: AIHub gives its workflow nodes theirs as
         ``AI_HUB_WORKFLOW_RUN_ID``.
     :param entity_type: See :class:`ArtifactType`.
-    :param src_path: What it is called among the artifacts of its run. Whether two may have the same is not documented.
+    :param src_path: Its path within its run. Whether two artifacts may have the same is not documented.
     :param is_dir: Whether it is a folder.
     """
 
@@ -50,7 +50,7 @@ class ArtifactSpec(Spec):
 class NewArtifact(Answer):
     """An artifact without files.
 
-    :param s3_path: Where its file is to lie in AIHub's object store, ``s3://...``; below it those of a folder.
+    :param s3_path: Where its file belongs in AIHub's object store, ``s3://...``; the files of a folder belong below it.
     """
 
     id: Positive
@@ -58,11 +58,11 @@ class NewArtifact(Answer):
 
 
 class Artifact(Answer):
-    """An artifact as AIHub shows it. Whether its files are there yet, it does not say.
+    """An artifact as AIHub shows it. AIHub does not show whether its files are there yet.
 
     :param entity_id: The run that it belongs to.
     :param entity_type: See :class:`ArtifactType`; others may appear.
-    :param src_path: What it is called among the artifacts of its run.
+    :param src_path: Its path within its run.
     :param s3_path: Where it lies in AIHub's object store, ``s3://...``.
     """
 
@@ -80,7 +80,7 @@ def get_artifact_store_access() -> Request[StoreAccess]:
 
 
 def create_artifact(spec: ArtifactSpec) -> Request[NewArtifact]:
-    """Create an artifact without files; gives its id and where they go. Newer platforms only."""
+    """Create an artifact without files and return its id and where they go. Newer platforms only."""
     return Request(
         asks=f"create artifact {spec.src_path!r}",
         service=Service.ARTIFACT_MANAGEMENT,
@@ -96,9 +96,9 @@ def create_artifact(spec: ArtifactSpec) -> Request[NewArtifact]:
 def finish_artifact_upload(artifact_id: int | str) -> Request[None]:
     """Say that the files of an artifact are in the object store. Newer platforms only.
 
-    It may be said again: it changes nothing but that it is said.
+    The call may be repeated: it changes nothing else.
 
-    :raises AIHubParameterError: Where the id is none.
+    :raises AIHubParameterError: The id is not a whole number of at least 1.
     """
     number = check_id("artifact_id", artifact_id)
     return Request(
@@ -115,7 +115,7 @@ def list_artifacts(entity_id: int | str, page: int = 1, page_size: int = 20) -> 
     """List the artifacts of a run. Newer platforms only.
 
     :param entity_id: The run.
-    :raises AIHubParameterError: Where it is empty, or a number is none.
+    :raises AIHubParameterError: ``entity_id`` is empty, or a number is not a whole number of at least 1.
     """
     entity_id = check_text("entity_id", entity_id, allowed="the id of a run")
     return Request(

@@ -86,7 +86,7 @@ class Config:
         ``Send.patience``.
     :param web_url: Address of AIHub's web UI, for links.
     :param pages: Where it has the page of each kind of thing, as in :data:`~airflow_provider_aihub.aihub.web.PAGES`.
-    :raises AIHubConfigError: for a value that cannot be used.
+    :raises AIHubConfigError: A value cannot be used.
     """
 
     addresses: Mapping[str, str]
@@ -140,7 +140,7 @@ class Config:
         :param schema: ``http`` (the default) or ``https``.
         :param extra: The fields named at the top of this module.
         :param environ: Environment variables.
-        :raises AIHubConfigError: naming the field that cannot be used, and what it may hold.
+        :raises AIHubConfigError: A field cannot be used; the message names it and what it may hold.
         """
         given = {name: value.strip() if isinstance(value, str) else value for name, value in extra.items()}
         given = {name: value for name, value in given.items() if value not in (None, "")}
@@ -168,20 +168,20 @@ class Config:
 
     @cached_property
     def dialect(self) -> AIHubDialect:
-        """How to speak to AIHub over this connection."""
+        """The dialect of this connection."""
         from airflow_provider_aihub.aihub.dialect import AIHubDialect
 
         return AIHubDialect(self)
 
     @property
     def can_log_in(self) -> bool:
-        """Whether a token can be had by logging in, and so be renewed."""
+        """Whether a login gives the token, so that it can be renewed."""
         return bool(self.username and self.password)
 
     def address(self, service: str) -> str:
         """Return the base URL of a service.
 
-        :raises AIHubConfigError: where the connection does not say it.
+        :raises AIHubConfigError: The connection does not say it.
         """
         try:
             return self.addresses[service]
@@ -193,7 +193,7 @@ class Config:
         )
 
     def page(self, kind: str, thing: int | str) -> str | None:
-        """Return the address of a thing's page in AIHub's web UI; ``None`` where the connection says nothing of it.
+        """Return the address of a thing's page in AIHub's web UI; ``None`` if the connection does not say it.
 
         :param kind: Kind of thing, a key of :data:`~airflow_provider_aihub.aihub.web.PAGES`.
         :param thing: Its id; its name where it has no other.
@@ -213,9 +213,10 @@ class Config:
 
 
 def unknown_fields(extra: Mapping[str, Any]) -> str:
-    """Say which keys of a connection's extra are none of its fields, and which field is near; "" where all are known.
+    """Return a sentence that names the unknown keys of a connection's extra, and the most similar fields; "" if all are
+    known.
 
-    No value is told.
+    It contains no values.
     """
     return fields.unknown(extra, FIELDS)
 
@@ -225,7 +226,7 @@ def config_from(connection: Any, extra: dict[str, Any]) -> Config:
     """Read an Airflow connection.
 
     :param extra: The connection's extra, as a dict.
-    :raises AIHubConfigError: The connection contradicts itself or has a value that cannot be.
+    :raises AIHubConfigError: The connection contradicts itself or has an impossible value.
     """
     return fields.read_connection(Config.from_connection, FIELDS, connection, extra, environ=os.environ)
 

@@ -132,14 +132,14 @@ class Search(Answer):
 
 
 def create_search(spec: SearchSpec) -> Request[int]:
-    """Start a search; gives its id."""
+    """Start a search and return its id."""
     return _SEARCHES.create(spec, spec.name)
 
 
 def get_search(search_id: int | str) -> Request[Search]:
     """Read a search.
 
-    :raises AIHubParameterError: Where the id is none.
+    :raises AIHubParameterError: The id is not a whole number of at least 1.
     """
     return _SEARCHES.read(Search, search_id)
 
@@ -153,9 +153,9 @@ def list_searches(
 ) -> Request[Page[Search]]:
     """List searches. Newer platforms only.
 
-    :param name: Only those of this name; whether AIHub takes a part of it for a match is not documented.
+    :param name: Only those of this name. Whether a part of the name also matches is not documented.
     :param status: Only those in this status, see :class:`SearchStatus`.
     :param user_id: Only those of this user.
-    :raises AIHubParameterError: Where a number is none.
+    :raises AIHubParameterError: A number is not a whole number of at least 1.
     """
     return _SEARCHES.listing(Search, page, page_size, {"status": status, "user_id": user_id}, name=name)

@@ -84,7 +84,7 @@ class DatasetVersionSpec(Spec):
     """A dataset version to create.
 
     :param upload_type: What the path points at, by word or number, see :class:`UploadType`.
-    :param upload_path: Where the data lies.
+    :param upload_path: Where the data is.
     :param dataset_id: Id of the dataset.
     :param description: Free text.
     :param parent_version_id: Id of the version it builds on.
@@ -100,11 +100,11 @@ class DatasetVersionSpec(Spec):
 
 
 class IngestSpec(Spec):
-    """A dataset version to create of files that lie in AIHub's object store.
+    """A dataset version to create from files in AIHub's object store.
 
     :param dataset_id: Id of the dataset.
-    :param s3_object_sheet: Where the sheet of the files lies, ``s3://...``.
-    :param s3_target_path: What the files lie below, ``s3://.../``.
+    :param s3_object_sheet: Where the sheet of the files is, ``s3://...``.
+    :param s3_target_path: The folder of the files, ``s3://.../``.
     :param description: Free text.
     :param object_cnt: Number of files.
     :param data_size: Bytes of all of them.
@@ -134,7 +134,7 @@ class DatasetVersion(Answer):
     :param parquet_index_path: URL of the index.
     :param username: Who made it; in lists only.
     :param dataset_name: Name of the dataset; in lists only.
-    :param file_storage_path: Where the files lie; within a dataset only.
+    :param file_storage_path: Where the files are; within a dataset only.
     """
 
     id: Whole
@@ -179,7 +179,7 @@ class Dataset(Answer):
 
 
 def create_dataset(spec: DatasetSpec) -> Request[int]:
-    """Create a dataset; gives its id."""
+    """Create a dataset and return its id."""
     return Request(
         asks=f"create dataset {spec.name!r}",
         service=Service.DATASET_MANAGEMENT,
@@ -192,7 +192,7 @@ def create_dataset(spec: DatasetSpec) -> Request[int]:
 
 
 def create_dataset_version(spec: DatasetVersionSpec) -> Request[int]:
-    """Create a version of a dataset; gives the version's id (not its number)."""
+    """Create a version of a dataset and return the version's id (not its number)."""
     return Request(
         asks=f"create a version of dataset {spec.dataset_id}",
         service=Service.DATASET_MANAGEMENT,
@@ -210,7 +210,8 @@ def get_dataset_store_access() -> Request[StoreAccess]:
 
 
 def ingest_dataset_version(spec: IngestSpec) -> Request[int]:
-    """Create a version of a dataset of files in the object store; gives the version's id. Newer platforms only."""
+    """Create a version of a dataset from files in the object store and return the version's id. Newer platforms
+    only."""
     return Request(
         asks=f"create a version of dataset {spec.dataset_id} of files in its object store",
         service=Service.DATASET_MANAGEMENT,
@@ -226,7 +227,7 @@ def ingest_dataset_version(spec: IngestSpec) -> Request[int]:
 def get_dataset_version_by_name(name: str) -> Request[DatasetVersion]:
     """Read a dataset version by its name ``<dataset>/V<n>``, e.g. ``mnist/V1``.
 
-    :raises AIHubParameterError: Where the name has another form.
+    :raises AIHubParameterError: The name has another form.
     """
     check_text("name", name, VERSION_NAME, "a dataset version's name such as mnist/V1")
     return Request(
@@ -243,7 +244,7 @@ def get_dataset_version_by_name(name: str) -> Request[DatasetVersion]:
 def get_dataset_version(version_id: int | str) -> Request[DatasetVersion]:
     """Read a dataset version by its id. Newer platforms only.
 
-    :raises AIHubParameterError: Where the id is none.
+    :raises AIHubParameterError: The id is not a whole number of at least 1.
     """
     number = check_id("version_id", version_id)
     return Request(
@@ -267,7 +268,7 @@ def list_dataset_versions(
 
     :param dataset_id: Only those of this dataset.
     :param dataset_version_ids: Only those of these ids.
-    :raises AIHubParameterError: Where a number is none.
+    :raises AIHubParameterError: A number is not a whole number of at least 1.
     """
     ids = joined_ids("dataset_version_ids", dataset_version_ids)
     return Request(
@@ -284,7 +285,7 @@ def list_dataset_versions(
 def get_dataset(dataset_id: int | str) -> Request[Dataset]:
     """Read a dataset with its versions. Newer platforms only.
 
-    :raises AIHubParameterError: Where the id is none.
+    :raises AIHubParameterError: The id is not a whole number of at least 1.
     """
     number = check_id("dataset_id", dataset_id)
     return Request(
@@ -308,12 +309,12 @@ def list_datasets(
 ) -> Request[Page[Dataset]]:
     """List datasets. Newer platforms only.
 
-    :param name: Only those of this name; whether AIHub takes a part of it for a match is not documented.
-    :param tags: Only those with these tags, by id. Sent like version ids, parted by commas: the form is not
-        documented.
+    :param name: Only those of this name. Whether a part of the name also matches is not documented.
+    :param tags: Only those with these tags, by id. They are sent separated by commas, as version ids are: the form is
+        not documented.
     :param create_by: Only those of this user, by id.
-    :param scope: Only those that one ``created``, that were ``shared``, or ``all``.
-    :raises AIHubParameterError: Where a number is none, or the scope is unknown.
+    :param scope: ``created``: only the user's own; ``shared``: only those that others share; or ``all``.
+    :raises AIHubParameterError: A number is not a whole number of at least 1, or the scope is unknown.
     """
     kept = None if scope is None else check_member("scope", Scope, scope).value
     return Request(
@@ -332,7 +333,7 @@ def list_datasets(
 def upload_file(file: File) -> Request[Upload]:
     """Upload a file for a dataset version. Newer platforms only.
 
-    Not marked as creating: a second upload leaves a second copy at most, and starts nothing.
+    Not marked as creating: a second upload only leaves a second copy, and starts nothing.
     """
     return Request(
         asks=f"take the file {file.name!r}",

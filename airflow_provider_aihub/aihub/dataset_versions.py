@@ -13,12 +13,12 @@ from typing import Final
 from airflow_provider_aihub.aihub.dataset_management import DatasetVersion
 
 GAP: Final = 8
-"""As many deleted versions in a row are stepped over."""
+"""How many deleted versions in a row are skipped."""
 MOST_NEWEST: Final = 50
-"""Among so many versions at most one is looked for."""
+"""At most so many versions are searched for one."""
 
 Read = Callable[[int], DatasetVersion | None]
-"""Reads the version of a number; ``None`` where there is none."""
+"""Reads the version with a number; ``None`` if there is no such version."""
 
 
 class _Versions:
@@ -41,7 +41,7 @@ def find_version(read: Read, version_id: int) -> DatasetVersion | None:
     """Find the version of a dataset that has an id.
 
     :param version_id: The id that creating it gave.
-    :return: The version, or ``None`` where there is none of that id.
+    :return: The version, or ``None`` if there is no version with that id.
     """
     versions = _Versions(read)
     below, above = 0, 1
@@ -65,7 +65,7 @@ def find_version(read: Read, version_id: int) -> DatasetVersion | None:
 def newest_versions(read: Read, since: float) -> Iterator[DatasetVersion]:
     """Find the newest versions of a dataset, the newest first.
 
-    :param since: None that is older is of use, in Unix seconds.
+    :param since: Older ones are not needed; in Unix seconds.
     """
     versions = _Versions(read)
     below, above = 0, 1

@@ -1,4 +1,5 @@
-"""How AIHub is spoken to: the envelope of its answers and the codes in it, its login, and what its refusals mean."""
+"""How requests to AIHub work: the envelope of its answers and the codes in it, its login, and what its refusals
+mean."""
 
 from __future__ import annotations
 

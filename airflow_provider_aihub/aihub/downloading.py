@@ -1,7 +1,7 @@
-"""The files below a place in AIHub's object store into a folder of this machine.
+"""Downloading the files below a place in AIHub's object store into a local folder.
 
-What lies in the folder already with the same content is not fetched again, and a file that broke off goes on where it
-stopped.
+A file that is already in the folder with the same content is not fetched again. A file whose transfer broke off is
+continued where it stopped.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from airflow_provider_aihub.http.progress import Progress
 from airflow_provider_aihub.http.transfer import file_from_path
 
 ATTEMPTS: Final = 5
-"""How often the rest of a file is asked for that breaks off."""
+"""How often the rest of a file is requested if its transfer breaks off."""
 PIECE: Final = 2**20
 
 
@@ -39,7 +39,7 @@ class Downloaded:
 
     :param count: Number of files.
     :param size: Bytes of all of them.
-    :param received: Bytes that were received; the others lay there.
+    :param received: Bytes that were received; the others were already there.
     """
 
     count: int = 0
@@ -48,7 +48,7 @@ class Downloaded:
 
 
 def read_sheet(store: ObjectStore, place: Place) -> dict[str, bytes]:
-    """Return the SHA-256 of each file that a sheet names, by its path; nothing where there is no sheet."""
+    """Return the SHA-256 of each file that a sheet names, by its path; nothing if there is no sheet."""
     stored = store.find(place)
     if stored is None:
         return {}
@@ -66,7 +66,7 @@ def read_sheet(store: ObjectStore, place: Place) -> dict[str, bytes]:
 
 
 def inside(folder: Path, path: str) -> Path:
-    """Return where a file goes that AIHub names by its path below the folder.
+    """Return the local path for a file that AIHub names by its path below the folder.
 
     :raises AIHubBadAnswerError: It would lead out of the folder.
     """
@@ -78,9 +78,9 @@ def inside(folder: Path, path: str) -> Path:
 def download_folder(store: ObjectStore, name: str, source: Place, hashes: dict[str, bytes], target: Path) -> Downloaded:
     """Fetch the files below a place, several at a time.
 
-    :param name: What is fetched, for the log.
-    :param hashes: The SHA-256 of files by their paths, see :func:`read_sheet`. One that is not there is checked by the
-        store's own MD5, where it has that.
+    :param name: Name of what is fetched, for the log.
+    :param hashes: The SHA-256 of files by their paths, see :func:`read_sheet`. A file without one is checked by the
+        store's own MD5, if there is one.
     :raises AIHubError: A file cannot be had, came with another hash, or cannot be written.
     """
     download, progress = _Download(store, source, hashes, target), Progress(f"Receiving the files of {name!r}")

@@ -37,7 +37,7 @@ class AIHubRequestError(errors.RequestError, AIHubError):
 
 
 class AIHubAuthError(errors.AuthError, AIHubRequestError):
-    """AIHub took neither the token nor the login (HTTP 401, or a login that was refused)."""
+    """AIHub accepted neither the token nor the login (HTTP 401, or a login that was refused)."""
 
 
 class AIHubRejectedError(errors.RejectedError, AIHubRequestError):

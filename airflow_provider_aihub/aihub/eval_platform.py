@@ -1,6 +1,6 @@
 """The evaluation platform: reports of how good a model is. Newer platforms only.
 
-A report tells of results that exist already; AIHub has no call that reads, changes or deletes a single one.
+A report contains results that exist already. AIHub has no call that reads, changes or deletes a single report.
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ class ReidConfigSpec(Spec):
 
 
 class PerformanceSpec(Spec):
-    """One number of how fast a model is."""
+    """One number about how fast a model is."""
 
     noun: ClassVar[str] = "number of a performance"
 
@@ -94,7 +94,7 @@ class PerformanceSpec(Spec):
 
 
 class SubDomainSpec(Spec):
-    """The metrics of a part of all."""
+    """The metrics of one sub-domain."""
 
     noun: ClassVar[str] = "part of a report"
 
@@ -115,7 +115,7 @@ class OverallMetricsSpec(Spec):
 class EvalReportSpec(Spec):
     """A report over any number of datasets.
 
-    :param run_id: What produced the results: the id of a workflow run, or any other text that tells it.
+    :param run_id: What produced the results: the id of a workflow run, or any other text that identifies it.
     :param type: See :class:`EvalType`.
     :param model_id: Id of the model in the model center.
     :param user_id: Id of the user it belongs to. Default: the one who asks.
@@ -219,7 +219,7 @@ class EvalReport(Answer):
 
 
 def create_eval_report(spec: EvalReportSpec) -> Request[int]:
-    """Report results; gives the id of the report. Newer platforms only."""
+    """Report results and return the id of the report. Newer platforms only."""
     return Request(
         asks=f"take the report {spec.name!r} of an evaluation",
         service=Service.EVAL_PLATFORM,
@@ -233,7 +233,7 @@ def create_eval_report(spec: EvalReportSpec) -> Request[int]:
 
 
 def create_eval_run(spec: EvalRunSpec) -> Request[int]:
-    """Report results in the form that came before :func:`create_eval_report`; gives the id of the report. Newer
+    """Report results in the form that came before :func:`create_eval_report` and return the id of the report. Newer
     platforms only.
     """
     return Request(
@@ -262,13 +262,13 @@ def list_eval_reports(
 ) -> Request[Page[EvalReport]]:
     """List reports. Newer platforms only.
 
-    :param name: Only those of this name; whether AIHub takes a part of it for a match is not documented.
+    :param name: Only those of this name. Whether a part of the name also matches is not documented.
     :param run_id: Only those of what produced the results.
     :param type: Only those of this type, see :class:`EvalType`.
     :param status: Only those in this status.
     :param user_id: Only those of this user.
     :param model_ids: Only those about these models; likewise ``dataset_ids`` and ``dataset_version_ids``.
-    :raises AIHubParameterError: Where a number is none.
+    :raises AIHubParameterError: A number is not a whole number of at least 1.
     """
     return Request(
         asks="list reports of evaluations",
@@ -295,7 +295,7 @@ def list_eval_reports(
 def share_eval_report(report_id: int | str, user_ids: Sequence[int | str]) -> Request[None]:
     """Let users read a report that is not public. Newer platforms only.
 
-    :raises AIHubParameterError: Where an id is none.
+    :raises AIHubParameterError: An id is not a whole number of at least 1.
     """
     number = check_id("report_id", report_id)
     return Request(

@@ -22,8 +22,8 @@ class ModelType(IntEnum):
 class EvaluationSpec(Spec):
     """An evaluation to create.
 
-    AIHub's document explains the three data sets in scrambled order, as the gallery, the id and the query set in
-    turn. They are sent under the document's own names, untouched.
+    AIHub's document mixes up the three dataset names: it explains them as the gallery, the id and the query set, in
+    this order. They are sent unchanged, under the document's names.
 
     :param model_name: Name of the model.
     :param model_type: What it recognises, by word or number, see :class:`ModelType`.
@@ -46,7 +46,7 @@ class EvaluationSpec(Spec):
 
 
 def import_evaluation(spec: EvaluationSpec, model_file: File, pred_file: File) -> Request[int]:
-    """Create an evaluation from a model and its predictions; gives its id.
+    """Create an evaluation from a model and its predictions and return its id.
 
     :param model_file: The model; AIHub keeps a copy.
     :param pred_file: Its predictions, as JSON Lines.

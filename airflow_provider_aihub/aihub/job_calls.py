@@ -31,7 +31,7 @@ class JobCalls:
     id_field: str
 
     def create(self, spec: Spec, name: str, fields_without: FieldsWithout | None = None) -> Request[int]:
-        """Start a job; gives its id."""
+        """Start a job and return its id."""
         return Request(
             asks=f"create {self.noun} {name!r}",
             service=self.service,
@@ -60,8 +60,8 @@ class JobCalls:
     ) -> Request[Page[A]]:
         """List jobs. Newer platforms only.
 
-        :param numbers: Numbers that those have which are listed.
-        :param others: Texts and flags likewise.
+        :param numbers: Filters by numbers.
+        :param others: Filters by texts and flags.
         """
         return Request(
             asks=f"list {self.plural}",

@@ -282,7 +282,8 @@ def _unreadable(job_id: JobId) -> Request[Any]:
 
 
 NOT_EXPORTED: Final = "finished, not exported"
-"""Where a project stands for those who wait for its labels, while it is finished and nobody has exported them."""
+"""The status of a project, for a task that waits for its labels, when it is finished and nobody has exported them
+yet."""
 _PHASES = {
     "WAITING": Phase.WAITING,
     "RUNNING": Phase.RUNNING,
@@ -515,7 +516,7 @@ DEPLOYMENT_TO_STOP = replace(
         model_deployment.ONLINE: Phase.RUNNING,
     },
 )
-"""The same for those who wait until it is off the net."""
+"""The same for a task that waits until it is offline."""
 
 KINDS: Mapping[str, JobKind] = {
     kind.name: kind

@@ -24,13 +24,13 @@ class LabelProjectStatus(StrEnum):
     """People are labelling it."""
     FINISHED = "finished"
     FAILED = "failed"
-    """Its data could not be read; that it ends so is not documented, but no way back is either."""
+    """Its data could not be read. It is not documented that a project ends so, nor that it can go on."""
 
 
 class LabelStats(Answer):
-    """Numbers of a label project; those of reviews are 0 where AIHub does not tell them.
+    """Numbers of a label project; those of reviews are 0 if AIHub does not give them.
 
-    :param total_annotations: How many things are to be labelled; ``labeled_annotations`` are.
+    :param total_annotations: How many things are to be labelled; ``labeled_annotations``: how many of them are.
     :param total_labels: How many labels they have.
     """
 
@@ -48,7 +48,7 @@ class LabelProject(Answer):
     """How far a label project is.
 
     :param status: See :class:`LabelProjectStatus`; others may appear.
-    :param name: The one it was asked for by: AIHub's answer does not repeat it.
+    :param name: The name from the request: AIHub's answer does not repeat it.
     :param data_exported_count: How often its labels were exported.
     :param exported_dataset_name: Name of the dataset they were exported to last. Whether it says which version is not
         documented.
@@ -68,8 +68,8 @@ class LabelProject(Answer):
 def get_label_project(name: str) -> Request[LabelProject]:
     """Read how far a label project is. Newer platforms only.
 
-    :param name: Name of the project; AIHub reads none by an id.
-    :raises AIHubParameterError: Where the name is empty.
+    :param name: Name of the project; AIHub cannot read one by an id.
+    :raises AIHubParameterError: The name is empty.
     """
     name = check_text("label_project", name, allowed="the name of a label project")
 

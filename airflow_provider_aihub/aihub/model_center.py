@@ -90,9 +90,9 @@ class ModelRecord(Answer):
     :param status: See :class:`ModelStatus`; others may appear.
     :param object_cnt: Number of its files.
     :param data_size: Bytes of all of them.
-    :param object_storage_path: Where they lie in AIHub's object store, ``s3://...``.
-    :param csv_file_path: Where the sheet of its files lies there.
-    :param task_status_s3_path: Where it is said there how far an upload is.
+    :param object_storage_path: Where they are in AIHub's object store, ``s3://...``.
+    :param csv_file_path: Where the sheet of its files is there.
+    :param task_status_s3_path: Where the progress of an upload is noted there.
     :param parquet_index_path: Where the index is, once there is one.
     """
 
@@ -114,7 +114,7 @@ class ModelRecord(Answer):
 
 
 def create_model(spec: ModelSpec) -> Request[int]:
-    """Create a model without files; gives its id. Newer platforms only."""
+    """Create a model without files and return its id. Newer platforms only."""
     fields = {"name": spec.name, "is_public": "true" if spec.is_public else "false", "remote_storage_path": ""}
     if spec.description is not None:
         fields["description"] = spec.description
@@ -141,10 +141,10 @@ def list_models(
 ) -> Request[Page[Model]]:
     """List models. Newer platforms only.
 
-    :param name: Only those of this name; whether AIHub takes a part of it for a match is not documented.
-    :param tags: Only those with these tags, by id. Sent parted by commas, as when a model is created.
+    :param name: Only those of this name. Whether a part of the name also matches is not documented.
+    :param tags: Only those with these tags, by id. They are sent separated by commas, as when a model is created.
     :param model_ids: Only those of these ids, likewise.
-    :raises AIHubParameterError: Where a number is none.
+    :raises AIHubParameterError: A number is not a whole number of at least 1.
     """
     return Request(
         asks="list models",
@@ -162,7 +162,7 @@ def list_models(
 def get_model(model_id: int | str) -> Request[Model]:
     """Read a model. Newer platforms only.
 
-    :raises AIHubParameterError: Where the id is none.
+    :raises AIHubParameterError: The id is not a whole number of at least 1.
     """
     number = check_id("model_id", model_id)
     return Request(
@@ -179,7 +179,7 @@ def get_model(model_id: int | str) -> Request[Model]:
 def get_model_record(model_id: int | str | None = None, name: str | None = None) -> Request[ModelRecord]:
     """Read what AIHub keeps of a model, by its id or its name. Newer platforms only.
 
-    :raises AIHubParameterError: Where the id is none, or not one of both is given.
+    :raises AIHubParameterError: The id is not a whole number of at least 1, or not one of both is given.
     """
     if (model_id is None) == (name is None):
         raise AIHubParameterError("Either the id of a model or its name must be given.")
@@ -204,9 +204,9 @@ def get_model_store_access() -> Request[StoreAccess]:
 
 
 def finish_model_upload(spec: UploadedSpec) -> Request[None]:
-    """Say that the files of a model are all in the object store, so that AIHub takes them in. Newer platforms only.
+    """Say that all files of a model are in the object store, so that AIHub processes them. Newer platforms only.
 
-    Marked as creating: whether AIHub begins anew when it is told twice is not documented.
+    Marked as creating: it is not documented whether a second call starts the processing again.
     """
     return Request(
         asks=f"take in the files of model {spec.model_id}",

@@ -1,8 +1,8 @@
-"""Deployments of models, and the inference services that come of them. Newer platforms only.
+"""Deployments of models, and their inference services. Newer platforms only.
 
-What the status numbers of a deployment mean is not documented, nor whether one that is created starts by itself. So a
-deployment is taken to serve when it names an inference service that is online, which AIHub's own client does not say
-either.
+AIHub does not document what the status numbers of a deployment mean, nor whether a new one starts by itself. This
+provider assumes that a deployment serves when it names an inference service that is online; AIHub's own client does not
+confirm that.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class DeploymentSpec(Spec):
 
     :param name: Name of the deployment.
     :param virtual_cluster_id: Where it runs.
-    :param deploy_template: AIHub's own word; which there are is not documented. Default: ``default``.
+    :param deploy_template: AIHub's own word; the allowed ones are not documented. Default: ``default``.
     :param health_check_path: Path at which the container says that it is well. Default: ``/health``.
     :param container_concurrency: How many requests it takes at a time. Default: 1.
     :param docker_image_name: Container image.
@@ -121,7 +121,7 @@ class InferService(Answer):
 
     :param endpoint_url: Where it answers.
     :param status: ``online`` or ``offline``.
-    :param api_key: What it wants to be shown; a secret.
+    :param api_key: The key that it requires; a secret.
     """
 
     id: Whole
@@ -149,7 +149,7 @@ class Served:
 
 
 def create_deployment(spec: DeploymentSpec) -> Request[int]:
-    """Create a deployment; gives its id. Newer platforms only."""
+    """Create a deployment and return its id. Newer platforms only."""
     return Request(
         asks=f"create deployment {spec.name!r}",
         service=Service.MODEL_DEPLOYMENT,
@@ -172,11 +172,11 @@ def list_deployments(
 ) -> Request[Page[Deployment]]:
     """List deployments. Newer platforms only.
 
-    :param name: Only those of this name; whether AIHub takes a part of it for a match is not documented.
+    :param name: Only those of this name. Whether a part of the name also matches is not documented.
     :param project_id: Only those of this project.
     :param model_type: Only those of models of this type, in AIHub's own numbers.
     :param status: Only those in this status, in AIHub's own numbers. Default: -1, all.
-    :raises AIHubParameterError: Where a number is none.
+    :raises AIHubParameterError: A number is not a whole number of at least 1.
     """
     numbers = {"project_id": project_id, "model_type": model_type}
     return Request(
@@ -193,7 +193,7 @@ def list_deployments(
 def get_deployment(deployment_id: int | str) -> Request[Deployment]:
     """Read a deployment. Newer platforms only.
 
-    :raises AIHubParameterError: Where the id is none.
+    :raises AIHubParameterError: The id is not a whole number of at least 1.
     """
     number = check_id("deployment", deployment_id)
     return Request(
@@ -210,7 +210,7 @@ def get_deployment(deployment_id: int | str) -> Request[Deployment]:
 def start_deployment(deployment_id: int | str) -> Request[None]:
     """Start a deployment. Newer platforms only.
 
-    :raises AIHubParameterError: Where the id is none.
+    :raises AIHubParameterError: The id is not a whole number of at least 1.
     """
     return _act("start", deployment_id)
 
@@ -218,7 +218,7 @@ def start_deployment(deployment_id: int | str) -> Request[None]:
 def stop_deployment(deployment_id: int | str) -> Request[None]:
     """Stop a deployment. Newer platforms only.
 
-    :raises AIHubParameterError: Where the id is none.
+    :raises AIHubParameterError: The id is not a whole number of at least 1.
     """
     return _act("stop", deployment_id)
 
@@ -226,7 +226,7 @@ def stop_deployment(deployment_id: int | str) -> Request[None]:
 def delete_deployment(deployment_id: int | str) -> Request[None]:
     """Delete a deployment. Newer platforms only.
 
-    :raises AIHubParameterError: Where the id is none.
+    :raises AIHubParameterError: The id is not a whole number of at least 1.
     """
     number = check_id("deployment", deployment_id)
     return Request(
@@ -242,7 +242,7 @@ def delete_deployment(deployment_id: int | str) -> Request[None]:
 def list_deployment_pods(deployment_id: int | str) -> Request[Page[DeploymentPod]]:
     """List the pods of a deployment. Newer platforms only.
 
-    :raises AIHubParameterError: Where the id is none.
+    :raises AIHubParameterError: The id is not a whole number of at least 1.
     """
     number = check_id("deployment", deployment_id)
     return Request(
@@ -261,8 +261,8 @@ def get_deployment_logs(
     """Read the end of the log of a deployment. Newer platforms only.
 
     :param pod_name: Only of this pod.
-    :param page_size: How much of it; AIHub does not say of what.
-    :raises AIHubParameterError: Where a number is none.
+    :param page_size: How much of it; AIHub does not document the unit.
+    :raises AIHubParameterError: A number is not a whole number of at least 1.
     """
     number = check_id("deployment", deployment_id)
     return Request(
@@ -279,7 +279,7 @@ def get_deployment_logs(
 def get_infer_service(service_id: int | str) -> Request[InferService]:
     """Read an inference service. Newer platforms only.
 
-    :raises AIHubParameterError: Where the id is none.
+    :raises AIHubParameterError: The id is not a whole number of at least 1.
     """
     number = check_id("service_id", service_id)
     return Request(
@@ -296,7 +296,7 @@ def get_infer_service(service_id: int | str) -> Request[InferService]:
 def read_served(deployment_id: int | str) -> Request[Served]:
     """Read a deployment and, once there is one, its inference service.
 
-    :raises AIHubParameterError: Where the id is none.
+    :raises AIHubParameterError: The id is not a whole number of at least 1.
     """
     request = get_deployment(deployment_id)
 

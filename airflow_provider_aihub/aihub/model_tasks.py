@@ -27,7 +27,7 @@ class ModelEvalSpec(Spec):
 
     :param task_name: Name of the evaluation.
     :param eval_method: AIHub's own word; ``service``, the default, is the only one known.
-    :param eval_type: AIHub's own word; which there are is not documented.
+    :param eval_type: AIHub's own word; the possible ones are not documented.
     :param infer_service_id: Id of the inference service that is asked.
     :param workflow_tmp_id: Id of the workflow template that evaluates.
     :param eval_config: In any form.
@@ -51,7 +51,7 @@ class ModelTask(Answer):
     """A task about a model, as AIHub lists it.
 
     :param task_type: AIHub's own word.
-    :param status: AIHub's own word; which there are is not documented.
+    :param status: AIHub's own word; the possible ones are not documented.
     :param workflow_run_id: Id of the workflow run that does it; 0 as long as there is none.
     :param workflow_tmp_id: Id of the workflow template that is run.
     :param eval_report_id: Id of the report; 0 as long as there is none.
@@ -85,9 +85,9 @@ class ModelEval:
 
 
 def create_model_eval_task(model_id: int | str, spec: ModelEvalSpec) -> Request[int]:
-    """Have a model evaluated; gives the id of the task. Newer platforms only.
+    """Start the evaluation of a model and return the id of the task. Newer platforms only.
 
-    :raises AIHubParameterError: Where the id is none.
+    :raises AIHubParameterError: The id is not a whole number of at least 1.
     """
     number = check_id("model_id", model_id)
     return Request(
@@ -105,7 +105,7 @@ def create_model_eval_task(model_id: int | str, spec: ModelEvalSpec) -> Request[
 def list_model_tasks(model_id: int | str, page: int = 1, page_size: int = 20) -> Request[Page[ModelTask]]:
     """List the tasks about a model. Newer platforms only.
 
-    :raises AIHubParameterError: Where a number is none.
+    :raises AIHubParameterError: A number is not a whole number of at least 1.
     """
     number = check_id("model_id", model_id)
     read = page_of(ModelTask)
@@ -122,7 +122,7 @@ def list_model_tasks(model_id: int | str, page: int = 1, page_size: int = 20) ->
 
 
 def key_of(model_id: int, task_id: int) -> str:
-    """Return what tells an evaluation: AIHub counts its tasks, and lists them by their models alone."""
+    """Return the key of an evaluation. It has both ids, since AIHub lists tasks only by their model."""
     return f"{model_id}/{task_id}"
 
 
@@ -130,7 +130,7 @@ def read_model_eval(key: int | str) -> Request[ModelEval]:
     """Find an evaluation among the tasks of its model, and read the workflow run that does it.
 
     :param key: ``<model>/<task>``.
-    :raises AIHubParameterError: Where it is no such thing.
+    :raises AIHubParameterError: The key has another form.
     """
 
     def with_run(task: ModelTask) -> Request[ModelEval] | None:
@@ -151,7 +151,7 @@ def stop_model_eval(key: int | str) -> Request[None]:
     """Stop the workflow run of an evaluation.
 
     :param key: ``<model>/<task>``.
-    :raises AIHubParameterError: Where it is no such thing.
+    :raises AIHubParameterError: The key has another form.
     """
 
     def of_run(task: ModelTask) -> Request[None]:

@@ -75,7 +75,7 @@ class TrainingStatus(IntEnum):
 
 
 class JobSpec(Spec):
-    """What trainings and quota tasks are created from alike.
+    """The fields that trainings and quota tasks have in common.
 
     :param name: Name of the job.
     :param description: Free text.
@@ -83,21 +83,21 @@ class JobSpec(Spec):
     :param image: Container image.
     :param virtual_cluster_id: Id of the virtual cluster to run on.
     :param project_id: Id of the project it belongs to.
-    :param framework: See :class:`Framework`; PyTorchJob, since every AIHub has that one.
-    :param sku_cnt: Number of SKUs for each instance, 0 or more; 1.
-    :param instances: Number of instances, 1 or more; 1.
-    :param enable_ssh: Whether one can log in with SSH; no.
+    :param framework: See :class:`Framework`. Default: PyTorchJob, since every AIHub has that one.
+    :param sku_cnt: Number of SKUs for each instance, 0 or more. Default: 1.
+    :param instances: Number of instances, 1 or more. Default: 1.
+    :param enable_ssh: Whether one can log in with SSH. Default: false.
     :param envs: Environment variables: a dict, or a list of ``{key, value}``. Numbers and booleans become text,
         ``True`` becomes ``true``.
     :param storage_ids: Ids of the storages to mount.
-    :param use_ib_network: Whether to use InfiniBand; no.
-    :param always_pull_image: Whether to pull the image though the node has it; no.
-    :param shm: Shared memory, 0 or more. GiB says AIHub's document, MB say newer platforms of quota tasks: the number
-        is sent as it is given. Where none is given, newer platforms are sent none and choose; an AIHub with the
-        document's API alone demands one and is sent 1. Which kind it is, is asked before, by listing one job, once
-        for each client.
-    :param category_id: What it is for, by word or number, see :class:`Category`; training.
-    :param estimate_run_time: How long it will run, as one guesses, in seconds, 0 or more; 3600. No limit.
+    :param use_ib_network: Whether to use InfiniBand. Default: false.
+    :param always_pull_image: Whether to pull the image even if the node has it. Default: false.
+    :param shm: Shared memory, 0 or more. The unit is GiB by AIHub's document, and MB for quota tasks of newer
+        platforms; the number is sent as it is given. If none is given, newer platforms are sent none and choose; an
+        AIHub with the document's API alone requires one and is sent 1. Each client finds out once which kind of AIHub
+        it is, by listing one job.
+    :param category_id: What it is for, by word or number, see :class:`Category`. Default: training.
+    :param estimate_run_time: Estimated run time in seconds, 0 or more. Default: 3600. It is not a limit.
     :param notify_type: When AIHub tells the user, by word or number, see :class:`NotifyType`. Newer platforms only.
     :param enable_sys_admin: Whether to grant the container SYS_ADMIN. Newer platforms only.
     """
@@ -123,7 +123,8 @@ class JobSpec(Spec):
     enable_sys_admin: Flag | None = None
 
     def only_document(self, newer: Request[Any]) -> FieldsWithout | None:
-        """Return what the document demands besides, if anything; ``newer`` is a call that only newer platforms know."""
+        """Return the fields that only the document's API requires, if any; ``newer`` is a call that only newer
+        platforms have."""
         if self.shm is not None:
             return None
         asks = f"show by a list what it takes to create {self.noun} {self.name!r}"
@@ -136,9 +137,9 @@ class TrainingSpec(JobSpec):
 
     AIHub's document marks none of the three as optional, so all are always sent.
 
-    :param is_vip: Whether it goes before others; no.
+    :param is_vip: Whether it runs before others. Default: false.
     :param preempt_policy: What it does with running trainings of low priority, by word or number, see
-        :class:`PreemptPolicy`; wait, since of the two numbers that may be sent it is the one that harms nobody.
+        :class:`PreemptPolicy`. Default: wait, since that stops no other training.
     :param vip_node_names: Nodes reserved for it.
     :param is_quota_schedule: Whether the quota scheduler runs it. Newer platforms only.
     """
@@ -225,7 +226,7 @@ class TrainingContainers(Answer):
 
 
 def create_training(spec: TrainingSpec) -> Request[int]:
-    """Start a training; gives its id."""
+    """Start a training and return its id."""
     without = spec.only_document(list_trainings(page_size=1))
     return _TRAININGS.create(spec, spec.name, fields_without=without)
 
@@ -233,7 +234,7 @@ def create_training(spec: TrainingSpec) -> Request[int]:
 def get_training(training_id: int | str) -> Request[Training]:
     """Read a training.
 
-    :raises AIHubParameterError: Where the id is none.
+    :raises AIHubParameterError: The id is not a whole number of at least 1.
     """
     return _TRAININGS.read(Training, training_id)
 
@@ -241,13 +242,13 @@ def get_training(training_id: int | str) -> Request[Training]:
 def list_training_pods(training_id: int | str, page: int = 1, page_size: int = 9999) -> Request[Page[Pod]]:
     """List the pods of a training.
 
-    :raises AIHubParameterError: Where a number is none.
+    :raises AIHubParameterError: A number is not a whole number of at least 1.
     """
     return _TRAININGS.pods(training_id, page, page_size)
 
 
 def list_storages() -> Request[list[Storage]]:
-    """List the storages that one may mount."""
+    """List the storages that the user may mount."""
     return Request(
         asks="list the storages",
         service=Service.MODEL_TRAINING,
@@ -260,7 +261,7 @@ def list_storages() -> Request[list[Storage]]:
 def stop_training(training_id: int | str) -> Request[None]:
     """Stop a training.
 
-    :raises AIHubParameterError: Where the id is none.
+    :raises AIHubParameterError: The id is not a whole number of at least 1.
     """
     return _TRAININGS.stop(training_id)
 
@@ -278,10 +279,10 @@ def list_trainings(
 ) -> Request[Page[Training]]:
     """List trainings. Newer platforms only. Each parameter but the first two keeps only the trainings that have it.
 
-    :param name: Whether AIHub takes a part of the name for a match is not documented.
+    :param name: Whether a part of the name also matches is not documented.
     :param status: See :class:`TrainingStatus`.
     :param category_id: See :class:`Category`.
-    :raises AIHubParameterError: Where a number is none.
+    :raises AIHubParameterError: A number is not a whole number of at least 1.
     """
     numbers = {
         "status": status,
@@ -297,7 +298,7 @@ def get_training_pod_logs(training_id: int | str, pod_id: int | str) -> Request[
     """Name the log files of a pod. Newer platforms only.
 
     :param pod_id: ``id`` of the pod, not its name.
-    :raises AIHubParameterError: Where an id is none.
+    :raises AIHubParameterError: An id is not a whole number of at least 1.
     """
     return _TRAININGS.pod_logs(training_id, pod_id)
 
@@ -306,7 +307,7 @@ def get_training_pod_events(training_id: int | str, pod_id: int | str) -> Reques
     """Read the events of a pod as text. Newer platforms only.
 
     :param pod_id: ``id`` of the pod, not its name.
-    :raises AIHubParameterError: Where an id is none.
+    :raises AIHubParameterError: An id is not a whole number of at least 1.
     """
     return _TRAININGS.pod_text("events", training_id, pod_id)
 
@@ -315,15 +316,15 @@ def get_training_pod_spec(training_id: int | str, pod_id: int | str) -> Request[
     """Read the specification of a pod as text. Newer platforms only.
 
     :param pod_id: ``id`` of the pod, not its name.
-    :raises AIHubParameterError: Where an id is none.
+    :raises AIHubParameterError: An id is not a whole number of at least 1.
     """
     return _TRAININGS.pod_text("spec", training_id, pod_id)
 
 
 def list_training_containers(page: int = 1, page_size: int = 20) -> Request[Page[TrainingContainers]]:
-    """List the containers of trainings. Newer platforms only. Of which trainings is not documented.
+    """List the containers of trainings. Newer platforms only. It is not documented of which trainings.
 
-    :raises AIHubParameterError: Where a number is none.
+    :raises AIHubParameterError: A number is not a whole number of at least 1.
     """
     return Request(
         asks="list the containers of trainings",

@@ -33,7 +33,7 @@ class Spec(models.Spec):
 class Page(Generic[T]):
     """One page of a list.
 
-    :param data: The rows. A row that cannot be read is left out: it is no statement about what it stands for.
+    :param data: The rows. A row that cannot be read is left out; that does not mean that the thing itself is gone.
     :param total: Number of rows on all pages.
     :param page_size: Greatest number of rows on a page.
     :param page_num: Number of this page, from 1.
@@ -85,10 +85,10 @@ def _check_different(ids: Iterable[int | None]) -> None:
 
 @cache
 def rows_with(*fields: str) -> Callable[[bytes], Any]:
-    """Make a decoder of pages that leaves all fields of their rows out but these.
+    """Make a decoder of pages that keeps only these fields of their rows.
 
-    That takes half the time. And it makes so few objects that Python's garbage collector, which stops all else for a
-    tenth of a second when it looks through all that Airflow has in memory, has little reason to.
+    That takes half the time, and creates so few objects that Python's garbage collector rarely runs: one run through
+    all that Airflow has in memory stops everything else for a tenth of a second.
     """
     anything = core_schema.any_schema()
 
@@ -110,7 +110,7 @@ def new_id(data: Any) -> int:
 
 
 def text_of(key: str) -> Callable[[Any], str]:
-    """Make a reader of one text; what is no text is shown as JSON, nothing as an empty text."""
+    """Make a reader of one text. Other values are read as their JSON, and a missing value as an empty text."""
 
     def read(data: Any) -> str:
         value = data.get(key) if isinstance(data, dict) else None
@@ -248,7 +248,7 @@ class Upload(Answer):
 
 
 class StoreAccess(Answer):
-    """Short-lived credentials for AIHub's object store, which speaks S3.
+    """Short-lived credentials for AIHub's object store, an S3 store.
 
     :param expiration: When they expire; in what unit is not documented.
     :param endpoint: Where it is, ``host:port`` for plain HTTP.

@@ -33,8 +33,8 @@ class HardwareType(IntEnum):
 
 
 class NotebookStatus(IntEnum):
-    """Where a notebook stands. There is none for a failure; whether one that fails to start is closed again is not
-    documented."""
+    """The state of a notebook. There is none for a failure; it is not documented whether a notebook that fails to start
+    is closed again."""
 
     CLOSED = 1
     STARTING = 2
@@ -42,7 +42,7 @@ class NotebookStatus(IntEnum):
 
 
 class NotebookChanges(Spec):
-    """What a notebook is to have.
+    """The settings of a notebook.
 
     :param image_id: See :func:`list_notebook_images`.
     :param sku_cnt: Number of SKUs.
@@ -86,7 +86,7 @@ class NotebookImage(Named):
 
 
 class Notebook(Answer):
-    """A notebook as AIHub shows it. It has no name, and on which virtual cluster it runs is not told.
+    """A notebook as AIHub shows it. It has no name, and AIHub does not show its virtual cluster.
 
     :param status: See :class:`NotebookStatus`; others may appear.
     :param app_type: See :class:`AppType`.
@@ -140,7 +140,7 @@ def list_notebook_images(
 
     :param app_type: By word or number, see :class:`AppType`.
     :param hardware_type: By word or number, see :class:`HardwareType`.
-    :raises AIHubParameterError: Where one of them is unknown.
+    :raises AIHubParameterError: One of them is unknown.
     """
     return Request(
         asks="list the images of notebooks",
@@ -168,11 +168,11 @@ def get_notebook_defaults() -> Request[NotebookDefaults]:
 def list_notebooks(
     app_type: AppType | int | str | None = None, hardware_type: HardwareType | int | str | None = None
 ) -> Request[list[Notebook]]:
-    """List notebooks. Newer platforms only. Whose they are is not documented.
+    """List notebooks. Newer platforms only. It is not documented whose notebooks these are.
 
     :param app_type: Only those of this kind, by word or number, see :class:`AppType`.
     :param hardware_type: Likewise, see :class:`HardwareType`.
-    :raises AIHubParameterError: Where one of them is unknown.
+    :raises AIHubParameterError: One of them is unknown.
     """
     return Request(
         asks="list notebooks",
@@ -186,7 +186,7 @@ def list_notebooks(
 
 
 def create_notebook(spec: NotebookSpec) -> Request[int]:
-    """Create a notebook; gives its id. Newer platforms only. Whether it is started then is not documented."""
+    """Create a notebook and return its id. Newer platforms only. It is not documented whether it then starts."""
     return Request(
         asks="create a notebook",
         service=Service.NOTEBOOK_MANAGEMENT,
@@ -202,15 +202,16 @@ def create_notebook(spec: NotebookSpec) -> Request[int]:
 def get_notebook(notebook_id: int | str) -> Request[Notebook]:
     """Read a notebook. Newer platforms only.
 
-    :raises AIHubParameterError: Where the id is none.
+    :raises AIHubParameterError: The id is not a whole number of at least 1.
     """
     return _one("read", "GET", notebook_id, Notebook.read)
 
 
 def edit_notebook(notebook_id: int | str, changes: NotebookChanges) -> Request[None]:
-    """Change what a notebook has. Newer platforms only. Whether one that runs takes it is not documented.
+    """Change the settings of a notebook. Newer platforms only. It is not documented whether a running notebook accepts
+    them.
 
-    :raises AIHubParameterError: Where the id is none.
+    :raises AIHubParameterError: The id is not a whole number of at least 1.
     """
     return _one("change", "PUT", notebook_id, nothing, changes.body())
 
@@ -218,7 +219,7 @@ def edit_notebook(notebook_id: int | str, changes: NotebookChanges) -> Request[N
 def delete_notebook(notebook_id: int | str) -> Request[None]:
     """Delete a notebook. Newer platforms only.
 
-    :raises AIHubParameterError: Where the id is none.
+    :raises AIHubParameterError: The id is not a whole number of at least 1.
     """
     return _one("delete", "DELETE", notebook_id, nothing)
 
@@ -226,7 +227,7 @@ def delete_notebook(notebook_id: int | str) -> Request[None]:
 def start_notebook(notebook_id: int | str) -> Request[None]:
     """Start a notebook; :func:`get_notebook` says when it runs. Newer platforms only.
 
-    :raises AIHubParameterError: Where the id is none.
+    :raises AIHubParameterError: The id is not a whole number of at least 1.
     """
     return _one("start", "POST", notebook_id, nothing, {}, below="/start")
 
@@ -234,7 +235,7 @@ def start_notebook(notebook_id: int | str) -> Request[None]:
 def stop_notebook(notebook_id: int | str) -> Request[None]:
     """Stop a notebook. Newer platforms only.
 
-    :raises AIHubParameterError: Where the id is none.
+    :raises AIHubParameterError: The id is not a whole number of at least 1.
     """
     return _one("stop", "POST", notebook_id, nothing, {}, below="/stop")
 

@@ -17,7 +17,7 @@ QUEUE_PAGE = 100
 
 
 def cluster_notes(pages: Callable[..., Request[Page[Any]]], waiting: int, noun: str) -> Callable[[JobState], Notes]:
-    """Make what tells of the others on the virtual cluster of a job.
+    """Make the source of sentences about other jobs on the virtual cluster of a job.
 
     :param pages: The request for a page of the list of such jobs; not every platform has it.
     :param waiting: Their status while they wait.
@@ -37,7 +37,8 @@ def cluster_notes(pages: Callable[..., Request[Page[Any]]], waiting: int, noun: 
 
 
 def queue_text(page: Page[Any], state: JobState, noun: str) -> str:
-    """Say how many others wait for the same virtual cluster, and for longer where all of them were seen."""
+    """Return how many others wait for the same virtual cluster and, if all of them were seen, how many of them have
+    waited longer."""
     cluster = state.answer.virtual_cluster
     if any(job.status != state.status or job.virtual_cluster.id != cluster.id for job in page.data):
         # This AIHub does not filter its lists by that; its numbers say nothing.
@@ -59,7 +60,7 @@ def queue_text(page: Page[Any], state: JobState, noun: str) -> str:
 
 
 def neighbours_text(nodes: Sequence[NodeTasks], job: Any) -> str:
-    """Say what runs on the virtual cluster of a job, of whom and where."""
+    """Return what runs on the virtual cluster of a job, whose it is and where it runs."""
     found: dict[str, tuple[str, dict[str, None]]] = {}
     for node in nodes:
         for task in node.tasks:
@@ -72,5 +73,5 @@ def neighbours_text(nodes: Sequence[NodeTasks], job: Any) -> str:
 
 
 def gpu_utilisation(used: Any) -> str:
-    """Say how much of its GPUs a job has used so far, in AIHub's own words: nobody knows the unit."""
+    """Return how much of its GPUs a job has used so far, as AIHub gives it: the unit is not documented."""
     return f"avg_gpu_util {used:g}" if isinstance(used, int | float) and 0 < used < 2**63 else ""

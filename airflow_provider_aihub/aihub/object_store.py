@@ -1,7 +1,7 @@
-"""AIHub's object store, which speaks S3, by the short-lived credentials that AIHub gives out for it.
+"""AIHub's object store, an S3 store, with the short-lived credentials that AIHub gives out for it.
 
-``boto3`` carries out the requests, from the extra ``s3``; it is imported when the store is first asked for something.
-What this machine has configured for Amazon's own S3 (profiles, regions, addresses) has no effect.
+``boto3`` carries out the requests, from the extra ``s3``; it is imported at the first request to the store. What this
+machine has configured for Amazon's own S3 (profiles, regions, addresses) has no effect.
 """
 
 from __future__ import annotations
@@ -35,14 +35,14 @@ MOST_PARTS: Final = 10_000
 WORKERS: Final = 6
 """Requests at a time. Each holds a part of a file in memory."""
 SMALL: Final = 2**18
-"""Bytes of a body that is sent without asking first: a store that refuses it has taken it before it answers."""
+"""Up to so many bytes are sent without asking the store first: it reads a body of this size even if it refuses it."""
 REFUSED: Final = (401, 403)
 EXPIRED: Final = {"ExpiredToken", "InvalidAccessKeyId", "InvalidToken", "TokenRefreshRequired"}
-"""What a store says of credentials whose time is over."""
+"""Codes with which a store refuses credentials that have expired."""
 
 
 def store_access(service: Service, path: str) -> Request[StoreAccess]:
-    """Get the credentials that a service gives out for the part of the store which it keeps. Newer platforms only."""
+    """Get the credentials that a service gives out for its part of the store. Newer platforms only."""
     return Request(
         asks="give credentials for its object store",
         service=service,
@@ -64,7 +64,7 @@ class Place:
     def of(cls, address: str) -> Place:
         """Read ``s3://bucket/key``.
 
-        :raises AIHubBadAnswerError: It is none: addresses come from AIHub.
+        :raises AIHubBadAnswerError: It has another form; addresses come from AIHub.
         """
         bucket, slash, key = address.removeprefix("s3://").partition("/")
         if not address.startswith("s3://") or not bucket or not slash or not key.strip("/"):
@@ -84,8 +84,8 @@ class Place:
 class Stored(NamedTuple):
     """An object in the store.
 
-    :param etag: The MD5 of its content in hexadecimal digits, where it was sent in one part, and the store does not
-        encrypt it.
+    :param etag: The MD5 of its content in hexadecimal digits, if it was sent in one part and the store does not encrypt
+        it.
     """
 
     key: str
@@ -96,9 +96,9 @@ class Stored(NamedTuple):
 class ObjectStore:
     """The store. It may be used from several threads.
 
-    :param issue: Asks AIHub for credentials: at first, and whenever the store does not take those that there are.
-    :param config: Of the connection; its time limit and TLS hold here, too.
-    :param mask: Is told what must not be shown in logs.
+    :param issue: Asks AIHub for credentials: at first, and whenever the store refuses the current ones.
+    :param config: Of the connection; its time limit and TLS settings apply here, too.
+    :param mask: Is called with each text that logs must not show.
     """
 
     def __init__(self, issue: Callable[[], StoreAccess], config: AIHubConfig, mask: Callable[[str], object]) -> None:
@@ -162,11 +162,11 @@ class ObjectStore:
         return client
 
     def ask(self, asks: str, operation: str, **given: Any) -> Any:
-        """Carry out one request, again with new credentials where these are not taken.
+        """Carry out one request. If the credentials are refused, repeat it with new ones.
 
         :param asks: What is asked, as it stands in a sentence.
         :param operation: Name of boto3's method.
-        :raises AIHubRequestError: In one of its kinds.
+        :raises AIHubRequestError: One of its kinds.
         """
         from botocore.exceptions import BotoCoreError, ClientError
 
@@ -187,7 +187,7 @@ class ObjectStore:
         raise AssertionError
 
     def objects(self, place: Place) -> Iterator[Stored]:
-        """List what lies below a place, in the order of the keys."""
+        """List the objects below a place, in the order of the keys."""
         given: dict[str, Any] = {"Bucket": place.bucket, "Prefix": f"{place.key.rstrip('/')}/"}
         while True:
             page = self.ask(f"list {place}", "list_objects_v2", **given)
@@ -198,7 +198,7 @@ class ObjectStore:
             given["ContinuationToken"] = page["NextContinuationToken"]
 
     def find(self, place: Place) -> Stored | None:
-        """Return what lies at a place, if anything does."""
+        """Return the object at a place, if there is one."""
         try:
             head = self.ask(f"show {place}", "head_object", Bucket=place.bucket, Key=place.key)
         except AIHubNotFoundError:
@@ -210,7 +210,7 @@ class ObjectStore:
         self.ask(f"take {place}", "put_object", Bucket=place.bucket, Key=place.key, Body=data)
 
     def begun(self, place: Place) -> tuple[str, dict[int, str]]:
-        """Return an upload in parts that was begun, or begin one: its id, and the MD5 of each part that is there."""
+        """Continue an upload in parts, or begin one. Return its id, and the MD5 of each part that is there."""
         where = {"Bucket": place.bucket, "Key": place.key}
         found = self.ask(f"list uploads of {place}", "list_multipart_uploads", Bucket=place.bucket, Prefix=place.key)
         ids = [upload["UploadId"] for upload in found.get("Uploads", ()) if upload["Key"] == place.key]
@@ -226,7 +226,7 @@ class ObjectStore:
             given["PartNumberMarker"] = page["NextPartNumberMarker"]
 
     def put_part(self, place: Place, upload: str, number: int, data: bytes) -> str:
-        """Put a part of an object; return what the store calls it."""
+        """Put a part of an object. Return the store's name for it."""
         given = {"Bucket": place.bucket, "Key": place.key, "UploadId": upload, "PartNumber": number, "Body": data}
         return str(self.ask(f"take part {number} of {place}", "upload_part", **given)["ETag"]).strip('"')
 

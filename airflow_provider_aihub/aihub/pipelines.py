@@ -36,7 +36,7 @@ class Pipeline(Named):
 def list_pipelines(name: str | None = None) -> Request[list[Named]]:
     """List the pipelines that may be run. Newer platforms only.
 
-    :param name: Only those of this name; whether AIHub takes a part of it for a match is not documented.
+    :param name: Only those of this name. Whether a part of the name also matches is not documented.
     """
     return Request(
         asks="list pipelines",
@@ -52,7 +52,7 @@ def list_pipelines(name: str | None = None) -> Request[list[Named]]:
 def get_pipeline(pipeline_id: int | str) -> Request[Pipeline]:
     """Read a pipeline. Newer platforms only.
 
-    :raises AIHubParameterError: Where the id is none.
+    :raises AIHubParameterError: The id is not a whole number of at least 1.
     """
     number = check_id("pipeline_id", pipeline_id)
     return Request(
@@ -69,8 +69,8 @@ def get_pipeline(pipeline_id: int | str) -> Request[Pipeline]:
 def list_pipeline_versions(pipeline_id: int | str, name: str | None = None) -> Request[list[Named]]:
     """List the versions of a pipeline. Newer platforms only.
 
-    :param name: Only those of this name; whether AIHub takes a part of it for a match is not documented.
-    :raises AIHubParameterError: Where the id is none.
+    :param name: Only those of this name. Whether a part of the name also matches is not documented.
+    :raises AIHubParameterError: The id is not a whole number of at least 1.
     """
     number = check_id("pipeline_id", pipeline_id)
     return Request(
@@ -87,7 +87,7 @@ def list_pipeline_versions(pipeline_id: int | str, name: str | None = None) -> R
 def list_pipeline_params(version_id: int | str) -> Request[list[str]]:
     """List the names of the input parameters that a version of a pipeline knows. Newer platforms only.
 
-    :raises AIHubParameterError: Where the id is none.
+    :raises AIHubParameterError: The id is not a whole number of at least 1.
     """
     number = check_id("version_id", version_id)
     return Request(

@@ -43,7 +43,7 @@ class QuotaTaskStatus(IntEnum):
 class QuotaTaskSpec(JobSpec):
     """A quota task to create: what :class:`~airflow_provider_aihub.aihub.model_training.JobSpec` has, and a priority.
 
-    :param priority: By word or number, see :class:`Priority`; low.
+    :param priority: By word or number, see :class:`Priority`. Default: low.
     :param enable_reschedule: Whether it may be scheduled again. Newer platforms only.
     """
 
@@ -61,7 +61,7 @@ class QuotaTask(Training):
     :param status: See :class:`QuotaTaskStatus`; numbers beyond it may appear.
     :param priority: See :class:`Priority`.
     :param mtp_id: Id of the training behind it, 0 for none yet.
-    :param source_task: The task that it is a new round of.
+    :param source_task: The task that it repeats.
     """
 
     priority: Number = 0
@@ -72,7 +72,7 @@ class QuotaTask(Training):
 
 
 class Machines(Answer):
-    """What the machines of a virtual cluster do. What is counted is not documented; most likely it is machines.
+    """How the machines of a virtual cluster are used. It is not documented what is counted; most likely machines.
 
     :param high: Those with quota tasks of high priority; ``low`` are those with low priority.
     """
@@ -96,7 +96,7 @@ class GroupQuota(Answer):
 
 
 class ClusterUsage(Answer):
-    """How much of a virtual cluster is in use. How many of its GPUs are free, AIHub does not say.
+    """How much of a virtual cluster is in use. AIHub does not show how many of its GPUs are free.
 
     :param vc_id: Id of the virtual cluster; ``vc_name`` is its name.
     """
@@ -108,10 +108,10 @@ class ClusterUsage(Answer):
 
 
 class QuotaLeft(Answer):
-    """How much of its quota a group has left on a virtual cluster, as it was asked for.
+    """How much of its quota a group has left on a virtual cluster, compared with what was asked for.
 
     :param id: See :func:`quota_id`.
-    :param status: ``free``, ``used``, or ``unknown`` where there is no such quota.
+    :param status: ``free``, ``used``, or ``unknown`` if there is no such quota.
     :param left: GPUs that the group may still use.
     """
 
@@ -123,12 +123,12 @@ class QuotaLeft(Answer):
 
 
 def quota_id(virtual_cluster: str, group: str, gpus: int) -> str:
-    """Say in one text which quota is meant, and how much of it must be left."""
+    """Return one text that says which quota is meant, and how much of it must be left."""
     return f"{gpus}/{quote(group, safe='')}/{quote(virtual_cluster, safe='')}"
 
 
 def quota_left(asked: str, usage: Page[ClusterUsage]) -> QuotaLeft:
-    """Say how much is left of a quota.
+    """Return how much is left of a quota.
 
     :param asked: See :func:`quota_id`. Cluster and group are names or ids.
     """
@@ -143,7 +143,7 @@ def quota_left(asked: str, usage: Page[ClusterUsage]) -> QuotaLeft:
 
 
 def create_quota_task(spec: QuotaTaskSpec) -> Request[int]:
-    """Start a quota task; gives its id."""
+    """Start a quota task and return its id."""
     without = spec.only_document(list_quota_tasks(page_size=1))
     return _TASKS.create(spec, spec.name, fields_without=without)
 
@@ -151,7 +151,7 @@ def create_quota_task(spec: QuotaTaskSpec) -> Request[int]:
 def get_quota_task(quota_task_id: int | str) -> Request[QuotaTask]:
     """Read a quota task.
 
-    :raises AIHubParameterError: Where the id is none.
+    :raises AIHubParameterError: The id is not a whole number of at least 1.
     """
     return _TASKS.read(QuotaTask, quota_task_id)
 
@@ -159,7 +159,7 @@ def get_quota_task(quota_task_id: int | str) -> Request[QuotaTask]:
 def list_quota_task_pods(quota_task_id: int | str, page: int = 1, page_size: int = 9999) -> Request[Page[Pod]]:
     """List the pods of a quota task.
 
-    :raises AIHubParameterError: Where a number is none.
+    :raises AIHubParameterError: A number is not a whole number of at least 1.
     """
     return _TASKS.pods(quota_task_id, page, page_size)
 
@@ -167,7 +167,7 @@ def list_quota_task_pods(quota_task_id: int | str, page: int = 1, page_size: int
 def stop_quota_task(quota_task_id: int | str) -> Request[None]:
     """Stop a quota task.
 
-    :raises AIHubParameterError: Where the id is none.
+    :raises AIHubParameterError: The id is not a whole number of at least 1.
     """
     return _TASKS.stop(quota_task_id)
 
@@ -186,11 +186,11 @@ def list_quota_tasks(
 ) -> Request[Page[QuotaTask]]:
     """List quota tasks. Newer platforms only. Each parameter but the first two keeps only the tasks that have it.
 
-    :param name: Whether AIHub takes a part of the name for a match is not documented.
+    :param name: Whether a part of the name also matches is not documented.
     :param status: See :class:`QuotaTaskStatus`.
     :param category_id: See :class:`~airflow_provider_aihub.aihub.model_training.Category`.
     :param priority: By word or number, see :class:`Priority`.
-    :raises AIHubParameterError: Where a number is none, or the priority is unknown.
+    :raises AIHubParameterError: A number is not a whole number of at least 1, or the priority is unknown.
     """
     numbers = {
         "status": status,
@@ -207,7 +207,7 @@ def get_quota_task_pod_logs(quota_task_id: int | str, pod_id: int | str) -> Requ
     """Name the log files of a pod. Newer platforms only.
 
     :param pod_id: ``id`` of the pod, not its name.
-    :raises AIHubParameterError: Where an id is none.
+    :raises AIHubParameterError: An id is not a whole number of at least 1.
     """
     return _TASKS.pod_logs(quota_task_id, pod_id)
 
@@ -216,7 +216,7 @@ def get_quota_task_pod_events(quota_task_id: int | str, pod_id: int | str) -> Re
     """Read the events of a pod as text. Newer platforms only.
 
     :param pod_id: ``id`` of the pod, not its name.
-    :raises AIHubParameterError: Where an id is none.
+    :raises AIHubParameterError: An id is not a whole number of at least 1.
     """
     return _TASKS.pod_text("events", quota_task_id, pod_id)
 
@@ -225,7 +225,7 @@ def get_quota_task_pod_spec(quota_task_id: int | str, pod_id: int | str) -> Requ
     """Read the specification of a pod as text. Newer platforms only.
 
     :param pod_id: ``id`` of the pod, not its name.
-    :raises AIHubParameterError: Where an id is none.
+    :raises AIHubParameterError: An id is not a whole number of at least 1.
     """
     return _TASKS.pod_text("spec", quota_task_id, pod_id)
 
@@ -233,7 +233,7 @@ def get_quota_task_pod_spec(quota_task_id: int | str, pod_id: int | str) -> Requ
 def list_cluster_usage(page: int = 1, page_size: int = 20) -> Request[Page[ClusterUsage]]:
     """List how much of each virtual cluster is in use. Newer platforms only.
 
-    :raises AIHubParameterError: Where a number is none.
+    :raises AIHubParameterError: A number is not a whole number of at least 1.
     """
     return Request(
         asks="list how much of the virtual clusters is in use",

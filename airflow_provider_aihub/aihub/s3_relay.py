@@ -9,11 +9,11 @@ from airflow_provider_aihub.http.request import File, Form, Request
 
 
 def upload_to_relay(bucket: str, key: str, file: File) -> Request[Upload]:
-    """Upload a file. Doing it twice leaves the same object, so it may be repeated.
+    """Upload a file. A second upload leaves the same object, so the call may be repeated.
 
     :param bucket: Bucket of the object.
     :param key: Path of the object in the bucket.
-    :raises AIHubParameterError: Where the bucket or the key is empty.
+    :raises AIHubParameterError: The bucket or the key is empty.
     """
     bucket, key = check_text("bucket", bucket), check_text("key", key)
     return Request(

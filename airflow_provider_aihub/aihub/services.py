@@ -1,4 +1,4 @@
-"""The services that AIHub consists of, and the credentials that they want."""
+"""The services that AIHub consists of, and the credentials that they require."""
 
 from __future__ import annotations
 

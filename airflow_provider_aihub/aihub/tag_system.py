@@ -27,7 +27,7 @@ def list_virtual_clusters(user_id: int | str, module_type: ModuleType | int | st
 
     :param user_id: Id of the user, as the login gave it.
     :param module_type: What for, by word or number, see :class:`ModuleType`.
-    :raises AIHubParameterError: Where the id is none, or the module type is unknown.
+    :raises AIHubParameterError: The id is not a whole number of at least 1, or the module type is unknown.
     """
     number = check_id("user_id", user_id)
     module = check_member("module_type", ModuleType, module_type)

@@ -77,11 +77,11 @@ def list_templates(
 ) -> Request[Page[Template]]:
     """List templates. Newer platforms only.
 
-    :param name: Only those of this name; whether AIHub takes a part of it for a match is not documented.
+    :param name: Only those of this name. Whether a part of the name also matches is not documented.
     :param tags: Only those with these tags, in AIHub's own form.
     :param user_id: Only those of this user.
-    :param filter: 1 for one's own and those that are released, 2 for one's own that can be run, 3 for those released.
-    :raises AIHubParameterError: Where a number is none.
+    :param filter: 1: the user's own and the released ones; 2: the user's own that can be run; 3: the released ones.
+    :raises AIHubParameterError: A number is not a whole number of at least 1.
     """
     return Request(
         asks="list workflow templates",
@@ -95,9 +95,9 @@ def list_templates(
 
 
 def search_templates(ids: Sequence[int | str] | None = None, name: str | None = None) -> Request[Page[Named]]:
-    """Name templates, by their ids or a name. Newer platforms only.
+    """Read the names and ids of templates, by their ids or a name. Newer platforms only.
 
-    :raises AIHubParameterError: Where an id is none.
+    :raises AIHubParameterError: An id is not a whole number of at least 1.
     """
     asked = {"ids": None if ids is None else [check_id("ids", one) for one in ids], "name": name}
     return Request(
@@ -114,7 +114,7 @@ def search_templates(ids: Sequence[int | str] | None = None, name: str | None = 
 def get_template(template_id: int | str) -> Request[Template]:
     """Read a template. Newer platforms only.
 
-    :raises AIHubParameterError: Where the id is none.
+    :raises AIHubParameterError: The id is not a whole number of at least 1.
     """
     number = check_id("template_id", template_id)
     return Request(
@@ -131,7 +131,7 @@ def get_template(template_id: int | str) -> Request[Template]:
 def list_template_params(template_id: int | str) -> Request[list[str]]:
     """List the names of the input parameters that a template knows. Newer platforms only.
 
-    :raises AIHubParameterError: Where the id is none.
+    :raises AIHubParameterError: The id is not a whole number of at least 1.
     """
     number = check_id("template_id", template_id)
     read = rows(_Param)
@@ -146,9 +146,9 @@ def list_template_params(template_id: int | str) -> Request[list[str]]:
 
 
 def run_template(template_id: int | str, spec: TemplateRunSpec) -> Request[int]:
-    """Run a template; gives the id of the workflow run, as AIHub's own client takes it to be. Newer platforms only.
+    """Run a template and return the id of the workflow run, as AIHub's own client takes it to be. Newer platforms only.
 
-    :raises AIHubParameterError: Where the id is none.
+    :raises AIHubParameterError: The id is not a whole number of at least 1.
     """
     number = check_id("template_id", template_id)
     return Request(

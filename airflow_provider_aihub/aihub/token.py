@@ -10,12 +10,12 @@ from airflow_provider_aihub.http.token import Login, Token
 
 
 def given(value: str) -> Token:
-    """Take a token that came with the connection: it is used until AIHub refuses it, since nothing can replace it."""
+    """Use a token that came with the connection, until AIHub refuses it, since nothing can replace it."""
     return Token(value, _int(claims(value).get("uid")))
 
 
 def issued(value: str, user_id: int | None = None) -> Login:
-    """Take a token that a login has returned.
+    """Use a token that a login has returned.
 
     :param user_id: Id of the user, where the login's answer says it.
     """
@@ -29,7 +29,7 @@ def issued(value: str, user_id: int | None = None) -> Login:
 
 
 def claims(token: str) -> dict[str, Any]:
-    """Read the claims of a JWT without verifying it; nothing where the token is no JWT.
+    """Read the claims of a JWT without verifying it; none if the token is no JWT.
 
     AIHub's tokens were seen to hold ``exp``, ``iat`` (seconds) and ``uid``.
     """

@@ -1,7 +1,8 @@
-"""A folder into AIHub's object store: its files as they are, a sheet of them with their hashes, and how many there are.
+"""Uploading a folder to AIHub's object store: its files as they are, a sheet of them with their hashes, and their
+number.
 
-What lies there already with the same content is not sent again, so an upload that was interrupted goes on where it
-stopped. Files are read a part at a time; neither their number nor their size matters to the memory it takes.
+A file that is already there with the same content is not sent again, so an interrupted upload continues where it
+stopped. Files are read a part at a time, so the memory needed depends neither on their number nor on their size.
 """
 
 from __future__ import annotations
@@ -34,8 +35,8 @@ class Uploaded:
 
     :param count: Number of files.
     :param size: Bytes of all of them.
-    :param sent: Bytes that were sent; the others lay there.
-    :param strange: Number of objects that lie there and are of no file.
+    :param sent: Bytes that were sent; the others were already there.
+    :param strange: Number of objects there that belong to none of the files.
     :param same: Whether nothing had to be sent, the sheet of the files included.
     """
 
@@ -56,10 +57,10 @@ def upload_folder(
 ) -> Uploaded:
     """Put files, and then the sheet of them, into the store.
 
-    :param name: What is sent, for the log.
+    :param name: Name of what is sent, for the log.
     :param files: The files with their paths below the folder, in the order of these paths as UTF-8.
     :param size: Bytes of all files.
-    :param target: What the files are put below.
+    :param target: The folder for the files.
     :param sheet: Where the sheet is put, if anywhere.
     :raises AIHubRequestError: The store does not take a file.
     :raises RemoteJobError: A file cannot be read, or changes while it is sent.
@@ -215,7 +216,7 @@ def _parts(file: File, size: int) -> Iterator[bytes]:
 
 
 def part_size(size: int) -> int:
-    """Return in parts of how many bytes a file of a size is sent."""
+    """Return the size of the parts, in bytes, in which a file of a size is sent."""
     return max(PART, -(-size // MOST_PARTS))
 
 

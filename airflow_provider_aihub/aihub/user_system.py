@@ -1,4 +1,4 @@
-"""The user system: who one is, the token that says so, and who else there is."""
+"""The user system: logins, tokens and users."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _USERS = "/api/v1/users"
 
 
 class Login(Answer):
-    """A login that was taken.
+    """A login that was accepted.
 
     :param id: Id of the user, 0 where the answer does not say it.
     :param token: The JWT for all services but the S3 relay.
@@ -55,7 +55,7 @@ class User(Answer):
 def login(username: str, password: str) -> Request[Login]:
     """Get a token for a user.
 
-    :raises AIHubParameterError: Where the user name is empty.
+    :raises AIHubParameterError: The user name is empty.
     """
     return Request(
         asks=f"log in as {check_text('username', username)!r}",
@@ -72,8 +72,8 @@ def login(username: str, password: str) -> Request[Login]:
 def list_users(page: int = 1, page_size: int = 20, search_key: str | None = None) -> Request[Page[User]]:
     """List users. Newer platforms only.
 
-    :param search_key: Only those that it is found in; in which of their fields is not documented.
-    :raises AIHubParameterError: Where a number is none.
+    :param search_key: Only users with this text in a field; which fields are searched is not documented.
+    :raises AIHubParameterError: A number is not a whole number of at least 1.
     """
     return Request(
         asks="list users",
@@ -87,9 +87,9 @@ def list_users(page: int = 1, page_size: int = 20, search_key: str | None = None
 
 
 def get_user(user_id: int | str) -> Request[User]:
-    """Read a user. Newer platforms only. Who one is oneself, the hook's ``user_id`` says.
+    """Read a user. Newer platforms only. The id of the connection's own user is the hook's ``user_id``.
 
-    :raises AIHubParameterError: Where the id is none.
+    :raises AIHubParameterError: The id is not a whole number of at least 1.
     """
     number = check_id("user_id", user_id)
     return Request(
@@ -114,11 +114,11 @@ def search_users(
 ) -> Request[Page[User]]:
     """Search for users. Newer platforms only. Each parameter but the first two keeps only the users that have it.
 
-    Whether AIHub takes a part of a text for a match is not documented.
+    Whether a part of a text also matches is not documented.
 
     :param user_ids: Ids of users.
     :param status: By word or number, see :class:`UserStatus`.
-    :raises AIHubParameterError: Where a number is none, or the status is unknown.
+    :raises AIHubParameterError: A number is not a whole number of at least 1, or the status is unknown.
     """
     given = {"username": username, "nickname": nickname, "email": email}
     ids = None if user_ids is None else [check_id("user_ids", one) for one in user_ids]

@@ -30,7 +30,7 @@ def page_query(
     :param page_size: Greatest number of rows on a page.
     :param numbers: Filters by a number of at least 1.
     :param words: Filters by a text or a boolean.
-    :raises AIHubParameterError: Where a number is none.
+    :raises AIHubParameterError: A number is not a whole number of at least 1.
     """
     query: dict[str, str | int | None] = {
         "page_size": check_id("page_size", page_size),
@@ -44,9 +44,9 @@ def page_query(
 
 
 def joined_ids(parameter: str, ids: Sequence[int | str] | None) -> str | None:
-    """Return ids parted by commas, as AIHub takes several; a text is one id.
+    """Return ids separated by commas, as AIHub takes several; a text is one id.
 
-    :raises AIHubParameterError: One of them is none.
+    :raises AIHubParameterError: One of them is not a whole number of at least 1.
     """
     if ids is None:
         return None

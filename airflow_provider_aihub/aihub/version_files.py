@@ -1,4 +1,4 @@
-"""The files of a dataset version into a folder of this machine, as the version's index names them.
+"""Downloading the files of a dataset version, which the version's index names, into a local folder.
 
 The index is a Parquet file, read a batch at a time by ``pyarrow``, from the extra ``s3``. AIHub gives the files over
 HTTP without a token, at the host that the index came from.
@@ -31,7 +31,7 @@ class Indexed(NamedTuple):
     """A file of a version.
 
     :param path: Below the version's folder.
-    :param size: In bytes, where the index says it; the description of the index does not know of it.
+    :param size: In bytes, if the index has it; AIHub's description of the index does not mention it.
     :param sha256: Likewise, in hexadecimal digits.
     """
 
@@ -81,7 +81,7 @@ def _indexed(row: dict[str, Any], address: str) -> Indexed:
 def download_files(
     files: Iterator[Indexed], version: str, target: Path, download: Callable[[str, BinaryIO], int], total: int | None
 ) -> Downloaded:
-    """Fetch files, several at a time, but for those that an earlier call has fetched for the same version.
+    """Fetch files, several at a time, except those that an earlier call has fetched for the same version.
 
     :param version: Tells the version from others.
     :param download: Streams what is at a URL into a file.

@@ -63,7 +63,7 @@ class WorkflowRunSpec(Spec):
     :param pipeline_version_id: Id of its version.
     :param params: Input parameters of the version's first node: a dict, or a list of ``{key, value}``.
         Numbers and booleans become text, ``True`` becomes ``true``.
-    :param project_id: Id of the project. Newer platforms require it, AIHub's document does not know it.
+    :param project_id: Id of the project. Newer platforms require it; AIHub's document does not have it.
     :param user_id: Id of the user to run as. Newer platforms only.
     :param use_cache: Whether results of earlier runs may be used. Newer platforms only.
     :param node_virtual_clusters: Which nodes run where. Newer platforms only.
@@ -102,9 +102,10 @@ class TaskNode(Answer):
     """A node of a workflow run.
 
     :param status: See :class:`NodeStatus`.
-    :param params: What went ``input`` and what came ``output``, as AIHub gives it.
+    :param params: Its ``input`` and its ``output``, as AIHub gives them.
     :param message: AIHub's words on a failure.
-    :param dependencies: The nodes it waits for, as AIHub gives them: newer platforms by ids that no node has beside it.
+    :param dependencies: The nodes it waits for, as AIHub gives them: newer platforms give ids that are not in the nodes
+        themselves.
     :param started_at: Unix milliseconds, 0 for not yet; likewise ``finished_at``.
     """
 
@@ -158,7 +159,7 @@ class TaskLog(Answer):
     """The log of a node of a workflow run.
 
     :param log: Its text.
-    :param log_s3_url: Where the whole of it lies.
+    :param log_s3_url: Where the whole log is.
     """
 
     log: str = Field(default="", repr=False)
@@ -166,14 +167,14 @@ class TaskLog(Answer):
 
 
 def create_workflow_run(spec: WorkflowRunSpec) -> Request[int]:
-    """Start a workflow; gives the id of the run."""
+    """Start a workflow and return the id of the run."""
     return _CALLS.create(spec, spec.name)
 
 
 def get_workflow_run(run_id: int | str) -> Request[WorkflowRun]:
     """Read a workflow run: with GET as newer platforms have it, or else with POST as AIHub's document prints it.
 
-    :raises AIHubParameterError: Where the id is none.
+    :raises AIHubParameterError: The id is not a whole number of at least 1.
     """
     number = check_id("run_id", run_id)
 
@@ -201,10 +202,10 @@ def list_workflow_runs(
 ) -> Request[Page[WorkflowRun]]:
     """List workflow runs. Newer platforms only.
 
-    :param name: Only those of this name; whether AIHub takes a part of it for a match is not documented.
+    :param name: Only those of this name. Whether a part of the name also matches is not documented.
     :param status: Only those in this status, see :class:`RunStatus`.
     :param user_id: Only those of this user.
-    :raises AIHubParameterError: Where a number is none.
+    :raises AIHubParameterError: A number is not a whole number of at least 1.
     """
     return _CALLS.listing(WorkflowRun, page, page_size, {"status": status, "user_id": user_id}, name=name)
 
@@ -212,7 +213,7 @@ def list_workflow_runs(
 def stop_workflow_run(run_id: int | str) -> Request[None]:
     """Stop a workflow run. Newer platforms only.
 
-    :raises AIHubParameterError: Where the id is none.
+    :raises AIHubParameterError: The id is not a whole number of at least 1.
     """
     number = check_id("run_id", run_id)
     return Request(
@@ -227,20 +228,20 @@ def stop_workflow_run(run_id: int | str) -> Request[None]:
 
 
 def retry_workflow_run(run_id: int | str) -> Request[WorkflowRun]:
-    """Try a workflow run again, under its own id. Newer platforms only.
+    """Retry a workflow run, under its own id. Newer platforms only.
 
     Marked as creating, since a second one could start the nodes a second time.
 
-    :raises AIHubParameterError: Where the id is none.
+    :raises AIHubParameterError: The id is not a whole number of at least 1.
     """
     request = _start_again("retry", run_id)
     return replace(request, about={"id": check_id("run_id", run_id)})
 
 
 def resubmit_workflow_run(run_id: int | str) -> Request[WorkflowRun]:
-    """Start a workflow run anew, as a run of its own; gives the new run. Newer platforms only.
+    """Start a workflow run again as a new run, and return the new run. Newer platforms only.
 
-    :raises AIHubParameterError: Where the id is none.
+    :raises AIHubParameterError: The id is not a whole number of at least 1.
     """
     return _start_again("resubmit", run_id)
 
@@ -262,7 +263,7 @@ def get_workflow_task_log(run_id: int | str, pod_name: str) -> Request[TaskLog]:
     """Read the log of a node of a workflow run. Newer platforms only.
 
     :param pod_name: ``pod_name`` of the node.
-    :raises AIHubParameterError: Where the id or the name is none.
+    :raises AIHubParameterError: The id is not a whole number of at least 1, or the name is not valid.
     """
     return _of_pod("log", "logs", run_id, pod_name, TaskLog.read)
 
@@ -271,7 +272,7 @@ def get_workflow_task_events(run_id: int | str, pod_name: str) -> Request[str]:
     """Read the events of a node of a workflow run as text. Newer platforms only.
 
     :param pod_name: ``pod_name`` of the node.
-    :raises AIHubParameterError: Where the id or the name is none.
+    :raises AIHubParameterError: The id is not a whole number of at least 1, or the name is not valid.
     """
     return _of_pod("events", "events", run_id, pod_name, text_of("events"))
 

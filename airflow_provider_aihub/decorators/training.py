@@ -28,8 +28,8 @@ class TrainingDecoratedOperator(DecoratedOperator, TrainingOperator):
 
     Returns what :class:`~airflow_provider_aihub.operators.training.TrainingOperator` does.
 
-    :param python_callable: The function. It runs once for each try, before the training is created, and gives the
-        command, in which templates are rendered as in ``@task.bash``.
+    :param python_callable: The function. It runs once for each try, before the training is created, and returns the
+        command. Templates in it are rendered, as in ``@task.bash``.
     :param op_args: Positional arguments of the function.
     :param op_kwargs: Keyword arguments of the function.
     :param name: Name of the training. Default: the task's id.
@@ -68,7 +68,7 @@ class TrainingDecoratedOperator(DecoratedOperator, TrainingOperator):
         """Let the function write the command, and run it.
 
         :raises AIHubParameterError: The function did not return a command.
-        :raises AIHubError: In one of its kinds, see :mod:`airflow_provider_aihub.aihub.errors`.
+        :raises AIHubError: One of its kinds, see :mod:`airflow_provider_aihub.aihub.errors`.
         """
         if self.name is None:
             self.name = self.task_id
@@ -102,7 +102,7 @@ def training_task(
 ) -> TaskDecorator:
     """Turn a function that returns a command into a task that runs it as a training on AIHub.
 
-    Airflow has it as ``@task.aihub_training(image=..., virtual_cluster=..., project=..., ...)``.
+    In a DAG it is ``@task.aihub_training(image=..., virtual_cluster=..., project=..., ...)``.
 
     :param python_callable: The function.
     :param multiple_outputs: Whether each part of the training's result is an XCom of its own, too. Default: true.

@@ -57,7 +57,7 @@ def _mask(secret: str) -> None:
 
 
 class AIHubHook(Endpoints, PlatformHook[AIHubClient]):
-    """Calls AIHub with what an Airflow connection says, blocking.
+    """Blocking client of AIHub, configured by an Airflow connection.
 
     Every endpoint is a method: ``hook.get_training(12)``, ``hook.create_dataset(spec)``. They raise
     :class:`~airflow_provider_aihub.aihub.errors.AIHubError` and its kinds.
@@ -79,32 +79,32 @@ class AIHubHook(Endpoints, PlatformHook[AIHubClient]):
 
     @property
     def user_id(self) -> int | str | None:
-        """Id of the user that the connection logs in as; ``None`` where its token does not say."""
+        """Id of the user that the connection logs in as; ``None`` if its token does not say it."""
         return self.get_conn().authenticate()
 
     def download(self, url: str, target: BinaryIO) -> int:
         """Stream a file, such as a search's ``result_url``, into ``target`` and return its size in bytes.
 
-        The token goes along only to an address of AIHub's own.
+        The token is sent only to AIHub's own addresses.
 
-        :raises AIHubError: In one of its kinds.
+        :raises AIHubError: One of its kinds.
         """
         size = super().download(url, target)
         tell_collector(self, inputs=[url])
         return size
 
     def get_in(self, client: AIHubClient) -> str:
-        """Log in or show the token, and say which."""
+        """Log in, or try the token. Return a sentence that says which."""
         if client.config.can_log_in:
             return f"Logged in to AIHub as user {client.authenticate()}."
         return f"AIHub's {_token_taker(client)} takes the token."
 
     def object_store(self, issue: Callable[[], StoreAccess]) -> ObjectStore:
-        """Return AIHub's object store, by credentials that AIHub gives out. They are masked in Airflow's logs.
+        """Return AIHub's object store, with credentials that AIHub gives out. They are masked in Airflow's logs.
 
         :param issue: The method that asks for them, such as ``hook.get_model_store_access``.
         :raises AIHubConfigError: The extra ``s3`` is not installed.
-        :raises AIHubError: In one of its kinds.
+        :raises AIHubError: One of its kinds.
         """
         from airflow_provider_aihub.aihub.object_store import ObjectStore
 

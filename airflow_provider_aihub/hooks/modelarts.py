@@ -12,11 +12,11 @@ from airflow_provider_aihub.provider_info import MODELARTS_FIELDS, MODELARTS_FOR
 
 
 class ModelArtsHook(Endpoints, PlatformHook[ModelArtsClient]):
-    """Calls ModelArts with what an Airflow connection says, blocking.
+    """Blocking client of ModelArts, configured by an Airflow connection.
 
     Every endpoint is a method: ``hook.get_training_job("2cd8...")``, ``hook.create_training_job(spec)``. They raise
-    :class:`~airflow_provider_aihub.modelarts.errors.ModelArtsError` and its kinds. The same methods, to be awaited, are
-    those of :class:`~airflow_provider_aihub.modelarts.client.AsyncModelArtsClient`.
+    :class:`~airflow_provider_aihub.modelarts.errors.ModelArtsError` and its kinds.
+    :class:`~airflow_provider_aihub.modelarts.client.AsyncModelArtsClient` has the same methods, to be awaited.
 
     :param modelarts_conn_id: Id of a connection of type ``modelarts``. Default: ``modelarts_default``.
     """
@@ -34,7 +34,7 @@ class ModelArtsHook(Endpoints, PlatformHook[ModelArtsClient]):
         super().__init__(modelarts_conn_id, **kwargs)
 
     def get_in(self, client: ModelArtsClient) -> str:
-        """List a training job, and say how ModelArts was convinced."""
+        """List a training job. Return a sentence that says which credentials ModelArts accepted."""
         client.search_training_jobs(limit=1)
         how = "signatures" if client.config.signs else "the token of the IAM user"
         return f"ModelArts takes {how} and lists the training jobs of workspace {client.config.workspace_id}."

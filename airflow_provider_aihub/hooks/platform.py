@@ -28,7 +28,7 @@ TEST_TIMEOUT = 10.0
 
 
 class PlatformHook(BaseHook, ABC, Generic[C]):
-    """Calls a platform with what an Airflow connection says, blocking.
+    """Blocking client of a platform, configured by an Airflow connection.
 
     :param conn_id: Id of the connection.
     """
@@ -69,12 +69,12 @@ class PlatformHook(BaseHook, ABC, Generic[C]):
         """Carry out one request.
 
         :param policy: How long to keep trying. Default: five attempts.
-        :raises RemoteJobError: In one of the platform's own kinds.
+        :raises RemoteJobError: One of the platform's own kinds.
         """
         return self.get_conn().send(request, policy=policy)
 
     def look(self, kind: JobKind, job_id: JobId) -> JobState | RemoteJobError:
-        """Read a job once; the error that came instead is returned, since a failed poll is no failed job."""
+        """Read a job once. Return its state, or the error: a failed poll does not mean a failed job."""
         try:
             return self.send(kind.look(job_id), policy=POLL_POLICY)
         except RemoteJobError as error:
@@ -83,14 +83,14 @@ class PlatformHook(BaseHook, ABC, Generic[C]):
     def download(self, url: str, target: BinaryIO) -> int:
         """Stream a file, such as a result or a log, into ``target`` and return its size in bytes.
 
-        No credential goes along to an address that is not the platform's own.
+        Credentials are sent only to the platform's own addresses.
 
-        :raises RemoteJobError: In one of the platform's own kinds.
+        :raises RemoteJobError: One of the platform's own kinds.
         """
         return self.get_conn().download(url, target)
 
     def test_connection(self) -> tuple[bool, str]:
-        """Say how one gets in, or what is wrong; the *Test* button of Airflow's UI."""
+        """Return whether the login works, and a sentence about it; for the *Test* button of Airflow's UI."""
         try:
             connection = self.get_connection(getattr(self, self.conn_name_attr))
         except AirflowNotFoundException as error:
@@ -104,13 +104,13 @@ class PlatformHook(BaseHook, ABC, Generic[C]):
         return (said[0], f"{said[1]} {unknown}") if unknown else said
 
     def unknown_fields(self, connection: Any) -> str:
-        """Say which keys of a connection's extra are none of its fields; "" where all are known."""
+        """Return a sentence that names the unknown keys of a connection's extra; "" if all are known."""
         extra = connection.extra_dejson
         said: str = self._configuration.unknown_fields(extra) if isinstance(extra, dict) else ""
         return said
 
     def trial(self, connection: Any) -> C:
-        """Return a client for somebody who waits for what it says: it asks once, and not for long.
+        """Return a client for a person who waits for the answer: it tries once, with a short time limit.
 
         :raises RemoteJobError: The connection cannot be used.
         """
@@ -120,9 +120,9 @@ class PlatformHook(BaseHook, ABC, Generic[C]):
 
     @abstractmethod
     def get_in(self, client: Any) -> str:
-        """Get in, and say how.
+        """Log in. Return a sentence that says how.
 
-        :raises RemoteJobError: It cannot be done.
+        :raises RemoteJobError: It failed.
         """
 
     def close(self) -> None:

@@ -1,4 +1,4 @@
-"""What stands beside a task's result: links, events, lineage, lines of the log. It may fail; the task may not for it.
+"""What a task does besides its result: links, events, lineage, lines of the log. If that fails, the task does not.
 
 Nothing of Airflow or a platform is imported here but the errors, so everything may use it.
 """
@@ -21,10 +21,10 @@ class Log(Protocol):
 
 @contextmanager
 def beside(log: Log, what: str, told: list[str] | None = None) -> Iterator[None]:
-    """Do what a task can do without: whatever goes wrong there is one line in the log, and the task goes on.
+    """Do something that a task can do without: an error there becomes one line in the log, and the task goes on.
 
     :param what: What is done, as in *the link to the platform*.
-    :param told: Of what the log has said so already; it is said once. Default: it is said each time.
+    :param told: What the log has reported already: each thing is reported once. Default: it is reported each time.
     """
     try:
         yield

@@ -18,7 +18,7 @@ from airflow_provider_aihub.http.transfer import fetch
 POLL_POLICY: Final = RetryPolicy(attempts=1)
 """A poll that fails is not repeated at once: the next one comes anyway."""
 LARGEST_SKIP: Final = 4 * 2**20
-"""Bytes at most that are read in vain to reach a part of a file, of a server that gives files as a whole only."""
+"""At most so many bytes are read and dropped to reach a part of a file, if the server gives only whole files."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,7 @@ class Piece:
 class Fetch:
     """Read a part of a file, once. It gives a :class:`Piece`.
 
-    Errors name the file's address, which may carry a signature: tell nobody more than their type.
+    Errors name the file's address, which may carry a signature: show nothing but their type.
 
     :param start: First byte, from 0.
     :param most: Bytes at most.
@@ -79,7 +79,7 @@ class Fetch:
     def steps(self, state: State) -> Steps[Piece]:
         """Return the steps that it takes.
 
-        :raises UnsupportedError: The server gives files as a whole only, and the part is far from the beginning.
+        :raises UnsupportedError: The server gives only whole files, and the part is far from the beginning.
         """
         # A file that is compressed on its way has no bytes that could be counted.
         headers = {"Range": f"bytes={self.start}-{self.start + self.most - 1}", "Accept-Encoding": "identity"}

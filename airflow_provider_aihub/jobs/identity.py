@@ -1,6 +1,7 @@
 """Whether a job that the platform shows is the one that a task has created.
 
-An id is no identity: the connection may point to another platform meanwhile, where the same id is somebody else's job.
+An id alone does not identify a job: the connection may point to another platform by now, where the same id is somebody
+else's job.
 """
 
 from __future__ import annotations

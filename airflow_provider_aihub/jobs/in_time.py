@@ -13,9 +13,9 @@ T = TypeVar("T")
 
 
 def in_time(ask: Callable[[], T], longest: float | None) -> T:
-    """Ask something, and return what comes of it.
+    """Call something, and return its result.
 
-    What takes longer goes on in a thread of its own, and nobody hears what comes of it: it is for reading alone.
+    If it takes longer, it goes on in a thread of its own and its result is dropped. So use it only for reading.
 
     :param longest: Seconds; ``None`` for as long as it takes.
     :raises Unavailable: It takes longer.

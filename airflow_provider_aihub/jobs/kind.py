@@ -32,7 +32,7 @@ class Phase(StrEnum):
     UNKNOWN = "unknown"
     """The platform has a status that this provider does not know; it counts as in progress."""
     HELD = "waiting for a person"
-    """It goes on only once it is attended to, so it is not waited for until then."""
+    """The job goes on only after somebody has acted on it, so nobody waits for it until then."""
     SUCCEEDED = "succeeded"
     FAILED = "failed"
     STOPPED = "stopped"
@@ -44,7 +44,7 @@ class Phase(StrEnum):
 
     @property
     def halts(self) -> bool:
-        """Whether nothing will change by waiting."""
+        """Whether waiting will change nothing."""
         return self.terminal or self is Phase.HELD
 
 
@@ -111,7 +111,7 @@ class JobState:
         return f"has {self.word}" if self.phase.terminal else f"is {self.word}"
 
     def forget(self) -> None:
-        """Keep no more than the status: of thousands of jobs the answers would take much memory."""
+        """Keep only the status: the answers of thousands of jobs would take much memory."""
         self._answer = None
 
     @property
@@ -142,7 +142,7 @@ class JobState:
 class Batch(Generic[T]):
     """Some jobs of a list.
 
-    :param rows: The jobs. One that cannot be read is left out, which says nothing of the job.
+    :param rows: The jobs. A row that cannot be read is left out; that does not mean that its job is gone.
     :param following: Where the list goes on, as the next request wants it; ``None`` where it does not.
     :param total: How many jobs the whole list has, where the platform says it.
     """
@@ -188,7 +188,7 @@ class JobKind:
     :param decode: Makes the whole answer of the data that was read.
     :param row: Gives id and status of the data that was read, or of a row of a list; ``None`` where they are not there.
     :param facts: What a whole answer, or the data, says of the job.
-    :param brief: Returns as much of the data as is told while a job is waited for, in bounds however much there is.
+    :param brief: Returns the part of the data that is reported while a job is waited for. Its size is limited.
     :param read: The request that reads one job.
     :param stop: The request that stops one, where the platform has it.
     :param listed: The request for a part of the list of jobs; not every platform has it.
@@ -262,7 +262,7 @@ class JobKind:
         return _reading(self.read(job_id), partial(self.state, job_id))
 
     def glance(self, job_id: JobId) -> Request[JobState]:
-        """Make the request that reads no more of a job than is told while many are waited for."""
+        """Make the request that reads only what is reported of a job while many are waited for."""
         return _reading(self.read(job_id), lambda data: self.state(job_id, self.brief(data)))
 
     def listing(self) -> ListRequest:

@@ -16,15 +16,15 @@ from airflow_provider_aihub.jobs.progress_log import Log, plain, without_folds
 T = TypeVar("T")
 
 LARGEST_PIECE = 32 * 1024
-"""Bytes that are read and told at once: more would hold up an event loop for too long."""
+"""Bytes that are read and logged at once: more would hold up an event loop for too long."""
 PIECES_PER_POLL = 32
 """How many of them are read at a poll, of all files together."""
 MOST_LINES = 2000
-"""How many lines are told at a poll, of all files together: each takes Airflow about a millisecond."""
+"""How many lines are logged at a poll, of all files together: each takes Airflow about a millisecond."""
 LAST_LINES = 200
-"""So many of them are the last ones of a file, where it has more lines than are told."""
+"""How many of these lines are the last ones of a file, if it has more lines than are logged."""
 LAST_WORDS = 20
-"""So many of those are told although the log could not take all that came before: they say how a job ended."""
+"""How many of the last lines are logged even if not all earlier ones could be: they say how a job ended."""
 MOST_FILES = 32
 """How many log files of a job are followed."""
 
@@ -34,7 +34,7 @@ _CONTROLS = re.compile(r"[\x00-\x08\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]
 """Characters that are not shown, or that turn round how others are."""
 
 Offsets: TypeAlias = Mapping[str, int]
-"""Up to which byte each log file has been told."""
+"""Up to which byte each log file has been logged."""
 
 
 class Recall:
@@ -59,7 +59,7 @@ LogSteps: TypeAlias = Generator[Ask | Fetch | Redact | Recall | Keep | Tell, Any
 
 
 class PartLogs:
-    """Tells what is new in the logs of a job's parts.
+    """Logs what is new in the logs of a job's parts.
 
     :param platform: Name of the platform.
     :param called: What the job is called.
@@ -77,10 +77,10 @@ class PartLogs:
         self._said_too_many = False
 
     def follow(self, parts: Sequence[Part], *, again: bool, last: bool) -> LogSteps[None]:
-        """Tell the lines that have been added.
+        """Log the lines that have been added.
 
-        :param again: Whether to see if parts have new log files.
-        :param last: Whether nothing more is to come, so that what is no whole line yet is told as well.
+        :param again: Whether to look for new log files of parts.
+        :param last: Whether nothing more will come, so that an incomplete last line is logged as well.
         """
         if self._unsupported:
             return
@@ -264,9 +264,10 @@ class _Telling:
 
 
 def lines(data: bytes) -> list[str]:
-    """Return the lines of a log as one sees them: what was overwritten (progress bars) and tokens are left out.
+    """Return the lines of a log as a person sees them: overwritten text (progress bars) and tokens are left out.
 
-    So is what would change how a log is shown: sequences that steer a terminal, marks that Airflow folds lines by.
+    Also left out is what would change how a log is shown: control sequences of terminals, and the marks by which
+    Airflow folds lines.
     """
     return _lines(data.decode(errors="replace"))
 

@@ -13,7 +13,7 @@ PENDING, RUNNING, SUCCEEDED, FAILED = "Pending", "Running", "Succeeded", "Failed
 
 @dataclass(frozen=True, slots=True)
 class PartLog:
-    """A log file of a part: where it lies, or its text. A URL may carry a signature and is nobody else's business.
+    """A log file of a part: where it lies, or its text. A URL may carry a signature, so it must stay secret.
 
     :param start: Which byte of the file the text begins with, where it is the end of one.
     """
@@ -35,7 +35,7 @@ class Part:
     :param machine: The machine it runs on, where that is known.
     :param message: The platform's words on a failure.
     :param logs: The request that names its log files, where there is one.
-    :param logs_otherwise: Another one, for where that is refused, or names none although the part is over.
+    :param logs_otherwise: Another request, if that one is refused, or names no files although the part has ended.
     :param events: The request that reads its events, where there is one.
     """
 

@@ -16,8 +16,8 @@ from airflow_provider_aihub.jobs.parts import FAILED, PENDING, RUNNING, Part
 LIFE_LINE = 300.0
 """Seconds after which an unchanged job is mentioned in the log again."""
 PARTS_AGAIN = 1.5
-"""A job's parts are asked for when its status changes, until all have begun, and whenever it has grown older by this
-factor since: for thousands of jobs that run for days, each line in the log would else be a request."""
+"""A job's parts are read when its status changes, until all have begun, and later whenever the job's age has grown by
+this factor. Otherwise, with thousands of jobs that run for days, each line in the log would be a request."""
 MOST_NAMES = 8
 """How many machines, nodes or jobs are named; the others are counted."""
 LONGEST_NAME = 80
@@ -35,9 +35,9 @@ class Log(Protocol):
 
 
 class ProgressLog:
-    """Tells of a job what is new, and once in a while that nothing is.
+    """Logs what is new about a job, and from time to time that nothing is new.
 
-    Whatever else it asks for is no more than a courtesy: where that fails, the log just says less.
+    If one of its other requests fails, the log only says less.
 
     :param since: When the job was submitted, in Unix seconds.
     """
@@ -75,13 +75,13 @@ class ProgressLog:
 
     @property
     def next_line(self) -> float:
-        """Until when there is nothing to tell unless the status changes, in Unix seconds."""
+        """Until when there is nothing to log unless the status changes, in Unix seconds."""
         if not self._settled or self._kind.parts_within:
             return -math.inf
         return self._told_at + LIFE_LINE
 
     def tell(self, state: JobState, now: float) -> Generator[Ask, Any, bool]:
-        """Tell what a look at the job showed, and return whether the job was mentioned.
+        """Log what a look at the job showed. Return whether the log mentions the job.
 
         :param now: When that was, in Unix seconds.
         """
@@ -123,7 +123,7 @@ class ProgressLog:
         return due
 
     def look_at_parts(self, state: JobState) -> Generator[Ask, Any, None]:
-        """See how the parts of the job are."""
+        """Read and log how the parts of the job are."""
         kind = self._kind
         if kind.parts_within:
             self.parts = kind.parts_within(state.answer)
@@ -137,7 +137,7 @@ class ProgressLog:
             self._settled = state.phase is Phase.WAITING or bool(reply and all(part.state != PENDING for part in reply))
 
     def forget_parts(self) -> None:
-        """Keep no more of the parts than what was said of them: those of thousands of jobs would take much memory."""
+        """Keep only what was logged of the parts: those of thousands of jobs would take much memory."""
         self.parts = self._known_parts = ()
 
     def _tell_status(self, state: JobState, now: float) -> None:
@@ -173,18 +173,18 @@ def parts_text(parts: Sequence[Part], noun: str) -> str:
 
 
 def named(names: Iterable[str]) -> str:
-    """Write names one after another; of many, the first ones."""
+    """Return names in one text; of many, only the first ones."""
     every = list(names)
     said = ", ".join(plain(name) if len(name) <= LONGEST_NAME else name for name in every[:MOST_NAMES])
     return said if len(every) <= MOST_NAMES else f"{said} and {len(every) - MOST_NAMES} more"
 
 
 def plain(name: str) -> str:
-    """Write a name that somebody has chosen so that it keeps to its place in a line."""
+    """Return a name that a user has chosen in a form that cannot break the line around it."""
     said = without_folds("".join(char for char in name if char.isprintable()))
     return said if len(said) <= LONGEST_NAME else f"{said[:LONGEST_NAME]}..."
 
 
 def without_folds(text: str) -> str:
-    """Take the marks apart by which Airflow's UI folds the lines of a log, wherever they stand."""
+    """Return a text in which the marks by which Airflow's UI folds lines of a log have no effect."""
     return _FOLD.sub(": :", text)

@@ -1,4 +1,4 @@
-"""Stopping a job, without I/O: the one that is meant, as soon as the platform knows it, unless it is over.
+"""Stopping a job, without I/O: the right one, as soon as the platform knows it, unless it has ended.
 
 :func:`stop` is a generator. It yields what it wants done and is sent what came of it, so that a worker, a trigger and
 an operator that stops somebody's job do it in the same way.
@@ -54,13 +54,14 @@ def stop(
     """Ask the platform to stop a job.
 
     :param kind: One that can be stopped.
-    :param judge: Says whose job it is that the platform shows. Default: nobody looks first.
-    :param seen: Whether it is known to be the one that is meant: there may be time for a single call.
-    :param doubt: Seconds to wait for what the platform shows of it; it is stopped, too, where that does not come.
-        Default: it is stopped only if it was shown.
+    :param judge: Says whose job the platform shows. Default: the job is stopped without a look at it.
+    :param seen: Whether it is known to be the right job. Then it is stopped first, since there may be time for only one
+        call.
+    :param doubt: Seconds to wait until the platform shows the job; after them it is stopped anyway. Default: it is
+        stopped only if it was shown.
     :param hidden: Seconds for which the platform may not know it yet.
     :param clock: Gives a time in seconds.
-    :raises RemoteJobError: In one of its kinds.
+    :raises RemoteJobError: One of its kinds.
     """
     tolerance = Tolerance(hidden)
     while True:

@@ -1,4 +1,4 @@
-"""For how long asking about a job may fail before that is believed, and when it is asked again. No I/O."""
+"""For how long requests about a job may fail, and when they are repeated. No I/O."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from airflow_provider_aihub.http.errors import BadAnswerError, NotFoundError, Un
 from airflow_provider_aihub.http.retry import asked_for
 
 PASSING = (Unavailable, BadAnswerError, NotFoundError)
-"""What may pass by itself."""
+"""Errors that may pass by themselves."""
 
 
 @dataclass(slots=True)
 class Tolerance:
-    """What may fail for a time: a question that goes unanswered says nothing about the job.
+    """For how long requests about a job may fail: a failed request says nothing about the job.
 
     :param seconds: For how long it may fail, from the first failure on.
     :param missing: For how many seconds the platform may say that there is no such job; ``None`` for ``seconds``.
-    :param first_pause: Seconds after the first failure until it is asked again; doubled after each further one.
+    :param first_pause: Seconds from the first failure to the next request; doubled after each further one.
     :param longest_pause: Bound on that, in seconds.
     """
 
@@ -34,7 +34,7 @@ class Tolerance:
         return self.missing if isinstance(error, NotFoundError) and self.missing is not None else self.seconds
 
     def failed(self, error: Exception, now: float, pause: float = 0.0) -> float | None:
-        """Note a failure; return the seconds until it is asked again, ``None`` where it has failed for too long.
+        """Note a failure. Return the seconds until the next request, or ``None`` if it has failed for too long.
 
         :param now: A time in seconds.
         :param pause: Seconds that would pass until then anyway.
@@ -49,6 +49,6 @@ class Tolerance:
         return min(max(pause, growing, asked_for(error)), max(self.first_pause, left))
 
     def answered(self) -> int:
-        """Note an answer; return how often it had failed before."""
+        """Note an answer. Return how many requests had failed before."""
         failures, self.failures = self.failures, 0
         return failures

@@ -54,17 +54,17 @@ answer, so that the end of a job of 10 s is seen within 2 s."""
 JITTER = 0.1
 """A pause is longer by up to this fraction of it, at random, so that jobs are not all polled at once."""
 STRETCH = 0.1 / (1 + JITTER)
-"""The pause grows with the job's age, to this fraction of it: a tenth with the jitter, so that an end is seen soon."""
+"""A pause is this fraction of the job's age, with the jitter about a tenth, so that an end is seen soon."""
 FRESHNESS = 0.5
-"""What was read of a job for somebody else will do if it is not older than this fraction of the pause."""
+"""What was read for another waiting task is used if it is not older than this fraction of the pause."""
 LONGEST_HEAD_START = 10.0
 """Seconds over which the first polls are spread when many jobs are taken up at once."""
 LAST_ANSWERS = 0.75
-"""Seconds after the deadline for which what was asked may still be answered."""
+"""Seconds after the deadline in which an open request may still be answered."""
 LAST_LOOK = 0.5
 """Seconds that the last look may take at least."""
 GONE_TOLERANCE = 60.0
-"""Seconds for which a job that the platform says does not exist is asked for again before that is believed."""
+"""Seconds for which the platform may say that a job does not exist, before that is believed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +83,7 @@ class Watch:
     :param stream_logs: Whether the logs of its pods or nodes are told as well, where the platform gives them out.
     :param floor: Shortest pause between two polls, in seconds; ``None`` for :data:`POLL_FLOOR`.
     :param identity: What is known of the job besides its id; another job under that id is not waited for.
-    :param doubts_lists: Whether an end that a list shows is believed only when the job itself is read to have ended.
+    :param doubts_lists: Whether an end that a list shows is believed only after the job itself was read.
     """
 
     kind: JobKind
@@ -143,14 +143,14 @@ class Watch:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Look:
-    """Step: tell how the job stands, in so many seconds or as soon as that is something new.
+    """Step: give the job's state, after ``seconds`` or as soon as there is something new.
 
     The reply is a :class:`JobState`, or the :class:`RemoteJobError` that came instead.
 
     :param seconds: Seconds from now until the job is to be read.
-    :param max_age: How old, in seconds, what was read may be then; 0 for reading the job itself.
-    :param status: The status that the job was seen to have, where nothing but another one is worth telling for now.
-        Whoever finds that it still has it may read it again later instead, at the pace of the job.
+    :param max_age: How old, in seconds, the reading may be then; 0 to read the job itself.
+    :param status: The last seen status, if only another status is news for now. If the job still has it, it may be read
+        again later instead, at the pace of the job.
     :param calm_until: Up to when that is so, in Unix seconds.
     :param deadline: When the job is read at the latest, in Unix seconds; ``None`` for no such time.
     """
@@ -209,8 +209,8 @@ def follow(
 ) -> Waiting:
     """Wait for a job to end.
 
-    A poll that fails is no failed job: it is tried again, with growing pauses, until polls have failed for
-    ``watch.poll_tolerance``. A status that is not known counts as in progress.
+    A failed poll does not mean a failed job: it is repeated, with growing pauses, until polls have failed for
+    ``watch.poll_tolerance``. An unknown status counts as in progress.
 
     :param clock: Gives the time in Unix seconds.
     :param jitter: Gives a number from 0 to 1.
@@ -299,9 +299,9 @@ def wait(
 ) -> Waited:
     """Wait for a job to end, blocking.
 
-    :param look: Reads the job, or gives the error that came instead.
-    :param perform: Asks what else is of interest, raising a :class:`RemoteJobError` where that fails; by default the
-        log tells of the job's status alone.
+    :param look: Reads the job, or returns the error.
+    :param perform: Does errands, and raises a :class:`RemoteJobError` if one fails. By default the log shows only the
+        job's status.
     """
     waiting, reply = follow(watch, log, clock=clock), None
     while True:
@@ -371,7 +371,7 @@ async def wait_async(
 
 
 def courtesy(error: Exception) -> RemoteJobError:
-    """Return what is said of an errand that failed, whatever it was: no waiting ends because of it."""
+    """Return a failed errand's error as a :class:`RemoteJobError`: no errand ends the waiting."""
     if isinstance(error, RemoteJobError):
         return error
     if isinstance(error, TimeoutError):

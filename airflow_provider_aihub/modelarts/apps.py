@@ -1,4 +1,4 @@
-"""Apps: what other programs call the services of ModelArts as. Each has a key and a secret."""
+"""Apps: identities with which other programs call the services of ModelArts. Each has a key and a secret."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def list_apps(app_name: str | None = None) -> Request[list[App]]:
 def delete_app(app_id: str) -> Request[None]:
     """Delete an app.
 
-    :raises ModelArtsParameterError: Where the id is none.
+    :raises ModelArtsParameterError: The id is not valid.
     """
     return Request(
         asks=f"delete app {app_id}",

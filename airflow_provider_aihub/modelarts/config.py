@@ -38,13 +38,13 @@ FIELDS: Final = (
 )
 """All fields that the connection's extra may have."""
 OTHERWISE: Final = frozenset({"verify_tls", "timeout", "link_templates"})
-"""Those of them that need not be text."""
+"""The fields that need not be text."""
 DEFAULT_WORKSPACE: Final = "0"
 DEFAULT_TIMEOUT: Final = 30.0
 DOMAINS: Final = {"ap-southeast-1": "myhuaweicloud.cn"}
 """Regions whose ModelArts is not in ``myhuaweicloud.com``."""
 REMEMBERED: Final = 64
-"""How many of the last signatures are known, so as not to be quoted from an answer."""
+"""How many of the last signatures are remembered, so that they are removed from quoted answers."""
 
 
 @dataclass(slots=True)
@@ -76,7 +76,7 @@ class Config:
     :param web_url: Address of the console, for links.
     :param pages: Where it has the page of each kind of thing, as in
         :data:`~airflow_provider_aihub.modelarts.web.PAGES`.
-    :raises ModelArtsConfigError: for a value that cannot be used.
+    :raises ModelArtsConfigError: A value cannot be used.
     """
 
     addresses: Mapping[str, str]
@@ -134,7 +134,7 @@ class Config:
         :param login: Access key.
         :param password: Secret key.
         :param extra: The fields in :data:`FIELDS`.
-        :raises ModelArtsConfigError: naming the field that cannot be used, and what it may hold.
+        :raises ModelArtsConfigError: A field cannot be used; the message names it and what it may hold.
         """
         given = {name: value.strip() if isinstance(value, str) else value for name, value in extra.items()}
         given = {name: value for name, value in given.items() if value not in (None, "")}
@@ -159,7 +159,7 @@ class Config:
 
     @cached_property
     def dialect(self) -> ModelArtsDialect:
-        """How to speak to ModelArts over this connection."""
+        """The dialect of this connection."""
         from airflow_provider_aihub.modelarts.dialect import ModelArtsDialect
 
         return ModelArtsDialect(self)
@@ -171,13 +171,13 @@ class Config:
 
     @property
     def can_log_in(self) -> bool:
-        """Whether a token can be had from IAM, and so be renewed."""
+        """Whether IAM gives the token, so that it can be renewed."""
         return not self.signs and bool(self.iam_user and self.iam_password and self.account)
 
     def address(self, service: str) -> str:
         """Return the base URL of a service.
 
-        :raises ConfigError: where the connection does not say it.
+        :raises ConfigError: The connection does not say it.
         """
         try:
             return self.addresses[service]
@@ -190,7 +190,7 @@ class Config:
         raise ConfigError(f"The connection does not say where IAM is; fill in {' or '.join(wanted)}.")
 
     def page(self, kind: str, thing: int | str) -> str | None:
-        """Give the address of a thing's page in the console; ``None`` where the connection does not say where it is.
+        """Return the address of a thing's page in the console; ``None`` if the connection does not say it.
 
         :param kind: Kind of thing, a key of :data:`~airflow_provider_aihub.modelarts.web.PAGES`; others have no page.
         :param thing: Its id.
@@ -211,7 +211,8 @@ class Config:
 
 
 def unknown_fields(extra: Mapping[str, Any]) -> str:
-    """Say which keys of a connection's extra are none of its fields; "" where all are known. No value is told."""
+    """Return a sentence that names the unknown keys of a connection's extra; "" if all are known. It contains no
+    values."""
     return fields.unknown(extra, FIELDS)
 
 
@@ -220,7 +221,7 @@ def config_from(connection: Any, extra: dict[str, Any]) -> Config:
     """Read an Airflow connection.
 
     :param extra: The connection's extra, as a dict.
-    :raises ModelArtsConfigError: The connection contradicts itself or has a value that cannot be.
+    :raises ModelArtsConfigError: The connection contradicts itself or has an impossible value.
     """
     return fields.read_connection(Config.from_connection, FIELDS, connection, extra)
 

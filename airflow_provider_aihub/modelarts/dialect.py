@@ -1,4 +1,4 @@
-"""How ModelArts is spoken to: signatures or tokens, the codes of its errors, and what they mean."""
+"""How requests to ModelArts work: signatures or tokens, the codes of its errors, and what they mean."""
 
 from __future__ import annotations
 
@@ -34,9 +34,10 @@ T = TypeVar("T")
 
 EXISTS: Final = "ModelArts.2751"
 MISSING: Final = frozenset(f"ModelArts.{code}" for code in (2775, 6309, 6404, 7511, 7512, 7519))
-"""What does not exist: training job, notebook, workflow execution, workflow, subscription. HTTP 400, mostly."""
+"""Codes for something that does not exist: training job, notebook, workflow execution, workflow, subscription. HTTP
+400, mostly."""
 BAD_TOKEN: Final = "ModelArts.2784"  # noqa: S105
-"""A token that is no longer good, with HTTP 403."""
+"""Codes for a token that is no longer valid, with HTTP 403."""
 ADVICE: Final[Mapping[str, str]] = {
     "ModelArts.2755": "check the algorithm given",
     "ModelArts.2780": "check the engine given",
@@ -50,7 +51,7 @@ ADVICE: Final[Mapping[str, str]] = {
 }
 """What a person can do about a refusal."""
 GATEWAYS: Final = ("APIGW.", "APIG.")
-"""Begin the codes of what stands before ModelArts."""
+"""Beginnings of the codes of gateways in front of ModelArts."""
 
 CHECK_KEYS: Final = "check login (access key) and password (secret key) of the connection, and this machine's clock"
 CHECK_USER: Final = "check 'iam_user', 'iam_password' and 'account' of the connection"

@@ -37,7 +37,7 @@ class ModelArtsRequestError(errors.RequestError, ModelArtsError):
 
 
 class ModelArtsAuthError(errors.AuthError, ModelArtsRequestError):
-    """Keys, token or login were not taken (HTTP 401)."""
+    """Keys, token or login were not accepted (HTTP 401)."""
 
 
 class ModelArtsRejectedError(errors.RejectedError, ModelArtsRequestError):
@@ -57,7 +57,7 @@ class ModelArtsUnsupportedError(errors.UnsupportedError, ModelArtsRejectedError)
 
 
 class ModelArtsBadAnswerError(errors.BadAnswerError, ModelArtsRequestError):
-    """The answer is none of ModelArts': HTML, nothing at all, cut off, or without a field that must be there."""
+    """The answer is no ModelArts answer: HTML, nothing at all, cut off, or without a field that must be there."""
 
 
 class ModelArtsUnavailable(errors.Unavailable, ModelArtsRequestError):

@@ -66,7 +66,7 @@ def _login(data: Any) -> Login:
 
 
 def unix(moment: Any) -> float | None:
-    """Read a moment such as ``2019-02-13T06:52:13.855000Z`` as Unix seconds; ``None`` where it is none."""
+    """Read a time such as ``2019-02-13T06:52:13.855000Z`` as Unix seconds; ``None`` if it has another form."""
     try:
         found = datetime.fromisoformat(moment)
         return found.timestamp() if found.tzinfo else None

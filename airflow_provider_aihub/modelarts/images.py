@@ -1,4 +1,4 @@
-"""Images: the state of a container of a training job, or of a notebook, kept as an image in a registry."""
+"""Images: the state of a container of a training job, or of a notebook, saved as an image in a registry."""
 
 from __future__ import annotations
 
@@ -46,8 +46,8 @@ class SaveImageSpec(NotebookImageSpec):
 class SavedImage(Answer):
     """An image that is being saved, or was.
 
-    :param status: INIT, CREATING, ACTIVE or CREATE_FAILED; others may appear. Until then, the job
-        cannot be used.
+    :param status: INIT, CREATING, ACTIVE or CREATE_FAILED; others may appear. Until it is saved, the job cannot be
+        used.
     :param create_time: Unix milliseconds.
     """
 
@@ -61,11 +61,11 @@ class SavedImage(Answer):
 
 
 class Image(Answer):
-    """An image of one's own.
+    """An image of the user's own.
 
     :param status: INIT, CREATING, ACTIVE or CREATE_FAILED; others may appear.
     :param create_at: Unix milliseconds; likewise ``update_at``.
-    :param swr_path: What it is pulled by.
+    :param swr_path: Its address for pulling it.
     """
 
     id: str
@@ -85,7 +85,7 @@ def save_training_job_image(training_job_id: str, task: str, spec: SaveImageSpec
     """Save the state of a task's container as an image.
 
     :param task: One of ``status.tasks`` of the job, such as ``worker-0``.
-    :raises ModelArtsParameterError: Where an id is none.
+    :raises ModelArtsParameterError: An id is not valid.
     """
     return Request(
         asks=f"save {task} of training job {training_job_id} as image {spec.name!r}",
@@ -99,7 +99,7 @@ def save_training_job_image(training_job_id: str, task: str, spec: SaveImageSpec
 def get_training_job_image(training_job_id: str, task: str) -> Request[SavedImage]:
     """Read the image that a task's container was last saved as.
 
-    :raises ModelArtsParameterError: Where an id is none.
+    :raises ModelArtsParameterError: An id is not valid.
     """
     return Request(
         asks=f"read the image of {task} of training job {training_job_id}",
@@ -111,7 +111,7 @@ def get_training_job_image(training_job_id: str, task: str) -> Request[SavedImag
 def save_notebook_image(notebook_id: str, spec: NotebookImageSpec) -> Request[Image]:
     """Save the state of a notebook that runs as an image.
 
-    :raises ModelArtsParameterError: Where the id is none.
+    :raises ModelArtsParameterError: The id is not valid.
     """
     return Request(
         asks=f"save notebook {notebook_id} as image {spec.name!r}",
@@ -123,9 +123,9 @@ def save_notebook_image(notebook_id: str, spec: NotebookImageSpec) -> Request[Im
 
 
 def get_image(image_id: str) -> Request[Image]:
-    """Read an image of one's own.
+    """Read an image of the user's own.
 
-    :raises ModelArtsParameterError: Where the id is none.
+    :raises ModelArtsParameterError: The id is not valid.
     """
     return Request(
         asks=f"read image {image_id}",

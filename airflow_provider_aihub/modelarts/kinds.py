@@ -1,8 +1,8 @@
 """ModelArts' kinds of job: how each is read, stopped and listed, and what its states mean.
 
 Nothing outside this module knows what a state means. An id of several parts, such as ``<workflow>/<execution>``, is
-made and taken apart here alone. Some kinds look at the same thing in another way: to a task that starts a notebook,
-RUNNING is the end; to one that stops a job, so is whatever the job ends as.
+made and taken apart here alone. Some kinds look at the same thing in another way: for a task that starts a notebook,
+RUNNING is the end; for one that stops a job, any end is a success.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ from airflow_provider_aihub.modelarts.iam import unix
 from airflow_provider_aihub.modelarts.values import at, check_id, parts_of, reading, seconds_at, text_at
 
 MOST_EVENTS: Final = 3
-"""How many of a job's errors are told, the newest ones."""
+"""How many of a job's errors are reported, the newest ones."""
 WAITS: Final = "waits for a person"
-"""The state of an execution, which itself is but running, one of whose steps waits for a person."""
+"""The state of a running execution of which a step waits for a person."""
 ABSENT: Final = "not run"
-"""The state of a step that an execution has ended without."""
+"""The state of a step that did not appear before its execution ended."""
 
 
 def _words(**phases: str) -> Mapping[str, Phase]:
@@ -197,7 +197,7 @@ def _execution_notes(state: JobState) -> Notes:
 
 
 def executions_of(workflow_id: str) -> ListRequest:
-    """Make the request for a part of the list of a workflow's executions; there is none of all workflows."""
+    """Make the request for a part of the list of a workflow's executions; there is no list for all workflows."""
 
     # It knows neither names nor users.
     def listed(start: Any = None, /, *, size: int, **_: Any) -> Request[Batch[Any]]:

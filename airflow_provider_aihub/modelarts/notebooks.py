@@ -19,13 +19,13 @@ _NOTEBOOK = _NOTEBOOKS + "/{}"
 SHORTEST, LONGEST = 3_600_000, 259_200_000
 """Milliseconds that a notebook may be started for: 1 to 72 hours."""
 STARTED: Final = frozenset({"ModelArts.6305", "ModelArts.6306"})
-"""Say that a notebook runs, or is just being started."""
+"""Codes that say that a notebook runs, or is just being started."""
 STOPPED: Final = frozenset({"ModelArts.6307", "ModelArts.6308"})
-"""Say that a notebook has stopped, or is just being stopped."""
+"""Codes that say that a notebook has stopped, or is just being stopped."""
 
 
 MISSING: Final = frozenset({"ModelArts.6309", "ModelArts.6404"})
-"""Say that there is no such notebook."""
+"""Codes that say that there is no such notebook."""
 
 Name: TypeAlias = Annotated[Words, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,128}$")]
 
@@ -34,8 +34,8 @@ class VolumeSpec(Spec):
     """Where a notebook keeps its files.
 
     :param category: ``EFS`` or ``EVS``, among others.
-    :param ownership: ``MANAGED``, by ModelArts, or ``DEDICATED``, one's own, of which ``uri`` says where it is.
-    :param capacity: GB, of a volume that ModelArts manages.
+    :param ownership: ``MANAGED``, by ModelArts, or ``DEDICATED``, the user's own, at ``uri``.
+    :param capacity: Size in GB of a volume that ModelArts manages.
     """
 
     noun: ClassVar[str] = "volume"
@@ -94,7 +94,8 @@ class Lease(Answer):
     """For how long a notebook runs.
 
     :param duration: Milliseconds.
-    :param type: ``timing``, or ``idle``: the time begins anew whenever it is used. In any case of letters.
+    :param type: ``timing``, or ``idle``: the time starts again whenever it is used. Upper and lower case may both
+        appear.
     :param create_at: Unix milliseconds; likewise ``update_at``.
     """
 
@@ -152,8 +153,8 @@ def list_notebooks(
 ) -> Request[list[Notebook]]:
     """List the user's own notebooks, newest first.
 
-    :param offset: How many are left out before.
-    :param name: Only those whose name has this in it.
+    :param offset: How many are skipped.
+    :param name: Only those whose name contains this.
     :param status: Only those in this state.
     :param workspace_id: Default: that of the connection.
     """
@@ -167,14 +168,14 @@ def list_all_notebooks(
     status: str | None = None,
     workspace_id: str = WORKSPACE,
 ) -> Request[list[Notebook]]:
-    """List the notebooks of all users, as :func:`list_notebooks` lists one's own."""
+    """List the notebooks of all users, as :func:`list_notebooks` lists the user's own."""
     return _listed("list all notebooks", _NOTEBOOKS + "/all", offset, limit, name, status, workspace_id)
 
 
 def get_notebook(notebook_id: str) -> Request[Notebook]:
     """Read a notebook.
 
-    :raises ModelArtsParameterError: Where the id is none.
+    :raises ModelArtsParameterError: The id is not valid.
     """
     return Request(
         asks=f"read notebook {notebook_id}",
@@ -191,7 +192,7 @@ def start_notebook(
 
     :param duration: How long it is to run, in milliseconds or as ``timedelta``, 1 to 72 hours.
     :param lease_type: ``timing``, ModelArts' default, or ``idle``.
-    :raises ModelArtsParameterError: Where a value is wrong.
+    :raises ModelArtsParameterError: A value is wrong.
     """
     return Request(
         asks=f"start notebook {notebook_id}",
@@ -205,7 +206,7 @@ def start_notebook(
 def stop_notebook(notebook_id: str) -> Request[None]:
     """Stop a notebook. One that has stopped, or is just being stopped, is left as it is.
 
-    :raises ModelArtsParameterError: Where the id is none.
+    :raises ModelArtsParameterError: The id is not valid.
     """
     return Request(
         asks=f"stop notebook {notebook_id}",
@@ -218,7 +219,7 @@ def stop_notebook(notebook_id: str) -> Request[None]:
 def change_notebook(notebook_id: str, change: NotebookChange) -> Request[None]:
     """Change a notebook.
 
-    :raises ModelArtsParameterError: Where the id is none.
+    :raises ModelArtsParameterError: The id is not valid.
     """
     return Request(
         asks=f"change notebook {notebook_id}",
@@ -229,9 +230,9 @@ def change_notebook(notebook_id: str, change: NotebookChange) -> Request[None]:
 
 
 def delete_notebook(notebook_id: str) -> Request[None]:
-    """Delete a notebook. One that does not exist will do.
+    """Delete a notebook. It is no error if it does not exist.
 
-    :raises ModelArtsParameterError: Where the id is none.
+    :raises ModelArtsParameterError: The id is not valid.
     """
     return Request(
         asks=f"delete notebook {notebook_id}",
@@ -242,9 +243,9 @@ def delete_notebook(notebook_id: str) -> Request[None]:
 
 
 def get_notebook_lease(notebook_id: str) -> Request[Lease]:
-    """Read for how long a notebook runs.
+    """Read how long a notebook runs.
 
-    :raises ModelArtsParameterError: Where the id is none.
+    :raises ModelArtsParameterError: The id is not valid.
     """
     return _lease("read", "GET", notebook_id, {})
 
@@ -252,11 +253,11 @@ def get_notebook_lease(notebook_id: str) -> Request[Lease]:
 def renew_notebook_lease(
     notebook_id: str, duration: int | str | timedelta, lease_type: str | None = None
 ) -> Request[Lease]:
-    """Let a notebook run for longer.
+    """Let a notebook run longer.
 
     :param duration: In milliseconds or as ``timedelta``, 1 to 72 hours.
     :param lease_type: ``timing`` or ``idle``.
-    :raises ModelArtsParameterError: Where a value is wrong.
+    :raises ModelArtsParameterError: A value is wrong.
     """
     return _lease("renew", "PATCH", notebook_id, {"duration": _duration(duration), "type": _type(lease_type)})
 

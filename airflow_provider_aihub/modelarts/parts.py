@@ -39,7 +39,8 @@ _TASK_STATES: dict[str, str] = {
 
 
 def tasks(job: TrainingJob) -> list[Part]:
-    """Give the tasks of a training job. ModelArts tells how each ended, and while it runs only how all are."""
+    """Return the tasks of a training job. ModelArts shows how each has ended, but while the job runs only one state for
+    all."""
     ended = {one.task: one for one in job.status.task_statuses if one.exit_code is not None}
     phase, parts = job.status.phase, []
     for name in dict.fromkeys([*job.status.tasks, *ended]):
@@ -64,7 +65,7 @@ def tasks_of(job_id: JobId) -> Request[list[Part]]:
 
 
 def steps(execution: WorkflowExecution) -> list[Part]:
-    """Give the steps of a workflow execution."""
+    """Return the steps of a workflow execution."""
     return [
         Part(
             key=step.uuid or step.step_name,
@@ -78,7 +79,7 @@ def steps(execution: WorkflowExecution) -> list[Part]:
 
 
 def waiting_steps(execution: Any) -> list[Step]:
-    """Give the steps that wait for a person."""
+    """Return the steps that wait for a person."""
     return [step for step in execution.steps_execution if step.status in WAITS_FOR_A_PERSON]
 
 

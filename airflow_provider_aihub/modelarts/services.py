@@ -40,7 +40,7 @@ def to(method: Method, template: str, **ids: str) -> Target:
 
     :param template: Of its path, with ``{}`` for each of the ids.
     :param ids: Ids, under the names that they have as parameters.
-    :raises ModelArtsParameterError: An id is none.
+    :raises ModelArtsParameterError: An id is not valid.
     """
     checked = [check_id(name, value) for name, value in ids.items()]
     return Target(service=Service.MODELARTS, method=method, path=path(template, *checked))

@@ -1,4 +1,4 @@
-"""What there is for training jobs: engines, flavors and quotas; and the stages that a job has gone through."""
+"""Engines, flavors and quotas for training jobs, and the stages that a job has gone through."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def get_training_quotas() -> Request[list[TrainingQuota]]:
 def list_training_job_stages(training_job_id: str) -> Request[list[Run]]:
     """List the stages that a training job has gone through, for each time that it was run.
 
-    :raises ModelArtsParameterError: Where the id is none.
+    :raises ModelArtsParameterError: The id is not valid.
     """
     return Request(
         asks=f"list the stages of training job {training_job_id}",

@@ -28,7 +28,8 @@ MOST_ENVIRONMENTS = 100
 MOST_DELETED = 100
 """Jobs that may be deleted at once."""
 CANNOT_END = "ModelArts.2796"
-"""Says that a job cannot be terminated: only one that is creating, pending or running can, so it ends or has ended."""
+"""Code that says that a job cannot be terminated: only a job that is creating, pending or running can, so this one is
+ending or has ended."""
 MISSING = "ModelArts.2775"
 
 
@@ -121,7 +122,7 @@ class TrainingJobChange(Spec):
 
     :param description: At most 256 characters.
     :param notification_topic: URN of the topic that is told of ``notification_events``, see :class:`Event`.
-    :param priority: 1 to 3; ``preemptible``: whether others may take its place.
+    :param priority: 1 to 3; ``preemptible``: whether other jobs may take its resources.
     """
 
     noun: ClassVar[str] = "change of a training job"
@@ -148,23 +149,23 @@ class TrainingJobChange(Spec):
 
 
 class TrainingJobSpec(TrainingJobChange):
-    """A training job to create. What runs is said in one of four ways.
+    """A training job to create. Say what runs in one of four ways.
 
     The parameters of :class:`TrainingJobChange` may be given, too.
 
     :param name: 1 to 64 letters, digits, ``_`` and ``-``; unique in its workspace while the job exists.
     :param workspace_id: Default: that of the connection.
     :param annotations: Texts by name.
-    :param algorithm_id: An algorithm of one's own.
-    :param subscription_id: An algorithm that was subscribed to, with ``item_version_id``.
+    :param algorithm_id: Id of an algorithm of the user's own.
+    :param subscription_id: Id of a subscribed algorithm, with ``item_version_id``.
     :param code_dir: Folder of the code in object storage, with ``boot_file`` and an engine.
     :param image: Container image, with ``command``.
     :param engine_id: Engine for ``code_dir``; or ``engine_name`` and ``engine_version``; or ``image``.
-    :param parameters: What the program is given, by name; numbers and booleans become text.
+    :param parameters: Arguments of the program, by name; numbers and booleans become text.
     :param auto_search: Policy of a search for hyperparameters, as ModelArts' document has it.
     :param inputs: See :class:`Channel`; ``outputs`` likewise.
     :param environments: At most 100 variables, of at most 4096 characters, without ``$``.
-    :param node_count: Nodes, 1 or more; 1.
+    :param node_count: Number of nodes, 1 or more. Default: 1.
     :param flavor_id: What kind of node; ``pool_id``: on which dedicated pool.
     :param log_path: Folder in object storage that the logs are copied to.
     :param log_host_path: Folder on the host that they are written to.
@@ -251,7 +252,7 @@ class TrainingJobSpec(TrainingJobChange):
 
 
 class Metadata(Answer):
-    """What tells training jobs apart.
+    """What identifies a training job.
 
     :param create_time: Unix milliseconds.
     """
@@ -289,7 +290,7 @@ class Status(Answer):
     """Where a training job stands.
 
     :param phase: See :class:`Phase`; others may appear.
-    :param secondary_phase: A finer word for it, on which nothing is built.
+    :param secondary_phase: A more exact state, which this provider does not use.
     :param duration: Milliseconds.
     :param start_time: Unix milliseconds, 0 for not yet.
     :param tasks: Names of its tasks, such as ``worker-0``.
@@ -340,7 +341,7 @@ class LogPreview(Answer):
 
 
 class Metric(Answer):
-    """What was measured of a task; -1 stands for nothing."""
+    """A measurement of a task; -1 means no value."""
 
     metric: str = ""
     value: list[float] = Field(default_factory=list)
@@ -369,7 +370,7 @@ class TagSpec(Spec):
 
 
 def create_training_job(spec: TrainingJobSpec) -> Request[str]:
-    """Create a training job; gives its id."""
+    """Create a training job and return its id."""
     return Request(
         asks=f"create training job {spec.name!r}",
         **to("POST", _JOBS),
@@ -382,7 +383,7 @@ def create_training_job(spec: TrainingJobSpec) -> Request[str]:
 def get_training_job(training_job_id: str) -> Request[TrainingJob]:
     """Read a training job.
 
-    :raises ModelArtsParameterError: Where the id is none.
+    :raises ModelArtsParameterError: The id is not valid.
     """
     return Request(
         asks=f"read training job {training_job_id}",
@@ -422,9 +423,9 @@ def search_training_jobs(
 
 
 def terminate_training_job(training_job_id: str) -> Request[None]:
-    """Ask a training job to end. One that ends, or has ended, is left as it is.
+    """Ask a training job to end. A job that is ending, or has ended, is left as it is.
 
-    :raises ModelArtsParameterError: Where the id is none.
+    :raises ModelArtsParameterError: The id is not valid.
     """
     return Request(
         asks=f"stop training job {training_job_id}",
@@ -436,9 +437,9 @@ def terminate_training_job(training_job_id: str) -> Request[None]:
 
 
 def delete_training_job(training_job_id: str) -> Request[None]:
-    """Delete a training job. One that does not exist will do.
+    """Delete a training job. It is no error if it does not exist.
 
-    :raises ModelArtsParameterError: Where the id is none.
+    :raises ModelArtsParameterError: The id is not valid.
     """
     return Request(
         asks=f"delete training job {training_job_id}",
@@ -451,7 +452,7 @@ def delete_training_job(training_job_id: str) -> Request[None]:
 def delete_training_jobs(training_job_ids: Sequence[str]) -> Request[None]:
     """Delete training jobs of one workspace, 100 at most.
 
-    :raises ModelArtsParameterError: Where an id is none, or there are none or too many.
+    :raises ModelArtsParameterError: An id is not valid, or there are no ids or too many.
     """
     jobs = [check_id("training_job_ids", job) for job in training_job_ids]
     if not 0 < len(jobs) <= MOST_DELETED:
@@ -467,7 +468,7 @@ def delete_training_jobs(training_job_ids: Sequence[str]) -> Request[None]:
 def change_training_job(training_job_id: str, change: TrainingJobChange) -> Request[None]:
     """Change a training job.
 
-    :raises ModelArtsParameterError: Where the id is none.
+    :raises ModelArtsParameterError: The id is not valid.
     """
     return Request(
         asks=f"change training job {training_job_id}",
@@ -484,7 +485,7 @@ def list_training_job_events(
 
     :param limit: 1 to 100.
     :param level: Only this level, ``Info``, ``Warning`` or ``Error``.
-    :raises ModelArtsParameterError: Where the id is none.
+    :raises ModelArtsParameterError: The id is not valid.
     """
     return Request(
         asks=f"list the events of training job {training_job_id}",
@@ -495,10 +496,10 @@ def list_training_job_events(
 
 
 def get_training_job_log(training_job_id: str, task: str) -> Request[LogPreview]:
-    """Read the end of the log of a task; nothing where there is none yet (HTTP 204).
+    """Read the end of the log of a task; nothing if there is no log yet (HTTP 204).
 
     :param task: One of ``status.tasks``, such as ``worker-0``.
-    :raises ModelArtsParameterError: Where an id is none.
+    :raises ModelArtsParameterError: An id is not valid.
     """
     return Request(
         asks=f"read the log of {task} of training job {training_job_id}",
@@ -508,9 +509,9 @@ def get_training_job_log(training_job_id: str, task: str) -> Request[LogPreview]
 
 
 def get_training_job_log_url(training_job_id: str, task: str) -> Request[str]:
-    """Give an address of the whole log of a task, which is good for 5 minutes; it holds a signature.
+    """Return an address of the whole log of a task. It is valid for 5 minutes and contains a signature.
 
-    :raises ModelArtsParameterError: Where an id is none.
+    :raises ModelArtsParameterError: An id is not valid.
     """
     return Request(
         asks=f"say where the log of {task} of training job {training_job_id} is",
@@ -521,9 +522,9 @@ def get_training_job_log_url(training_job_id: str, task: str) -> Request[str]:
 
 
 def get_training_job_metrics(training_job_id: str, task: str) -> Request[list[Metric]]:
-    """Read how much of its resources a task uses; nothing where that is not known yet (HTTP 204).
+    """Read how much of its resources a task uses; nothing if that is not known yet (HTTP 204).
 
-    :raises ModelArtsParameterError: Where an id is none.
+    :raises ModelArtsParameterError: An id is not valid.
     """
     return Request(
         asks=f"read the metrics of {task} of training job {training_job_id}",
@@ -537,7 +538,7 @@ def add_training_job_tags(training_job_id: str, tags: Mapping[str, Any]) -> Requ
 
     :param tags: Values by key: of 1 to 128 characters, without blanks at their ends, not beginning with ``_sys_``;
         values of at most 255.
-    :raises ModelArtsParameterError: Where a value is wrong.
+    :raises ModelArtsParameterError: A value is wrong.
     """
     specs = [TagSpec.build(key=key, value=value) for key, value in tags.items()]
     return _tags("create", training_job_id, "POST", [spec.body() for spec in specs])
@@ -546,7 +547,7 @@ def add_training_job_tags(training_job_id: str, tags: Mapping[str, Any]) -> Requ
 def remove_training_job_tags(training_job_id: str, keys: Sequence[str]) -> Request[None]:
     """Remove tags of a training job.
 
-    :raises ModelArtsParameterError: Where a value is wrong.
+    :raises ModelArtsParameterError: A value is wrong.
     """
     return _tags("delete", training_job_id, "DELETE", [{"key": check_text("tags", key)} for key in keys])
 
@@ -554,7 +555,7 @@ def remove_training_job_tags(training_job_id: str, keys: Sequence[str]) -> Reque
 def list_training_job_tags(training_job_id: str) -> Request[list[Tag]]:
     """List the tags of a training job.
 
-    :raises ModelArtsParameterError: Where the id is none.
+    :raises ModelArtsParameterError: The id is not valid.
     """
     return Request(
         asks=f"list the tags of training job {training_job_id}",

@@ -35,7 +35,7 @@ class Spec(models.Spec):
 
 
 def check_id(parameter: str, value: Any) -> str:
-    """Take an id: letters, digits, ``_``, ``.`` and ``-``.
+    """Return a checked id: letters, digits, ``_``, ``.`` and ``-``.
 
     :raises ModelArtsParameterError: It is none.
     """
@@ -46,7 +46,7 @@ def check_id(parameter: str, value: Any) -> str:
 
 
 def parts_of(parameter: str, value: Any, *nouns: str) -> list[str]:
-    """Take an id of several parts, joined by ``/``: what comes before the last ones that are wanted is left out.
+    """Return the last parts of an id whose parts are joined by ``/``, as many as there are nouns.
 
     :param nouns: What each part is.
     :raises ModelArtsParameterError: It is none.

@@ -1,4 +1,4 @@
-"""Workflows: their executions, the steps of these, and who is told how they end."""
+"""Workflows: their executions, the steps of these, and notifications about them."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _SUBSCRIPTION = _SUBSCRIPTIONS + "/{}"
 ExecutionAction = Literal["stop", "rerun"]
 StepAction = Literal["stop", "retry", "continue"]
 WAITS_FOR_A_PERSON = frozenset({"wait_inputs", "hold"})
-"""States of a step that nothing but a person, or a call on behalf of one, ends."""
+"""States of a step that only a person, or a call for a person, can end."""
 
 
 class DataRequirement(Spec):
@@ -68,7 +68,7 @@ class Parameter(Spec):
 
 
 class Inputs(Spec):
-    """What a workflow, or a step that waits, is given."""
+    """Inputs of a workflow, or of a step that waits."""
 
     noun: ClassVar[str] = "input of a workflow"
 
@@ -102,7 +102,7 @@ class WorkflowExecutionSpec(Inputs):
 
 
 class SubscriptionSpec(Spec):
-    """Who is told how the executions of a workflow go.
+    """Which topics get notifications about the executions of a workflow.
 
     :param topic_urns: URNs of topics.
     :param entity: What it is about, in ModelArts' own word.
@@ -126,7 +126,7 @@ class ErrorInfo(Answer):
 class Step(Answer):
     """A step of an execution.
 
-    :param uuid: What it is acted on by.
+    :param uuid: The id for calls that act on it.
     :param status: The document knows init, pending, creating, created, running, stopping, stopped, completed, skipped,
         failed, create_failed, timeout, wait_inputs and hold; others may appear.
     :param duration: Seconds.
@@ -150,7 +150,7 @@ class WorkflowExecution(Answer):
     :param status: init, running, completed, abnormal or stopped; others may appear. The answer that creates one has
         none.
     :param created_at: ISO 8601.
-    :param duration: As ModelArts tells it; it fits no step.
+    :param duration: As ModelArts gives it; it does not match the durations of the steps.
     """
 
     execution_id: str
@@ -204,7 +204,7 @@ def list_workflows(
 ) -> Request[list[Workflow]]:
     """List workflows.
 
-    :param offset: How many are left out before.
+    :param offset: How many are skipped.
     :param name: Only those of this name; likewise ``status`` and ``labels``.
     """
     return Request(
@@ -218,7 +218,7 @@ def list_workflows(
 def get_workflow(workflow_id: str) -> Request[Workflow]:
     """Read a workflow: what it consists of, and its subscription.
 
-    :raises ModelArtsParameterError: Where the id is none.
+    :raises ModelArtsParameterError: The id is not valid.
     """
     return Request(
         asks=f"read workflow {workflow_id}",
@@ -239,10 +239,10 @@ def list_workflow_executions(
 ) -> Request[list[WorkflowExecution]]:
     """List executions of a workflow, newest first.
 
-    :param offset: How many are left out before.
+    :param offset: How many are skipped.
     :param status: Only those in this state; likewise ``labels`` and ``scene_id``.
     :param workspace_id: Default: that of the connection.
-    :raises ModelArtsParameterError: Where the id is none.
+    :raises ModelArtsParameterError: The id is not valid.
     """
     return Request(
         asks=f"list the executions of workflow {workflow_id}",
@@ -264,7 +264,7 @@ def list_workflow_executions(
 def create_workflow_execution(workflow_id: str, spec: WorkflowExecutionSpec) -> Request[WorkflowExecution]:
     """Start an execution of a workflow; the answer has neither a state nor steps.
 
-    :raises ModelArtsParameterError: Where the id is none.
+    :raises ModelArtsParameterError: The id is not valid.
     """
     return Request(
         asks=f"start an execution of workflow {workflow_id}",
@@ -278,7 +278,7 @@ def create_workflow_execution(workflow_id: str, spec: WorkflowExecutionSpec) -> 
 def get_workflow_execution(workflow_id: str, execution_id: str) -> Request[WorkflowExecution]:
     """Read an execution and its steps.
 
-    :raises ModelArtsParameterError: Where an id is none.
+    :raises ModelArtsParameterError: An id is not valid.
     """
     return Request(
         asks=f"read execution {execution_id} of workflow {workflow_id}",
@@ -291,7 +291,7 @@ def get_workflow_execution(workflow_id: str, execution_id: str) -> Request[Workf
 def delete_workflow_execution(workflow_id: str, execution_id: str) -> Request[None]:
     """Delete an execution.
 
-    :raises ModelArtsParameterError: Where an id is none.
+    :raises ModelArtsParameterError: An id is not valid.
     """
     return Request(
         asks=f"delete execution {execution_id} of workflow {workflow_id}",
@@ -312,8 +312,8 @@ def act_on_workflow_execution(
     """Stop an execution, or run it again.
 
     :param rerun_steps: Names of the steps to run again. Default: as ModelArts chooses.
-    :param inputs: What it is run again with.
-    :raises ModelArtsParameterError: Where a value is wrong.
+    :param inputs: Inputs with which it is run again.
+    :raises ModelArtsParameterError: A value is wrong.
     """
     policies = {} if rerun_steps is None else {"policies": {"rerun_steps": _names("rerun_steps", rerun_steps)}}
     return Request(
@@ -329,7 +329,7 @@ def act_on_workflow_execution(
 def stop_workflow_execution(workflow_id: str, execution_id: str) -> Request[None]:
     """Stop an execution.
 
-    :raises ModelArtsParameterError: Where an id is none.
+    :raises ModelArtsParameterError: An id is not valid.
     """
     return Request(
         asks=f"stop execution {execution_id} of workflow {workflow_id}",
@@ -347,11 +347,11 @@ def act_on_workflow_step(
     action: StepAction,
     inputs: Inputs | None = None,
 ) -> Request[Step]:
-    """Stop a step, try it again, or let one go on that waits for a person.
+    """Stop or retry a step, or continue a step that waits for a person.
 
     :param step_execution_id: ``uuid`` of the step.
-    :param inputs: What it goes on with.
-    :raises ModelArtsParameterError: Where a value is wrong.
+    :param inputs: Inputs with which it continues.
+    :raises ModelArtsParameterError: A value is wrong.
     """
     check_text("action", action, "stop|retry|continue", "stop, retry or continue")
     return Request(
@@ -370,9 +370,9 @@ def act_on_workflow_step(
 
 
 def create_workflow_subscription(workflow_id: str, spec: SubscriptionSpec) -> Request[Subscription]:
-    """Let topics be told how the executions of a workflow go.
+    """Subscribe topics to notifications about the executions of a workflow.
 
-    :raises ModelArtsParameterError: Where the id is none.
+    :raises ModelArtsParameterError: The id is not valid.
     """
     return Request(
         asks=f"create a subscription of workflow {workflow_id}",
@@ -386,7 +386,7 @@ def create_workflow_subscription(workflow_id: str, spec: SubscriptionSpec) -> Re
 def get_workflow_subscription(workflow_id: str, subscription_id: str) -> Request[Subscription]:
     """Read a subscription.
 
-    :raises ModelArtsParameterError: Where an id is none.
+    :raises ModelArtsParameterError: An id is not valid.
     """
     return _on_subscription("read", "GET", workflow_id, subscription_id, Subscription.read)
 
@@ -394,21 +394,21 @@ def get_workflow_subscription(workflow_id: str, subscription_id: str) -> Request
 def update_workflow_subscription(workflow_id: str, subscription_id: str, spec: SubscriptionSpec) -> Request[None]:
     """Change a subscription.
 
-    :raises ModelArtsParameterError: Where an id is none.
+    :raises ModelArtsParameterError: An id is not valid.
     """
     return _on_subscription("change", "PUT", workflow_id, subscription_id, nothing, spec.body())
 
 
 def delete_workflow_subscription(workflow_id: str, subscription_id: str) -> Request[None]:
-    """Delete a subscription. One that does not exist will do.
+    """Delete a subscription. It is no error if it does not exist.
 
-    :raises ModelArtsParameterError: Where an id is none.
+    :raises ModelArtsParameterError: An id is not valid.
     """
     return _on_subscription("delete", "DELETE", workflow_id, subscription_id, nothing)
 
 
 def of_workflow(workflow_id: str, data: Any) -> Any:
-    """Say in each row of a list, or in an execution, which workflow it is of, where it does not say so itself."""
+    """Add to each row of a list, or to an execution, the id of its workflow, if it is missing."""
     if not isinstance(data, dict):
         return data
     if "items" in data:

@@ -77,9 +77,9 @@ def list_workspaces(
 ) -> Request[list[Workspace]]:
     """List workspaces.
 
-    :param name: Only those whose name has this in it.
+    :param name: Only those whose name contains this.
     :param sort_by: ModelArts' default is the name; ``order``: descending.
-    :param filter_accessible: Whether only those that the user may use; ModelArts' default is no.
+    :param filter_accessible: Whether to list only those that the user may use; ModelArts' default is no.
     """
     return Request(
         asks="list workspaces",
@@ -100,7 +100,7 @@ def list_workspaces(
 def get_workspace_quotas(workspace_id: str) -> Request[list[Quota]]:
     """Read the quotas of a workspace, and how much of them is used.
 
-    :raises ModelArtsParameterError: Where the id is none.
+    :raises ModelArtsParameterError: The id is not valid.
     """
     return _quotas("read", "GET", workspace_id)
 
@@ -109,7 +109,7 @@ def set_workspace_quotas(workspace_id: str, quotas: Mapping[str, int | str]) -> 
     """Set quotas of a workspace.
 
     :param quotas: Numbers by resource, -1 for no limit; each within ``min_quota`` and ``max_quota`` of the resource.
-    :raises ModelArtsParameterError: Where a value is wrong.
+    :raises ModelArtsParameterError: A value is wrong.
     """
     specs = [QuotaSpec.build(resource=resource, quota=quota) for resource, quota in quotas.items()]
     return _quotas("set", "PUT", workspace_id, {"quotas": [spec.body() for spec in specs]})

@@ -1,4 +1,4 @@
-"""Artifacts of workflow runs: files to them, and from there."""
+"""Artifacts of workflow runs: uploading and downloading their files."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ class ArtifactUploadOperator(CallOperator):
     Newer platforms only, with the extra ``s3``.
 
     The files go to the object store as those of
-    :class:`~airflow_provider_aihub.operators.model.ModelUploadOperator` do. Where the run has an artifact of that path
-    already, its files are brought up to date: what lies there with the same content is not sent again, so a retry goes
-    on where the try before has stopped. What lies there and is not in the folder stays, and the log says so.
+    :class:`~airflow_provider_aihub.operators.model.ModelUploadOperator` do. If the run already has an artifact of that
+    path, its files are brought up to date. A file that is there with the same content is not sent again, so a retry
+    continues where the earlier try stopped. Files that are there but not in the folder stay, and the log says so.
 
     :param workflow_run_id: Id of the run, a number or a text.
     :param local_path: File or folder to upload: a path on the worker, or a URI such as ``s3://`` or ``gs://``, as in
         ``ObjectStoragePath``.
-    :param artifact_path: What it is called among the artifacts of its run. Default: the name of the file or folder.
+    :param artifact_path: Path of the artifact within its run. Default: the name of the file or folder.
     :param artifact_type: ``"dataset"``, ``"model"``, ``"metrics"``, ``"log"``, ``"checkpoint"``, ``"image"``,
         ``"prediction"`` or ``"other"`` (default).
 
@@ -146,14 +146,14 @@ class ArtifactDownloadOperator(CallOperator):
     Returns ``{"id", "artifact_path", "path", "count", "size"}``: ``path`` is the folder, or the file. Newer platforms
     only, with the extra ``s3``.
 
-    The files of a folder go right into ``local_path``, and a file goes there under its artifact path. What lies there
-    already with the same content is not fetched again, and a file that broke off goes on where it stopped, as long as
-    the folder is there for the next try. A file of up to 5 MiB is checked by the store's MD5, where there is one; of a
-    larger one, which was sent in parts, the store has none, and its size is checked.
+    The files of a folder go right into ``local_path``, and a file goes there under its artifact path. A file that is
+    already there with the same content is not fetched again. A file whose transfer broke off is continued where it
+    stopped, if the next try finds the folder. A file of up to 5 MiB is checked by the store's MD5, if there is one. A
+    larger file was sent in parts, so the store has no MD5 of it, and its size is checked.
 
     :param workflow_run_id: Id of the run, a number or a text.
-    :param artifact_path: What the artifact is called among those of its run. Of several, the newest is taken.
-    :param local_path: Folder on the worker; it is made if it is missing. What else is in it stays.
+    :param artifact_path: Path of the artifact within its run. If several have it, the newest is taken.
+    :param local_path: Folder on the worker; it is created if it is missing. Other files in it stay.
 
     The remaining parameters are those of :class:`~airflow_provider_aihub.operators.call.CallOperator`.
     """

@@ -33,7 +33,7 @@ class AIHubTask(PlatformTask):
 
 
 class JobOperator(AIHubTask, HasLineage, RemoteJobOperator):
-    """Submit a job to AIHub and see it to its end.
+    """Submit a job to AIHub and wait for its end.
 
     :param aihub_conn_id: Connection of type ``aihub``. Default: ``aihub_default``.
 

@@ -1,4 +1,4 @@
-"""A call of AIHub as a task, where nothing is submitted that would have to be taken up again."""
+"""The base of operators that call AIHub and wait for no job."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class CallOperator(AIHubTask, BaseOperator):
-    """Ask AIHub for something that may be asked for again.
+    """Make a call to AIHub that may be repeated.
 
     :param aihub_conn_id: Connection of type ``aihub``. Default: ``aihub_default``.
     :param multiple_outputs: Whether each part of the result is an XCom of its own, too, so that ``task.output["id"]``
@@ -33,16 +33,16 @@ class CallOperator(AIHubTask, BaseOperator):
 
     @abstractmethod
     def call(self, context: Context) -> dict[str, Any]:
-        """Do it, and return the task's return value: small, and JSON.
+        """Make the call. Return the task's return value: small, and JSON.
 
         :param context: Airflow's.
-        :raises AIHubError: In one of its kinds, see :mod:`airflow_provider_aihub.aihub.errors`.
+        :raises AIHubError: One of its kinds, see :mod:`airflow_provider_aihub.aihub.errors`.
         """
 
     def execute(self, context: Context) -> dict[str, Any]:
-        """Do it.
+        """Make the call.
 
-        :raises AIHubError: In one of its kinds, see :mod:`airflow_provider_aihub.aihub.errors`.
+        :raises AIHubError: One of its kinds, see :mod:`airflow_provider_aihub.aihub.errors`.
         """
         with task_failures(self.platform.errors):
             return self.call(context)

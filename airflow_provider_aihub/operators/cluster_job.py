@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 class ClusterJobOperator(JobOperator):
     """Run a command in a container on a virtual cluster.
 
-    Virtual cluster, project and storages are given by name or by id; digits are taken for an id. Projects are found by
-    name on newer platforms only.
+    Virtual cluster, project and storages may be names or ids; digits are read as an id. Projects are found by name on
+    newer platforms only.
 
     :param name: Name of the job.
     :param command: What it runs.
@@ -36,18 +36,18 @@ class ClusterJobOperator(JobOperator):
     :param instances: Number of instances. Default: 1.
     :param envs: Environment variables, a dict. Values that
         Airflow knows to be secrets are masked among the rendered fields.
-    :param shm: Shared memory, in GiB by AIHub's document (newer platforms of quota tasks: MB). Default: what newer
-        platforms choose; 1 for an AIHub with the document's API alone, which demands a number. Which kind it is, is
-        asked by one request before the job is created, unless ``shm`` is given.
+    :param shm: Shared memory, in GiB by AIHub's document (newer platforms of quota tasks: MB). Default: newer platforms
+        choose; an AIHub with the document's API alone requires a number and is sent 1. Unless ``shm`` is given, one
+        request before the job is created finds out which kind of AIHub it is.
     :param estimate_run_time: Estimated run time, in seconds. Default: 3600.
     :param enable_ssh: Whether one can log in with SSH. Default: false.
     :param use_ib_network: Whether to use InfiniBand. Default: false.
-    :param always_pull_image: Whether to pull the image though the node has it. Default: false.
+    :param always_pull_image: Whether to pull the image even if the node has it. Default: false.
     :param notify_type: When AIHub tells the user: ``"silent"`` (1), ``"failure"`` (2), ``"completion"`` (3). Newer
         platforms only.
     :param enable_sys_admin: Whether to grant the container SYS_ADMIN. Newer platforms only.
-    :param stream_logs: Whether the logs of its pods are followed into the task's log while it runs, in place or in
-        the triggerer, each line once. Newer platforms only; elsewhere the task's log says so. Default: false.
+    :param stream_logs: Whether the logs of its pods are copied to the task's log while it runs, deferred or not, each
+        line once. Newer platforms only; on others the task's log says so. Default: false.
     """
 
     template_fields: Sequence[str] = (
@@ -169,7 +169,7 @@ class ClusterJobOperator(JobOperator):
         )
 
     def lineage(self, state: JobState | None, result: dict[str, Any] | None) -> Lineage:  # noqa: ARG002
-        """Say what runs where and on which storages; at the start by the names that were given."""
+        """Return what runs where and on which storages. At the start these are the names that were given."""
         from airflow_provider_aihub.lineage import Data, Lineage
 
         asked = ("name", "image", "command", "framework", "virtual_cluster", "sku_cnt", "instances")

@@ -45,9 +45,9 @@ class CreateDatasetOperator(CallOperator):
     :param create_by: Id of the user it belongs to. Default: the one the connection logs in as.
     :param is_private: Whether only some users may use it. Newer platforms only.
     :param access_user_ids: Ids of those users. Newer platforms only.
-    :param if_exists: What to do where AIHub has a dataset of that name: ``"use"`` it as it is (default), or ``"fail"``.
-        An AIHub with only the document's API knows names by versions alone: there one without a version is used if the
-        result of an earlier run of this task says its id.
+    :param if_exists: What to do if AIHub already has a dataset of that name: ``"use"`` it as it is (default), or
+        ``"fail"``. An AIHub with only the document's API finds a dataset only by its versions. There, a dataset without
+        versions is used if an earlier run of this task has returned its id.
 
     The remaining parameters are those of :class:`~airflow_provider_aihub.operators.call.CallOperator`.
     """
@@ -154,24 +154,24 @@ class CreateDatasetOperator(CallOperator):
 
 
 class DatasetVersionOperator(JobOperator):
-    """Create a version of a dataset from data on AIHub or on this side, and wait until it is built.
+    """Create a version of a dataset from data that AIHub can reach or that is uploaded, and wait until it is built.
 
     Returns ``{"id", "version", "dataset_version", "dataset_id", "data_count", "data_size", "parquet_index_path"}``,
     where ``dataset_version`` is the version's name such as ``mnist/V3``.
 
-    The data is given as ``upload_path`` with ``upload_type`` where AIHub can reach it, or else as ``local_path``. That
-    is uploaded right before the version is created. The files of a folder go to AIHub's object store as they are, where
-    the AIHub has one that gives out credentials and the extra ``s3`` is installed, and neither ``bucket`` nor
-    ``parent_version_id`` is given: a retry goes on where the try before has stopped. Else a folder goes as a zip
-    archive, which is made while it is sent and takes no room on the worker. A file goes as it is. A retry that takes up
-    a version uploads nothing.
+    Give data that AIHub can reach as ``upload_path`` with ``upload_type``, and other data as ``local_path``. It is
+    uploaded right before the version is created. The files of a folder are uploaded one by one to AIHub's object store
+    if that AIHub gives out credentials for one, the extra ``s3`` is installed, and neither ``bucket`` nor
+    ``parent_version_id`` is given. Then a retry continues where the earlier try stopped. Otherwise a folder is uploaded
+    as a zip archive, which is made while it is sent and needs no disk space on the worker. A single file is uploaded as
+    it is. A retry that takes up a version uploads nothing.
 
-    A version that was built gives one event to the asset of its dataset, ``aihub://<host>/datasets/<name>``, see
+    Each version that is built creates one event of its dataset's asset, ``aihub://<host>/datasets/<name>``, see
     :func:`~airflow_provider_aihub.assets.dataset_asset`; its extra is ``{"id", "version", "dataset", "size",
     "count"}``. The asset need not be among the ``outlets``.
 
-    :param dataset: Name or id of the dataset, which must exist. Digits are taken for an id.
-    :param upload_path: Where the data lies. Its meaning depends on ``upload_type``.
+    :param dataset: Name or id of the dataset, which must exist. Digits are read as an id.
+    :param upload_path: Where the data is. Its meaning depends on ``upload_type``.
     :param upload_type: ``"zip"`` a zip file (1), ``"s3"`` a directory in S3 (2) or ``"host"`` a directory on the host
         (3); newer platforms: ``"local"`` (1), ``"server"`` (3), ``"labelfree"`` (4), ``"ingest"`` (5),
         ``"huggingface"`` (7).
@@ -179,15 +179,15 @@ class DatasetVersionOperator(JobOperator):
         in ``ObjectStoragePath``.
     :param bucket: Bucket to which the S3 relay uploads it. Default: none, it goes to AIHub's own upload endpoint,
         which newer platforms have.
-    :param key: Path of the uploaded object in the bucket. Default: one of this task instance's own, so that a retry
-        replaces it.
+    :param key: Path of the uploaded object in the bucket. Default: a path that only this task instance uses, so that a
+        retry replaces the object.
     :param description: Free text.
     :param parent_version_id: Id of the version that this one builds on.
-    :param dataset_name: Name of the dataset, where ``dataset`` is an id. An AIHub with only the document's API needs
-        both for a dataset that has no version yet: it finds an id by a version alone, and reads a version by its name.
+    :param dataset_name: Name of the dataset, if ``dataset`` is an id. An AIHub with only the document's API needs both
+        for a dataset without versions: there an id is found only by a version, and a version is read only by its name.
 
-    The remaining parameters are those of :class:`~airflow_provider_aihub.operators.base.JobOperator`. AIHub has no
-    call to stop the building of a version, so it is left to its end when the task is killed.
+    The remaining parameters are those of :class:`~airflow_provider_aihub.operators.base.JobOperator`. AIHub has no call
+    to stop the building of a version, so it goes on when the task is killed.
     """
 
     kind = "dataset_version"
@@ -235,7 +235,8 @@ class DatasetVersionOperator(JobOperator):
 
     @classmethod
     def partial(cls, **kwargs: Any) -> Any:
-        """Prepare for ``expand``; a mapped operator shows Airflow the outlets given here and not those of its tasks."""
+        """Prepare for ``expand``. Of a mapped operator, Airflow sees the outlets given here and not those of its
+        tasks."""
         mapped = super().partial(**kwargs)
         mapped.kwargs["outlets"] = with_versions_alias(mapped.kwargs.get("outlets"))
         return mapped
@@ -268,7 +269,7 @@ class DatasetVersionOperator(JobOperator):
         return list(newest_versions(self._version, since)) if self._name() else None
 
     def prepare_submission(self, request: Request[int]) -> Request[int]:
-        """Upload the data, where that is to be done."""
+        """Upload the data, if there is any to upload."""
         from airflow_provider_aihub.lineage import is_uri, tell_collector
         from airflow_provider_aihub.storage import find_source
 
@@ -368,7 +369,7 @@ class DatasetVersionOperator(JobOperator):
         }
 
     def succeeded(self, context: Context, state: JobState) -> None:
-        """Let the dataset's asset have an event."""
+        """Create an event of the dataset's asset."""
         from airflow_provider_aihub.assets import announce, dataset_host, dataset_uri, version_facts
 
         dataset = self._name_of(state.answer.dataset_id)
@@ -377,7 +378,7 @@ class DatasetVersionOperator(JobOperator):
             announce(context, self.outlets, uri, version_facts(state.answer, dataset))
 
     def lineage(self, state: JobState | None, result: dict[str, Any] | None) -> Lineage:
-        """Name where the data lies, and the version that was made of it."""
+        """Return where the data is, and the version that was made from it."""
         from airflow_provider_aihub.lineage import Lineage, dataset, located, on_aihub
 
         known = Lineage()
@@ -472,15 +473,15 @@ class DatasetDownloadOperator(CallOperator):
 
     Returns ``{"id", "dataset_version", "path", "count", "size"}``. Needs the extra ``s3``, for the version's index.
 
-    Several files are fetched at a time. Which ones are there is noted in the folder, in ``.aihub-dataset-version``, so
-    what has not changed since is not fetched again for the same version, as long as the folder is there for the next
-    try. A file is checked by size and SHA-256 where the index has them, and gets its name when it is whole. AIHub's
-    description of the index knows neither, and not whether its addresses are escaped: what looks like an escape is sent
-    as it is.
+    Several files are fetched at a time. The file ``.aihub-dataset-version`` in the folder lists which files are
+    complete. If the next try finds the folder, it does not fetch these again for the same version, unless they have
+    changed. A file is checked by size and SHA-256 if the index has them, and gets its name when it is complete. AIHub
+    does not document whether the index has them, nor whether its addresses are escaped: what looks like an escape is
+    sent as it is.
 
     :param dataset_version: Name of the version, such as ``mnist/V1``; or its id, on newer platforms. It must have
         succeeded.
-    :param local_path: Folder on the worker; it is made if it is missing. What else is in it stays.
+    :param local_path: Folder on the worker; it is created if it is missing. Other files in it stay.
 
     The remaining parameters are those of :class:`~airflow_provider_aihub.operators.call.CallOperator`.
     """

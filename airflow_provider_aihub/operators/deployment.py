@@ -1,4 +1,4 @@
-"""Deployments of models: on the net, and off it."""
+"""Deployments of models: starting and stopping them."""
 
 from __future__ import annotations
 
@@ -32,24 +32,24 @@ LACKING = "This AIHub has no deployments of models, which newer platforms have; 
 
 
 class StartDeploymentOperator(JobOperator):
-    """See to it that a deployment serves its model, and wait until it does.
+    """Start a deployment, and wait until it serves its model.
 
-    Returns ``{"id", "name", "status", "infer_service_id", "endpoint_url"}``. The key of the service is a secret and not
-    returned; ``AIHubHook().get_infer_service(infer_service_id).api_key`` is it. Newer platforms only.
+    Returns ``{"id", "name", "status", "infer_service_id", "endpoint_url"}``. The key of the service is a secret, so it
+    is not returned; read it with ``AIHubHook().get_infer_service(infer_service_id).api_key``. Newer platforms only.
 
-    A deployment serves once it names an inference service that is online. AIHub documents none of its status numbers,
-    so a deployment that failed to start cannot be told from one that takes its time: give a ``job_timeout``. One that
-    serves already is left as it is.
+    A deployment serves when it names an inference service that is online. AIHub does not document its status numbers,
+    so a deployment that failed to start looks like one that is still starting: give a ``job_timeout``. A deployment
+    that already serves is left as it is.
 
-    :param deployment: Name of the deployment, or its id. Digits are taken for an id.
+    :param deployment: Name of the deployment, or its id. Digits are read as an id.
     :param create: How a deployment of that name is created if there is none: a dict with the fields of
-        :class:`~airflow_provider_aihub.aihub.model_deployment.DeploymentSpec` but the name, where ``model``,
-        ``virtual_cluster`` and ``storages`` may be given by name or id in place of ``model_id``,
-        ``virtual_cluster_id`` and ``storage_ids``. What is there is not changed. Default: it must be there.
+        :class:`~airflow_provider_aihub.aihub.model_deployment.DeploymentSpec` except the name; ``model``,
+        ``virtual_cluster`` and ``storages`` may be given by name or id in place of ``model_id``, ``virtual_cluster_id``
+        and ``storage_ids``. An existing deployment is not changed. Default: none is created; it must exist.
 
     The remaining parameters are those of :class:`~airflow_provider_aihub.operators.base.JobOperator`. When the task is
-    killed or out of time while it waits, the deployment is stopped. Each try looks at what there is, so ``durable``
-    has no effect.
+    killed or its time is over while it waits, the deployment is stopped. Each try starts from what there is on AIHub,
+    so ``durable`` has no effect.
     """
 
     kind = "deployment"
@@ -92,7 +92,7 @@ class StartDeploymentOperator(JobOperator):
         return self._reading(number)
 
     def result(self, state: JobState) -> dict[str, Any]:
-        """Return the deployment's id and name, and where it answers."""
+        """Return the deployment's id, name and address."""
         found: Served = state.answer
         assert found.service is not None, "it is online"  # noqa: S101
         return {
@@ -104,7 +104,7 @@ class StartDeploymentOperator(JobOperator):
         }
 
     def lineage(self, state: JobState | None, result: dict[str, Any] | None) -> Lineage:  # noqa: ARG002
-        """Name the model that is served."""
+        """Return the model that is served."""
         from airflow_provider_aihub.lineage import Lineage, model
 
         known = Lineage(job={"deployment": self.deployment})
@@ -227,11 +227,11 @@ def _several(given: Any) -> list[Any]:
 
 
 class StopDeploymentOperator(StopOperator):
-    """Take a deployment off the net, and wait until its inference service is offline. Newer platforms only.
+    """Stop a deployment, and wait until its inference service is offline. Newer platforms only.
 
-    It is stopped although nothing of it is online, since it may be starting.
+    It is stopped even if its service is not online, because it may be starting.
 
-    :param deployment: Name of the deployment, or its id. Digits are taken for an id.
+    :param deployment: Name of the deployment, or its id. Digits are read as an id.
 
     What it returns, and the remaining parameters, are those of
     :class:`~airflow_provider_aihub.operators.stop.StopOperator`.
@@ -249,14 +249,14 @@ class StopDeploymentOperator(StopOperator):
 
     @property
     def job_kind(self) -> JobKind:
-        """A deployment for those who wait until it is off the net."""
+        """A deployment that is to go offline."""
         from airflow_provider_aihub.aihub.kinds import DEPLOYMENT_TO_STOP
 
         return DEPLOYMENT_TO_STOP
 
     @property
     def job_id(self) -> int | str | None:
-        """Which deployment."""
+        """Id or name of the deployment."""
         return self.deployment if self._number is None else self._number
 
     def call(self, context: Context) -> dict[str, Any]:

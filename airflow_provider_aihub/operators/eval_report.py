@@ -28,14 +28,14 @@ MOST_PAGES = 100
 
 
 class EvalReportOperator(CallOperator, HasLineage):
-    """Report to AIHub how good a model is, by results that exist already.
+    """Report existing results about a model to AIHub.
 
-    Returns ``{"id", "name", "run_id", "created"}``; ``created`` is false where AIHub had the report already. Newer
+    Returns ``{"id", "name", "run_id", "created"}``; ``created`` is false if AIHub already had the report. Newer
     platforms only.
 
-    A report is told by its name and by ``run_id``, the text that says what produced the results. AIHub cannot change
-    one, so a report of both that is there is left as it is. By default the text is one of this task and run: a retry
-    makes no second report, and a task that is cleared makes a new one.
+    A report is identified by its name and its ``run_id``, a text that says what produced the results. AIHub cannot
+    change a report, so one that already has this name and ``run_id`` is left as it is. By default ``run_id`` belongs to
+    this task and run: a retry creates no second report, a cleared task creates a new one.
 
     :param name: Name of the report.
     :param eval_type: What it is about: ``"cv"``, ``"llm"``, ``"reid"`` or ``"performance"``. Default: AIHub's.
@@ -44,7 +44,7 @@ class EvalReportOperator(CallOperator, HasLineage):
         "metrics": {"metrics": {"accuracy": 0.97}}}``.
     :param overall_metrics: The results over all: a dict with the fields of
         :class:`~airflow_provider_aihub.aihub.eval_platform.OverallMetricsSpec`.
-    :param model: Model in the model center, by name or id. Digits are taken for an id.
+    :param model: Model in the model center, by name or id. Digits are read as an id.
     :param eval_run_id: AIHub's ``run_id``: the id of the workflow run that produced the results, or any other text.
     :param eval_config: How the model was evaluated: a dict in any form.
     :param performance: For ``"performance"``: a list of ``{"metric_name", "value", "unit"}``.
@@ -121,7 +121,7 @@ class EvalReportOperator(CallOperator, HasLineage):
         self.access_user_ids = access_user_ids
 
     def call(self, context: Context) -> dict[str, Any]:
-        """Make the report, unless it is there."""
+        """Create the report, unless AIHub has it."""
         from airflow_provider_aihub.aihub.values import joined_ids
         from airflow_provider_aihub.tasks.job_state import Tries
 
@@ -145,7 +145,7 @@ class EvalReportOperator(CallOperator, HasLineage):
         return self._result
 
     def lineage(self, state: JobState | None, result: dict[str, Any] | None) -> Lineage:  # noqa: ARG002
-        """Name the model and, once AIHub has taken the report, the datasets."""
+        """Return the model and, once AIHub has the report, the datasets."""
         from airflow_provider_aihub.lineage import Lineage, dataset, model
 
         known = Lineage(job={"name": self.name, "eval_type": self.eval_type, "model": self.model})

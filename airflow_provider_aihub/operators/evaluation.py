@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 class EvalImportOperator(JobOperator):
     """Create an evaluation from a model file and its predictions.
 
-    Returns ``{"id"}``. AIHub has no call that reads an evaluation, so the task is done when AIHub has taken it; the
+    Returns ``{"id"}``. AIHub has no call that reads an evaluation, so the task ends when AIHub has accepted it; the
     parameters about waiting have no effect.
 
-    AIHub's document explains the three dataset names in scrambled order, as the gallery, the id and the query set in
-    turn. They are sent under the document's own names, untouched.
+    AIHub's document mixes up the three dataset names: it explains them as the gallery, the id and the query set, in
+    this order. They are sent unchanged, under the document's names.
 
     :param model_name: Name of the model.
     :param model_type: What it recognises: ``"face"`` (3), ``"body"`` (4) or ``"licence_plate"`` (5).
@@ -100,7 +100,7 @@ class EvalImportOperator(JobOperator):
         return import_evaluation(spec, *files)
 
     def lineage(self, state: JobState | None, result: dict[str, Any] | None) -> Lineage:  # noqa: ARG002
-        """Name the files and, once AIHub has taken them, the datasets."""
+        """Return the files and, once AIHub has accepted them, the datasets."""
         from airflow_provider_aihub.lineage import Lineage, dataset, located
 
         known = Lineage(

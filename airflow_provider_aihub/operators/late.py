@@ -1,4 +1,4 @@
-"""What AIHub may show late: it may still be at work on a call whose answer was lost."""
+"""Waiting for what AIHub may show late, since it may still work on a call whose answer was lost."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ PAUSE = 5.0
 
 
 def late(look: Callable[[], T | None]) -> T | None:
-    """Look for something for as long as it may still come; return it, or ``None`` where it did not."""
+    """Look for something until it appears or the time is over. Return it, or ``None`` if it did not appear."""
     from airflow_provider_aihub.tasks.held import PATIENCE
 
     end = time.monotonic() + PATIENCE.settled

@@ -1,4 +1,4 @@
-"""Models: their files to AIHub, and from there."""
+"""Models: uploading and downloading their files."""
 
 from __future__ import annotations
 
@@ -33,25 +33,25 @@ LACKING = "This AIHub has no model center, which newer platforms have; upload an
 
 
 class ModelUploadOperator(JobOperator):
-    """See to it that a model on AIHub has the files of a folder, and wait until AIHub has taken them in.
+    """Upload the files of a folder to a model on AIHub, and wait until AIHub has processed them.
 
     Returns ``{"id", "name", "status", "count", "size"}``. Newer platforms only, with the extra ``s3``.
 
     The files go to AIHub's object store as they are, a part at a time, with the short-lived credentials that AIHub
-    gives out for it. A file that lies there already with the same content is not sent again, so a retry goes on where
-    the try before has stopped, and a run that finds all of it there uploads nothing. A file that cannot be sent fails
-    the task. What lies there and is not in the folder stays, and the log says so.
+    gives out for it. A file that is already there with the same content is not sent again. So a retry continues where
+    the earlier try stopped, and a run that finds all files there uploads nothing. A file that cannot be sent fails the
+    task. Files that are there but not in the folder stay, and the log says so.
 
-    :param model: Name of the model, or its id. Digits are taken for an id. A model of that name is created if there is
+    :param model: Name of the model, or its id. Digits are read as an id. A model of that name is created if there is
         none.
     :param local_path: Folder or file to upload: a path on the worker, or a URI such as ``s3://`` or ``gs://``, as in
         ``ObjectStoragePath``.
     :param description: Free text, for a model that is created.
-    :param tags: Ids of tags, likewise.
-    :param public: Whether everybody may use it, likewise. Default: false.
+    :param tags: Ids of tags, for a model that is created.
+    :param public: Whether everybody may use a model that is created. Default: false.
 
-    The remaining parameters are those of :class:`~airflow_provider_aihub.operators.base.JobOperator`. AIHub has no
-    call to stop the taking in of files, so it is left to its end when the task is killed.
+    The remaining parameters are those of :class:`~airflow_provider_aihub.operators.base.JobOperator`. AIHub has no call
+    to stop the processing of files, so it goes on when the task is killed.
     """
 
     kind = "model"
@@ -126,7 +126,7 @@ class ModelUploadOperator(JobOperator):
         }
 
     def lineage(self, state: JobState | None, result: dict[str, Any] | None) -> Lineage:
-        """Name where the files lie, and the model."""
+        """Return where the files are, and the model."""
         from airflow_provider_aihub.lineage import Lineage, located, model
 
         known = Lineage(inputs=[located(str(self.local_path))], job={"model": self.model})
@@ -229,13 +229,13 @@ class ModelDownloadOperator(CallOperator):
 
     Returns ``{"id", "name", "path", "count", "size"}``. Newer platforms only, with the extra ``s3``.
 
-    Several files are fetched at a time. What lies in the folder already with the same content is not fetched again, and
-    a file that broke off goes on where it stopped, as long as the folder is there for the next try. Each file is
-    checked by its SHA-256 in the model's sheet of files, or else by the store's MD5, where there is one, and gets its
-    name when it is whole.
+    Several files are fetched at a time. A file that is already in the folder with the same content is not fetched
+    again. A file whose transfer broke off is continued where it stopped, if the next try finds the folder. Each file is
+    checked by its SHA-256 in the model's sheet of files, or by the store's MD5 if there is one, and gets its name when
+    it is complete.
 
-    :param model: Name of the model, or its id. Digits are taken for an id. It must be ready.
-    :param local_path: Folder on the worker; it is made if it is missing. What else is in it stays.
+    :param model: Name of the model, or its id. Digits are read as an id. It must be ready.
+    :param local_path: Folder on the worker; it is created if it is missing. Other files in it stay.
 
     The remaining parameters are those of :class:`~airflow_provider_aihub.operators.call.CallOperator`.
     """

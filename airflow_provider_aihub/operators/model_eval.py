@@ -22,30 +22,30 @@ class ModelEvalOperator(JobOperator):
     """Have AIHub evaluate a model, and wait for the end of the workflow run that does it.
 
     Returns ``{"id", "model_id", "task_id", "name", "status", "workflow_run_id", "eval_report_id", "duration", "nodes":
-    [{"name", "status"}]}``. The id is ``<model>/<task>``; ``eval_report_id`` is 0 where AIHub shows no report, and is
-    taken to be the id of :class:`~airflow_provider_aihub.operators.eval_report.EvalReportOperator`'s reports, which
-    AIHub does not say. Newer platforms only.
+    [{"name", "status"}]}``. The id is ``<model>/<task>``. ``eval_report_id`` is 0 if AIHub shows no report. Otherwise
+    it is probably an id such as :class:`~airflow_provider_aihub.operators.eval_report.EvalReportOperator` returns;
+    AIHub does not document it. Newer platforms only.
 
-    AIHub shows of an evaluation which workflow run does it, and that run is followed; until there is one, the
-    evaluation counts as waiting. What AIHub's words for the status of an evaluation are is not documented, so they are
-    not looked at. AIHub takes no description for an evaluation, so what tells the task's from others, about fifty
-    characters, is put behind its name.
+    AIHub shows which workflow run carries out an evaluation, and the task waits for the end of that run. Until there is
+    one, the evaluation counts as waiting. AIHub does not document its words for the status of an evaluation, so they
+    are ignored. AIHub accepts no description for an evaluation, so a marker of about fifty characters is added to its
+    name; by it the task finds its own evaluation.
 
-    :param model: Name of the model, or its id. Digits are taken for an id.
+    :param model: Name of the model, or its id. Digits are read as an id.
     :param name: Name of the evaluation.
     :param template: Workflow template that evaluates, by name or id.
-    :param template_params: Input parameters of the template, a dict. Numbers and booleans become text. One that the
-        template does not know is refused.
+    :param template_params: Input parameters of the template, a dict. Numbers and booleans become text. A parameter that
+        the template does not have is refused.
     :param infer_service_id: Id of the inference service that is asked.
     :param eval_method: AIHub's own word. Default: ``"service"``, the only one known.
-    :param eval_type: AIHub's own word; which there are is not documented.
+    :param eval_type: AIHub's own word; the possible ones are not documented.
     :param eval_config: A dict in any form.
     :param virtual_cluster: Virtual cluster on which it runs, by name or id.
-    :param stream_logs: Whether the logs of the nodes are followed into the task's log while they run, in place or in
-        the triggerer, each line once. Default: false.
+    :param stream_logs: Whether the logs of the nodes are copied to the task's log while they run, deferred or not, each
+        line once. Default: false.
 
-    The remaining parameters are those of :class:`~airflow_provider_aihub.operators.base.JobOperator`. AIHub can stop
-    the workflow run of an evaluation, and nothing else of it.
+    The remaining parameters are those of :class:`~airflow_provider_aihub.operators.base.JobOperator`. When the task is
+    killed, the workflow run of the evaluation is stopped; AIHub can stop nothing else of it.
     """
 
     kind = "model_eval"
@@ -139,14 +139,14 @@ class ModelEvalOperator(JobOperator):
         return super().listing() if self._record is None else model_evals_of(self._record.id)
 
     def ended(self, state: JobState) -> None:
-        """Tell how it ended, and lead to the workflow run."""
+        """Log how it ended, and link to the workflow run."""
         super().ended(state)
         found: ModelEval = state.answer
         if found.run is not None:
             self.link_to(self._context, found.run.id, "workflow_run")
 
     def lineage(self, state: JobState | None, result: dict[str, Any] | None) -> Lineage:
-        """Name the model. The parameters are left out, since they may hold secrets."""
+        """Return the model. The parameters are left out, since they may hold secrets."""
         from airflow_provider_aihub.lineage import Lineage, model
 
         known = Lineage(job={"model": self.model, "template": self.template})
@@ -159,7 +159,7 @@ class ModelEvalOperator(JobOperator):
         return known
 
     def result(self, state: JobState) -> dict[str, Any]:
-        """Return the ids of all that belongs to the evaluation, and how its nodes ended."""
+        """Return the ids of the evaluation and of what belongs to it, and how its nodes ended."""
         from airflow_provider_aihub.operators.workflow import how_it_went
 
         found: ModelEval = state.answer

@@ -1,4 +1,4 @@
-"""Apps of ModelArts: what other programs call its services as."""
+"""Apps of ModelArts: identities with which other programs call its services."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ LONGEST_NAME = 250
 class ModelArtsCreateAppOperator(ModelArtsCallOperator):
     """Create an app, and keep its key, secret and codes in an Airflow variable or connection, and nowhere else.
 
-    Returns ``{"id", "name", "type"}``. What Airflow cannot keep is refused before anything is created; where it fails
-    all the same, the app is deleted again, since nobody could use it.
+    Returns ``{"id", "name", "type"}``. If Airflow cannot keep the secret, the task fails before anything is created. If
+    keeping it fails later, the app is deleted again, since nobody could use it.
 
     :param app_name: Name of the app.
     :param secret_variable: Name of the variable that is set to ``{"app_key", "app_secret", "app_codes"}`` as JSON. A
         name with ``secret`` in it has Airflow mask the value wherever it shows variables.
-    :param secret_conn_id: Instead: id of the connection that is made, of type ``http``: the key as login, the secret as
-        password, the codes in the extra. On Airflow 2 only: to tasks of Airflow 3, its API gives connections to read.
+    :param secret_conn_id: Instead: id of a connection of type ``http`` that is created, with the key as login, the
+        secret as password and the codes in the extra. Airflow 2 only: a task of Airflow 3 can only read connections.
     :param app_remark: Free text, at most 200 characters.
     :param workspace_id: Default: that of the connection.
 

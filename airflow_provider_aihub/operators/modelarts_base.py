@@ -50,7 +50,7 @@ class ModelArtsTask(PlatformTask):
 
 
 class ModelArtsJobOperator(ModelArtsTask, HasLineage, RemoteJobOperator):
-    """Submit a job to ModelArts and see it to its end.
+    """Submit a job to ModelArts and wait for its end.
 
     :param modelarts_conn_id: Connection of type ``modelarts``. Default: ``modelarts_default``.
 
@@ -66,7 +66,7 @@ class ModelArtsJobOperator(ModelArtsTask, HasLineage, RemoteJobOperator):
 
 
 class ModelArtsCallOperator(ModelArtsTask, BaseOperator):
-    """Ask ModelArts for something that is done at once.
+    """Make a call to ModelArts that is done at once.
 
     :param modelarts_conn_id: Connection of type ``modelarts``. Default: ``modelarts_default``.
     :param multiple_outputs: Whether each part of the result is an XCom of its own, too. Default: true.
@@ -84,15 +84,15 @@ class ModelArtsCallOperator(ModelArtsTask, BaseOperator):
 
     @abstractmethod
     def call(self, context: Context) -> dict[str, Any]:
-        """Do it, and give the task's return value: small, and JSON.
+        """Make the call. Return the task's return value: small, and JSON.
 
-        :raises ModelArtsError: In one of its kinds, see :mod:`airflow_provider_aihub.modelarts.errors`.
+        :raises ModelArtsError: One of its kinds, see :mod:`airflow_provider_aihub.modelarts.errors`.
         """
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Do it.
 
-        :raises ModelArtsError: In one of its kinds, see :mod:`airflow_provider_aihub.modelarts.errors`.
+        :raises ModelArtsError: One of its kinds, see :mod:`airflow_provider_aihub.modelarts.errors`.
         """
         from airflow_provider_aihub.http.errors import AmbiguousSubmit
 
@@ -108,7 +108,7 @@ class ModelArtsCallOperator(ModelArtsTask, BaseOperator):
 def skip_without(parameter: str, value: Any) -> None:
     """Skip a task that has nothing to do, such as a teardown whose setup has failed.
 
-    :param value: What the task is to do something with; a template that finds nothing renders to ``"None"``.
+    :param value: What the task works on; a template that finds nothing renders to ``"None"``.
     """
     from airflow.providers.common.compat.sdk import AirflowSkipException
 
@@ -119,7 +119,7 @@ def skip_without(parameter: str, value: Any) -> None:
 
 
 def as_list(parameter: str, given: Any, entry: Any) -> list[Any] | None:
-    """Return a list, or what a mapping of names stands for.
+    """Return a list as it is, or a mapping of names as a list.
 
     :param entry: Makes an entry of a name and its value.
     :raises ModelArtsParameterError: It is neither.

@@ -29,7 +29,7 @@ class _NotebookOperator(ModelArtsJobOperator):
         self.notebook_id = notebook_id
 
     def result(self, state: JobState) -> dict[str, Any]:
-        """Say where the notebook stands. Its address opens it, so it is left out."""
+        """Return the notebook's state. Its address is left out, since whoever has it can open the notebook."""
         notebook: Notebook = state.answer
         return {
             "id": notebook.id,
@@ -40,15 +40,15 @@ class _NotebookOperator(ModelArtsJobOperator):
 
 
 class ModelArtsStartNotebookOperator(_NotebookOperator):
-    """Start a notebook and wait until it runs. One that runs already will do.
+    """Start a notebook and wait until it runs. If it already runs, the task succeeds.
 
     Returns ``{"id", "name", "status", "lease"}``, the lease in milliseconds. When the task is killed meanwhile, the
     notebook is stopped, unless ``cancel_on_kill`` is false.
 
     :param notebook_id: Id of the notebook.
-    :param duration: How long it is to run, as ``timedelta`` or in milliseconds, 1 to 72 hours; one that runs already
-        has its lease renewed. Default: ModelArts' own.
-    :param lease_type: ``"timing"``, ModelArts' default, or ``"idle"``: the time begins anew whenever it is used.
+    :param duration: How long it shall run, as ``timedelta`` or in milliseconds, 1 to 72 hours. If it already runs, its
+        lease is renewed. Default: ModelArts' own.
+    :param lease_type: ``"timing"``, ModelArts' default, or ``"idle"``: the time starts again whenever it is used.
 
     The remaining parameters are those of :class:`~.modelarts_base.ModelArtsJobOperator`.
     """
@@ -79,7 +79,7 @@ class ModelArtsStartNotebookOperator(_NotebookOperator):
         return reading(start_notebook(notebook_id, self.duration, self.lease_type), lambda _: notebook_id)
 
     def prepare_submission(self, request: Request[Any]) -> Request[Any]:
-        """Renew the lease of a notebook that runs already: to start it would leave it as it is."""
+        """Renew the lease of a notebook that already runs: starting it would not change the lease."""
         if self.duration is not None:
             notebook_id = str(self.notebook_id)
             if self.hook.get_notebook(notebook_id).status.upper() == "RUNNING":
@@ -88,10 +88,9 @@ class ModelArtsStartNotebookOperator(_NotebookOperator):
 
 
 class ModelArtsStopNotebookOperator(_NotebookOperator):
-    """Stop a notebook and wait until it has stopped. One that has stopped already, or is deleted, will do.
+    """Stop a notebook and wait until it has stopped. If it has already stopped or is deleted, the task succeeds.
 
-    Returns ``{"id", "name", "status", "lease"}``. Where there is no id, the task is skipped; so it is fit for a
-    teardown.
+    Returns ``{"id", "name", "status", "lease"}``. Without an id the task is skipped, so it can be a teardown.
 
     :param notebook_id: Id of the notebook.
 

@@ -32,18 +32,19 @@ class ModelArtsTrainingJobOperator(ModelArtsJobOperator):
     Returns ``{"id", "name", "status", "create_time", "start_time", "duration"}``, the times in Unix milliseconds, the
     duration in milliseconds.
 
-    What runs is said in one of four ways: ``algorithm_id``; ``subscription_id`` and ``item_version_id``; ``code_dir``
-    and ``boot_file`` with an engine or an image; ``image`` and ``command``.
+    Say what runs in one of four ways: ``algorithm_id``; ``subscription_id`` and ``item_version_id``; ``code_dir`` and
+    ``boot_file`` with an engine or an image; ``image`` and ``command``.
 
-    Names are unique in a workspace as long as a job exists. So each attempt has a name of its own: the one that is
-    given, cut to 55 characters, ``-``, and eight hexadecimal digits. What became of a create call that lost its answer,
-    or whose name was found to be taken, is looked up by this name and the marker in the description.
+    Names are unique in a workspace as long as the job exists. So each attempt has its own name: the given one, cut to
+    55 characters, then ``-`` and eight hexadecimal digits. If a create call lost its answer, or its name was taken, the
+    job is looked up by this name and the marker in the description.
 
     :param name: What the name begins with: letters, digits, ``_`` and ``-``.
-    :param description: Free text. The marker is added; what is longer than 256 characters then is cut off.
+    :param description: Free text. The marker is added, and what is longer than 256 characters is cut, without the
+        marker being lost.
     :param workspace_id: Default: that of the connection.
-    :param algorithm_id: An algorithm of one's own.
-    :param subscription_id: An algorithm that was subscribed to.
+    :param algorithm_id: Id of an algorithm of the user's own.
+    :param subscription_id: Id of a subscribed algorithm.
     :param item_version_id: Its version.
     :param code_dir: Folder of the code in object storage.
     :param boot_file: File in it that is run.
@@ -52,7 +53,7 @@ class ModelArtsTrainingJobOperator(ModelArtsJobOperator):
     :param engine_id: Engine that runs the file.
     :param engine_name: Name of an engine, instead of its id.
     :param engine_version: Version of the engine of that name.
-    :param parameters: What the program is given, a dict; numbers and booleans become text.
+    :param parameters: Arguments of the program, a dict; numbers and booleans become text.
     :param auto_search: Policy of a search for hyperparameters, in ModelArts' own form.
     :param inputs: A dict of names and places in object storage; or a list in ModelArts' own form, also of datasets.
     :param outputs: Likewise.
@@ -65,15 +66,15 @@ class ModelArtsTrainingJobOperator(ModelArtsJobOperator):
     :param volumes: Volumes to mount, a list in ModelArts' own form.
     :param auto_stop_hours: Hours after which ModelArts ends the job, in whole numbers. ``job_timeout`` is this task's
         own deadline.
-    :param notification_topic: URN of a topic that is told how the job goes.
-    :param notification_events: What it is told of: ``JobStarted``, ``JobCompleted``, ``JobFailed``, ``JobTerminated``,
-        ``JobRestarted``, ``JobHanged``, ``JobPreempted``.
+    :param notification_topic: URN of a topic that gets notifications about the job.
+    :param notification_events: Events that it is notified of: ``JobStarted``, ``JobCompleted``, ``JobFailed``,
+        ``JobTerminated``, ``JobRestarted``, ``JobHanged``, ``JobPreempted``.
     :param priority: 1 to 3.
-    :param preemptible: Whether others may take its place.
+    :param preemptible: Whether other jobs may take its resources.
     :param annotations: Texts by name, a dict.
     :param tags: Tags to set once it is there, a dict.
-    :param stream_logs: Whether the logs of its tasks are followed into the task's log while it runs, in place or in
-        the triggerer, each line once. Default: false.
+    :param stream_logs: Whether the logs of its tasks are copied to the task's log while it runs, deferred or not, each
+        line once. Default: false.
 
     The remaining parameters are those of :class:`~.modelarts_base.ModelArtsJobOperator`.
     """
@@ -186,14 +187,14 @@ class ModelArtsTrainingJobOperator(ModelArtsJobOperator):
         return create_training_job(spec)
 
     def link(self, job_id: JobId) -> None:
-        """Let the task lead to the job's page, and give the job its tags."""
+        """Link the task to the job's page, and set the job's tags."""
         super().link(job_id)
         if self.tags:
             with beside(self.log, "the tags of its job"):
                 self.hook.add_training_job_tags(str(job_id), self.tags)
 
     def lineage(self, state: JobState | None, result: dict[str, Any] | None) -> Lineage:  # noqa: ARG002
-        """Say what is read and written in object storage."""
+        """Return what is read and written in object storage."""
         from airflow_provider_aihub.lineage import Lineage
 
         asked = ("name", "image", "command", "algorithm_id", "code_dir", "flavor_id", "pool_id", "node_count")
@@ -208,7 +209,7 @@ class ModelArtsTrainingJobOperator(ModelArtsJobOperator):
         return known
 
     def result(self, state: JobState) -> dict[str, Any]:
-        """Give the job's id, name and times."""
+        """Return the job's id, name and times."""
         job: TrainingJob = state.answer
         return {
             "id": job.metadata.id,
@@ -224,7 +225,7 @@ class ModelArtsStopTrainingJobOperator(ModelArtsJobOperator):
     """Stop a training job, and wait until it is over.
 
     Returns ``{"id", "status"}``, where the status is ``"stopped"``, ``"succeeded"`` or ``"failed"``. A job that is over
-    already is left as it is. Where there is no id, the task is skipped; so it is fit for a teardown, or for
+    already is left as it is. Without an id the task is skipped, so it can be a teardown or have
     ``trigger_rule="all_done"``.
 
     :param training_job_id: Id of the training job.
@@ -241,7 +242,7 @@ class ModelArtsStopTrainingJobOperator(ModelArtsJobOperator):
 
     @property
     def job_kind(self) -> JobKind:
-        """The job, whose end is all that is wanted."""
+        """A training job, of which any end is a success."""
         return self.platform.kinds["training_job_end"]
 
     def execute(self, context: Context) -> Any:
@@ -258,22 +259,23 @@ class ModelArtsStopTrainingJobOperator(ModelArtsJobOperator):
         return reading(terminate_training_job(job_id), lambda _: job_id)
 
     def result(self, state: JobState) -> dict[str, Any]:
-        """Say how the job has ended."""
+        """Return the job's id and how it has ended."""
         return {"id": state.id, "status": str(self.platform.kinds[self.kind].phases[state.status])}
 
 
 class ModelArtsSaveImageOperator(ModelArtsJobOperator):
     """Save the container of a task of a training job as an image, and wait until the image can be used.
 
-    Returns ``{"id", "name", "namespace", "tag", "status"}``; the id is ``<training job>/<task>``. Until the image is
-    saved, ModelArts lets nobody use the job.
+    Returns ``{"id", "name", "namespace", "tag", "status"}``; the id is ``<training job>/<task>``. While the image is
+    being saved, nobody can use the job on ModelArts.
 
     :param training_job_id: Id of the training job.
     :param task: Which of its tasks. Default: ``worker-0``.
     :param name: Name of the image: at most 512 lower-case letters, digits, ``-``, ``_`` and ``.``.
     :param namespace: Organisation in the registry (SWR).
     :param tag: At most 64 letters, digits, ``-``, ``_`` and ``.``.
-    :param description: Free text. The marker is added; what is longer than 512 characters then is cut off.
+    :param description: Free text. The marker is added, and what is longer than 512 characters is cut, without the
+        marker being lost.
 
     The remaining parameters are those of :class:`~.modelarts_base.ModelArtsJobOperator`.
     """
@@ -318,20 +320,20 @@ class ModelArtsSaveImageOperator(ModelArtsJobOperator):
         return reading(save_training_job_image(self.training_job_id, self.task, spec), lambda _: job_id)
 
     def listing(self) -> ListRequest:
-        """Return what lists the one image that there may be."""
+        """Return the request that lists the image, if there is one."""
         from airflow_provider_aihub.modelarts.kinds import image_of
 
         return image_of(self.training_job_id, self.task)
 
     def result(self, state: JobState) -> dict[str, Any]:
-        """Say which image there is."""
+        """Return the image's id, name, namespace and tag."""
         image = state.answer
         named = {name: getattr(image, name) for name in ("name", "namespace", "tag")}
         return {"id": state.job_id, **named, "status": str(state.phase)}
 
 
 class ModelArtsDeleteTrainingJobOperator(ModelArtsCallOperator):
-    """Delete a training job. One that does not exist will do; where there is no id, the task is skipped.
+    """Delete a training job. If it does not exist, the task succeeds; without an id it is skipped.
 
     Returns ``{"id"}``.
 
@@ -354,10 +356,10 @@ class ModelArtsDeleteTrainingJobOperator(ModelArtsCallOperator):
 class ModelArtsTagTrainingJobOperator(ModelArtsCallOperator):
     """Add tags to a training job, or remove some.
 
-    Returns ``{"id", "tags"}``: those that it has then, as a dict.
+    Returns ``{"id", "tags"}``: the tags that the job then has, as a dict.
 
     :param training_job_id: Id of the training job.
-    :param tags: A dict of keys and values to add; to remove, their keys.
+    :param tags: Tags to add, a dict of keys and values; or keys of tags to remove, a list.
     :param action: ``"add"`` (default) or ``"remove"``.
 
     The remaining parameters are those of :class:`~.modelarts_base.ModelArtsCallOperator`.

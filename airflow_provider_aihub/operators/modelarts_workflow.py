@@ -1,4 +1,4 @@
-"""Workflows of ModelArts: executions, their steps, and who is told of them."""
+"""Workflows of ModelArts: executions, their steps, and notifications about them."""
 
 from __future__ import annotations
 
@@ -30,24 +30,24 @@ class ModelArtsWorkflowExecutionOperator(ModelArtsJobOperator):
     """Run a workflow and wait for its end; or run an execution again.
 
     Returns ``{"id", "workflow_id", "execution_id", "name", "status", "duration", "steps": [{"name", "status"}]}``: the
-    id is ``<workflow>/<execution>``, the duration as ModelArts tells it, the first 100 steps. A task that does not wait
+    id is ``<workflow>/<execution>``, the duration as ModelArts gives it, the first 100 steps. A task that does not wait
     returns the id alone.
 
     :param workflow_id: Id of the workflow.
     :param name: Name of the execution.
     :param description: Free text; the marker is added.
     :param parameters: Parameters of the workflow: a dict, or a list in ModelArts' own form.
-    :param data_requirements: Data that it is run with, a list in ModelArts' own form.
+    :param data_requirements: Data for the run, a list in ModelArts' own form.
     :param labels: Words to find it by.
     :param scene_id: Id of the scene.
     :param use_cache: Whether results of earlier executions may be used.
-    :param execution_id: An execution to be run again, instead of starting one; its id, or ``<workflow>/<execution>``.
-    :param rerun_steps: Names of the steps of it that are run again. Default: as ModelArts chooses.
+    :param execution_id: Execution to run again, instead of starting one; its id, or ``<workflow>/<execution>``.
+    :param rerun_steps: Names of its steps that are run again. Default: as ModelArts chooses.
     :param on_waiting_step: What to do when a step waits for a person (``wait_inputs``, ``hold``): ``"wait"`` (default),
         with a line in the log and a link; ``"fail"``, which stops the execution unless ``cancel_on_kill`` is false; or
         ``"continue"``.
-    :param waiting_step_inputs: What steps continue with, by their names: a dict of
-        ``{"parameters": ..., "data_requirements": ...}``.
+    :param waiting_step_inputs: Inputs with which steps continue, by the steps' names: a dict of ``{"parameters": ...,
+        "data_requirements": ...}``.
 
     The remaining parameters are those of :class:`~.modelarts_base.ModelArtsJobOperator`.
     """
@@ -90,7 +90,7 @@ class ModelArtsWorkflowExecutionOperator(ModelArtsJobOperator):
 
     @property
     def job_kind(self) -> JobKind:
-        """An execution; whose it is cannot be told of one that is run again, and a waiting step may be an end."""
+        """An execution. If it is run again, it has no marker of this task; a waiting step may count as its end."""
         name = self.kind if self.execution_id is None else "workflow_rerun"
         return self.platform.kinds[name if self.on_waiting_step == "wait" else f"{name}_attended"]
 
@@ -127,13 +127,14 @@ class ModelArtsWorkflowExecutionOperator(ModelArtsJobOperator):
         return reading(request, lambda data: f"{self.workflow_id}/{read(data).execution_id}")
 
     def listing(self) -> ListRequest:
-        """Return what lists the executions of the workflow; one that is run again cannot be found by a marker."""
+        """Return the request that lists the executions of the workflow. One that is run again cannot be found by a
+        marker."""
         from airflow_provider_aihub.modelarts.kinds import executions_of
 
         return super().listing() if self.execution_id is not None else executions_of(self.workflow_id)
 
     def attend(self, state: JobState) -> bool:
-        """Let the steps go on that wait for a person, or stop the execution, as was asked for."""
+        """Continue the steps that wait for a person, or stop the execution, as ``on_waiting_step`` says."""
         from airflow_provider_aihub.modelarts.kinds import WAITS
         from airflow_provider_aihub.modelarts.parts import waiting_steps
 
@@ -169,7 +170,7 @@ class ModelArtsWorkflowExecutionOperator(ModelArtsJobOperator):
         self.log.info("Let step %s of %s go on, which waited for a person", name, self.job_kind.called(state.job_id))
 
     def lineage(self, state: JobState | None, result: dict[str, Any] | None) -> Lineage:  # noqa: ARG002
-        """Say which workflow runs. Its parameters are left out, since they may hold secrets."""
+        """Return which workflow runs. Its parameters are left out, since they may hold secrets."""
         from airflow_provider_aihub.lineage import Lineage
 
         known = Lineage(job={"workflow_id": self.workflow_id})
@@ -178,7 +179,7 @@ class ModelArtsWorkflowExecutionOperator(ModelArtsJobOperator):
         return known
 
     def result(self, state: JobState) -> dict[str, Any]:
-        """Give the execution's ids, name and duration, and how its steps ended."""
+        """Return the execution's ids, name and duration, and how its steps ended."""
         run: WorkflowExecution = state.answer
         return {
             "id": state.job_id,
@@ -192,7 +193,7 @@ class ModelArtsWorkflowExecutionOperator(ModelArtsJobOperator):
 
 
 class ModelArtsStepExecutionActionOperator(ModelArtsCallOperator):
-    """Stop a step of a workflow execution, try it again, or let one go on that waits for a person.
+    """Stop or retry a step of a workflow execution, or continue a step that waits for a person.
 
     Returns ``{"id", "name", "status"}`` of the step.
 
@@ -201,8 +202,8 @@ class ModelArtsStepExecutionActionOperator(ModelArtsCallOperator):
     :param step: Name of the step.
     :param step_execution_id: Its id, instead of the name.
     :param action: ``"stop"``, ``"retry"`` or ``"continue"``.
-    :param parameters: What it goes on with: a dict, or a list in ModelArts' own form.
-    :param data_requirements: Likewise, a list in ModelArts' own form.
+    :param parameters: Parameters with which it continues: a dict, or a list in ModelArts' own form.
+    :param data_requirements: Data with which it continues, a list in ModelArts' own form.
 
     The remaining parameters are those of :class:`~.modelarts_base.ModelArtsCallOperator`.
     """
@@ -252,7 +253,7 @@ class ModelArtsStepExecutionActionOperator(ModelArtsCallOperator):
 
 
 class ModelArtsWorkflowSubscriptionOperator(ModelArtsCallOperator):
-    """Let topics be told how the executions of a workflow go, or not any more.
+    """Subscribe topics to notifications about the executions of a workflow, or delete a subscription.
 
     Returns ``{"id"}`` of the subscription.
 
@@ -261,8 +262,7 @@ class ModelArtsWorkflowSubscriptionOperator(ModelArtsCallOperator):
     :param topic_urns: To create: URNs of the topics.
     :param events: To create: ``<step, or * for all>:<states>``, such as ``*:failed,completed``.
     :param entity: To create: what it is about, in ModelArts' own word.
-    :param subscription_id: To delete: its id. One that does not exist will do; where there is no id, the task is
-        skipped.
+    :param subscription_id: To delete: its id. If it does not exist, the task succeeds; without an id it is skipped.
 
     The remaining parameters are those of :class:`~.modelarts_base.ModelArtsCallOperator`.
     """

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class ModelArtsWorkspaceQuotaOperator(ModelArtsCallOperator):
-    """Set quotas of a workspace, within the bounds that ModelArts gives them, which are read before.
+    """Set quotas of a workspace. They must lie within the bounds that ModelArts gives, which are read first.
 
     Returns ``{"id", "quotas"}``: the quotas that were set, by resource.
 

@@ -1,6 +1,6 @@
-"""Ids for names: what people call a cluster, a storage, a project, a dataset or a pipeline, as AIHub wants it.
+"""Finding the ids that AIHub wants by the names of clusters, storages, projects, datasets and pipelines.
 
-Everywhere an id may be given instead, as a number or as its digits; then nothing is asked of AIHub.
+An id may always be given instead, as a number or as digits; then AIHub is not asked.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class Row(Protocol):
 
 
 def known_id(parameter: str, given: int | str) -> int | None:
-    """Return the id where one was given, and ``None`` where it is a name.
+    """Return the id if one was given, and ``None`` for a name.
 
     :raises AIHubParameterError: It is neither.
     """
@@ -59,7 +59,7 @@ def known_id(parameter: str, given: int | str) -> int | None:
 def virtual_cluster_id(hook: AIHubHook, given: int | str, *modules: ModuleType) -> int:
     """Find a virtual cluster among those that the user of the connection may use.
 
-    :param modules: What for; the next is asked for where the one before has no such cluster.
+    :param modules: What the cluster is used for; they are tried in this order until the cluster is found.
     """
     known = known_id("virtual_cluster", given)
     if known is not None:
@@ -137,7 +137,7 @@ def pipeline_ids(hook: AIHubHook, pipeline: int | str, version: int | str | None
 def check_pipeline_params(hook: AIHubHook, version_id: int, given: Iterable[str]) -> None:
     """Make sure that a version of a pipeline knows the parameters that it is given.
 
-    An AIHub that does not list them is left to say so itself.
+    If an AIHub does not list them, nothing is checked here.
 
     :raises AIHubParameterError: It does not know one of them.
     """

@@ -1,4 +1,4 @@
-"""Files into S3, by way of AIHub's relay."""
+"""Uploading files to S3 through AIHub's relay."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ class S3RelayUploadOperator(CallOperator):
 
     Returns ``{"path", "url"}`` for one object, its path for AIHub and its address over HTTP; and ``{"path", "count",
     "bytes"}`` for a folder, the path that all its objects begin with, their number and size. Files are streamed,
-    whatever their size. What is in S3 already is replaced, so a retry leaves the same objects.
+    whatever their size. Existing objects are replaced, so a retry leaves the same objects.
 
     :param local_path: File or folder: a path on the worker, or a URI such as ``s3://`` or ``gs://``, as in
         ``ObjectStoragePath``.
     :param bucket: Bucket to upload to.
-    :param key: Path of the object in the bucket; for a folder, the path that those of its files are put behind. One
-        that ends in ``/`` is completed by the name of the file.
+    :param key: Path of the object in the bucket; for a folder, the path that is put before those of its files. If it
+        ends in ``/``, the name of the file is added.
     :param archive: Whether all files are uploaded as one zip archive, which is made while it is sent. Default: false.
     :param aihub_conn_id: Connection of type ``aihub``. It must have the relay's address and its token. Default:
         ``aihub_default``.

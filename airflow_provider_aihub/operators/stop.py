@@ -27,8 +27,8 @@ class StopOperator(CallOperator):
     """Stop a job, and wait until it is over.
 
     Returns ``{"id", "status"}``, where the status is ``"stopped"``, ``"succeeded"`` or ``"failed"``; without waiting it
-    may also be ``"stopping"`` or still ``"running"``. A job that is over already is left as it is. Where there is no
-    id, the task is skipped; so it is fit for a teardown, or for ``trigger_rule="all_done"``.
+    may also be ``"stopping"`` or still ``"running"``. A job that has already ended is left as it is. Without an id the
+    task is skipped, so it can be a teardown or have ``trigger_rule="all_done"``.
 
     :param wait_for_completion: Whether the task waits until the job is over. Default: true.
     :param poll_interval: Longest pause between two looks at the job, in seconds. Default: 30.
@@ -46,7 +46,7 @@ class StopOperator(CallOperator):
     operator_extra_links = (ViewInAIHubLink(),)
     ui_color = "#fbe3e0"
     may_begin: ClassVar[bool] = False
-    """Whether what seems to be over may be about to begin, so that it is stopped, too."""
+    """Whether a job that seems to have ended may be about to begin; then it is stopped, too."""
 
     def __init__(
         self,
@@ -64,7 +64,7 @@ class StopOperator(CallOperator):
     @property
     @abstractmethod
     def job_id(self) -> int | str | None:
-        """Which job."""
+        """Id of the job."""
 
     @property
     def job_field(self) -> str:
@@ -141,7 +141,7 @@ class StopTrainingOperator(StopOperator):
 
     @property
     def job_id(self) -> int | str | None:
-        """Which training."""
+        """Id of the training."""
         return self.training_id
 
 
@@ -162,7 +162,7 @@ class StopQuotaTaskOperator(StopOperator):
 
     @property
     def job_id(self) -> int | str | None:
-        """Which quota task."""
+        """Id of the quota task."""
         return self.quota_task_id
 
 
@@ -183,5 +183,5 @@ class StopWorkflowRunOperator(StopOperator):
 
     @property
     def job_id(self) -> int | str | None:
-        """Which workflow run."""
+        """Id of the workflow run."""
         return self.workflow_run_id

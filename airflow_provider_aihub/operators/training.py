@@ -19,7 +19,7 @@ class TrainingOperator(ClusterJobOperator):
     Returns ``{"id", "name", "status", "created_at", "started_at", "finished_at", "avg_gpu_util"}``, the times in Unix
     milliseconds.
 
-    :param is_vip: Whether it goes before others. Default: false.
+    :param is_vip: Whether it runs before others. Default: false.
     :param preempt_policy: What a VIP training does with running ones of low priority: ``"wait"`` (1, default) or
         ``"kill"`` (2).
     :param vip_node_names: Nodes reserved for a VIP training.

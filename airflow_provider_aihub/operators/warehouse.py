@@ -26,8 +26,8 @@ class WarehouseSearchOperator(JobOperator):
     """Search the data warehouse by SQL, by images or by keywords, and wait for the result.
 
     Returns ``{"id", "result_url", "result_count"}``: the address of the result as CSV, and its number of rows (of
-    results, for images and keywords); ``None`` where the CSV could not be read to count them. With ``output_path``
-    also ``"output_path"``, and the count is always there.
+    results, for images and keywords); ``None`` if the CSV could not be read to count them. With ``output_path`` also
+    ``"output_path"``, and the count is always there.
 
     :param name: Name of the search.
     :param sql: The query, or the name of a ``.sql`` file next to the DAG. Give this, ``images`` or ``keywords``.
@@ -37,10 +37,11 @@ class WarehouseSearchOperator(JobOperator):
     :param top_k: Number of results wanted; required for images and keywords.
     :param description: Free text.
     :param output_path: Where the result is saved as CSV: a path or the URI of an object in S3, GCS and so on, as in
-        ``ObjectStoragePath``. It is written anew, and appears only when it is whole. Default: it is not saved.
+        ``ObjectStoragePath``. An existing one is replaced. It appears only when it is complete. Default: it is not
+        saved.
 
-    The remaining parameters are those of :class:`~airflow_provider_aihub.operators.base.JobOperator`. AIHub has no
-    call to stop a search, so it is left to its end when the task is killed.
+    The remaining parameters are those of :class:`~airflow_provider_aihub.operators.base.JobOperator`. AIHub has no call
+    to stop a search, so it goes on when the task is killed.
     """
 
     kind = "search"
@@ -153,8 +154,8 @@ class WarehouseSearchOperator(JobOperator):
 class WarehouseResultToObjectStorageOperator(CallOperator):
     """Save the result of an earlier search as CSV, to a local file or any object storage.
 
-    Returns ``{"id", "output_path", "result_count"}``. The file appears only when it is whole; one that is there already
-    is replaced. A search that failed fails the task with AIHub's message; so does one that is not done yet.
+    Returns ``{"id", "output_path", "result_count"}``. The file appears only when it is complete; an existing one is
+    replaced. If the search has failed, or has not ended yet, the task fails and says so.
 
     :param search_id: Id of the search.
     :param output_path: Where the result is saved: a path or the URI of an object in S3, GCS and so on, as in

@@ -25,27 +25,26 @@ class WorkflowRunOperator(JobOperator):
     Returns ``{"id", "name", "status", "duration", "nodes": [{"name", "status"}]}``: the duration in seconds, the first
     100 nodes.
 
-    AIHub's API calls a workflow a pipeline. Names are looked up on newer platforms; digits are taken for an id, which
+    AIHub's API calls a workflow a pipeline. Names are looked up on newer platforms; digits are read as an id, which
     works always.
 
     :param name: Name of the run.
     :param pipeline: Pipeline to run, by name or id.
     :param pipeline_version: Its version, by name or id. Default: the latest, on newer platforms.
     :param pipeline_params: Input parameters of the version's first node, a dict. Numbers and booleans become text,
-        ``True`` becomes ``true``. One that the version does not know is refused, where AIHub lists them. (``params`` of
-        an operator is Airflow's own.)
-    :param project: Project it belongs to, by name or id. Newer platforms require it, AIHub's document does not know
-        it.
+        ``True`` becomes ``true``. A parameter that the version does not have is refused, if AIHub lists them.
+        (``params`` of an operator is Airflow's own.)
+    :param project: Project it belongs to, by name or id. Newer platforms require it; AIHub's document does not have it.
     :param description: Free text.
     :param user_id: Id of the user to run as. Newer platforms only. Default: the one the connection logs in as.
     :param use_cache: Whether results of earlier runs may be used. Newer platforms only.
     :param node_virtual_clusters: Which nodes run where, a list of ``{"virtual_cluster": ..., "nodes": [...]}``, the
         virtual cluster by name or id. Newer platforms only.
-    :param stream_logs: Whether the logs of its nodes are followed into the task's log while it runs, in place or in
-        the triggerer, each line once. Newer platforms only; elsewhere the task's log says so. Default: false.
+    :param stream_logs: Whether the logs of its nodes are copied to the task's log while it runs, deferred or not, each
+        line once. Newer platforms only; on others the task's log says so. Default: false.
 
-    The remaining parameters are those of :class:`~airflow_provider_aihub.operators.base.JobOperator`. Newer
-    platforms alone can stop a run; elsewhere it is left to its end when the task is killed, and the log says so.
+    The remaining parameters are those of :class:`~airflow_provider_aihub.operators.base.JobOperator`. Only newer
+    platforms can stop a run; on others it goes on when the task is killed, and the log says so.
     """
 
     kind = "workflow_run"
@@ -132,7 +131,7 @@ class WorkflowRunOperator(JobOperator):
         return create_workflow_run(spec.model_copy(update=found))
 
     def lineage(self, state: JobState | None, result: dict[str, Any] | None) -> Lineage:  # noqa: ARG002
-        """Say which pipeline runs. Its parameters are left out, since they may hold secrets."""
+        """Return which pipeline runs. Its parameters are left out, since they may hold secrets."""
         return run_lineage(state, {"pipeline": self.pipeline, "pipeline_version": self.pipeline_version})
 
     def result(self, state: JobState) -> dict[str, Any]:
@@ -142,7 +141,7 @@ class WorkflowRunOperator(JobOperator):
 
 
 def run_lineage(state: JobState | None, job: dict[str, Any]) -> Lineage:
-    """Say what ran and, once it has, which pipeline that was and how it went.
+    """Return what runs and, once it is known, which pipeline that is and how it went.
 
     :param job: What the task was asked to run.
     """

@@ -26,17 +26,17 @@ class WorkflowTemplateRunOperator(JobOperator):
     Returns ``{"id", "name", "status", "duration", "nodes": [{"name", "status"}]}``, as
     :class:`~airflow_provider_aihub.operators.workflow.WorkflowRunOperator` does. Newer platforms only.
 
-    AIHub takes no description for such a run, so what tells the task's run from others, about fifty characters, is put
-    behind its name. That the id which AIHub answers with is the one of the workflow run is what AIHub's own client
-    takes it for.
+    AIHub accepts no description for such a run, so a marker of about fifty characters is added to its name; by it the
+    task finds its own run. The id in AIHub's answer is taken to be that of the workflow run, as AIHub's own client
+    does.
 
     :param name: Name of the run.
-    :param template: Template to run, by name or id. Digits are taken for an id.
+    :param template: Template to run, by name or id. Digits are read as an id.
     :param virtual_cluster: Virtual cluster on which all of its nodes run, by name or id.
-    :param template_params: Input parameters of the template, a dict. Numbers and booleans become text. One that the
-        template does not know is refused.
-    :param stream_logs: Whether the logs of its nodes are followed into the task's log while it runs, in place or in
-        the triggerer, each line once. Default: false.
+    :param template_params: Input parameters of the template, a dict. Numbers and booleans become text. A parameter that
+        the template does not have is refused.
+    :param stream_logs: Whether the logs of its nodes are copied to the task's log while it runs, deferred or not, each
+        line once. Default: false.
 
     The remaining parameters are those of :class:`~airflow_provider_aihub.operators.base.JobOperator`.
     """
@@ -97,7 +97,7 @@ class WorkflowTemplateRunOperator(JobOperator):
         return run_template(number, spec.model_copy(update={"virtual_cluster_id": cluster_id}))
 
     def lineage(self, state: JobState | None, result: dict[str, Any] | None) -> Lineage:  # noqa: ARG002
-        """Say which template runs. Its parameters are left out, since they may hold secrets."""
+        """Return which template runs. Its parameters are left out, since they may hold secrets."""
         from airflow_provider_aihub.operators.workflow import run_lineage
 
         return run_lineage(state, {"template": self.template})

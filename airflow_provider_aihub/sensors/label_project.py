@@ -13,10 +13,10 @@ if TYPE_CHECKING:
 
 
 class LabelProjectSensor(JobSensor):
-    """Wait until people have labelled a project, and until its labels are exported, if that is asked for.
+    """Wait until people have labelled a project and, if ``exported`` is true, until its labels are exported.
 
-    Returns ``{"id", "status", "exported_dataset_name", "exports", "labels"}``: the project's name, which is all that
-    tells it, the dataset that its labels were exported to last, how often that was done, and how many there are. Newer
+    Returns ``{"id", "status", "exported_dataset_name", "exports", "labels"}``: ``id`` is the project's name, since
+    AIHub shows no id of it; then the dataset of the last export, the number of exports, and the number of labels. Newer
     platforms only.
 
     :param label_project: Name of the project. One that does not exist yet is waited for, too.

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 class ModelSensor(JobSensor):
     """Wait for a model to be ready. Returns ``{"id", "status", "name", "count", "size"}``. Newer platforms only.
 
-    :param model: Name of the model, or its id. Digits are taken for an id. A model that does not exist yet is waited
-        for, too.
+    :param model: Name of the model, or its id. Digits are read as an id. A model that does not exist yet is waited for,
+        too.
 
     The remaining parameters are those of :class:`~airflow_provider_aihub.sensors.base.JobSensor`.
     """

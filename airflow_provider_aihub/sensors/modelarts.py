@@ -103,7 +103,7 @@ class ModelArtsNotebookSensor(ModelArtsJobSensor):
 
 
 class ModelArtsSavedImageSensor(ModelArtsJobSensor):
-    """Wait until the image can be used that a container of a training job is saved as. Returns ``{"id", "status"}``.
+    """Wait until a container of a training job is saved as an image that can be used. Returns ``{"id", "status"}``.
 
     :param training_job_id: Id of the training job.
     :param task: Which of its tasks. Default: ``worker-0``.

@@ -24,13 +24,13 @@ class ModelArtsJobSensor(ModelArtsTask, RemoteJobSensor):
     ui_color = "#fff0ee"
 
     parts: ClassVar[int] = 1
-    """Of how many parts an id consists."""
+    """How many parts an id has."""
 
     def __init__(self, *, modelarts_conn_id: str = "modelarts_default", **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.modelarts_conn_id = modelarts_conn_id
 
     def result(self, state: JobState) -> dict[str, Any]:
-        """Give the id and how it has ended."""
+        """Return the id and how it has ended."""
         # What came from an operator may have been an id of all parts already.
         return {"id": "/".join(str(state.job_id).split("/")[-self.parts :]), "status": str(state.phase)}

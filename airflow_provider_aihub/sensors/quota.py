@@ -13,13 +13,13 @@ if TYPE_CHECKING:
 
 
 class QuotaSensor(JobSensor):
-    """Wait until a group has so many GPUs left of its quota on a virtual cluster.
+    """Wait until a group has enough GPUs left in its quota on a virtual cluster.
 
     Returns ``{"id", "status", "left", "used", "total"}``, numbers of GPUs. Newer platforms only.
 
-    The quota is that for quota tasks of high priority: AIHub tells it, and what is used of it. How many GPUs of a
-    virtual cluster are free, it does not tell, so no sensor can wait for that. Nothing is reserved: by the time a task
-    asks for the GPUs, others may have them.
+    It is the quota for quota tasks of high priority: AIHub shows its size and how much of it is used. AIHub does not
+    show how many GPUs of a virtual cluster are free, so no sensor can wait for that. Nothing is reserved: when a task
+    asks for the GPUs, others may have taken them.
 
     :param virtual_cluster: Name or id of the virtual cluster.
     :param group: Name or id of the group.

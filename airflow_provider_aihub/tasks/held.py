@@ -27,12 +27,11 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Patience:
-    """How long it is waited for what the platform may show late.
+    """How long to wait for what the platform may show late.
 
-    :param settled: Seconds after a create call began beyond which its job is there if there ever will be one: the
-        platform may be at work on it for a minute, and its lists lag behind.
-    :param shown: Seconds after the platform said yes or no to a create call beyond which its lists and reads know the
-        job.
+    :param settled: Seconds after a create call began. By then its job is there, or there will be none: the platform may
+        work on the call for a minute, and its lists may be late.
+    :param shown: Seconds after the platform answered a create call. By then its lists and reads know the job.
     :param first_pause: Seconds from one look to the next, doubled each time.
     :param longest_pause: Bound on that, in seconds.
     """
@@ -45,7 +44,7 @@ class Patience:
 
 PATIENCE: Final = Patience()
 HIDDEN: Final = 5.0
-"""Seconds for which the platform may say of an old job that there is none, before that is believed."""
+"""Seconds for which the platform may say that an old job does not exist, before that is believed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,11 +151,12 @@ class Held:
             yield Forget()
 
     def not_told(self, refused: Refused, what: str) -> Steps[None]:
-        """Go on although Airflow did not take something, but for a worker that is not the task's any more.
+        """Go on although Airflow did not accept something, unless this worker's try is no longer the task's.
 
-        Such a worker stops what it alone knows of: a job that it has created, and not one that it has taken up.
+        A worker of such a try stops the job that it has created, since nobody else knows it, but no job that it has
+        taken up.
 
-        :raises JobStopped: It is not.
+        :raises JobStopped: The try is no longer the task's.
         """
         if not refused.superseded:
             self.log.warning("Airflow did not take %s: %s", what, refused.why)
@@ -176,7 +176,7 @@ class Held:
     def ask(self, request: Request[T]) -> Steps[T]:
         """Ask about a job that may be there already.
 
-        :raises RemoteJobError: In one of its kinds; also a refused login leaves the next try to find the job.
+        :raises RemoteJobError: One of its kinds; also a refused login leaves the next try to find the job.
         """
         return (yield from self.asked(Call(request)))
 
@@ -204,7 +204,7 @@ class Held:
     def patiently(
         self, job: Job, ask: Callable[[], Steps[T]], tolerance: float | None = None, hidden: float | None = None
     ) -> Steps[T]:
-        """Ask about a job that is there: the platform may be away for a time, or not know yet what it has just created.
+        """Ask about an existing job. The platform may be away for a time, or may not know yet what it has just created.
 
         :param tolerance: Seconds for which the platform may be away. Default: ``poll_tolerance``.
         :param hidden: Seconds for which it may not know the job. Default: as long as the job's age lets that be.
@@ -284,7 +284,7 @@ class Held:
                 reply = error
 
     def stop_for_good(self, patience: float | None = None) -> Steps[None]:
-        """Stop the job of a task that no try follows; what goes wrong is logged.
+        """Stop the job of a task that will not be tried again. Errors are logged.
 
         :param patience: See :meth:`stop`.
         """

@@ -34,7 +34,7 @@ T = TypeVar("T")
 
 
 class RemoteJobOperator(PlatformTask, BaseOperator):
-    """Submit a job to a platform and see it to its end.
+    """Submit a job to a platform and wait for its end.
 
     A subclass names its kind of job, builds the request that creates one, and says what a good one gives.
 
@@ -61,7 +61,7 @@ class RemoteJobOperator(PlatformTask, BaseOperator):
     """Whether what there is on the platform tells by itself what is left to do. Then nobody looks for the job of an
     earlier try, and creating the job is only reading it: the operator itself logs what it creates."""
     stream_logs: bool | str = False
-    """Whether the logs of the job's pods or nodes are followed into the task's log; only some kinds offer it."""
+    """Whether the logs of the job's pods or nodes are copied to the task's log; only some kinds offer it."""
     template_fields: Sequence[str] = (
         "wait_for_completion",
         "deferrable",
@@ -112,7 +112,7 @@ class RemoteJobOperator(PlatformTask, BaseOperator):
         """
 
     def patiently(self, ask: Callable[[], T]) -> T:
-        """Ask something of a job that is there until the platform answers, for ``poll_tolerance`` at most.
+        """Repeat a question about an existing job until the platform answers, for ``poll_tolerance`` at most.
 
         :raises RemoteJobError: The platform says no, or does not answer for too long.
         """
@@ -128,21 +128,22 @@ class RemoteJobOperator(PlatformTask, BaseOperator):
             time.sleep(pause)
 
     def listing(self) -> ListRequest:
-        """Return what lists the jobs that this task's would be among.
+        """Return what lists the jobs among which this task's would be.
 
         :raises UnsupportedError: The platform does not list jobs of this kind.
         """
         return self.job_kind.listing()
 
     def attend(self, state: JobState) -> bool:  # noqa: ARG002 - for those that can
-        """Do what a job needs that is waited for no more, and return whether it goes on and is to be waited for."""
+        """Act on a job that is held until somebody acts on it. Return whether it goes on, so that the task waits for
+        it."""
         return False
 
     def unlisted(self, since: float) -> Iterable[Any] | None:  # noqa: ARG002 - for those that can
-        """Return the jobs that one of this task would be among, on a platform that lists none.
+        """Return the jobs among which this task's would be, on a platform that does not list jobs.
 
-        :param since: None that is older is of use, in Unix seconds.
-        :return: What reading each of them answers; ``None`` where there is no way to find them.
+        :param since: Older ones are not needed; in Unix seconds.
+        :return: The answer to reading each of them; ``None`` if there is no way to find them.
         """
         return None
 
@@ -162,7 +163,8 @@ class RemoteJobOperator(PlatformTask, BaseOperator):
         return {"id": state.id, "status": str(state.phase)}
 
     def succeeded(self, context: Context, state: JobState) -> None:
-        """Tell Airflow what came of a job that succeeded, besides the result; in the process that ends the task."""
+        """Tell Airflow what a job that succeeded has produced, besides the result; in the process that ends the
+        task."""
 
     # The life of a job
 
@@ -183,16 +185,16 @@ class RemoteJobOperator(PlatformTask, BaseOperator):
         return None if name is None else str(name)
 
     def execute(self, context: Context) -> Any:
-        """Submit the job, or take up the one an earlier try left behind, and see it to its end.
+        """Submit the job, or take up the one an earlier try left behind, and wait for its end.
 
-        :raises RemoteJobError: In one of its kinds, see :mod:`airflow_provider_aihub.http.errors`.
+        :raises RemoteJobError: One of its kinds, see :mod:`airflow_provider_aihub.http.errors`.
         """
         return self._live(context, lambda life: life.begin())
 
     def execute_complete(self, context: Context, event: JobEvent) -> Any:
-        """Go on where the trigger saw the waiting end.
+        """Continue after the trigger's waiting has ended.
 
-        :param event: What :class:`~airflow_provider_aihub.triggers.job.JobTrigger` told.
+        :param event: The event of :class:`~airflow_provider_aihub.triggers.job.JobTrigger`.
         """
         return self._live(context, lambda life: life.resume(event))
 
@@ -276,11 +278,11 @@ class RemoteJobOperator(PlatformTask, BaseOperator):
     # What a life does with its operator
 
     def link(self, job_id: JobId) -> None:
-        """Let the task lead to the job's page."""
+        """Link the task to the job's page."""
         self.link_to(self._context, job_id)
 
     def ended(self, state: JobState) -> None:
-        """Tell how the job ended."""
+        """Log how the job ended."""
         from airflow_provider_aihub.jobs.failure_report import summary
 
         self._ended = state
@@ -288,7 +290,7 @@ class RemoteJobOperator(PlatformTask, BaseOperator):
             self.log.info(summary(self.job_kind, state))
 
     def success(self, state: JobState) -> dict[str, Any]:
-        """Tell of a job that succeeded; return the task's return value."""
+        """Report a job that succeeded, and return the task's return value."""
         self.ended(state)
         result = self._result = self.result(state)
         with beside(self.log, "telling Airflow what came of it"):
@@ -296,7 +298,7 @@ class RemoteJobOperator(PlatformTask, BaseOperator):
         return result
 
     def failure(self, state: JobState) -> RemoteJobError:
-        """Tell of a job that did not end well; return the error to raise."""
+        """Report a job that did not end well, and return the error to raise."""
         from airflow_provider_aihub.jobs.failure_report import failure
 
         self.ended(state)

@@ -50,27 +50,27 @@ class RemoteJobSensor(PlatformTask, BaseSensorOperator):
     """Wait for a job on a platform to succeed.
 
     The sensor succeeds when the job has succeeded, and fails at once and for good when the job has failed or was
-    stopped. It never stops the job. A poll that fails is no failed job: it is repeated for ``poll_tolerance``, in
+    stopped. It never stops the job. A failed poll does not mean a failed job: it is repeated for ``poll_tolerance``, in
     mode ``reschedule`` until ``timeout``.
 
     :param deferrable: Whether the waiting is done in the triggerer, whatever the ``mode``. Default: Airflow's
         ``[operators] default_deferrable``.
     :param start_from_trigger: Whether the waiting starts in the triggerer, without any worker: on Airflow 2.11 if no
-        field is templated, on Airflow 3.3 always but for a template that pulls an XCom without saying
-        ``map_indexes``. Elsewhere, and for a mapped task, it starts in a worker. Default: false.
+        field is templated, on Airflow 3.3 unless a template pulls an XCom without ``map_indexes``. On other versions,
+        and for a mapped task, it starts in a worker. Default: false.
     :param poll_tolerance: Seconds for which polls may fail before the waiting gives up. Default: 900.
     :param poke_interval: Pause between two looks, in seconds. Default: 60.
     :param timeout: Time that the job may take from the first look on, in seconds. Default: Airflow's ``[sensors]
         default_timeout``, 7 days.
     :param exponential_backoff: Whether the pauses grow. Default: false.
     :param max_wait: Longest of the growing pauses, in seconds. Default: none.
-    :param soft_fail: Whether the task is skipped where it would fail. Default: false.
+    :param soft_fail: Whether the task is skipped when it would fail. Default: false.
     :param multiple_outputs: Whether each part of the result is an XCom of its own, too, so that ``task.output["id"]``
         is the id. Default: true.
 
-    These mean what they mean for every sensor of Airflow, deferred or not. Nobody is asked about a job more often than
-    every 2 seconds in the triggerer. Times may also be a ``timedelta``; numbers and booleans may also be given as
-    text, as a template renders them. All of it is checked before anything is asked for.
+    These mean what they mean for every sensor of Airflow, deferred or not. In the triggerer, a job is polled at most
+    every 2 seconds. Times may also be a ``timedelta``; numbers and booleans may also be given as text, as a template
+    renders them. All of it is checked before the first request.
     """
 
     job_field: ClassVar[str]
@@ -129,11 +129,11 @@ class RemoteJobSensor(PlatformTask, BaseSensorOperator):
         return {"id": state.id, "status": str(state.phase)}
 
     def succeeded(self, context: Context, state: JobState) -> None:
-        """Tell Airflow what came of a job that succeeded, besides the result."""
+        """Tell Airflow what a job that succeeded has produced, besides the result."""
 
     @cached_property
     def options(self) -> SensorOptions:
-        """The parameters that all sensors share, checked; those of Airflow's own are told Airflow.
+        """The parameters that all sensors share, checked. Airflow's own ones are set on the sensor for Airflow.
 
         :raises ParameterError: One of them is wrong.
         """
@@ -198,9 +198,9 @@ class RemoteJobSensor(PlatformTask, BaseSensorOperator):
         return done.xcom_value if done else self._defer()
 
     def execute_complete(self, context: Context, event: JobEvent) -> Any:
-        """Go on where the trigger saw the waiting end.
+        """Continue after the trigger's waiting has ended.
 
-        :param event: What :class:`~airflow_provider_aihub.triggers.job.JobTrigger` told.
+        :param event: The event of :class:`~airflow_provider_aihub.triggers.job.JobTrigger`.
         """
         from airflow_provider_aihub.http.errors import AuthError, BadAnswerError, Unavailable
         from airflow_provider_aihub.jobs.waiting import Outcome

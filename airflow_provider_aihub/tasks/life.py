@@ -1,7 +1,7 @@
 """The life of a job in an Airflow task, without I/O: submitted once, taken up again, waited for, stopped, explained.
 
 :class:`Life` consists of generators. They yield what they want done and are sent what came of it, see :mod:`~.steps`,
-so that a worker, and a simulation that stops it at any step, drive the same text.
+so that a worker, and a simulation that stops it at any step, run the same code.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ IN_HASTE = 2.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deferral:
-    """The waiting is the triggerer's."""
+    """The task is to wait in the triggerer."""
 
     reference: JobId
     since: float
@@ -66,10 +66,10 @@ class Life:
         return self.held.job is not None or self.held.creating is not None or not self.submission.looked
 
     def begin(self) -> Steps[Any]:
-        """Submit the job, or take up the one an earlier try left behind, and see it to its end.
+        """Submit the job, or take up the one an earlier try left behind, and wait for its end.
 
         :return: The task's result, or a :class:`Deferral`.
-        :raises RemoteJobError: In one of its kinds.
+        :raises RemoteJobError: One of its kinds.
         """
         entry = yield from self.held.load()
         try:
@@ -102,10 +102,10 @@ class Life:
         return (yield from self._wait(job, job.entry.since, self._deadline(job.entry.since)))
 
     def resume(self, event: JobEvent) -> Steps[Any]:
-        """Go on where the trigger saw the waiting end.
+        """Continue after the trigger's waiting has ended.
 
         :return: The task's result, or a :class:`Deferral`.
-        :raises RemoteJobError: In one of its kinds.
+        :raises RemoteJobError: One of its kinds.
         """
         from airflow_provider_aihub.triggers.job import MOST_ROUNDS, error_of
 

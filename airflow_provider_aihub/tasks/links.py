@@ -48,7 +48,7 @@ def _may_have_xcoms(ti: Any) -> bool:
 def link_to_page(
     operator: Any, context: Context, key: str, address: Callable[[], str | None], *, resumed: bool = False
 ) -> None:
-    """Let a link of the task lead to a page, and tell its address in the log, once in a try.
+    """Set the address of one of the task's links, and log it, once in a try.
 
     :param operator: The one that Airflow asks for the link when the task ends.
     :param key: Key of the link's XCom.

@@ -48,7 +48,7 @@ class PlatformTask:
         return self.platform.kinds[self.kind]
 
     def look(self, job_id: JobId) -> JobState | RemoteJobError:
-        """Read a job once; the error that came instead is returned, since a failed poll is no failed job."""
+        """Read a job once. Return its state, or the error: a failed poll does not mean a failed job."""
         from airflow_provider_aihub.http.errors import RemoteJobError
         from airflow_provider_aihub.jobs.errands import POLL_POLICY
 
@@ -59,7 +59,7 @@ class PlatformTask:
         return state
 
     def link_to(self, context: Context, thing: int | str, kind: str | None = None, *, resumed: bool = False) -> None:
-        """Let the task lead to a thing's page, as soon as it is known.
+        """Link the task to the page of a thing, as soon as it is known.
 
         :param thing: Its id; its name where it has no other.
         :param kind: Kind of thing, as the platform's pages are called. Default: the kind of job.

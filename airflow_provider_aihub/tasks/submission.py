@@ -50,7 +50,7 @@ class Submission:
         self._no_list = f"this {self._platform} cannot list its jobs of that kind"
 
     def take_up(self, entry: Entry | None) -> Steps[TakenUp]:
-        """Return the job that an earlier try left behind, and how it stands; nothing where a new one is to be created.
+        """Return the job that an earlier try left behind, and its state; nothing if a new one is to be created.
 
         :raises AmbiguousSubmit: It cannot be told whether an earlier try created one.
         """
@@ -84,7 +84,7 @@ class Submission:
         return job, state
 
     def unrecorded_job(self) -> Steps[Job | None]:
-        """Look once for a job of an earlier try that goes on, and of which no record tells.
+        """Look once for a job of an earlier try that goes on and has no record.
 
         :raises RemoteJobError: The platform could not be asked, or does not list its jobs.
         """
@@ -317,11 +317,11 @@ class Submission:
     def look_for(
         self, entry: Entry, left: Callable[[], float], *, thorough: bool = True, killing: bool = False
     ) -> Steps[Job | None]:
-        """Look for the job of an intent until it is found, or could not come any more.
+        """Look for the job of a create call until it is found, or can no longer appear.
 
-        :param left: Gives the seconds for which it may still come.
+        :param left: Gives the seconds in which it may still appear.
         :param thorough: Whether the last look is not narrowed by the job's name, which the platform may have changed.
-        :param killing: Whether the task's being killed is no reason to look no longer.
+        :param killing: Whether to go on looking although the task is being killed.
         :raises Unsigned: There is one that may be it.
         :raises UnsupportedError: The platform does not list them.
         :raises RemoteJobError: The platform could not be asked.

@@ -11,13 +11,14 @@ T = TypeVar("T")
 
 
 def uninterrupted(call: Callable[[], T]) -> T:
-    """Carry out a call to Airflow to its end. An ``execution_timeout`` that is over meanwhile strikes right after it.
+    """Carry out a call to Airflow to its end. If the ``execution_timeout`` ends meanwhile, it takes effect right after
+    the call.
 
-    Airflow 3 reads one answer after the other from its supervisor. Where a call is left in the middle, its answer is
-    taken for that of the next one, and that for the next; so the end of a task would be full of errors that are none.
+    Airflow 3 reads one answer after the other from its supervisor. If a call is interrupted, its answer is read as that
+    of the next call, and so on; so the end of a task would be full of false errors.
 
-    Not the signal is held back, which any thread might take, but what Airflow does when it comes. A task that is killed
-    is told at once nevertheless: there are a few seconds only to stop its job.
+    The signal itself is not held back, since any thread might receive it, but Airflow's reaction to it. A kill still
+    takes effect at once, since there are only a few seconds to stop the job.
     """
     strike: Any = signal.getsignal(signal.SIGALRM)
     if threading.current_thread() is not threading.main_thread() or not callable(strike):

@@ -1,4 +1,4 @@
-"""The jobs that triggers wait for: read one by one while they are few, out of lists when they are many."""
+"""The jobs that triggers wait for: they are read one by one while they are few, and from lists when they are many."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ LOOKS_AT_ONCE: Final = 10
 MOST_MISSES: Final = 3
 """How often in a row a job may be missing from the lists; then it is read by itself."""
 MOST_FAILURES: Final = 2
-"""How often in a row the lists may not be had; then each job is read by itself for a time."""
+"""How often in a row reading the lists may fail; then each job is read by itself for a time."""
 WORTH_A_PAGE: Final = 10
 """How many single reads cost about as much as a page. Other triggerers' jobs may stand between those of this one."""
 MOST_PAGES: Final = 400
@@ -42,7 +42,7 @@ LONGEST_WAIT: Final = 10.0
 """Seconds for which a look waits for pages that are slow. And those after which the clock is looked at again, in case
 that somebody has set it."""
 REFRAIN = 60.0
-"""Seconds for which no pages are read after they could not be had, or showed few of the jobs that are waited for."""
+"""Seconds for which no pages are read after reading them failed, or they showed few of the jobs that are waited for."""
 
 
 class Sender(Protocol):
@@ -57,11 +57,11 @@ class Sender(Protocol):
 class BatchPoller:
     """The jobs of one kind that are waited for on an event loop.
 
-    A job that a list does not show is read by itself. So is each while lists cannot be had, and while there are too few
-    jobs that are looked at about as often.
+    A job that is missing from the list is read by itself. So is every job while the lists cannot be read, and while too
+    few jobs are polled about equally often.
 
     :param sender: Carries out the requests.
-    :param threshold: How many jobs make a list worth its while; 0 for no number.
+    :param threshold: From how many jobs on a list is read; 0 for never.
     :param spacing: Seconds from one reading of the lists to the next at least.
     :param clock: Gives Unix time in seconds.
     :param jitter: Gives a number from 0 to 1.
@@ -108,12 +108,12 @@ class BatchPoller:
         return job
 
     def leave(self, job: PolledJob) -> None:
-        """Wait for a job no more."""
+        """Stop waiting for a job."""
         self._jobs.discard(job)
         self._set_pace(job, None)
 
     async def look(self, job: PolledJob, look: Look) -> JobState | RemoteJobError:
-        """Tell how a job stands, as a look says; the error that came instead is returned."""
+        """Return the state of a job, or the error, when the look wants it."""
         state, max_age = None, look.max_age
         try:
             if look.status is None or not self._is_served(job):

@@ -1,4 +1,4 @@
-"""What goes on to its end although the trigger that awaits it is cancelled."""
+"""Work that is finished even if its trigger is cancelled."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ _under_way: set[asyncio.Task[Any]] = set()
 
 
 async def undisturbed(call: Coroutine[Any, Any, T]) -> T:
-    """Await a call to Airflow, and let it end by itself where the awaiting is cancelled.
+    """Await a call to Airflow. If the awaiting is cancelled, the call still ends by itself.
 
-    The triggerer of Airflow 3.0 and 3.1 reads one answer after the other from its supervisor. Where a cancelled call
-    left one unread, the next call takes that for its own, and the whole triggerer dies of "Response read out of order".
+    The triggerer of Airflow 3.0 and 3.1 reads one answer after the other from its supervisor. If a cancelled call
+    leaves one unread, the next call reads it as its own, and the whole triggerer dies of "Response read out of order".
     """
     task = asyncio.ensure_future(call)
     _under_way.add(task)

@@ -1,4 +1,4 @@
-"""The trigger that tells of new versions of a dataset, for DAGs that run when there is one."""
+"""The trigger that reports new versions of a dataset, for DAGs that run when there is one."""
 
 from __future__ import annotations
 
@@ -36,35 +36,35 @@ class DatasetVersionTrigger(LogsInThread, BaseEventTrigger):
     :func:`~airflow_provider_aihub.assets.version_facts` says; a DAG that is scheduled on the asset finds it in the
     event's extra under ``payload``.
 
-    Versions come in the order of their ids, each when it is done: one that takes long is told after later ones that
-    are done before it. A version that failed is never told. All watchers of a connection in a triggerer share one
-    client and one poll.
+    Each version is reported when it is done, in the order of the ids; one that takes long is reported after later ones
+    that are done before it. A version that failed is never reported. All watchers of a connection in a triggerer share
+    one client and one poll.
 
     What is new when the watcher begins for the first time: versions that are not built yet, and all later ones.
 
-    **Exactly once**, from Airflow 3.3 on. Airflow keeps for the asset how far the watcher has come, so a triggerer that
-    takes over goes on from there, and versions that were built meanwhile are told. A trigger hands its events over; the
-    triggerer records them up to some seconds later, and nothing that the trigger writes down is in one transaction with
-    them. Written before, the note would lose events when the triggerer is killed; written after, it would repeat them.
-    So the trigger notes what it is about to tell, and that it was recorded when Airflow has confirmed it; one that
-    finds only the first note learns the truth from a third, which this provider's plugin writes within the transaction
-    that records the event. (A trigger may not read Airflow's database, and has no other way to ask for the events of an
-    asset.) Where Airflow does not load that plugin, such an event is told again. Two triggerers that run
-    the same trigger at once, one of them having been frozen for longer than ``[triggerer]
-    triggerer_health_check_threshold``, may both tell a version if they see it within the same moments.
+    **Exactly once**, from Airflow 3.3 on. Airflow keeps for the asset how far the watcher has come. So a triggerer that
+    takes over continues there, and versions that were built meanwhile are reported. A trigger hands its events to the
+    triggerer, which records them up to some seconds later; a note of the trigger cannot be in the same transaction. A
+    note before the recording would lose events if the triggerer is killed, a note after it would repeat them. So the
+    trigger notes which events it is about to send and, when Airflow has confirmed it, that they were recorded. If it
+    finds only the first note after a restart, it looks for a third one, which this provider's plugin writes within the
+    transaction that records the event. (A trigger may not read Airflow's database, and has no other way to ask for the
+    events of an asset.) If Airflow does not load that plugin, such an event is sent again. If a triggerer was frozen
+    for longer than ``[triggerer] triggerer_health_check_threshold``, two triggerers may run the same trigger at once;
+    then both may report a version that they see at the same moment.
 
-    On Airflow 3.0 to 3.2, which keep nothing for a watcher, each start of the triggerer is a first time: a version is
-    told at most once, and not at all if it was built while no triggerer ran; with ``include_existing`` all are told
-    again.
+    On Airflow 3.0 to 3.2, which keep nothing for a watcher, each start of the triggerer counts as the first time: a
+    version is reported at most once, and not at all if it was built while no triggerer ran; with ``include_existing``
+    all are reported again.
 
-    It never fails for trouble with AIHub, but asks again with growing pauses, up to ten minutes.
+    If AIHub cannot be read, the trigger does not fail: it tries again, with growing pauses of up to ten minutes.
 
-    :param dataset: Name or id of the dataset; digits are taken for an id. An AIHub with the document's API alone knows
-        a dataset by its name.
+    :param dataset: Name or id of the dataset; digits are read as an id. An AIHub with the document's API alone knows a
+        dataset only by its name.
     :param aihub_conn_id: Connection of type ``aihub``. Default: ``aihub_default``.
     :param poll_interval: Seconds between two polls. Default: 60.
-    :param include_existing: Whether the versions that are there when the watcher begins for the first time are told as
-        well. Default: false.
+    :param include_existing: Whether the versions that are there when the watcher begins for the first time are reported
+        as well. Default: false.
     :raises AirflowOptionalProviderFeatureException: This is Airflow 2, which has no watchers.
     """
 
@@ -107,7 +107,7 @@ class DatasetVersionTrigger(LogsInThread, BaseEventTrigger):
     # Airflow runs a trigger in one of two ways: by itself, or on a stream whose items it acknowledges.
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
-        """Tell of versions, without a word from Airflow on what became of the events."""
+        """Report versions, without a confirmation by Airflow that the events were recorded."""
         self.log.info("This Airflow keeps nothing for a watcher: what is built while no triggerer runs is not told")
         async with self._watching(None) as watching:
             while True:
@@ -116,7 +116,7 @@ class DatasetVersionTrigger(LogsInThread, BaseEventTrigger):
                 await asyncio.sleep(watching.pause)
 
     def shared_stream_key(self) -> Hashable | None:
-        """Ask for acknowledgements where Airflow keeps something that can be written when they come."""
+        """Ask Airflow for acknowledgements, if it keeps a state for the asset."""
         return (__name__, self.trigger_id) if getattr(self, "asset_state_store", None) is not None else None
 
     @classmethod
@@ -127,7 +127,7 @@ class DatasetVersionTrigger(LogsInThread, BaseEventTrigger):
         return Ticks()
 
     async def filter_shared_stream(self, shared_stream: AsyncIterator[Tick]) -> AsyncIterator[TriggerEvent]:
-        """Tell of versions, and write down that they were told when Airflow has recorded the events."""
+        """Report versions, and note it when Airflow has recorded the events."""
         from airflow_provider_aihub.watcher.checkpoint import Fired
 
         fired = Fired(self.asset_state_store, self.aihub_conn_id, self.dataset)

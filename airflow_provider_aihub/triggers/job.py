@@ -41,11 +41,11 @@ KILL_TIMEOUT = 25.0 if hasattr(BaseTrigger, "on_kill") else 120.0
 whether a task is still deferred, if many are asked for."""
 _NOTICE = conf.getfloat("workers", "min_heartbeat_interval", fallback=0.0)
 HANDOVER = _NOTICE + 3.0 if _NOTICE else 0.0
-"""Seconds for which a trigger fires nothing after it has begun.
+"""Seconds after its start in which a trigger sends no event.
 
-A worker of Airflow 3 may notice only after ``[workers] min_heartbeat_interval`` that its task has deferred. Should the
-task be queued again by then, the scheduler takes the news for the end of the new run and fails the task
-(apache/airflow#72716). A scheduler that has much to do takes the news some seconds late itself.
+A worker of Airflow 3 may notice only after ``[workers] min_heartbeat_interval`` that its task has deferred. If the task
+is queued again by then, the scheduler thinks that the news is the end of the new run, and fails the task
+(apache/airflow#72716). A busy scheduler reads the news some seconds late itself.
 
 There is nothing that a trigger could look at instead. The news passes from the worker to the scheduler's executor in
 the memory of processes, and a scheduler that has heard it of a deferred task changes nothing in the database; a task
@@ -86,7 +86,7 @@ MOST_ROUNDS = 5
 
 
 def error_of(event: JobEvent, own: OwnKinds) -> RemoteJobError | None:
-    """Return the error that an event tells of, as its type.
+    """Return the error that an event names, as its type.
 
     :param own: The platform's kinds of error.
     """
@@ -112,8 +112,8 @@ class JobTrigger(LogsInThread, BaseTrigger):
     :param cancel_on_kill: Whether marking or clearing the task stops a job that belongs to it. Default: true.
     :param rounds: How often the task has resumed and deferred again. Default: 0.
     :param identity: What the task knows of its job besides the id, as
-        :meth:`~airflow_provider_aihub.jobs.identity.Identity.plain` gives it. Whatever else stands under the id is
-        neither waited for nor stopped. Default: nothing, and whatever stands there will do.
+        :meth:`~airflow_provider_aihub.jobs.identity.Identity.plain` gives it. Another job under the id is neither
+        waited for nor stopped. Default: nothing; then any job under the id is accepted.
     :param fields: Two more arguments, under the names that a sensor has for them, since Airflow renders a trigger's
         templates by those names: the connection, such as ``aihub_conn_id="aihub_default"``, where what stands before
         ``_conn_id`` is the key of the platform; and the job's id (or its name, where it is read by name), such as
@@ -342,7 +342,8 @@ class JobTrigger(LogsInThread, BaseTrigger):
                 reply = too_late()
 
     async def on_kill(self) -> None:
-        """Stop the job because somebody acted on the task; never because the trigger is handed to another triggerer."""
+        """Stop the job because somebody acted on the task, and not because the trigger is handed to another
+        triggerer."""
         if not (self.owner and self.cancel_on_kill) or self._fired or self.task_instance is None:
             return
         await to_the_end(self._stop_unless_handed_over())

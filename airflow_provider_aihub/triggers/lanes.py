@@ -1,4 +1,4 @@
-"""Who may ask the platform when: so that answers that take long hold up nobody else."""
+"""The order of requests to a platform, so that slow answers do not delay other requests."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Final, TypeVar
 T = TypeVar("T")
 
 SLOW: Final = 2.0
-"""Seconds after which a request holds up no other."""
+"""Seconds after which a request no longer delays others."""
 SLOW_STOP: Final = 0.25
 """Likewise for one that stops a job: what is asked so has reached the platform, though its answer may take long."""
 MOST_STOPS: Final = 200

@@ -32,7 +32,7 @@ T = TypeVar("T")
 log = logging.getLogger(__name__)
 
 NEWS = 1.0
-"""Seconds for which what the connection said will do for a trigger that begins: many begin at once."""
+"""Seconds for which a connection that was read is used for further triggers that begin: many begin at once."""
 RELOAD_PAUSE = 30.0
 """Seconds between two looks whether the connection was changed in Airflow, while the platform is away or refuses it."""
 REFUSAL_PAUSE = 30.0
@@ -166,7 +166,7 @@ class Poller:
     async def send(self, request: Request[T]) -> T:
         """Carry out one request; where the login is refused, with the connection as it stands in Airflow now.
 
-        :raises RemoteJobError: In one of its kinds.
+        :raises RemoteJobError: One of its kinds.
         """
         ask = partial(self._carry_out, lambda client: client.send(request, policy=POLL_POLICY))
         return await self._lanes.look(request.path, ask)
@@ -174,7 +174,7 @@ class Poller:
     async def perform(self, errand: Ask | Fetch | Redact) -> Any:
         """Carry out an errand, likewise.
 
-        :raises RemoteJobError: In one of its kinds.
+        :raises RemoteJobError: One of its kinds.
         """
         ask = partial(self._carry_out, lambda client: client.perform(errand))
         if isinstance(errand, Redact):
@@ -182,11 +182,11 @@ class Poller:
         return await self._lanes.look(errand.request.path if isinstance(errand, Ask) else errand.url, ask)
 
     async def insist(self, request: Request[T]) -> T:
-        """Carry out a request that stops a job, or tells whose it is: it must not wait for those that take long.
+        """Carry out a request that stops a job, or reads whose it is. It does not wait for slow requests.
 
         It is tried again as a client does.
 
-        :raises RemoteJobError: In one of its kinds.
+        :raises RemoteJobError: One of its kinds.
         """
         ask = partial(self._carry_out, lambda client: client.send(request, policy=RetryPolicy()))
         return await self._lanes.stop(ask)

@@ -38,7 +38,7 @@ class Ticks(SharedStreamProducer):
             await asyncio.sleep(tick.pause)
 
     async def advance(self, batch: Sequence[AdvanceItem]) -> None:
-        """Take Airflow's word on what became of some moments."""
+        """Note what Airflow says became of some moments."""
         for tick, outcome in batch:
             if outcome.is_clean and tick.recorded:
                 await tick.recorded()

@@ -1,4 +1,4 @@
-"""What a watcher has told Airflow, kept in the state that Airflow has for each asset (3.3).
+"""What a watcher has reported, kept in the state that Airflow has for each asset (3.3).
 
 Airflow records an event of a trigger some moments after the trigger gave it, and the trigger may die before, between
 and after that and its own note. So there are two notes: which events are about to be given, and, once Airflow has
@@ -70,7 +70,7 @@ class Fired:
         return await self._newest() != self._note
 
     def is_kept(self, mark: Mark) -> bool:
-        """Whether a mark is what was kept last, or so near to it that writing it again is of no use."""
+        """Whether a mark is what was kept last, or so close to it that writing it again would be useless."""
         if self._note is None or self._note["firing"]:
             return False
         new, old = _plain(mark), self._note

@@ -66,7 +66,7 @@ class Mark:
     open: dict[int, int] = field(default_factory=dict)
 
     def take(self, versions: Iterable[DatasetVersion]) -> list[DatasetVersion]:
-        """Move on past these versions, and return those that have turned out well, oldest first."""
+        """Move on past these versions, and return those that have succeeded, oldest first."""
         done = []
         for version in sorted(versions, key=lambda version: version.id):
             if version.id <= self.seen and version.id not in self.open:
@@ -90,7 +90,7 @@ class Mark:
 class Watched:
     """A dataset as one watcher sees it.
 
-    :param dataset: Its name or id; digits are taken for an id.
+    :param dataset: Its name or id; digits are read as an id.
     :param mark: ``None`` before the watcher has begun.
     """
 
@@ -98,7 +98,7 @@ class Watched:
     mark: Mark | None = None
 
     def own(self, reading: Reading) -> list[DatasetVersion]:
-        """Find the versions of this dataset."""
+        """Return the versions of this dataset."""
         known = as_int(self.dataset)
         return [
             version
@@ -107,14 +107,14 @@ class Watched:
         ]
 
     def begin(self, reading: Reading) -> Mark:
-        """Return a mark behind all that is there, but for what is still being built."""
+        """Return a mark after all existing versions, except those that are still being built."""
         mark = Mark()
         mark.take(self.own(reading))
         mark.seen, mark.number = reading.newest, max(mark.number, reading.numbers_from)
         return mark
 
     def advance(self, reading: Reading) -> tuple[Mark, list[DatasetVersion]]:
-        """Return the next mark, and the versions up to there that have turned out well."""
+        """Return the next mark, and the versions up to there that have succeeded."""
         mark = self.begin(reading) if self.mark is None else self.mark.copy()
         done = mark.take(self.own(reading)) if self.mark else []
         for version_id in reading.gone:
@@ -193,7 +193,7 @@ class NewVersions:
         self._watched.add(watched)
 
     def leave(self, watched: Watched) -> None:
-        """Watch a dataset no more, as far as this watcher is concerned."""
+        """Stop watching a dataset for this watcher."""
         self._watched.discard(watched)
 
     async def look(self, watched: Watched, max_age: float) -> Reading:

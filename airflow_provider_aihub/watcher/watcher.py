@@ -1,4 +1,4 @@
-"""One watcher at work: when it looks at its dataset, what it tells, and when it has told it."""
+"""One watcher at work: when it looks at its dataset, what it reports, and when that is recorded."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from airflow_provider_aihub.watcher.version_feed import Mark, NewVersions, Watch
 
 JITTER: Final = 0.1
 FRESHNESS: Final = 0.5
-"""What was read for another watcher will do if it is not older than this fraction of the interval."""
+"""What was read for another watcher is used if it is not older than this fraction of the interval."""
 LONGEST_PAUSE: Final = 600.0
 """Seconds between two attempts at most while AIHub or Airflow cannot be asked, unless the interval is longer."""
 
@@ -75,7 +75,7 @@ class Watching:
                 watching._versions.leave(watching._watched)
 
     async def look(self) -> list[dict[str, str | int]]:
-        """Return what is to be told now. Trouble is logged, and nothing is told then."""
+        """Return the events to send now. Trouble is logged, and then there are none."""
         try:
             told = await self._look()
         except (AIHubError, StoreTrouble) as trouble:
@@ -86,7 +86,7 @@ class Watching:
         return told
 
     async def recorded(self) -> None:
-        """Write down that Airflow has recorded all that was told so far."""
+        """Write down that Airflow has recorded all events that were sent so far."""
         mark = self._watched.mark
         if self._fired is None or mark is None or self._fired.is_kept(mark):
             return
