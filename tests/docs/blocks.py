@@ -14,15 +14,18 @@ TRANSLATED = [
     "docs/start.md",
     "docs/connection.md",
     "docs/migrating.md",
-    "docs/operators/index.md",
-    "docs/sensors/index.md",
     "docs/life-of-a-job.md",
     "docs/errors.md",
     "docs/check.md",
     "docs/testing.md",
     "docs/scale.md",
+    *(
+        str(page.relative_to(ROOT))
+        for folder in ("operators", "sensors")
+        for page in sorted(ROOT.glob(f"docs/{folder}/*.md"))
+    ),
 ]
-"""Pages that are there in Chinese as well."""
+"""Pages that are there in Chinese as well; among them all of operators and sensors."""
 CHINESE = {
     ROOT / page: ROOT / ("README.zh-CN.md" if page == "README.md" else page.replace("docs/", "docs/zh-CN/"))
     for page in TRANSLATED

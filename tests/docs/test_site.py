@@ -96,7 +96,7 @@ def test_it_is_read_without_a_network(site: Path) -> None:
 def test_the_search_finds_operators(site: Path) -> None:
     index = site.joinpath("searchindex.js").read_text()
     content = json.loads(re.fullmatch(r"Search\.setIndex\((.*)\);?\s*", index, re.DOTALL)[1])  # type: ignore[index]
-    (place,) = (number for number, title in enumerate(content["titles"]) if title == "TrainingOperator")
+    (place,) = (number for number, page in enumerate(content["docnames"]) if page == "operators/training")
     where = content["terms"]["train"]
     assert place in (where if isinstance(where, list) else [where])
     assert "search.html" in {urlsplit(link).path for link in links(site / "search.html")} | {"search.html"}

@@ -24,6 +24,7 @@ _HEADING = re.compile(r"^(#+) (.+)$", re.MULTILINE)
 # A name may go on in the next line.
 _NAME = re.compile(r"(?<!`)`([^`\n]+(?:\n[^`\n]+)?)`(?!`)")
 _LINK = re.compile(r"\]\(([^)\s]+)\)|<(https?://[^>\s]+)>|^```{image} (\S+)", re.MULTILINE)
+_SHOWN = re.compile(r"{literalinclude} (\S+)|^\.\. autoclass:: (\S+)", re.MULTILINE)
 _NUMBER = re.compile(r"(?<![\w.])\d+(?:[.,]\d+)*")
 _ROW = re.compile(r"^\|(.+)\|$", re.MULTILINE)
 _NOTE = re.compile(r"^% .*$|<!--.*?-->", re.MULTILINE)
@@ -58,6 +59,11 @@ class Section:
         found = ("".join(link) for link in _LINK.findall(self.text))
         places = (leads_to(self.page, link) for link in found if not is_other_language(self.page, link))
         return Counter(place for place in places if place != english_of(str(CHINESE_ONLY.relative_to(ROOT))))
+
+    @property
+    def shown(self) -> Counter[str]:
+        """The files and the classes that it shows."""
+        return Counter("".join(found).rpartition("../")[2] for found in _SHOWN.findall(self.text))
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -141,7 +147,7 @@ def differences(english: tuple[Path, str], chinese: tuple[Path, str]) -> Iterato
         title = here.text.partition("\n")[0].lstrip("# ")
         if code(here) != code(there):
             yield f"{title}: the code differs"
-        for kind in ("names", "links"):
+        for kind in ("names", "links", "shown"):
             ours, theirs = getattr(here, kind), getattr(there, kind)
             if missing := ours - theirs:
                 yield f"{title}: {kind} that Chinese lacks: {sorted(missing)}"
@@ -199,6 +205,7 @@ def test_there_is_no_other_page_in_chinese() -> None:
         ("\n## 等待\n", "\n### 等待\n"),
         ("deferrable=True", "deferrable=False"),
         ("[life](life.md#waiting)", "[life](life.md)"),
+        ("package.One", "package.Other"),
         ("`poll_interval`", "`poll_floor`"),
         ("30 秒", "20 秒"),
         ("| `a` | 一 |\n", ""),
@@ -212,7 +219,8 @@ def test_what_one_side_changes_is_noticed(old: str, new: str) -> None:
     page = ROOT / "docs" / "start.md"
     text = (
         "# 页\n\n## 等待\n\n每 30 秒轮询 `poll_interval` 见 [life](life-of-a-job.md#waiting)。\n\n```python\n"
-        "# 注释\nOne(deferrable=True)\n```\n\n| a | b |\n|---|---|\n| `a` | 一 |\n| `b` | 二 `c` |\n\n"
+        "# 注释\nOne(deferrable=True)\n```\n\n```{eval-rst}\n.. autoclass:: package.One\n```\n\n"
+        "| a | b |\n|---|---|\n| `a` | 一 |\n| `b` | 二 `c` |\n\n"
         "| a | b | c |\n|---|---|---|\n| Port | `port` | 端口 |\n"
     )
     old, new = (side.replace("life.md", "life-of-a-job.md") for side in (old, new))
