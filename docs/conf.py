@@ -6,6 +6,7 @@ import inspect
 import re
 from typing import Any
 
+from sphinx import addnodes
 from sphinx.application import Sphinx
 from sphinx.search.en import SearchEnglish
 
@@ -102,13 +103,33 @@ THEME_IN_CHINESE = {
 }
 
 
+def show_pages_of_its_language(app: Sphinx, page: str, _: str, context: dict[str, Any], __: Any) -> None:
+    """Let the tree beside a page show the pages in its language alone.
+
+    Each page has a tree of its own, so that the time to build grows with the square of the number of pages in it.
+    """
+
+    def toctree(**wanted: Any) -> str:
+        trees = [
+            app.env.resolve_toctree(page, app.builder, tree, **wanted)
+            for tree in app.env.master_doctree.findall(addnodes.toctree)
+            if any(name.startswith(CHINESE) for name in tree["includefiles"]) == page.startswith(CHINESE)
+        ]
+        found: list[Any] = [part for tree in trees if tree is not None for part in tree.children]
+        return str(app.builder.render_partial(addnodes.compact_paragraph("", "", *found))["fragment"]) if found else ""
+
+    context["toctree"] = toctree
+
+
 def link_to_other_language(app: Sphinx, page: str, _: str, context: dict[str, Any], __: Any) -> None:
-    """Begin a page that is there in both languages with a link to the other one, and let the theme speak Chinese."""
+    """Begin a page with a link to that in the other language, or to the first one, and let the theme speak Chinese."""
     if is_chinese := page.startswith(CHINESE):
         context["language"] = CHINESE.rstrip("/")
         context["_"] = lambda text: THEME_IN_CHINESE.get(text, text)
     other = page.removeprefix(CHINESE) if is_chinese else CHINESE + page
-    if other in app.env.found_docs:
+    if page in app.env.found_docs:
+        if other not in app.env.found_docs:
+            other = app.config.root_doc if is_chinese else CHINESE + "index"
         language, name = ("en", "English") if is_chinese else ("zh-CN", "简体中文")
         link = f'<a href="{context["pathto"](other)}" lang="{language}" hreflang="{language}">{name}</a>'
         context["body"] = f'<p class="languages">{link}</p>{context["body"]}'
@@ -117,4 +138,6 @@ def link_to_other_language(app: Sphinx, page: str, _: str, context: dict[str, An
 def setup(app: Sphinx) -> None:
     app.add_search_language(EnglishAndChinese)
     app.connect("autodoc-process-docstring", add_inherited_parameters)
+    # Before the theme asks for the tree.
+    app.connect("html-page-context", show_pages_of_its_language, priority=400)
     app.connect("html-page-context", link_to_other_language)

@@ -17,8 +17,12 @@ TRANSLATED = [
     "docs/life-of-a-job.md",
     "docs/errors.md",
     "docs/check.md",
+    "docs/airflow-ui.md",
+    "docs/assets.md",
+    "docs/lineage.md",
     "docs/testing.md",
     "docs/scale.md",
+    "docs/executors.md",
     *(
         str(page.relative_to(ROOT))
         for folder in ("operators", "sensors")
