@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import inspect
 import re
+from collections.abc import Iterator, Sequence
+from functools import cache
+from pathlib import Path
 from typing import Any
 
+from babel.messages.pofile import read_po
 from sphinx import addnodes
 from sphinx.application import Sphinx
 from sphinx.search.en import SearchEnglish
@@ -48,6 +52,11 @@ nitpick_ignore_regex = [
     ("py:class", r"airflow_provider_aihub\.http\.(request\.OnlyDocument|token\.Login)"),
 ]
 
+CHINESE = "zh-CN/"
+"""The folder of the pages in Chinese. They have the names of those in English."""
+
+_PIECE = re.compile(r"^(?=:\w+ \w+:)|\n\s*\n", re.MULTILINE)
+_FIELD = re.compile(r":\w+ \w+: *")
 _PARAMETER = re.compile(r"^:param (\w+):(?:.*\n(?:[ ]+\S.*\n)*)", re.MULTILINE)
 _REMAINING = re.compile(r"(What it returns, and )?the remaining parameters,? are those of\s.*?`\.\s*", re.DOTALL | re.I)
 
@@ -67,6 +76,28 @@ def add_inherited_parameters(_: Sphinx, what: str, name: str, kind: Any, __: Any
     # A sentence that says more than that stays.
     rest = _REMAINING.sub(lambda found: found[0] if found[1] else "", text[last.end() :])
     lines[:] = [*(text[: last.end()] + "".join(inherited) + rest).splitlines(), ""]
+
+
+def pieces(lines: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """Give each paragraph of a docstring, and what it says of each parameter; and the name of the field before it."""
+    for part in _PIECE.split("\n".join(lines)):
+        if part and part.strip():
+            field = _FIELD.match(part)
+            yield (field[0], part[field.end() :]) if field else ("", part)
+
+
+@cache
+def in_chinese() -> dict[str, str]:
+    """Return the texts of docstrings in Chinese, by those in English with single spaces."""
+    with Path(__file__).with_name("zh-CN").joinpath("docstrings.po").open("rb") as file:
+        return {str(one.id): str(one.string) for one in read_po(file) if one.id}
+
+
+def say_in_chinese(app: Sphinx, _: str, __: str, ___: Any, ____: Any, lines: list[str]) -> None:
+    """Show a docstring in Chinese on the pages in Chinese; a text that has no translation is shown in English."""
+    if app.env.docname.startswith(CHINESE):
+        texts = [before + in_chinese().get(" ".join(text.split()), text) for before, text in pieces(lines)]
+        lines[:] = [*"\n\n".join(texts).splitlines(), ""]
 
 
 class EnglishAndChinese(SearchEnglish):
@@ -92,8 +123,6 @@ function splitQuery(query) {
         return pairs + re.findall(r"(?:(?![\u4e00-\u9fff])\w)+", input)
 
 
-CHINESE = "zh-CN/"
-"""The folder of the pages in Chinese. They have the names of those in English."""
 THEME_IN_CHINESE = {
     "On this page": "本页内容",
     "Next": "下一页",
@@ -101,6 +130,7 @@ THEME_IN_CHINESE = {
     "Search": "搜索",
     "Home": "首页",
 }
+FIELDS_IN_CHINESE = {"Parameters": "参数", "Raises": "异常"}
 
 
 def show_pages_of_its_language(app: Sphinx, page: str, _: str, context: dict[str, Any], __: Any) -> None:
@@ -126,10 +156,12 @@ def link_to_other_language(app: Sphinx, page: str, _: str, context: dict[str, An
     if is_chinese := page.startswith(CHINESE):
         context["language"] = CHINESE.rstrip("/")
         context["_"] = lambda text: THEME_IN_CHINESE.get(text, text)
+        for field, said in FIELDS_IN_CHINESE.items():
+            context["body"] = context.get("body", "").replace(f">{field}<span", f">{said}<span")
     other = page.removeprefix(CHINESE) if is_chinese else CHINESE + page
-    if page in app.env.found_docs:
-        if other not in app.env.found_docs:
-            other = app.config.root_doc if is_chinese else CHINESE + "index"
+    if other not in app.env.found_docs:
+        other = app.config.root_doc if is_chinese else CHINESE + app.config.root_doc
+    if {page, other} <= app.env.found_docs:
         language, name = ("en", "English") if is_chinese else ("zh-CN", "简体中文")
         link = f'<a href="{context["pathto"](other)}" lang="{language}" hreflang="{language}">{name}</a>'
         context["body"] = f'<p class="languages">{link}</p>{context["body"]}'
@@ -138,6 +170,7 @@ def link_to_other_language(app: Sphinx, page: str, _: str, context: dict[str, An
 def setup(app: Sphinx) -> None:
     app.add_search_language(EnglishAndChinese)
     app.connect("autodoc-process-docstring", add_inherited_parameters)
+    app.connect("autodoc-process-docstring", say_in_chinese)
     # Before the theme asks for the tree.
     app.connect("html-page-context", show_pages_of_its_language, priority=400)
     app.connect("html-page-context", link_to_other_language)

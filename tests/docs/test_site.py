@@ -128,6 +128,22 @@ def test_a_page_in_both_languages_leads_to_the_other(site: Path) -> None:
             assert read(here).html["lang"] == language  # type: ignore[index]
 
 
+@pytest.mark.parametrize("folder", ["operators", "sensors"])
+def test_a_page_in_chinese_shows_the_same_parameters_in_chinese(site: Path, folder: str) -> None:
+    pages = sorted(site.joinpath(folder).glob("*.html"))
+    assert len(pages) > 10
+    for english in pages:
+        chinese = site / "zh-CN" / folder / english.name
+        one, other = (
+            [str(name.string) for name in read(page).select("dl.field-list li > p > strong")]
+            for page in (english, chinese)
+        )
+        assert one == other
+        shown = read(chinese).select("dl.field-list")
+        assert {str(dt.contents[0]) for fields in shown for dt in fields.select("dt")} <= {"参数", "异常"}
+        assert "``" not in "".join(fields.get_text() for fields in shown)
+
+
 def parameters(kind: type) -> set[str]:
     """Names of what an operator or sensor takes beyond what every one of Airflow's does."""
     own = (
