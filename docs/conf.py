@@ -57,6 +57,7 @@ CHINESE = "zh-CN/"
 
 _PIECE = re.compile(r"^(?=:\w+ \w+:)|\n\s*\n", re.MULTILINE)
 _FIELD = re.compile(r":\w+ \w+: *")
+_ROLE = re.compile(r"``[^`]+``|:\w+:`[^`]+`")
 _PARAMETER = re.compile(r"^:param (\w+):(?:.*\n(?:[ ]+\S.*\n)*)", re.MULTILINE)
 _REMAINING = re.compile(r"(What it returns, and )?the remaining parameters,? are those of\s.*?`\.\s*", re.DOTALL | re.I)
 
@@ -90,7 +91,8 @@ def pieces(lines: Sequence[str]) -> Iterator[tuple[str, str]]:
 def in_chinese() -> dict[str, str]:
     """Return the texts of docstrings in Chinese, by those in English with single spaces."""
     with Path(__file__).with_name("zh-CN").joinpath("docstrings.po").open("rb") as file:
-        return {str(one.id): str(one.string) for one in read_po(file) if one.id}
+        # Between a name and what Chinese writes next to it there must be a break that is not seen.
+        return {str(one.id): _ROLE.sub(r"\\ \g<0>\\ ", str(one.string)) for one in read_po(file) if one.id}
 
 
 def say_in_chinese(app: Sphinx, _: str, __: str, ___: Any, ____: Any, lines: list[str]) -> None:
