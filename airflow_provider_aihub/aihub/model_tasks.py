@@ -156,11 +156,13 @@ def stop_model_eval(key: int | str) -> Request[None]:
 
     def of_run(task: ModelTask) -> Request[None]:
         if task.workflow_run_id < 1:
-            raise AIHubRejectedError(
+            refusal = AIHubRejectedError(
                 f"Evaluation {key} has no workflow run yet, and AIHub can stop nothing else of it.",
                 service=Service.MODEL_CENTER,
                 asks=f"stop evaluation {key}",
             )
+            refusal.early = True
+            raise refusal
         return stop_workflow_run(task.workflow_run_id)
 
     return _of_task(key, of_run, nothing)

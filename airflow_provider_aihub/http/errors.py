@@ -84,6 +84,9 @@ class AuthError(RequestError):
 class RejectedError(RequestError):
     """The platform understood the request and refused it."""
 
+    early = False
+    """Whether it may be granted a little later: what it takes does not exist yet."""
+
 
 class NotFoundError(RejectedError):
     """What was asked for does not exist."""

@@ -59,7 +59,7 @@ def stop(
         call.
     :param doubt: Seconds to wait until the platform shows the job; after them it is stopped anyway. Default: it is
         stopped only if it was shown.
-    :param hidden: Seconds for which the platform may not know it yet.
+    :param hidden: Seconds for which the platform may not know the job yet, or not what is to be stopped of it.
     :param clock: Gives a time in seconds.
     :raises RemoteJobError: One of its kinds.
     """
@@ -67,8 +67,9 @@ def stop(
     while True:
         try:
             yield from _stop(kind, job_id, log, judge, doubt, seen=seen)
-        except NotFoundError as trouble:
-            pause = tolerance.failed(trouble, clock())
+        except RejectedError as trouble:
+            passes = trouble.early or isinstance(trouble, NotFoundError)
+            pause = tolerance.failed(trouble, clock()) if passes else None
             if pause is None:
                 raise
             log.info("Asking again in %.0f s: %s", pause, trouble)
@@ -97,7 +98,11 @@ def _stop(
         answer = yield Insist(same)
         if not isinstance(answer, AuthError):
             break
-    if isinstance(answer, RejectedError) and not isinstance(answer, NotFoundError | UnsupportedError):
+    if (
+        isinstance(answer, RejectedError)
+        and not isinstance(answer, NotFoundError | UnsupportedError)
+        and not answer.early
+    ):
         # It may have ended just now.
         shown = yield Insist(kind.glance(job_id))
         if isinstance(shown, JobState) and shown.phase.terminal:

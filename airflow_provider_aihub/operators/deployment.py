@@ -54,6 +54,7 @@ class StartDeploymentOperator(JobOperator):
 
     kind = "deployment"
     known_by_content = True
+    shared = True
     template_fields: Sequence[str] = (*JobOperator.template_fields, "deployment", "create")
     template_fields_renderers: ClassVar[dict[str, str]] = {"create": "json"}
 
@@ -61,6 +62,12 @@ class StartDeploymentOperator(JobOperator):
         super().__init__(**kwargs)
         self.deployment = deployment
         self.create = create
+        self._name: str | None = None
+
+    @property
+    def job_name(self) -> str | None:
+        """The deployment's name, once it is found: on another AIHub its id may be another one's."""
+        return self._name
 
     @cached_property
     def options(self) -> JobOptions:
@@ -78,6 +85,7 @@ class StartDeploymentOperator(JobOperator):
     def prepare_submission(self, request: Request[int]) -> Request[int]:  # noqa: ARG002 - it may not be there yet
         """Create the deployment if it is missing, and start it unless it serves."""
         from airflow_provider_aihub.aihub.model_deployment import ONLINE
+        from airflow_provider_aihub.jobs.identity import other_job
         from airflow_provider_aihub.operators.names import known_id
 
         try:
@@ -85,6 +93,11 @@ class StartDeploymentOperator(JobOperator):
             before = self._served(number)
         except AIHubUnsupportedError:
             raise AIHubParameterError(LACKING) from None
+        self._name = before.deployment.name
+        if known_id("deployment", self.deployment) is None and self._name != str(self.deployment):
+            raise other_job(self.job_kind, number)
+        if before.status != ONLINE or self._tried:
+            self.begun = number
         if before.status == ONLINE:
             self.log.info("Deployment %d serves already", number)
         else:

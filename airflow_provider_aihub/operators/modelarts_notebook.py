@@ -53,6 +53,8 @@ class ModelArtsStartNotebookOperator(_NotebookOperator):
     The remaining parameters are those of :class:`~.modelarts_base.ModelArtsJobOperator`.
     """
 
+    shared = True
+
     def __init__(
         self,
         *,
@@ -80,6 +82,7 @@ class ModelArtsStartNotebookOperator(_NotebookOperator):
 
     def prepare_submission(self, request: Request[Any]) -> Request[Any]:
         """Renew the lease of a notebook that already runs: starting it would not change the lease."""
+        self.begun = str(self.notebook_id)
         if self.duration is not None:
             notebook_id = str(self.notebook_id)
             if self.hook.get_notebook(notebook_id).status.upper() == "RUNNING":

@@ -154,7 +154,7 @@ class Held:
         """Go on although Airflow did not accept something, unless this worker's try is no longer the task's.
 
         A worker of such a try stops the job that it has created, since nobody else knows it, but no job that it has
-        taken up.
+        taken up, and nothing that the other try has, too.
 
         :raises JobStopped: The try is no longer the task's.
         """
@@ -162,7 +162,7 @@ class Held:
             self.log.warning("Airflow did not take %s: %s", what, refused.why)
             return
         job, self.job = self.job, None
-        created = job is not None and job.entry.try_number == self.tries.try_number
+        created = job is not None and job.entry.try_number == self.tries.try_number and not self.operator.shared
         if created:
             self.job = job
             yield from self.stop_for_good()

@@ -60,6 +60,8 @@ class RemoteJobOperator(PlatformTask, BaseOperator):
     known_by_content: ClassVar[bool] = False
     """Whether what there is on the platform tells by itself what is left to do. Then nobody looks for the job of an
     earlier try, and creating the job is only reading it: the operator itself logs what it creates."""
+    shared: ClassVar[bool] = False
+    """Whether what it starts is there for good, so that another try has it, too."""
     stream_logs: bool | str = False
     """Whether the logs of the job's pods or nodes are copied to the task's log; only some kinds offer it."""
     template_fields: Sequence[str] = (
@@ -96,6 +98,9 @@ class RemoteJobOperator(PlatformTask, BaseOperator):
         self.cancel_on_kill = cancel_on_kill
         self.durable = durable
         self.on_ambiguous_submit = on_ambiguous_submit
+        self.begun: JobId | None = None
+        """Id of what the task's own preparations start, or what an earlier try may have started so; ``None`` as long as
+        nothing is known to be. It is stopped with the task, as its job is."""
         self._life: Life | None = None
         self._ended: JobState | None = None
         self._result: dict[str, Any] | None = None

@@ -63,7 +63,14 @@ class Life:
     @property
     def may_have_a_job(self) -> bool:
         """Whether there is, or may be, a job to be stopped with the task."""
-        return self.held.job is not None or self.held.creating is not None or not self.submission.looked
+        held = self.held
+        known = held.job is not None or held.creating is not None or held.operator.begun is not None
+        return known or not self.submission.looked
+
+    @property
+    def _begun_since(self) -> bool:
+        """Whether what a kill has interrupted may have started something only after that was to be stopped."""
+        return self.held.killed and self.held.operator.begun is not None
 
     def begin(self) -> Steps[Any]:
         """Submit the job, or take up the one an earlier try left behind, and wait for its end.
@@ -76,14 +83,18 @@ class Life:
             options = self.held.operator.options
             job, state = yield from self._job(entry)
         except RemoteJobError as error:
-            if error.final or self.held.tries.last:
+            since = self._begun_since
+            self.held.stopped = self.held.stopped and not since
+            if since or error.final or self.held.tries.last:
                 # No retry will take it up.
                 yield from self.kill()
             raise
         self.held.job, self.held.creating = job, None
         if self.held.killed:
+            self.held.stopped = self.held.stopped and not self._begun_since
             yield from self.held.stop_for_good()
         self.held.go_on_unless_killed()
+        self.held.operator.begun = None
         refused = yield Push("job_id", job.id)
         if refused:
             yield from self.held.not_told(refused, "the XCom 'job_id'")
@@ -163,7 +174,9 @@ class Life:
             return
         end = self.held.clock() + patience
         try:
-            if self.held.job is None and self.held.creating is not None:
+            if self.held.job is None and self.held.operator.begun is not None:
+                self.held.job = self.submission.begun_job(self.held.operator.begun)
+            elif self.held.job is None and self.held.creating is not None:
                 self.held.job = yield from self.submission.look_for(
                     self.held.creating, lambda: end - self.held.clock(), killing=True
                 )

@@ -93,6 +93,10 @@ class Submission:
             return Job(state.job_id, self._found_entry(marker, state, self.held.clock()), seen=True)
         return None
 
+    def begun_job(self, job_id: JobId) -> Job:
+        """Return as a job what the task's own preparations have started."""
+        return Job(job_id, self._intent(self.held.tries.marker()), seen=True)
+
     def _worth_taking_up(self, job: Job, *, cleared: bool) -> Steps[JobState | None]:
         """Return how a job stands if it is this task's and of use; stop it if it goes on and its task was cleared."""
         called = self.held.kind.called(job.id)

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any, ClassVar
 
+import pytest
 from airflow.exceptions import AirflowRescheduleException
 from airflow.providers.common.compat.sdk import TaskDeferred, timezone
 from waiting import until
@@ -168,3 +169,12 @@ def stopped(read: Callable[[], Any]) -> Any:
     :param read: Reads the job.
     """
     return until("the job has the status 5, stopped", read, lambda job: job.status == 5)
+
+
+def gone() -> BaseException:
+    """What Airflow 3 raises for a try that is not the task's any more."""
+    comms = pytest.importorskip("airflow.sdk.execution_time.comms", reason="Airflow 2 has no task state store")
+    exceptions = pytest.importorskip("airflow.sdk.exceptions", reason="Airflow 2 has no task state store")
+    response = comms.ErrorResponse(error=exceptions.ErrorType.API_SERVER_ERROR, detail={"status_code": 404})
+    error: BaseException = exceptions.AirflowRuntimeError(response)
+    return error

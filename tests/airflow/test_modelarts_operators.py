@@ -419,6 +419,24 @@ def test_a_notebook_is_started_and_stopped(world: SmallModelArts, deferrable: bo
     assert run(ModelArtsNotebookSensor, until="stopped") == {"id": "n-1", "status": "succeeded"}
 
 
+def test_a_task_killed_while_it_starts_a_notebook_stops_it(
+    world: SmallModelArts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = ModelArtsStartNotebookOperator(task_id="t", notebook_id="n-1", deferrable=True)
+    really = SmallModelArts.answer
+
+    def answer(world: SmallModelArts, method: str, path: str, *given: Any) -> Any:
+        if path.endswith("/start"):
+            # What a kill interrupts goes on.
+            made.on_kill()
+        return really(world, method, path, *given)
+
+    monkeypatch.setattr(SmallModelArts, "answer", answer)
+    with pytest.raises(ModelArtsJobStopped, match="was killed"):
+        TaskLife(lambda: made).start()
+    assert world.notebook["status"] == "STOPPING"
+
+
 @pytest.mark.parametrize("duration", ["soon", 1, timedelta(days=4)])
 def test_a_lease_has_its_bounds(world: SmallModelArts, duration: Any) -> None:
     with pytest.raises(ModelArtsParameterError, match="1 to 72 hours"):

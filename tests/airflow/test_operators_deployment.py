@@ -11,10 +11,16 @@ from urllib.request import urlopen
 
 import pytest
 from airflow.providers.common.compat.sdk import AirflowSkipException
-from task_life import TaskInstance, TaskLife
+from task_life import TaskInstance, TaskLife, gone
 from waiting import until
 
-from airflow_provider_aihub.aihub.errors import AIHubJobTimeout, AIHubParameterError, AIHubRejectedError
+from airflow_provider_aihub.aihub.errors import (
+    AIHubJobStopped,
+    AIHubJobTimeout,
+    AIHubOtherJob,
+    AIHubParameterError,
+    AIHubRejectedError,
+)
 from airflow_provider_aihub.aihub.model_center import ModelSpec
 from airflow_provider_aihub.emulators.aihub import Emulator
 from airflow_provider_aihub.hooks.aihub import AIHubHook
@@ -23,6 +29,8 @@ from airflow_provider_aihub.operators.model import ModelUploadOperator
 
 deferred_or_not = pytest.mark.parametrize("deferrable", [True, False], ids=["deferred", "in place"])
 CREATE: dict[str, Any] = {"virtual_cluster": "vc-cpu"}
+NEVER = {**CREATE, "command_args": "exec sleep 600"}
+"""How one is created that does not come online."""
 
 
 @pytest.fixture(scope="module")
@@ -124,6 +132,57 @@ def test_a_killed_task_stops_what_it_starts(aihub: Emulator, new_name: str) -> N
     life.start()
     made.on_kill()
     assert AIHubHook().list_deployments(name=new_name).data[0].status == 0
+
+
+def test_a_task_killed_while_it_starts_one_stops_it(
+    aihub: Emulator, new_name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = StartDeploymentOperator(task_id="start", deployment=new_name, create=NEVER, deferrable=True)
+    def starts(hook: AIHubHook, number: int) -> None:
+        made.on_kill()
+        # What a kill interrupts goes on.
+        hook.get_conn().start_deployment(number)
+
+    monkeypatch.setattr(AIHubHook, "start_deployment", starts)
+    with pytest.raises(AIHubJobStopped, match="was killed"):
+        TaskLife(lambda: made).start()
+    (row,) = AIHubHook().list_deployments(name=new_name).data
+    assert (row.status, row.version) == (0, 1)
+
+
+def test_a_last_try_that_cannot_read_what_it_has_started_stops_it(aihub: Emulator, new_name: str) -> None:
+    # What is read before it is started is let through.
+    aihub.faults.add("status", path="/mldp/api/v1/deployment/*", method="GET", status=200, code=1, after=1, count=1)
+    with pytest.raises(AIHubRejectedError):
+        start(deployment=new_name, create=NEVER).start()
+    (row,) = AIHubHook().list_deployments(name=new_name).data
+    assert (row.status, row.version) == (0, 1)
+
+
+def test_another_deployment_under_the_same_id_is_left_alone(aihub: Emulator, new_name: str) -> None:
+    other = start(deployment=f"{new_name}-other").try_once()["id"]
+    life = start(deployment=new_name, create=NEVER, deferrable=True)
+    trigger = life.start()
+    own, trigger.job_id = trigger.job_id, other
+    with pytest.raises(AIHubOtherJob):
+        life.resume(trigger)
+    assert stop(own)["status"] == "stopped"
+    assert AIHubHook().get_infer_service(AIHubHook().get_deployment(other).infer_service_id).status == "online"
+
+
+@pytest.mark.airflow(">=3.0", lacks="errors of an API server")
+def test_a_worker_that_is_not_the_one_any_more_leaves_the_deployment_to_the_other(
+    aihub: Emulator, new_name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuses(*_: Any, **__: Any) -> None:
+        raise gone()
+
+    with monkeypatch.context() as patch:
+        patch.setattr(TaskInstance, "xcom_push", refuses)
+        with pytest.raises(AIHubJobStopped, match="another try meanwhile, so this one ends"):
+            start(deployment=new_name).start()
+    assert start(deployment=new_name, create=None).try_once()["status"] == "online"
+    assert AIHubHook().list_deployments(name=new_name).data[0].version == 1
 
 
 def test_one_whose_model_is_not_there_does_not_come_online(aihub: Emulator, new_name: str) -> None:

@@ -20,6 +20,7 @@ from airflow_provider_aihub.aihub.errors import (
 from airflow_provider_aihub.aihub.model_center import ModelSpec
 from airflow_provider_aihub.aihub.model_tasks import ModelEvalSpec
 from airflow_provider_aihub.emulators.aihub import Emulator, Node, Pipeline, PipelineVersion
+from airflow_provider_aihub.emulators.aihub.services import model_tasks
 from airflow_provider_aihub.emulators.aihub.settings import PIPELINES
 from airflow_provider_aihub.hooks.aihub import AIHubHook
 from airflow_provider_aihub.operators.eval_report import EvalReportOperator
@@ -170,6 +171,19 @@ def test_a_killed_task_stops_the_run_of_its_evaluation(model: str, deferrable: b
     stopped(lambda: AIHubHook().get_workflow_run(task.workflow_run_id))
 
 
+def test_a_task_killed_before_its_evaluation_has_a_run_stops_that_run(
+    model: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = evaluate(model=model, template="sleeps", deferrable=True)()
+    TaskLife(lambda: made).start()
+    with_run, looks = model_tasks._show, iter([{"workflow_run_id": 0}] * 2)
+    # AIHub has none to show for two looks more.
+    monkeypatch.setattr(model_tasks, "_show", lambda call, row: with_run(call, row) | next(looks, {}))
+    made.on_kill()
+    (task,) = AIHubHook().list_model_tasks(AIHubHook().get_model_record(name=model).id).data
+    stopped(lambda: AIHubHook().get_workflow_run(task.workflow_run_id))
+
+
 def test_another_evaluation_under_the_same_id_is_left_alone(model: str) -> None:
     made = evaluate(model=model, template="sleeps", deferrable=True)
     life = TaskLife(made)
@@ -209,8 +223,6 @@ def test_an_evaluation_waits_for_its_run(evals: Emulator, model: str, monkeypatc
     task = hook.create_model_eval_task(number, ModelEvalSpec.build(task_name="t", workflow_tmp_id=1))
     shown = {"id": task, "task_name": "t", "workflow_run_id": 0}
     with pytest.MonkeyPatch.context() as patch:
-        from airflow_provider_aihub.emulators.aihub.services import model_tasks
-
         patch.setattr(model_tasks, "_show", lambda call, row: shown)
         key = f"{number}/{task}"
         state = made.job_kind.state(key, hook.send(made.job_kind.read(key)))

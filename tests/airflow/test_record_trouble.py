@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException
-from task_life import Store, TaskInstance, TaskLife, stopped
+from task_life import Store, TaskInstance, TaskLife, gone, stopped
 
 from airflow_provider_aihub.aihub.client import AIHubClient
 from airflow_provider_aihub.aihub.errors import AIHubAmbiguousSubmit, AIHubJobFailed, AIHubJobStopped
@@ -250,15 +250,6 @@ def test_a_raw_error_after_the_create_call_leaves_no_job_that_nobody_takes_up(
 
 
 # Superseded
-
-
-def gone() -> BaseException:
-    """What Airflow 3 raises for a try that is not the task's any more."""
-    comms = pytest.importorskip("airflow.sdk.execution_time.comms", reason="Airflow 2 has no task state store")
-    exceptions = pytest.importorskip("airflow.sdk.exceptions", reason="Airflow 2 has no task state store")
-    response = comms.ErrorResponse(error=exceptions.ErrorType.API_SERVER_ERROR, detail={"status_code": 404})
-    error: BaseException = exceptions.AirflowRuntimeError(response)
-    return error
 
 
 @pytest.mark.airflow(">=3.0", lacks="errors of an API server")

@@ -11,8 +11,9 @@ from dataclasses import replace
 
 from .airflow import LOG
 from .explore import Tally, combinations, drawn, is_wrong, many, pairs, sensors, shrunk, singles, weathers
-from .histories import KINDS, History
+from .histories import KINDS, SENSED, History
 from .runs import Run, judge
+from .server import SWITCHED
 
 
 def main() -> int:
@@ -23,9 +24,11 @@ def main() -> int:
     parser.add_argument("--part", default="1/1", help="of how many parts which one, as in 2/4")
     parser.add_argument("--first", type=int, default=1, help="the first seed")
     parser.add_argument("--platform", choices=tuple(KINDS), help="jobs of this platform alone")
+    kinds = "jobs of these kinds alone, as in training,search"
+    parser.add_argument("--kinds", type=lambda names: names.split(","), help=kinds)
     options = parser.parse_args()
     if options.what == "seed":
-        return tell(drawn(options.number, options.platform))
+        return tell(drawn(options.number, options.platform, options.kinds))
     with many():
         return run(options)
 
@@ -59,17 +62,23 @@ def _histories(options: argparse.Namespace) -> Iterator[tuple[str, Iterable[Hist
     platforms = [options.platform] if options.platform else list(KINDS)
     if options.what == "seeds":
         seeds = range(options.first, options.first + options.number)
-        yield "drawn", (drawn(seed, options.platform) for seed in seeds)
+        yield "drawn", (drawn(seed, options.platform, options.kinds) for seed in seeds)
     for platform in platforms:
-        starts = list(combinations(KINDS[platform]))
+        kinds, sensed = (
+            [kind for kind in some[platform] if not options.kinds or kind in options.kinds] for some in (KINDS, SENSED)
+        )
+        starts = list(combinations(kinds))
         if options.what == "pairs":
             for start in starts:
                 yield f"two blows, {start}", pairs(start)
         if options.what == "singles":
             for weather in weathers(platform):
                 yield f"one blow, {platform}, {weather}", _each([replace(start, weather=weather) for start in starts])
-            yield f"one blow, {platform}, sensors", _each(sensors(KINDS[platform]))
-            yield f"one blow, {platform}, siblings", _each([replace(start, sibling=True) for start in starts])
+            yield f"one blow, {platform}, sensors", _each(sensors(sensed))
+            yield (
+                f"one blow, {platform}, siblings",
+                _each(replace(start, sibling=True) for start in starts if start.kind not in SWITCHED),
+            )
             timed = [replace(start, timeout=9.0, lasts=90.0) for start in starts]
             yield f"one blow, {platform}, a deadline", _each(timed)
 

@@ -16,6 +16,7 @@ from types import SimpleNamespace
 from typing import Any, Final
 
 from airflow.providers.common.compat.sdk import TaskDeferred
+from greenlet import getcurrent, greenlet
 from pydantic_core import from_json, to_json
 
 from airflow_provider_aihub.http.blocking import Client
@@ -26,6 +27,7 @@ from airflow_provider_aihub.http.protocol import Send
 from airflow_provider_aihub.http.protocol import Sleep as HttpSleep
 from airflow_provider_aihub.http.retry import RetryPolicy
 from airflow_provider_aihub.jobs.waiting import Ask, Fetch
+from airflow_provider_aihub.operators import late
 from airflow_provider_aihub.tasks.life import Deferral, Life
 from airflow_provider_aihub.tasks.steps import (
     Call,
@@ -94,6 +96,7 @@ class Sending(Client):
     process: Process
 
     def _send(self, step: Send) -> HttpOutcome:
+        _pause(BEFORE)
         world = self.process.world
         answering = world.server.answer(step, self.process)
         while True:
@@ -101,7 +104,14 @@ class Sending(Client):
                 world.pass_time(next(answering))
             except StopIteration as end:
                 outcome: HttpOutcome = end.value
+                _pause(AFTER)
                 return outcome
+
+
+def _pause(point: bool) -> None:
+    """Come to a point at which the process may end, in the middle of what is done in pieces."""
+    if (around := getcurrent().parent) is not None:
+        around.switch(point)
 
 
 @cache
@@ -238,11 +248,35 @@ class Worker(Blocking):
             case Push():
                 return self._told(lambda: self.ti.xcom_push(step.key, step.value))
             case Do():
+                if self.operator.known_by_content:
+                    return (yield from self._in_pieces(step.work))
                 return step.work()
             case _:
                 # What else a log wants done is of no concern to a life.
                 return None
         return None
+
+    def _in_pieces(self, work: Callable[[], Any]) -> Any:
+        """Do what creates and starts things by itself: each of its requests is a step of its own."""
+        doing, usual = greenlet(work), late.time
+        while True:
+            late.time = self
+            try:
+                came = doing.switch()
+            finally:
+                late.time = usual
+            if doing.dead:
+                return came
+            yield came
+
+    def monotonic(self) -> float:
+        """Return a time, to what is done in pieces."""
+        return self.world.now
+
+    def sleep(self, seconds: float) -> None:
+        """Let time pass for what is done in pieces."""
+        self.world.pass_time(seconds)
+        _pause(AFTER)
 
     def _through(self, steps: Generator[Any, Any, Any]) -> Any:
         """Drive an exchange as the client does; what takes long is a point."""

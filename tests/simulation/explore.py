@@ -14,10 +14,11 @@ from typing import Final
 
 from .histories import (
     ALL_KINDS,
-    DIALECTS,
+    ALL_SENSED,
     KINDS,
     OF_MODELARTS,
     RESCHEDULED,
+    SENSED,
     SENSOR_BLOWS,
     TRIGGER_BLOWS,
     WAYS,
@@ -27,6 +28,7 @@ from .histories import (
     History,
 )
 from .runs import Run, judge
+from .server import SWITCHED
 
 LOGGER: Final = logging.getLogger("airflow_provider_aihub")
 BLOWS: Final = tuple(dict.fromkeys((*WORKER_BLOWS, *TRIGGER_BLOWS)))
@@ -54,16 +56,16 @@ def weathers(platform: str) -> tuple[str, ...]:
 def combinations(kinds: Iterable[str] = ALL_KINDS) -> Iterator[History]:
     """Every kind of job on both dialects in all ways of waiting, with a task state store and without."""
     for kind in kinds:
-        usual, other = DIALECTS[History(kind).platform]
-        for dialect, waits in [*product([usual], WAYS), *product([other], ("deferred", "in place"))]:
+        usual, *others = History(kind).dialects
+        for dialect, waits in [*product([usual], WAYS), *product(others, ("deferred", "in place"))]:
             for remembers in (True, False):
                 yield History(kind, dialect, waits, remembers)
 
 
-def sensors(kinds: Iterable[str] = ALL_KINDS) -> Iterator[History]:
+def sensors(kinds: Iterable[str] = ALL_SENSED) -> Iterator[History]:
     """Sensors for every kind of job on both dialects in all ways of waiting."""
     for kind in kinds:
-        for dialect, waits in product(DIALECTS[History(kind).platform], (*WAYS, RESCHEDULED)):
+        for dialect, waits in product(History(kind).dialects, (*WAYS, RESCHEDULED)):
             yield History(kind, dialect, waits, sensor=True)
 
 
@@ -89,23 +91,28 @@ def pairs(history: History) -> Iterator[History]:
                 yield second
 
 
-def drawn(seed: int, platform: str | None = None) -> History:
+def drawn(seed: int, platform: str | None = None, kinds: Iterable[str] | None = None) -> History:
     """Return the history of a seed.
 
-    :param platform: The platform whose job it is. Default: it is drawn as well.
+    :param platform: The platform whose job it is. Default: it is drawn as well, as is the kind.
+    :param kinds: Which kinds of job it may be of.
     """
     dice = random.Random(seed)
-    kind = dice.choice(KINDS[platform] if platform else ALL_KINDS)
-    platform = History(kind).platform
-    usual, other = DIALECTS[platform]
-    sensor = dice.random() < 0.1
+    platforms = [platform] if platform else list(KINDS)
+    created, sensed = (
+        [kind for name in platforms for kind in some[name] if kinds is None or kind in kinds]
+        for some in (KINDS, SENSED)
+    )
+    sensor = bool(sensed) and (dice.random() < 0.1 or not created)
+    kind = dice.choice(sensed if sensor else created)
+    platform, dialects = History(kind).platform, History(kind).dialects
     blows = {}
     for _ in range(dice.choice((0, 1, 1, 2, 2, 3))):
         blow = Blow(dice.randint(1, 40), dice.choice(SENSOR_BLOWS if sensor else BLOWS), dice.random() < 0.5)
         blows[blow.at, blow.after] = blow
     return History(
         kind=kind,
-        dialect=dice.choice((usual, usual, other)),
+        dialect=dice.choice((dialects[0], *dialects)),
         waits=dice.choice((*WAYS, RESCHEDULED) if sensor else WAYS),
         sensor=sensor,
         remembers=dice.random() < 0.7,
@@ -118,7 +125,7 @@ def drawn(seed: int, platform: str | None = None) -> History:
         cleared=dice.choice(((), (), (), (0,), (1,), (3,), (2, 1))),
         skew=dice.choice((0.0, 0.0, 70.0, -70.0, 3600.0)),
         skews_first=dice.random() < 0.5,
-        sibling=not sensor and dice.random() < 0.1,
+        sibling=not sensor and kind not in SWITCHED and dice.random() < 0.1,
         seed=seed,
     )
 

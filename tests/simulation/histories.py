@@ -6,13 +6,27 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 KINDS: Final[dict[str, tuple[str, ...]]] = {
-    "AIHub": ("training", "quota_task", "search", "dataset_version", "workflow_run"),
-    "ModelArts": ("training_job", "workflow_execution"),
+    "AIHub": (
+        *("training", "quota_task", "search", "dataset_version", "workflow_run"),
+        *("template_run", "model_eval", "deployment"),
+    ),
+    "ModelArts": ("training_job", "workflow_execution", "saved_image", "started_notebook"),
 }
-"""The kinds of job of each platform."""
+"""The kinds of job of each platform that tasks create."""
+SENSED: Final[dict[str, tuple[str, ...]]] = {
+    "AIHub": (
+        *("training", "quota_task", "search", "dataset_version", "workflow_run"),
+        *("model", "label_project", "quota"),
+    ),
+    "ModelArts": ("training_job", "workflow_execution", "workflow_step", "saved_image", "notebook"),
+}
+"""Those that sensors wait for."""
+NEWER: Final = ("template_run", "model_eval", "deployment", "model", "label_project", "quota")
+"""Kinds that an AIHub of the document does not have."""
 DIALECTS: Final = {"AIHub": ("platform", "document"), "ModelArts": ("keys", "user")}
 """How each platform may be spoken to: a newer AIHub, or one of the document's calls alone; signatures, or tokens."""
 ALL_KINDS: Final = tuple(kind for kinds in KINDS.values() for kind in kinds)
+ALL_SENSED: Final = tuple(kind for kinds in SENSED.values() for kind in kinds)
 WEATHERS: Final[dict[str, dict[str, Any]]] = {
     "fair": {},
     "create lost": {"spoiled": {("create", 1): "lost"}},
@@ -125,22 +139,28 @@ class History:
 
     def __post_init__(self) -> None:
         if not self.dialect:
-            object.__setattr__(self, "dialect", DIALECTS[self.platform][0])
+            object.__setattr__(self, "dialect", self.dialects[0])
 
     @property
     def platform(self) -> str:
         """Name of the platform whose job it is."""
-        return next(name for name, kinds in KINDS.items() if self.kind in kinds)
+        return next(name for name in KINDS if self.kind in (*KINDS[name], *SENSED[name]))
+
+    @property
+    def dialects(self) -> tuple[str, ...]:
+        """Those in which its platform may be spoken to about jobs of this kind."""
+        return DIALECTS[self.platform][:1] if self.kind in NEWER else DIALECTS[self.platform]
 
     @property
     def lists(self) -> bool:
         """Whether the platform lists jobs of this kind."""
-        return self.dialect != "document"
+        return self.dialect != "document" and self.kind != "started_notebook"
 
     @property
     def stoppable(self) -> bool:
         """Whether the platform stops jobs of this kind."""
-        return self.kind not in ("search", "dataset_version") and (self.lists or self.kind != "workflow_run")
+        lacking = ("search", "dataset_version", "saved_image")
+        return self.kind not in lacking and (self.lists or self.kind != "workflow_run")
 
     def __str__(self) -> str:
         words = [
@@ -183,6 +203,10 @@ EXCUSES: Final[dict[str, set[str]]] = {
     "a job is left running and its task cleared after the end of its run, before Airflow 3.3": {"wrong result"},
     "a task comes to its `execution_timeout` while its job is created, where jobs cannot be listed": {"orphan"},
     "another platform stands behind the address while a trigger that is to stop a job gets no answer": {"stranger"},
+    "a worker that Airflow took for dead lives on with a deployment, of which no record is kept": {
+        "orphan",
+        "duplicate",
+    },
 }
 """The classes of histories in which a promise cannot be kept, and what may be wrong in each."""
 (
@@ -200,4 +224,5 @@ EXCUSES: Final[dict[str, set[str]]] = {
     LEFT,
     OUT_OF_TIME,
     UNANSWERED,
+    SHARED,
 ) = EXCUSES

@@ -26,6 +26,7 @@ from .histories import (
     OLD_WORKER,
     OUT_OF_TIME,
     REFUSED,
+    SHARED,
     SWAPPED,
     TOLD,
     UNANSWERED,
@@ -39,19 +40,19 @@ from .server import Server
 from .triggerer import Triggerer
 
 
-def _link(operator: Any, job_id: Any) -> None:
+def _link_to(operator: Any, context: Any, thing: Any, kind: str | None = None) -> None:
     """Keep a link without Airflow's own machinery."""
-    page = operator.hook.get_conn().config.page(operator.kind, job_id)
-    operator._context["ti"].xcom_push(operator.platform.page_link, page)
+    page = operator.hook.get_conn().config.page(kind or operator.kind, thing)
+    context["ti"].xcom_push(operator.platform.page_link, page)
 
 
 @cache
 def operator(kind: Kind, deferrable: bool, timeout: float | None, described: bool) -> Any:
     """Return an operator, made and checked once: its constructor takes longer than a whole life."""
     maker = kind.operator
-    quiet = type(maker.__name__, (maker,), {"log": LOG, "link": _link, "__module__": maker.__module__})
-    text = "long " * 60 if described else None
-    made = quiet(task_id="task", deferrable=deferrable, job_timeout=timeout, description=text, **kind.given)
+    quiet = type(maker.__name__, (maker,), {"log": LOG, "link_to": _link_to, "__module__": maker.__module__})
+    given = {**kind.given, **({kind.signs: "long " * 60} if described and kind.signs else {})}
+    made = quiet(task_id="task", deferrable=deferrable, job_timeout=timeout, **given)
     assert made.options.deferrable is deferrable
     return made
 
@@ -86,7 +87,7 @@ class Life:
     ) -> None:
         self.history, self.world, self.dice, self.servers = history, world, dice, servers
         kind = world.side.kinds[history.kind]
-        template = operator(kind, history.waits != "in place", history.timeout, "cut" in history.weather)
+        template = self._template(kind)
         self.task = Task(world, template, remembers=history.remembers, retries=history.retries, map_index=map_index)
         self.state = "endless"
         """Or ``success`` or ``failed``."""
@@ -112,6 +113,11 @@ class Life:
         self._cleared = list(history.cleared)
         if not history.lists and history.weather in REFUSALS:
             self.excuses.add(REFUSED)
+
+    def _template(self, kind: Kind) -> Any:
+        """Return what the task runs."""
+        history = self.history
+        return operator(kind, history.waits != "in place", history.timeout, "cut" in history.weather)
 
     def run(self) -> Iterator[None]:
         """Let it happen, step by step."""
@@ -266,6 +272,8 @@ class Life:
                     self.task.try_id += 1
                     if self.task.store is None or self.task.operator.job_kind.stop is None:
                         self.excuses.add(OLD_WORKER)
+                    if self.task.operator.known_by_content:
+                        self.excuses.add(SHARED)
                 return "retry"
             case "timeout":
                 running.close()  # type: ignore[attr-defined]

@@ -12,11 +12,18 @@ from pydantic_core import from_json, to_json
 
 from airflow_provider_aihub.http.protocol import Answer
 
-from .server import FAILED, RUNNING, STOPPED, SUCCESS, WAITING, Answering, Called, Job, Said, Server
+from .server import FAILED, RUNNING, STOPPED, SUCCESS, WAITING, Answering, Called, Job, Said, Server, Switched
 
-TRAINING, EXECUTION = "training_job", "workflow_execution"
+TRAINING, EXECUTION, IMAGE, STEPS, NOTEBOOK = (
+    *("training_job", "workflow_execution", "saved_image"),
+    *("workflow_step", "notebook"),
+)
 WORKFLOW: Final = "w1"
 """The workflow whose executions there are."""
+STEP: Final = "step"
+"""The one step that they have."""
+SAVED: Final = "11111111-31a4-40a8-a58f-000000000000/worker-0"
+"""The container that is saved as an image: an image has no other id."""
 LARGEST_SEARCH: Final = 50
 SKEW: Final = 15 * 60.0
 """By how many seconds the time of a signature may differ from the gateway's own."""
@@ -24,16 +31,32 @@ CHINA: Final = timezone(timedelta(hours=8))
 WORDS: Final[dict[str, dict[int, str]]] = {
     TRAINING: {WAITING: "Pending", RUNNING: "Running", SUCCESS: "Completed", FAILED: "Failed", STOPPED: "Terminated"},
     EXECUTION: {WAITING: "init", RUNNING: "running", SUCCESS: "completed", FAILED: "abnormal", STOPPED: "stopped"},
+    IMAGE: {WAITING: "INIT", RUNNING: "CREATING", SUCCESS: "ACTIVE", FAILED: "CREATE_FAILED"},
+    STEPS: {WAITING: "init", RUNNING: "running", SUCCESS: "completed", FAILED: "failed"},
+    NOTEBOOK: {WAITING: "CREATING", RUNNING: "STARTING", SUCCESS: "RUNNING", FAILED: "START_FAILED"},
+    "started_notebook": {
+        **{WAITING: "STOPPED", RUNNING: "STARTING", SUCCESS: "RUNNING", FAILED: "START_FAILED"},
+        STOPPED: "STOPPED",
+    },
 }
 """What the states of each kind of job are called."""
-STOPPING: Final = {TRAINING: "Terminating", EXECUTION: "stopping"}
-MISSING: Final = {TRAINING: "ModelArts.2775", EXECUTION: "ModelArts.7511"}
+STOPPING: Final = {TRAINING: "Terminating", EXECUTION: "stopping", "started_notebook": "STOPPING"}
+MISSING: Final = {
+    **{TRAINING: "ModelArts.2775", IMAGE: "ModelArts.2775", NOTEBOOK: "ModelArts.6309"},
+    "started_notebook": "ModelArts.6309",
+    **{EXECUTION: "ModelArts.7511", STEPS: "ModelArts.7511"},
+}
 """The codes for one that does not exist."""
 EXISTS: Final = "ModelArts.2751"
 PATH: Final = re.compile(
     r"/v2/p/(?P<things>training-jobs|training-job-searches|workflows/(?P<workflow>[^/]+)/executions)"
     r"(?:/(?P<id>[^/]+)(?:/(?P<part>[^/]+))?)?"
 )
+SAVE: Final = re.compile(r"/v2/p/training-jobs/(?P<job>[^/]+)/tasks/(?P<task>[^/]+)/save-image-job")
+NOTEBOOKS: Final = re.compile(r"/v1/p/notebooks/(?P<id>[^/]+)(?:/(?P<verb>start|stop))?")
+STARTED: Final = "started_notebook"
+GIVEN: Final = "22222222-31a4-40a8-a58f-000000000000"
+"""The notebook that is started; it is there from the beginning, and no other ModelArts has it."""
 
 
 class ModelArts(Server):
@@ -59,6 +82,8 @@ class ModelArts(Server):
                 return Called(what, f"{about} {offset}", partial(self._executions, offset, limit))
             case "stop":
                 return Called(what, about, partial(self._stop, kind, thing))
+            case "start":
+                return Called("create", about, partial(self._start, thing))
             case "events":
                 return Called(what, about, lambda: (200, {"total": 0, "events": []}))
         return Called(what, about, lambda: _no(404, "APIGW.0101", "no such API"))
@@ -66,11 +91,16 @@ class ModelArts(Server):
     def _id(self, kind: str, number: int) -> str:
         # No other ModelArts has one of its ids.
         id_ = f"{self.first_number:08x}-31a4-40a8-a58f-{number:012x}"
-        return id_ if kind == TRAINING else f"{WORKFLOW}/{id_}"
+        ids = {EXECUTION: f"{WORKFLOW}/{id_}", STEPS: f"{WORKFLOW}/{id_}/{STEP}", IMAGE: SAVED}
+        return ids.get(kind, id_)
 
     def colleagues_job(self, kind: str, number: int, name: str = "colleagues", age: float = 3600.0) -> Job:
         """Let a colleague have a job, under the id that a number gives; of a training job, its name ends with it."""
-        return super().colleagues_job(kind, number, f"{name}-{number}" if kind == TRAINING else name, age)
+        job = super().colleagues_job(kind, number, f"{name}-{number}" if kind == TRAINING else name, age)
+        if kind == IMAGE:
+            # Of another container: what a colleague saves later hides what a task has saved.
+            job.id = f"{self._id(TRAINING, number)}/worker-0"
+        return job
 
     @property
     def _token(self) -> str:
@@ -125,13 +155,25 @@ class ModelArts(Server):
         row = self._row(job)
         if kind == EXECUTION:
             del row["status"]
+        job.listed_at = job.shown_at if kind == IMAGE else job.listed_at
         return 201, row
 
     def _row(self, job: Job, *, listed: bool = False) -> dict[str, Any]:
         status = self._shown_status(job, listed=listed)
-        word = STOPPING[job.kind] if job.stop_asked and status < SUCCESS else WORDS[job.kind][status]
+        stopping = job.stop_asked and (status < SUCCESS or (isinstance(job, Switched) and status != STOPPED))
+        word = STOPPING[job.kind] if stopping else WORDS[job.kind][status]
         created = job.created_at + self._ahead
         named = {"name": job.name, "description": job.description}
+        if job.kind in (NOTEBOOK, STARTED):
+            return {**named, "id": job.id, "status": word}
+        if job.kind == IMAGE:
+            return {**named, "namespace": "n", "tag": "t", "status": word, "create_time": int(created * 1000)}
+        if job.kind == STEPS:
+            return {
+                "execution_id": str(job.id).split("/")[1],
+                "status": WORDS[EXECUTION][status],
+                "steps_execution": [{"step_name": STEP, "status": word}],
+            }
         if job.kind == EXECUTION:
             return {
                 **named,
@@ -148,8 +190,23 @@ class ModelArts(Server):
             "status": {"phase": word, "start_time": 0, "duration": 0, "tasks": ["worker-0"]},
         }
 
+    def begin(self, kind: str) -> None:
+        """Have what a job of a kind takes."""
+        if kind == STARTED:
+            job = self._new_job(kind, NOTEBOOK, "", self._clock())
+            job.id = GIVEN
+
+    def _start(self, job_id: str) -> Said:
+        job = self.shown(STARTED, job_id)
+        if not isinstance(job, Switched):
+            return _no(400, MISSING[NOTEBOOK], "it does not exist")
+        began = job.start(self._clock())
+        return (200, self._row(job)) if began else _no(400, "ModelArts.6305", "it is running")
+
     def _read(self, kind: str, job_id: str) -> Said:
         job = self.shown(kind, job_id)
+        if job is None and kind == EXECUTION:
+            job = self.shown(STEPS, f"{job_id}/{STEP}")
         return _no(400, MISSING[kind], "it does not exist") if job is None else (200, self._row(job))
 
     def _search(self, name: str | None, offset: int, limit: int) -> Said:
@@ -170,6 +227,11 @@ class ModelArts(Server):
         job = self.shown(kind, job_id)
         if job is None:
             return _no(400, MISSING[kind], "it does not exist")
+        if isinstance(job, Switched):
+            if job.begun is None or job.status(self._clock()) == STOPPED or job.stop_asked is not None:
+                return _no(400, "ModelArts.6307", "it has stopped")
+            self._ask_to_stop(job)
+            return 200, self._row(job)
         too_late = job.over(self._clock()) or (kind == TRAINING and job.stop_asked is not None)
         self._ask_to_stop(job)
         if too_late:
@@ -194,6 +256,11 @@ def _meant(method: str, path: str) -> tuple[str, str, str]:
     """Give what a call is, of which kind of job, and of which one."""
     if path == "/v3/auth/tokens":
         return "login", "", ""
+    if saved := SAVE.fullmatch(path):
+        return ("create" if method == "POST" else "read"), IMAGE, f"{saved['job']}/{saved['task']}"
+    if notebook := NOTEBOOKS.fullmatch(path):
+        whats = {"start": "start", "stop": "stop", None: "read"}
+        return whats[notebook["verb"]], STARTED if notebook["id"] == GIVEN else NOTEBOOK, notebook["id"]
     found = PATH.fullmatch(path)
     if found is None or found["workflow"] not in (None, WORKFLOW):
         return "other", "", ""

@@ -16,7 +16,7 @@ from .histories import ALL_WEATHERS, EXCUSES, History
 from .lives import Life
 from .platforms import NAME, SIDES
 from .sensors import Sensing
-from .server import Job, Server, Weather
+from .server import SUCCESS, SWITCHED, Job, Server, Switched, Weather
 from .triggerer import Triggerer
 
 ENDED: Final = object()
@@ -39,15 +39,17 @@ class Run:
             history.dialect, lambda: world.now, weather, lasts=history.lasts, ends_well=history.ends_well
         )
         other = side.server(history.dialect, lambda: world.now, Weather(), first_number=100)
+        jobs = side.kinds[history.kind].jobs or history.kind
         for number in range(1, 8):
-            other.colleagues_job(history.kind, number)
+            other.colleagues_job(jobs, number)
         if history.weather in ("other jobs", "newer jobs of that name"):
             newer, name = history.weather != "other jobs", side.kinds[history.kind].given.get("name", NAME)
             for number in range(1, 41):
-                first.colleagues_job(history.kind, number, *((name, -600.0) if newer else ()))
+                first.colleagues_job(jobs, number, *((name, -600.0) if newer else ()))
             first.next_number = 41
         self.servers = [first, other]
         world.server = first
+        first.begin(jobs)
         given = history, world, self.dice, self.servers
         kind = Sensing if history.sensor else Life
         self.lives: list[Life] = [kind(*given, map_index=0 if history.sibling else -1, blows=history.blows)]
@@ -104,9 +106,38 @@ def _found(history: History, ended: Ended) -> Iterator[str]:
         yield from life.wrong
         for process in life.processes:
             yield from _too_often(process)
-        yield from life.judged() if isinstance(life, Sensing) else _of_task(history, life, ended.servers, own)
+        if isinstance(life, Sensing):
+            yield from life.judged()
+        elif history.kind in SWITCHED:
+            yield from _of_switch(life, ended.servers, [job for job in jobs if isinstance(job, Switched)])
+        else:
+            yield from _of_task(history, life, ended.servers, own)
     for job in jobs:
+        if isinstance(job, Switched):
+            continue
         yield f"unmarked: {job.kind} {job.id} has no marker of a task's"
+
+
+def _of_switch(life: Life, servers: list[Server], things: list[Switched]) -> Iterator[str]:
+    """Find what is wrong with what a task has started, which is there for good."""
+    if life.state == "endless":
+        yield "endless: it has no end"
+    for server in servers:
+        if len(own := [thing for thing in things if thing in server.jobs]) > 1:
+            yield f"duplicate: there are {len(own)} of the name"
+    if life.state == "success":
+        thing = next((thing for thing in things if thing.id == life.result["id"]), None)
+        if thing is None:
+            yield "wrong result: it is a stranger's"
+        elif thing.status(life.ended_at) != SUCCESS or thing.stop_asked is not None:
+            yield "wrong result: it is not on"
+    for thing in things:
+        # What is on by then is left so, for whoever asks for it next.
+        starts = thing.begun is not None and thing.begun + thing.lasts > life.ended_at and thing.stop_asked is None
+        if life.state != "success" and starts:
+            yield f"orphan: {thing.kind} {thing.id} runs on"
+        if thing.stop_asked is not None and not life.may_stop:
+            yield f"needless: {thing.kind} {thing.id} was stopped for no reason"
 
 
 def _of_task(history: History, life: Life, servers: list[Server], own: list[Job]) -> Iterator[str]:
@@ -115,7 +146,7 @@ def _of_task(history: History, life: Life, servers: list[Server], own: list[Job]
     if life.state == "endless":
         yield "endless: it has no end"
     if life.state == "success":
-        result = next((job for job in own if job.id == life.result["id"]), None)
+        result = next((job for job in reversed(own) if job.id == life.result["id"]), None)
         if result is None:
             yield "wrong result: it is a stranger's"
         elif result.status(now) != 3:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Mapping
 from functools import cache
 from typing import Any, Final, TypeVar
 
@@ -22,11 +22,11 @@ POKE_INTERVAL: Final = 5.0
 
 
 @cache
-def sensor(kind: Kind, deferrable: bool, timeout: float | None, job: int | str) -> Any:
+def sensor(kind: Kind, deferrable: bool, timeout: float | None, named: tuple[tuple[str, Any], ...]) -> Any:
     """Return a sensor, made and checked once."""
     maker = kind.sensor
     quiet = type(maker.__name__, (maker,), {"log": LOG, "__module__": maker.__module__})
-    given = {**kind.sensed, maker.job_field: job, "timeout": timeout or 10**6}
+    given = {**kind.sensed, **dict(named), "timeout": timeout or 10**6}
     made = quiet(task_id="task", deferrable=deferrable, poke_interval=POKE_INTERVAL, **given)
     assert made.options.deferrable is deferrable
     return made
@@ -80,14 +80,15 @@ class Sensing(Life):
 
     def __init__(self, *given: Any, **more: Any) -> None:
         super().__init__(*given, **more)
-        history = self.history
-        kind = self.world.side.kinds[history.kind]
-        job = self.job = self.servers[0].upstream_job(history.kind)
-        named: int | str = job.id
-        if history.kind == "dataset_version" and not history.lists:
-            named = f"digits/V{job.version}"
-        self.task.operator = sensor(kind, history.waits.startswith("deferred"), history.timeout, named)
         self.began = self.world.now
+
+    def _template(self, kind: Kind) -> Any:
+        history = self.history
+        job = self.job = self.servers[0].upstream_job(kind.jobs or history.kind)
+        named: Mapping[str, Any] = kind.named(job) if kind.named else {kind.sensor.job_field: job.id}
+        if history.kind == "dataset_version" and not history.lists:
+            named = {kind.sensor.job_field: f"digits/V{job.version}"}
+        return sensor(kind, history.waits.startswith("deferred"), history.timeout, tuple(named.items()))
 
     def _try(self) -> Generator[None, None, tuple[str, Any]]:
         if not self.history.waits.startswith("deferred"):

@@ -20,6 +20,8 @@ LATENCY: Final = 0.05
 """Seconds that an answer takes."""
 
 WAITING, RUNNING, SUCCESS, FAILED, STOPPED = 1, 2, 3, 4, 5
+SWITCHED: Final = ("deployment", "started_notebook")
+"""Kinds of what is there for good."""
 
 Answering: TypeAlias = Generator[float, None, Outcome]
 """What yields the seconds that an answer takes, one piece of them after the other, and returns it."""
@@ -70,7 +72,7 @@ class Job:
     """When it was asked for; it may have come into being later."""
     owner: str = "task"
     described: str = ""
-    """The description that was asked for."""
+    """The description that was asked for, or whatever else tells whose it is."""
     version: int = 0
     """How many there were of its kind by then."""
     stopped_at: float | None = None
@@ -91,6 +93,33 @@ class Job:
     def over(self, now: float) -> bool:
         """Whether it has ended."""
         return self.status(now) >= SUCCESS
+
+
+@dataclass(slots=True)
+class Switched(Job):
+    """What is there for good, and is started and stopped, such as a notebook; it has succeeded while it is on.
+
+    :param begun: When it was last started; ``lasts`` is how long that takes.
+    """
+
+    begun: float | None = None
+
+    def status(self, now: float) -> int:
+        """Return its status number."""
+        if self.begun is None:
+            return WAITING
+        if self.stopped_at is not None and now >= self.stopped_at:
+            return STOPPED
+        if now - self.begun < self.lasts:
+            return RUNNING
+        return SUCCESS if self.ends_well else FAILED
+
+    def start(self, now: float) -> bool:
+        """Start it, unless that was done; return whether it was not."""
+        if self.stopped_at is None and self.status(now) in (RUNNING, SUCCESS):
+            return False
+        self.begun, self.stopped_at, self.stop_asked = now, None, None
+        return True
 
 
 @dataclass(slots=True)
@@ -161,9 +190,13 @@ class Server(ABC):
             happen()
         return now
 
+    def begin(self, kind: str) -> None:
+        """Have what a job of a kind takes. Most take nothing."""
+        return
+
     def job(self, kind: str, job_id: int | str) -> Job | None:
         """Return a job."""
-        return next((job for job in self.jobs if job.kind == kind and job.id == job_id), None)
+        return next((job for job in reversed(self.jobs) if job.kind == kind and job.id == job_id), None)
 
     def shown(self, kind: str, job_id: int | str) -> Job | None:
         """Return a job that reads know."""
@@ -175,9 +208,14 @@ class Server(ABC):
         now = self._clock()
         version = 1 + sum(job.kind == kind for job in self.jobs)
         id_, described = self._id(kind, number), "of a colleague"
-        job = Job(kind, id_, name, described, now - age, 10**6, True, now, now, owner="colleague", version=version)
+        job = self._job_of(kind)(
+            kind, id_, name, described, now - age, 10**6, True, now, now, owner="colleague", version=version
+        )
         self.jobs.append(job)
         return job
+
+    def _job_of(self, kind: str) -> type[Job]:
+        return Switched if kind in SWITCHED else Job
 
     def upstream_job(self, kind: str) -> Job:
         """Let somebody whom a sensor waits for create a job."""
@@ -238,7 +276,7 @@ class Server(ABC):
     def _new_job(self, kind: str, name: str | None, described: str, asked_at: float) -> Job:
         """Let a job come into being."""
         now, weather = self._clock(), self.weather
-        job = Job(
+        job = self._job_of(kind)(
             kind,
             self._id(kind, self.next_number),
             name.strip() if name is not None and weather.trims else name,
@@ -274,7 +312,7 @@ class Server(ABC):
     def _ask_to_stop(self, job: Job) -> None:
         now = self._clock()
         job.stop_asked = now if job.stop_asked is None else job.stop_asked
-        if job.stopped_at is None and not job.over(now):
+        if job.stopped_at is None and (isinstance(job, Switched) or not job.over(now)):
             job.stopped_at = now + self.weather.stop_takes
 
     def _dated(self) -> Mapping[str, str]:
