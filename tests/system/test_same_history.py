@@ -245,7 +245,7 @@ class Played:
 
     def _grant_retries(self, retries: int) -> None:
         """Change the DAG, as its author does."""
-        (self.airflow.home / "retries").write_text(str(retries))
+        (self.airflow.home / "logs" / "retries").write_text(str(retries))
         token = self.airflow.api("GET", f"/dags/{self.story.dag_id}")["file_token"]
         self.airflow.api("PUT", f"/parseDagFile/{token}")
         path = f"/dags/{self.story.dag_id}/tasks/{self.story.task_id}"

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from airflow.providers.common.compat.sdk import DAG
+from airflow.providers.common.compat.sdk import DAG, conf
 
 from airflow_provider_aihub.operators.training import TrainingOperator
 
@@ -53,7 +52,7 @@ class NotedTraining(TrainingOperator):
             file.write(json.dumps(note) + "\n")
 
 
-RETRIES = Path(os.environ["AIRFLOW_HOME"], "retries")
+RETRIES = Path(conf.get("logging", "base_log_folder"), "retries")
 """How many retries the DAG ``noted_fewer_retries`` grants; whoever changes it has the DAG read again."""
 TASKS: dict[str, tuple[str, dict[str, Any]]] = {
     "noted_deferred": ("deferred", {"deferrable": True}),
