@@ -118,7 +118,9 @@ def find_source(parameter: str, given: str | ObjectStoragePath) -> Source:
         below = place[len(root) :].lstrip("/") or name
         check_name(below)
         if info["type"] != "file" and not storage.isfile(place):
-            raise AIHubParameterError(f"{parameter}: {place} cannot be sent, since it is no file, or a link to none.")
+            raise AIHubParameterError(
+                f"{parameter}: {place} cannot be sent, since it is neither a file nor a link to one."
+            )
         if not local:
             opened = partial(storage.open, place, "rb")
         elif is_folder and not _within(root, place):
@@ -197,7 +199,7 @@ def _each(parameter: str, root: str, folder: str) -> Iterator[tuple[str, File]]:
             continue
         if not entry.is_file():
             raise AIHubParameterError(
-                f"{parameter}: {entry.path} cannot be sent, since it is no file, or a link to none."
+                f"{parameter}: {entry.path} cannot be sent, since it is neither a file nor a link to one."
             )
         if entry.is_symlink() and not _within(root, entry.path):
             raise AIHubParameterError(

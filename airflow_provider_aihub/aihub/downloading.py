@@ -60,9 +60,7 @@ def read_sheet(store: ObjectStore, place: Place) -> dict[str, bytes]:
         try:
             return {row["local_path"].lstrip("/"): bytes.fromhex(row["sha256"]) for row in rows}
         except (KeyError, ValueError, AttributeError, TypeError, csv.Error):
-            raise AIHubBadAnswerError(
-                f"The sheet of files at {place} cannot be read; ask who has written it."
-            ) from None
+            raise AIHubBadAnswerError(f"The sheet of files at {place} cannot be read; ask whoever wrote it.") from None
 
 
 def inside(folder: Path, path: str) -> Path:
@@ -71,7 +69,9 @@ def inside(folder: Path, path: str) -> Path:
     :raises AIHubBadAnswerError: It would lead out of the folder.
     """
     if any(part in ("", ".", "..") or "\0" in part or os.sep in part for part in path.split("/")):
-        raise AIHubBadAnswerError(f"AIHub names a file {path!r}, which would lead out of the folder; ask who made it.")
+        raise AIHubBadAnswerError(
+            f"AIHub names a file {path!r}, which would lead out of the folder; ask whoever made it."
+        )
     return folder.joinpath(*path.split("/"))
 
 
@@ -152,7 +152,7 @@ class _Download:
         except OSError as error:
             problem = error.strerror or type(error).__name__
             raise AIHubError(
-                f"{str(place)!r} cannot be written: {problem}; see to the folder, then try again."
+                f"{str(place)!r} cannot be written: {problem}; check the folder, then try again."
             ) from None
         return received
 

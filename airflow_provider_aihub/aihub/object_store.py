@@ -69,7 +69,7 @@ class Place:
         bucket, slash, key = address.removeprefix("s3://").partition("/")
         if not address.startswith("s3://") or not bucket or not slash or not key.strip("/"):
             raise AIHubBadAnswerError(
-                f"AIHub says that files lie at {address!r}, which is no place in its object store; ask its operators."
+                f"AIHub says that files are at {address!r}, which is no address in its object store; ask its operators."
             )
         return cls(bucket, key)
 

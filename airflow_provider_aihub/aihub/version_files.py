@@ -135,7 +135,7 @@ def _fetch(file: Indexed, target: Path, download: Callable[[str, BinaryIO], int]
         part.replace(place)
     except OSError as error:
         problem = error.strerror or type(error).__name__
-        raise AIHubError(f"{str(place)!r} cannot be written: {problem}; see to the folder, then try again.") from None
+        raise AIHubError(f"{str(place)!r} cannot be written: {problem}; check the folder, then try again.") from None
     return size
 
 

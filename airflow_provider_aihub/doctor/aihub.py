@@ -138,7 +138,7 @@ def _ask(client: AIHubClient, request: Request[Any]) -> None:
 def _named(client: AIHubClient) -> dict[str, Callable[[], Iterable[Any]]]:
     def clusters(module: ModuleType) -> Iterable[Any]:
         if client.user_id is None:
-            raise AIHubError("The token does not say whose it is; give the ids of virtual clusters, or log in")
+            raise AIHubError("The token names no user; give the ids of virtual clusters, or log in")
         return client.list_virtual_clusters(client.user_id, module)
 
     return {

@@ -40,7 +40,7 @@ def _token_taker(client: AIHubClient) -> str:
     known = " and ".join(client.config.addresses)
     if known:
         raise AIHubConfigError(
-            f"The connection says where AIHub's {known} is, where a token cannot be tried without changing something; "
+            f"The connection has only the address of AIHub's {known}, where a token cannot be tried without a change; "
             "fill in the base URL or an environment, or see whether a task can do its work."
         )
     raise AIHubConfigError("The connection does not say where AIHub is; fill in the base URL or an environment.")

@@ -261,7 +261,7 @@ def _ask(request: Request[T], state: State, policy: RetryPolicy) -> Steps[T | Re
 def _call(request: Request[Any], state: State) -> Call:
     if "/." in request.path and not {".", ".."}.isdisjoint(request.path.split("/")):
         name = state.dialect.name
-        raise ParameterError(f"{name} cannot be asked to {request.asks}: '.' and '..' are no ids or names.")
+        raise ParameterError(f"{name} cannot be asked to {request.asks}: '.' and '..' cannot be ids or names.")
     query = request.query and {name: str(value) for name, value in request.query.items() if value is not None}
     return Call(
         dialect=state.dialect,

@@ -246,7 +246,7 @@ def fetch(
     try:
         url = quoted(url)
     except ValueError:
-        problem = "Only http and https URLs can be downloaded, and what was given is none."
+        problem = "Only http and https URLs can be downloaded, and the given address is neither."
     else:
         problem = ""
     if problem:

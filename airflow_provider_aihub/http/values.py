@@ -185,21 +185,21 @@ NotEmpty = AfterValidator(_not_empty)
 
 
 def check_id(parameter: str, value: int | str) -> int:
-    """Take a whole number of at least 1, also as text.
+    """Return a whole number of at least 1, given as a number or as text.
 
-    :raises ParameterError: Where it is none.
+    :raises ParameterError: It is not a whole number of at least 1.
     """
     number = as_int(value)
     if number is None or number < 1:
-        nothing = ", to which a template renders that finds nothing" if value == "None" else ""
+        nothing = ", as a template renders when it finds nothing" if value == "None" else ""
         raise ParameterError(f"{parameter} must be a whole number of at least 1, not {shown(value)}{nothing}")
     return number
 
 
 def check_member(parameter: str, kind: type[E], value: object) -> E:
-    """Take a member of an enumeration by its word, in any case, or by its number.
+    """Return the member of an enumeration with this word, in any case, or this number.
 
-    :raises ParameterError: Where there is none such.
+    :raises ParameterError: There is no such member.
     """
     try:
         return _member(kind, value)
@@ -211,7 +211,7 @@ def check_member(parameter: str, kind: type[E], value: object) -> E:
 def check_flag(parameter: str, value: object) -> bool:
     """Return a boolean, or what its word says.
 
-    :raises ParameterError: Where it is neither.
+    :raises ParameterError: It is neither.
     """
     try:
         return flag(value)
@@ -225,7 +225,7 @@ def check_text(
 ) -> str:
     """Return a text that matches a pattern as a whole; a number becomes one.
 
-    :raises ParameterError: Where it does not.
+    :raises ParameterError: It does not match.
     """
     text = None if isinstance(value, bool) else _plain(value)
     if text is None or not re.fullmatch(pattern, text):

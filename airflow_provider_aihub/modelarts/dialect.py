@@ -37,7 +37,7 @@ MISSING: Final = frozenset(f"ModelArts.{code}" for code in (2775, 6309, 6404, 75
 """Codes for something that does not exist: training job, notebook, workflow execution, workflow, subscription. HTTP
 400, mostly."""
 BAD_TOKEN: Final = "ModelArts.2784"  # noqa: S105
-"""Codes for a token that is no longer valid, with HTTP 403."""
+"""The code for a token that is no longer valid, with HTTP 403."""
 ADVICE: Final[Mapping[str, str]] = {
     "ModelArts.2755": "check the algorithm given",
     "ModelArts.2780": "check the engine given",

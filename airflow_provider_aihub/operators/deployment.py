@@ -183,7 +183,7 @@ class StartDeploymentOperator(JobOperator):
         found = deployments_named(self.hook, str(self.deployment))
         if len(found) > 1:
             raise AIHubParameterError(
-                f"deployment is {self.deployment!r}, which AIHub has {len(found)} of; give one of the ids "
+                f"deployment is {self.deployment!r}, but AIHub has {len(found)} of that name; give one of the ids "
                 f"{', '.join(map(str, found))}."
             )
         return found[0] if found else None

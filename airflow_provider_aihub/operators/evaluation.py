@@ -94,7 +94,7 @@ class EvalImportOperator(JobOperator):
             user_id = self.hook.user_id
             if user_id is None:
                 raise AIHubParameterError(
-                    "user_id is missing, and the token in the connection does not say whose it is."
+                    "user_id is missing, and the token in the connection names no user; give user_id."
                 )
             spec = spec.model_copy(update={"user_id": user_id})
         return import_evaluation(spec, *files)

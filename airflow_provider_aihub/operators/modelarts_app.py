@@ -75,7 +75,9 @@ class ModelArtsCreateAppOperator(ModelArtsCallOperator):
         places = {"secret_variable": self.secret_variable, "secret_conn_id": self.secret_conn_id}
         given = {name: place for name, place in places.items() if place is not None}
         if len(given) != 1:
-            raise ModelArtsParameterError(f"Where the secret goes must be given by one of {' and '.join(places)}.")
+            raise ModelArtsParameterError(
+                f"One of {' and '.join(places)} must be given, to say where the secret is kept."
+            )
         if "secret_conn_id" in given and AIRFLOW_V_3_0_PLUS:
             raise ModelArtsParameterError(
                 "secret_conn_id is for Airflow 2, since a task of Airflow 3 cannot make a connection; give "

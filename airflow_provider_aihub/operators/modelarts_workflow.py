@@ -237,7 +237,7 @@ class ModelArtsStepExecutionActionOperator(ModelArtsCallOperator):
         from airflow_provider_aihub.modelarts.values import parts_of
 
         if (self.step is None) == (self.step_execution_id is None):
-            raise ModelArtsParameterError("Which step must be given by one of step and step_execution_id.")
+            raise ModelArtsParameterError("Either step or step_execution_id must be given, to say which step.")
         (execution,) = parts_of("execution_id", self.execution_id, "execution")
         inputs = _inputs("the step", _given(self.parameters, self.data_requirements))
         step_id = self.step_execution_id

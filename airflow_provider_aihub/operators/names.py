@@ -67,8 +67,8 @@ def virtual_cluster_id(hook: AIHubHook, given: int | str, *modules: ModuleType) 
     user_id = hook.user_id
     if user_id is None:
         raise AIHubConfigError(
-            f"The virtual cluster {given!r} cannot be looked up, since the token in the connection does not say whose "
-            "it is; give the cluster's id, or a login and password in the connection."
+            f"The virtual cluster {given!r} cannot be looked up, since the token in the connection names no user; "
+            "give the cluster's id, or a login and password in the connection."
         )
     rows: list[Row] = []
     for module in modules:
@@ -130,7 +130,7 @@ def pipeline_ids(hook: AIHubHook, pipeline: int | str, version: int | str | None
             "that its web pages show."
         ) from None
     if version_id < 1:
-        raise AIHubParameterError(f"pipeline is {pipeline!r}, which AIHub has no version of; release one first.")
+        raise AIHubParameterError(f"pipeline is {pipeline!r}, but AIHub has no version of it; release one first.")
     return found, version_id
 
 
@@ -266,7 +266,7 @@ def _match(parameter: str, given: int | str, rows: Iterable[Row]) -> int:
         return next(iter(found))
     if found:
         raise AIHubParameterError(
-            f"{parameter} is {given!r}, which AIHub has {len(found)} of; give one of the ids "
+            f"{parameter} is {given!r}, but AIHub has {len(found)} of that name; give one of the ids "
             f"{', '.join(map(str, sorted(found)))}."
         )
     names = sorted(ids_of)

@@ -234,7 +234,7 @@ def test_the_test_button_with_the_address_of_one_service(
     tried, message = AIHubHook().test_connection()
     if service in (Service.USER_SYSTEM, Service.EVALUATION, Service.S3_RELAY):
         assert not tried
-        assert f"AIHub's {service} is, where a token cannot be tried" in message
+        assert f"only the address of AIHub's {service}, where a token cannot be tried" in message
     else:
         assert (tried, message) == (True, f"AIHub's {service} takes the token.")
 

@@ -483,8 +483,8 @@ def test_the_secret_of_an_app_goes_where_it_was_told_to(
 @pytest.mark.parametrize(
     ("place", "words"),
     [
-        ({}, "by one of secret_variable and secret_conn_id"),
-        ({"secret_variable": "a", "secret_conn_id": "b"}, "by one of secret_variable and secret_conn_id"),
+        ({}, "One of secret_variable and secret_conn_id must be given"),
+        ({"secret_variable": "a", "secret_conn_id": "b"}, "One of secret_variable and secret_conn_id must be given"),
         ({"secret_variable": ""}, "a name of 1 to 250 characters, not"),
         ({"secret_variable": "x" * 251}, "a name of 1 to 250 characters, not"),
         ({"secret_variable": "elsewhere_secret"}, "reads from AIRFLOW_VAR_ELSEWHERE_SECRET"),

@@ -103,7 +103,7 @@ def test_a_pipeline_is_found_by_its_name(pipelines: Emulator) -> None:
         ({"pipeline": "cleen"}, r"pipeline is 'cleen', which AIHub does not have; the nearest are 'clean', 'sleep'"),
         ({"pipeline": "twin"}, r"pipeline is 'twin'.*give one of the ids 4, 5"),
         ({"pipeline": "clean", "pipeline_version": "V3"}, r"pipeline_version is 'V3'.*nearest are 'V[12]', 'V[12]'"),
-        ({"pipeline": "empty", "pipeline_version": None}, r"pipeline is 'empty', which AIHub has no version of"),
+        ({"pipeline": "empty", "pipeline_version": None}, r"pipeline is 'empty', but AIHub has no version of it"),
         ({"pipeline_params": {"a": 1}}, r"pipeline_params holds 'a', which version 1 .* does not know; it knows none"),
         (
             {"pipeline": "asks", "pipeline_version": None, "pipeline_params": {"day": 1, "dya": 2, "x": 3}},

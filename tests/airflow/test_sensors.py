@@ -293,6 +293,6 @@ def test_a_wrong_id_is_told_of_by_the_parameter_s_own_name(aihub: Emulator, mode
         with pytest.raises(AIHubParameterError) as told:
             sensor(kind, mode, **{kind.job_field: wrong}).try_once()
         assert str(told.value).startswith(f"{kind.job_field} must be ")
-        end = ", to which a template renders that finds nothing" if wrong == "None" else ""
+        end = ", as a template renders when it finds nothing" if wrong == "None" else ""
         assert said(told.value).endswith(f", not {wrong!r}{end}.")
     assert len(aihub.requests) == before
