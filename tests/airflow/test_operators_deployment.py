@@ -138,6 +138,7 @@ def test_a_task_killed_while_it_starts_one_stops_it(
     aihub: Emulator, new_name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made = StartDeploymentOperator(task_id="start", deployment=new_name, create=NEVER, deferrable=True)
+
     def starts(hook: AIHubHook, number: int) -> None:
         made.on_kill()
         # What a kill interrupts goes on.
