@@ -80,9 +80,10 @@ class Identity:
             return Verdict.OWN
         end = description.rstrip(" .…")
         tail = end[end.rfind("[") :] if "[" in end else ""
-        if len(tail) > len(_PREFIX) and self.marker.startswith(tail):
-            return None
-        if _MARKERS.search(description) or (tail.startswith(_PREFIX) and len(tail) > len(_PREFIX)):
+        tells = len(tail) > len(_PREFIX)
+        may_be_own_cut_off = tells and self.marker.startswith(tail)
+        is_another_cut_off = tells and tail.startswith(_PREFIX)
+        if not may_be_own_cut_off and (is_another_cut_off or _MARKERS.search(description)):
             return Verdict.OTHER
         return None
 
@@ -98,8 +99,8 @@ class Identity:
         description = facts.description
         if same_time and (same_name or same_user):
             return Verdict.OWN if self._may_be_cut(description) else Verdict.OTHER
-        unsigned = self.marker and 0 < len(description) < CUT and "[" not in description
-        return Verdict.OTHER if unsigned else Verdict.UNKNOWN
+        is_whole = 0 < len(description) < CUT and "[" not in description
+        return Verdict.OTHER if self.marker and is_whole else Verdict.UNKNOWN
 
     def _may_be_cut(self, description: str) -> bool:
         """Whether a description without the marker may be what is left of the one that was given."""

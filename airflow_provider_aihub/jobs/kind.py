@@ -91,10 +91,15 @@ class JobState:
         self.phase = kind.phases.get(status, Phase.UNKNOWN)
         """What the status means."""
         self.read_at: float | None = None
-        """When that was, in Unix seconds; ``None`` for just now."""
+        """When a list has shown this, in Unix seconds; ``None`` if the job itself was read just now."""
 
     def __repr__(self) -> str:
         return f"JobState(job_id={self.job_id!r}, status={self.status}, phase={self.phase!r})"
+
+    @property
+    def is_from_list(self) -> bool:
+        """Whether a list has shown this, and not a reading of the job itself."""
+        return self.read_at is not None
 
     @property
     def word(self) -> str:
@@ -238,6 +243,11 @@ class JobKind:
     def name(self) -> str:
         """Name within the platform."""
         return self.key.partition(".")[2]
+
+    @property
+    def can_be_waited_for(self) -> bool:
+        """Whether the platform shows where such a job stands."""
+        return bool(self.phases)
 
     @property
     def page_kind(self) -> str:

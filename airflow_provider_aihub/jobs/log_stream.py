@@ -97,7 +97,8 @@ class PartLogs:
                 self._ended.add(part.key)
             if again or last or part.key not in self._files:
                 reply = yield Ask(part.logs)
-                if part.logs_otherwise and (isinstance(reply, RejectedError) or (not reply and (ended or last))):
+                names_none = not reply and (ended or last)
+                if part.logs_otherwise and (names_none or isinstance(reply, RejectedError)):
                     other = yield Ask(part.logs_otherwise)
                     reply = reply if isinstance(other, RemoteJobError) else other
                 if isinstance(reply, UnsupportedError):

@@ -44,17 +44,17 @@ class ProgressLog:
 
     __slots__ = (
         "_called",
+        "_described_parts",
         "_job_id",
         "_kind",
-        "_known_parts",
         "_log",
+        "_logged_parts_text",
         "_parts_at",
-        "_parts_said",
-        "_settled",
+        "_parts_steady",
+        "_parts_text",
         "_since",
         "_status",
         "_told_at",
-        "_told_parts",
         "parts",
     )
 
@@ -68,15 +68,15 @@ class ProgressLog:
         self._log = log
         self._status: Status | None = None
         self._told_at = 0.0
-        self._known_parts: Sequence[Part] = self.parts
-        self._parts_said = self._told_parts = ""
-        self._settled = True
+        self._described_parts: Sequence[Part] = self.parts
+        self._parts_text = self._logged_parts_text = ""
+        self._parts_steady = True
         self._parts_at = since
 
     @property
     def next_line(self) -> float:
         """Until when there is nothing to log unless the status changes, in Unix seconds."""
-        if not self._settled or self._kind.parts_within:
+        if not self._parts_steady or self._kind.parts_within:
             return -math.inf
         return self._told_at + LIFE_LINE
 
@@ -94,18 +94,18 @@ class ProgressLog:
         if state.phase.terminal:
             return changed
         older = now - self._since >= PARTS_AGAIN * (self._parts_at - self._since)
-        if changed or not self._settled or (due and older):
+        if changed or not self._parts_steady or (due and older):
             self._parts_at = now
             yield from self.look_at_parts(state)
         elif self._kind.parts_within:
             self.parts = self._kind.parts_within(state.answer)
-        if not due and self.parts is self._known_parts:
+        if not due and self.parts is self._described_parts:
             return False
-        if self.parts is not self._known_parts:
-            self._known_parts = self.parts
-            self._parts_said = parts_text(self.parts, self._kind.part_noun)
+        if self.parts is not self._described_parts:
+            self._described_parts = self.parts
+            self._parts_text = parts_text(self.parts, self._kind.part_noun)
         facts = (yield from self._kind.notes(state)) if due and state.phase is Phase.WAITING else []
-        parts = self._parts_said
+        parts = self._parts_text
         if due and not changed:
             if state.phase is not Phase.WAITING:
                 facts.append(state.facts.usage)
@@ -115,11 +115,11 @@ class ProgressLog:
                 "%s is still %s, %s after its submission%s", self._called, state.word, age, said and f"; {said}"
             )
         else:
-            if parts and parts != self._told_parts:
+            if parts and parts != self._logged_parts_text:
                 facts.append(parts)
             for fact in facts:
                 self._log.info("%s: %s", self._called, fact)
-        self._told_parts = parts
+        self._logged_parts_text = parts
         return due
 
     def look_at_parts(self, state: JobState) -> Generator[Ask, Any, None]:
@@ -130,15 +130,16 @@ class ProgressLog:
         elif kind.parts:
             reply = yield Ask(kind.parts(self._job_id))
             if self._failed(reply):
-                self._settled = True
+                self._parts_steady = True
                 return
             self.parts = reply
             # The pods of a job that waits all wait as well: they are looked at again when the job goes on.
-            self._settled = state.phase is Phase.WAITING or bool(reply and all(part.state != PENDING for part in reply))
+            all_have_begun = bool(reply) and all(part.state != PENDING for part in reply)
+            self._parts_steady = state.phase is Phase.WAITING or all_have_begun
 
     def forget_parts(self) -> None:
         """Keep only what was logged of the parts: those of thousands of jobs would take much memory."""
-        self.parts = self._known_parts = ()
+        self.parts = self._described_parts = ()
 
     def _tell_status(self, state: JobState, now: float) -> None:
         if state.phase is Phase.UNKNOWN:

@@ -221,6 +221,7 @@ def follow(
     state: JobState | None = None
     untold: list[str] = []
     looks = 0
+    pause_ignores_looks = watch.backoff in (None, 1)
     tolerance = Tolerance(
         watch.poll_tolerance,
         min(watch.poll_tolerance, GONE_TOLERANCE),
@@ -232,7 +233,7 @@ def follow(
     while True:
         looks += 1
         reply = yield look
-        if isinstance(reply, JobState) and reply.read_at is not None:
+        if isinstance(reply, JobState) and reply.is_from_list:
             doubtful = watch.doubts_lists and reply.phase.halts
             if doubtful or watch.is_other(reply):
                 # A list may be wrong; what is read singly is believed.
@@ -265,8 +266,8 @@ def follow(
             state.forget()
             if logs is None:
                 progress.forget_parts()
-            if logs is None and watch.backoff in (None, 1):
-                calm_until = progress.next_line
+                if pause_ignores_looks:
+                    calm_until = progress.next_line
         elif isinstance(reply, RemoteJobError):
             again = tolerance.failed(reply, now, pause)
             if again is None:

@@ -97,7 +97,7 @@ class Held:
         """The job that is to be stopped should the task end now."""
         self.creating: Entry | None = None
         """The intent of a create call whose id is not known yet."""
-        self.unread: Refused | ValueError | None = None
+        self.unreadable: Refused | ValueError | None = None
         """Why the record that there is, or may be, could not be read."""
         self.killed = False
         self.stopped = False
@@ -122,20 +122,23 @@ class Held:
         value = (yield Load()) if self.kept else None
         if value is None:
             return None
+        if isinstance(value, Refused):
+            self._note_unreadable(value, value.why)
+            return None
         try:
-            entry = None if isinstance(value, Refused) else Entry.read(value)
+            entry = Entry.read(value)
         except ValueError as error:
-            value, entry = error, None
-        if entry is None:
-            self.unread = value
-            why = value.why if isinstance(value, Refused) else value
-            self.log.warning("What an earlier try has written down of its job cannot be read: %s", why)
+            self._note_unreadable(error, error)
             return None
         if entry.job_id is None:
             self.creating = None if entry.state == job_state.UNKNOWN else entry
         elif entry.state != job_state.DONE:
             self.job = Job(entry.job_id, entry)
         return entry
+
+    def _note_unreadable(self, trouble: Refused | ValueError, why: Exception) -> None:
+        self.unreadable = trouble
+        self.log.warning("What an earlier try has written down of its job cannot be read: %s", why)
 
     def save(self, entry: Entry) -> Steps[Refused | None]:
         return (yield Save(entry)) if self.kept else None
@@ -150,7 +153,7 @@ class Held:
         if self.kept:
             yield Forget()
 
-    def not_told(self, refused: Refused, what: str) -> Steps[None]:
+    def airflow_refused(self, refused: Refused, what: str) -> Steps[None]:
         """Go on although Airflow did not accept something, unless this worker's try is no longer the task's.
 
         A worker of such a try stops the job that it has created, since nobody else knows it, but no job that it has
@@ -178,9 +181,10 @@ class Held:
 
         :raises RemoteJobError: One of its kinds; also a refused login leaves the next try to find the job.
         """
-        return (yield from self.asked(Call(request)))
+        return (yield from self.retryable(Call(request)))
 
-    def asked(self, step: Call[T] | Do[T]) -> Steps[T]:
+    def retryable(self, step: Call[T] | Do[T]) -> Steps[T]:
+        """Do a step about a job that may be there already; a refused login leaves the next try to find the job."""
         try:
             answer: T = yield step
         except AuthError as refusal:
@@ -191,7 +195,7 @@ class Held:
     def reference(self, job: Job) -> Steps[JobId]:
         if job.reference is not None:
             return job.reference
-        return (yield from self.asked(Do(lambda: self.operator.reference(job.id))))
+        return (yield from self.retryable(Do(lambda: self.operator.reference(job.id))))
 
     def read(self, job: Job) -> Steps[JobState]:
         reference = yield from self.reference(job)
@@ -222,15 +226,15 @@ class Held:
             except PASSING as trouble:
                 if failing.missing is None and isinstance(trouble, NotFoundError):
                     # It may just have been created, or be hidden for a moment.
-                    failing.missing = yield from self.hidden(job)
+                    failing.missing = yield from self.hidden_for(job)
                 pause = failing.failed(trouble, self.clock())
                 if pause is None:
                     raise
                 self.log.warning("Asking again in %.0f s: %s", pause, trouble)
             yield Sleep(pause)
 
-    def hidden(self, job: Job) -> Steps[float]:
-        """Return for how many seconds the platform may not know a job yet, or not for a moment."""
+    def hidden_for(self, job: Job) -> Steps[float]:
+        """Return for how many more seconds the platform may say that it does not know a job."""
         age = yield from self.age(job.entry)
         return self.patience.shown if age is None else max(self.patience.shown - age, HIDDEN)
 
@@ -260,7 +264,7 @@ class Held:
         if self.kind.stop is None:
             self.log.warning("%s cannot stop a %s; %s runs on", self.kind.platform, self.kind.noun, called)
             return None
-        hidden = (yield from self.hidden(job)) if patience is None else patience
+        hidden = (yield from self.hidden_for(job)) if patience is None else patience
         job_id = job.id if job.reference is None else job.reference
 
         def judge(state: JobState) -> Verdict:

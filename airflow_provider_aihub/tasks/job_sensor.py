@@ -148,7 +148,7 @@ class RemoteJobSensor(PlatformTask, BaseSensorOperator):
         return options
 
     @cached_property
-    def _failing(self) -> Tolerance:
+    def _tolerance(self) -> Tolerance:
         from airflow_provider_aihub.jobs.tolerance import Tolerance
 
         return Tolerance(self.options.poll_tolerance, missing=0.0)
@@ -169,16 +169,16 @@ class RemoteJobSensor(PlatformTask, BaseSensorOperator):
             except RemoteJobError as late:
                 seen = late
             if not isinstance(seen, RemoteJobError):
-                self._failing.answered()
+                self._tolerance.answered()
                 return self._judge(context, seen)
             if self.may_be_missing and self.job_kind.missing(seen):
                 self.log.info("%s does not exist yet: %s", self.job_kind.called(reference), seen)
                 return PokeReturnValue(is_done=False)
             # Later it may be a gateway that says so.
-            lacking = isinstance(seen, UnsupportedError) and not self._linked
-            if lacking and not context.get("task_reschedule_count"):
+            nothing_seen_yet = not self._linked and not context.get("task_reschedule_count")
+            if nothing_seen_yet and isinstance(seen, UnsupportedError):
                 raise seen
-            if seen.final or self._failing.failed(seen, self._monotonic()) is None:
+            if seen.final or self._tolerance.failed(seen, self._monotonic()) is None:
                 raise seen
             self.log.warning("Could not read %s: %s", self.job_kind.called(reference), seen)
             return PokeReturnValue(is_done=False)
@@ -261,8 +261,8 @@ class RemoteJobSensor(PlatformTask, BaseSensorOperator):
 
     def _start_in_triggerer(self) -> StartTriggerArgs | None:
         # Airflow asks after the constructor of each class in turn, so before the last one has done its part, too.
-        made = all(hasattr(self, name) for name in self.template_fields)
-        if not made or not getattr(self, "start_from_trigger", False):
+        is_complete = all(hasattr(self, name) for name in self.template_fields)
+        if not is_complete or not getattr(self, "start_from_trigger", False):
             return None
         try:
             arguments = self._trigger_arguments()
@@ -279,7 +279,8 @@ class RemoteJobSensor(PlatformTask, BaseSensorOperator):
         if templated and not AIRFLOW_V_3_3_PLUS:
             self.log.info("Airflow before 3.3 renders no templates in the triggerer; the task starts in a worker")
             return None
-        if any("xcom_pull" in str(value) and "map_indexes" not in str(value) for value in arguments.values()):
+        texts = [str(value) for value in arguments.values()]
+        if any("xcom_pull" in text and "map_indexes" not in text for text in texts):
             # The triggerer of Airflow 3.3 never gets an answer to such a pull, and the trigger would wait for ever.
             self.log.info("xcom_pull works in the triggerer with map_indexes only; the task starts in a worker")
             return None

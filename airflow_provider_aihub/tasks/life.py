@@ -97,9 +97,9 @@ class Life:
         self.held.operator.begun = None
         refused = yield Push("job_id", job.id)
         if refused:
-            yield from self.held.not_told(refused, "the XCom 'job_id'")
+            yield from self.held.airflow_refused(refused, "the XCom 'job_id'")
         yield Do(lambda: self.held.operator.link(job.id))
-        if not options.wait_for_completion or not self.held.kind.phases:
+        if not options.wait_for_completion or not self.held.kind.can_be_waited_for:
             self.held.job = None
             yield from self.held.move(job, job_state.DONE)
             return {"id": job.id}

@@ -28,14 +28,14 @@ class Sieve:
         self._kind = kind
         self._wanted = wanted
         self._doubtful = doubtful
-        self._signed: dict[Marker, JobState] = {}
-        self.unsigned: list[JobState] = []
-        """Jobs of which it cannot be told."""
+        self._marked: dict[Marker, JobState] = {}
+        self.unmarked: list[JobState] = []
+        """Jobs without a marker that may be looked for."""
 
     @property
-    def signed(self) -> list[tuple[Marker, JobState]]:
+    def marked(self) -> list[tuple[Marker, JobState]]:
         """The jobs that are looked for, the newest first."""
-        return sorted(self._signed.items(), key=lambda job: job[1].facts.created or 0.0, reverse=True)
+        return sorted(self._marked.items(), key=lambda job: job[1].facts.created or 0.0, reverse=True)
 
     def take(self, job_id: JobId, row: Any) -> None:
         """Look at a job."""
@@ -44,11 +44,11 @@ class Sieve:
         markers = Marker.all_in(facts.description)
         for marker in filter(self._wanted, markers):
             # Whoever copies a job copies its description: the first is the task's.
-            known = self._signed.get(marker)
+            known = self._marked.get(marker)
             if known is None or (facts.created or 0.0) < (known.facts.created or 0.0):
-                self._signed[marker] = state
+                self._marked[marker] = state
         if not markers and self._doubtful(facts):
-            self.unsigned.append(state)
+            self.unmarked.append(state)
 
 
 def sift_list(
@@ -73,10 +73,10 @@ def sift_list(
     """
     start: Any = None
     seen: set[JobId] = set()
-    newest_first, last = True, None
+    newest_first, last_created = True, None
     for _ in range(MOST_PAGES):
         batch = yield from ask(listed(start, size=PAGE_SIZE, name=name))
-        known = len(seen)
+        seen_before = len(seen)
         for row in batch.rows:
             known_row = kind.row(row)
             if known_row is None:
@@ -85,13 +85,14 @@ def sift_list(
             if job_id in seen:
                 continue
             seen.add(job_id)
-            newest_first = newest_first and (last is None or created <= last)
-            last = created
+            newest_first = newest_first and (last_created is None or created <= last_created)
+            last_created = created
             sieve.take(job_id, row)
         start = batch.following
-        if len(seen) == known or start is None:
+        if len(seen) == seen_before or start is None:
             return
-        if newest_first and (sieve.signed or 0 < (last or 0.0) < since - DOUBT):
+        all_others_are_older = 0 < (last_created or 0.0) < since - DOUBT
+        if newest_first and (sieve.marked or all_others_are_older):
             return
     raise BadAnswerError(
         f"{kind.platform} was asked to list its jobs of kind {kind.name} and gave {MOST_PAGES} pages without coming to "

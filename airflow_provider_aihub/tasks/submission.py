@@ -63,7 +63,8 @@ class Submission:
             return NOTHING if self.looked else (yield from self._unrecorded())
         # A job that the waiting gave up on was left for whatever try comes next.
         cleared = entry.state != job_state.LEFT and self.held.tries.cleared_since(entry)
-        if cleared and (not self.held.kind.phases or entry.state == job_state.UNKNOWN):
+        looked_at_by_a_person = entry.state == job_state.UNKNOWN
+        if cleared and (looked_at_by_a_person or not self.held.kind.can_be_waited_for):
             return NOTHING
         if entry.job_id is None:
             job = yield from self._lost(entry)
@@ -73,7 +74,7 @@ class Submission:
             self.held.creating = None
             return NOTHING
         self.held.job, self.held.creating = job, None
-        if not self.held.kind.phases:
+        if not self.held.kind.can_be_waited_for:
             return job, None
         state = yield from self._worth_taking_up(job, cleared=cleared)
         if state is None:
@@ -89,7 +90,7 @@ class Submission:
         :raises RemoteJobError: The platform could not be asked, or does not list its jobs.
         """
         sieve = yield from self._find(self._is_own, self.held.operator.job_name, since=self._oldest, thorough=False)
-        for marker, state in _going_on(sieve.signed):
+        for marker, state in _going_on(sieve.marked):
             return Job(state.job_id, self._found_entry(marker, state, self.held.clock()), seen=True)
         return None
 
@@ -119,7 +120,8 @@ class Submission:
         if state.phase in (Phase.FAILED, Phase.STOPPED, Phase.STOPPING):
             self.held.log.info("%s of an earlier try %s; creating a new one", called, state.verb)
             return None
-        if not cleared or not (self.held.cancels or state.phase.terminal):
+        runs_on_when_cleared = not self.held.cancels and not state.phase.terminal
+        if not cleared or runs_on_when_cleared:
             self.held.log.info("Taking up %s of an earlier try, which %s", called, state.verb)
             return state
         self.held.log.info("The task was cleared, so its %s, which %s, is not taken up", called, state.verb)
@@ -139,8 +141,8 @@ class Submission:
         try:
             found = yield from self._of_this_task()
         except UnsupportedError:
-            if self.held.unread and self.held.tries.since_clear:
-                yield from self._unread(self.held.unread)
+            if self.held.unreadable and self.held.tries.since_clear:
+                yield from self._fail_if_unreadable(self.held.unreadable)
             elif not self.held.kept:
                 self.held.log.warning(
                     "Airflow before 3.3 does not keep the id of the %s of an earlier try, and this %s cannot list any; "
@@ -212,9 +214,9 @@ class Submission:
                 since=self._oldest,
                 thorough=last,
             )
-            own = [state for marker, state in sieve.signed if self._is_own(marker)]
+            own = [state for marker, state in sieve.marked if self._is_own(marker)]
             if last or len(own) >= tries or any(state.phase is Phase.SUCCEEDED or _goes_on(state) for state in own):
-                return sieve.signed
+                return sieve.marked
             yield Sleep(pause)
             pause = min(2 * pause, self.held.patience.longest_pause)
 
@@ -256,7 +258,7 @@ class Submission:
             self.held.log.info("Created %s on %s", self.held.kind.called(job.id), self._platform)
         refused = yield from self.held.save(replace(entry, state=job_state.SUBMITTED, job_id=job.id))
         if refused:
-            yield from self.held.not_told(refused, f"that {self.held.kind.called(job.id)} is this task's")
+            yield from self.held.airflow_refused(refused, f"that {self.held.kind.called(job.id)} is this task's")
         return job
 
     def _intent(self, marker: Marker) -> Entry:
@@ -284,7 +286,7 @@ class Submission:
                 yield from self.held.forget()
                 raise _as_refusal(loss) from None
             yield from self._unknowable(entry, loss, self._no_list)
-        except Unsigned as doubt:
+        except Unmarked as doubt:
             yield from self._unknowable(entry, loss, str(doubt))
         else:
             if job is None and refused:
@@ -305,9 +307,9 @@ class Submission:
                 age = (yield from self.held.age(entry)) or 0.0
                 end = self.held.clock() + self.held.patience.settled - age
                 job = yield from self.look_for(entry, lambda: end - self.held.clock())
-        except (UnsupportedError, Unsigned) as trouble:
+        except (UnsupportedError, Unmarked) as trouble:
             ended = AmbiguousSubmit(f"An earlier try was ended while it created a {self.held.kind.noun}.")
-            yield from self._unknowable(entry, ended, str(trouble) if isinstance(trouble, Unsigned) else self._no_list)
+            yield from self._unknowable(entry, ended, str(trouble) if isinstance(trouble, Unmarked) else self._no_list)
             return None
         if job is None:
             self.held.log.info(
@@ -326,7 +328,7 @@ class Submission:
         :param left: Gives the seconds in which it may still appear.
         :param thorough: Whether the last look is not narrowed by the job's name, which the platform may have changed.
         :param killing: Whether to go on looking although the task is being killed.
-        :raises Unsigned: There is one that may be it.
+        :raises Unmarked: There is one that may be it.
         :raises UnsupportedError: The platform does not list them.
         :raises RemoteJobError: The platform could not be asked.
         """
@@ -350,16 +352,16 @@ class Submission:
                 if last:
                     raise
             else:
-                for _, state in sieve.signed:
+                for _, state in sieve.marked:
                     return Job(state.job_id, replace(entry, job_id=state.job_id), seen=True)
-                if last and sieve.unsigned and thorough:
-                    raise Unsigned(self.held.kind.called(sieve.unsigned[0].job_id))
+                if last and sieve.unmarked and thorough:
+                    raise Unmarked(self.held.kind.called(sieve.unmarked[0].job_id))
                 if last:
                     return None
             yield Sleep(min(pause, max(left(), 0.1)))
             pause = min(2 * pause, self.held.patience.longest_pause)
 
-    def _unread(self, why: Refused | ValueError) -> Steps[None]:
+    def _fail_if_unreadable(self, why: Refused | ValueError) -> Steps[None]:
         """Do not go on where a record is there, but cannot be read, and nothing else tells.
 
         :raises Exception: Airflow's own, where it may be read by the next try.
@@ -381,7 +383,7 @@ class Submission:
         yield from self.held.save(entry.moved(job_state.UNKNOWN, self.held.tries))
         self.held.creating = None
         named = f"{self.held.kind.noun} {entry.name!r}" if entry.name else self.held.kind.noun
-        if not self.held.kind.phases:
+        if not self.held.kind.can_be_waited_for:
             look = f"whether the {named} exists"
         elif self.held.kind.stop is None:
             look = f"whether the {named} exists (its description holds {self.held.tries.task})"
@@ -417,18 +419,18 @@ class Submission:
                 listed = self.held.operator.listing()
                 yield from sift_list(self.held.kind, sieve, narrowed, since=since, listed=listed, ask=self.held.ask)
             except UnsupportedError:
-                unlisted = yield from self.held.asked(Do(lambda: self.held.operator.unlisted(since - DOUBT)))
+                unlisted = yield from self.held.retryable(Do(lambda: self.held.operator.unlisted(since - DOUBT)))
                 if unlisted is None:
                     raise
                 for row in unlisted:
                     sieve.take(row.id, row)
                 return sieve
-            if sieve.signed:
+            if sieve.marked:
                 break
         return sieve
 
 
-class Unsigned(RemoteJobError):
+class Unmarked(RemoteJobError):
     """The platform has a job that may be the one that is looked for, but does not show its marker.
 
     :param called: What it is called.

@@ -75,15 +75,16 @@ class Worker:
                 result: T = end.value
                 return result
             reply = error = None
+            is_errand = isinstance(step, Ask | Fetch | Redact)
             try:
                 reply = self._done(step)
             except RemoteJobError as came:
-                if isinstance(step, Ask | Fetch | Redact):
+                if is_errand:
                     reply = came
                 else:
                     error = came
             except Exception as came:
-                if not isinstance(step, Ask | Fetch | Redact):
+                if not is_errand:
                     raise
                 reply = courtesy(came)
 

@@ -185,7 +185,7 @@ MUTANTS = (
     Mutant("nothing is ever stopped", (Held, "stop"), _nothing),
     Mutant("a clear is taken for a retry", (Tries, "cleared_since"), lambda _: lambda *_: False),
     Mutant("a retry is taken for a clear", (Tries, "cleared_since"), lambda _: lambda *_: True),
-    Mutant("a worker that is not the task's any more goes on", (Held, "not_told"), _nothing),
+    Mutant("a worker that is not the task's any more goes on", (Held, "airflow_refused"), _nothing),
     Mutant("what a list does not show at once is not there", (held, "PATIENCE"), lambda p: replace(p, settled=0.0)),
     Mutant("what cannot be read at once is not there", (held, "PATIENCE"), lambda p: replace(p, shown=0.0)),
     Mutant("only the first page of a list is read", (submission, "sift_list"), _believes_the_first_page),
