@@ -142,13 +142,15 @@ def show_pages_of_its_language(app: Sphinx, page: str, _: str, context: dict[str
     """
 
     def toctree(**wanted: Any) -> str:
-        trees = [
+        resolved: list[Any] = [
             app.env.resolve_toctree(page, app.builder, tree, **wanted)
             for tree in app.env.master_doctree.findall(addnodes.toctree)
             if any(name.startswith(CHINESE) for name in tree["includefiles"]) == page.startswith(CHINESE)
         ]
-        found: list[Any] = [part for tree in trees if tree is not None for part in tree.children]
-        return str(app.builder.render_partial(addnodes.compact_paragraph("", "", *found))["fragment"]) if found else ""
+        trees = [tree for tree in resolved if tree is not None]
+        for tree in trees[1:]:
+            trees[0].extend(tree.children)
+        return str(app.builder.render_partial(trees[0])["fragment"]) if trees else ""
 
     context["toctree"] = toctree
 

@@ -31,11 +31,17 @@ def shown() -> set[str]:
     """The texts that the pages in Chinese take from docstrings, in English."""
     found = set()
     for page in ROOT.glob("docs/zh-CN/**/*.md"):
-        for name in re.findall(r"^\.\. autoclass:: (\S+)", page.read_text(), re.MULTILINE):
-            module, _, kind = name.rpartition(".")
-            documented = getattr(importlib.import_module(module), kind)
-            lines = [*(inspect.getdoc(documented) or "").splitlines(), ""]
-            conf().add_inherited_parameters(None, "class", name, documented, None, lines)
+        text = page.read_text()
+        names = re.findall(r"^\.\. autoclass:: (\S+)", text, re.MULTILINE)
+        for module, members in re.findall(r"^\.\. automodule:: (\S+)\n +:members: (.+)", text, re.MULTILINE):
+            names += [f"{module}.{member}" for member in members.split(", ")]
+        for name in names:
+            module, _, member = name.rpartition(".")
+            documented = getattr(importlib.import_module(module), member)
+            # A constant has no docstring of its own.
+            lines = [*(inspect.getdoc(documented) or "").splitlines(), ""] if callable(documented) else []
+            if inspect.isclass(documented):
+                conf().add_inherited_parameters(None, "class", name, documented, None, lines)
             found |= {" ".join(text.split()) for _, text in conf().pieces(lines)}
     return found
 
