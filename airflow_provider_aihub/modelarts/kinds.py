@@ -20,6 +20,7 @@ from airflow_provider_aihub.jobs.kind import Batch, Facts, JobId, JobKind, JobSt
 from airflow_provider_aihub.jobs.progress_log import plain
 from airflow_provider_aihub.modelarts import images, notebooks, parts, training_jobs, workflows
 from airflow_provider_aihub.modelarts.iam import unix
+from airflow_provider_aihub.modelarts.services import WORKSPACE
 from airflow_provider_aihub.modelarts.values import at, check_id, parts_of, reading, seconds_at, text_at
 
 MOST_EVENTS: Final = 3
@@ -94,9 +95,10 @@ def _job_reasons(state: JobState) -> Notes:
     return list(dict.fromkeys(said))
 
 
-def _listed(states_alone: bool) -> ListRequest:
-    """Make the request for a part of the list of training jobs.
+def jobs_in(workspace_id: str | None, *, states_alone: bool = False) -> ListRequest:
+    """Make the request for a part of the list of training jobs; there is none of all workspaces.
 
+    :param workspace_id: Of this workspace; ``None`` for that of the connection.
     :param states_alone: Whether no more is read than tells who and where a job is.
     """
 
@@ -104,7 +106,7 @@ def _listed(states_alone: bool) -> ListRequest:
     def listed(start: Any = None, /, *, size: int, name: str | None = None, **_: Any) -> Request[Batch[Any]]:
         page = start or 0
         filters = [{"key": "name", "operator": "like", "value": [name]}] if name else []
-        request = training_jobs.search_training_jobs(page, size, filters)
+        request = training_jobs.search_training_jobs(page, size, filters, workspace_id or WORKSPACE)
 
         def batch(data: Any) -> Batch[Any]:
             rows = training_jobs.job_rows(data)
@@ -125,8 +127,8 @@ TRAINING_JOB = _kind(
     brief=_brief("metadata", "status"),
     read=training_jobs.get_training_job,
     stop=training_jobs.terminate_training_job,
-    listed=_listed(states_alone=False),
-    states=_listed(states_alone=True),
+    listed=jobs_in(None),
+    states=jobs_in(None, states_alone=True),
     sent_description=lambda request: at(request.json, "metadata", "description"),
     sent_name=lambda request: at(request.json, "metadata", "name"),
     unique_names=True,

@@ -186,6 +186,12 @@ class ModelArtsTrainingJobOperator(ModelArtsJobOperator):
             add_training_job_tags("checked-before-it-is-there", self.tags)
         return create_training_job(spec)
 
+    def listing(self) -> ListRequest:
+        """Return what lists the jobs of the workspace that this one is in."""
+        from airflow_provider_aihub.modelarts.kinds import jobs_in
+
+        return jobs_in(self.workspace_id)
+
     def link(self, job_id: JobId) -> None:
         """Link the task to the job's page, and set the job's tags."""
         super().link(job_id)

@@ -98,6 +98,13 @@ def test_a_lost_answer_makes_no_second_job(modelarts: Emulator, remembers: bool)
     assert [job.metadata.id for job in ModelArtsHook().search_training_jobs()] == [result["id"]]
 
 
+def test_a_lost_answer_is_looked_for_in_the_workspace_of_the_job(modelarts: Emulator) -> None:
+    workspace = settings.WORKSPACES[0].id
+    modelarts.faults.add("lost", method="POST", path=JOBS, count=1)
+    result = training(workspace_id=workspace).try_once()
+    assert [job.metadata.id for job in ModelArtsHook().search_training_jobs(workspace_id=workspace)] == [result["id"]]
+
+
 def test_a_list_that_knows_no_names_is_read_once_for_a_look(modelarts: Emulator) -> None:
     def start() -> ModelArtsWorkflowExecutionOperator:
         return ModelArtsWorkflowExecutionOperator(task_id="run", workflow_id=PLAIN.id, name="digits", retries=1)
