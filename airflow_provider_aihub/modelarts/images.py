@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated, ClassVar, Self
 
-from pydantic import StringConstraints, model_validator
+from pydantic import model_validator
 
 from airflow_provider_aihub.http.models import Answer
 from airflow_provider_aihub.http.request import Request
 from airflow_provider_aihub.http.values import Number, Text, Words
 from airflow_provider_aihub.modelarts.services import V1, V2, to
-from airflow_provider_aihub.modelarts.values import Spec, at_most
+from airflow_provider_aihub.modelarts.values import Spec, at_most, spelt
 
 _SAVE = f"{V2}/training-jobs/{{}}/tasks/{{}}/save-image-job"
 LONGEST_DESCRIPTION = 512
@@ -27,9 +27,9 @@ class NotebookImageSpec(Spec):
 
     noun: ClassVar[str] = "image"
 
-    name: Annotated[Words, StringConstraints(pattern=r"^[a-z0-9._-]{1,512}$")]
+    name: Annotated[Words, spelt(r"[a-z0-9._-]{1,512}", "1 to 512 lower-case letters, digits, '-', '_' and '.'")]
     namespace: Text
-    tag: Annotated[Words, StringConstraints(pattern=r"^[A-Za-z0-9._-]{1,64}$")] | None = None
+    tag: Annotated[Words, spelt(r"[A-Za-z0-9._-]{1,64}", "1 to 64 letters, digits, '-', '_' and '.'")] | None = None
     description: Annotated[Words, at_most(LONGEST_DESCRIPTION)] | None = None
 
 

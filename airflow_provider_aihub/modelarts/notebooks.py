@@ -5,14 +5,14 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Annotated, Any, ClassVar, Final, Literal, TypeAlias
 
-from pydantic import Field, StringConstraints
+from pydantic import Field
 
 from airflow_provider_aihub.http.models import Answer, nothing, rows
 from airflow_provider_aihub.http.request import Request
 from airflow_provider_aihub.http.values import Number, Positive, Text, Words, as_int, shown
 from airflow_provider_aihub.modelarts.errors import ModelArtsParameterError
 from airflow_provider_aihub.modelarts.services import V1, WORKSPACE, to
-from airflow_provider_aihub.modelarts.values import Spec, at_most, check_text
+from airflow_provider_aihub.modelarts.values import Spec, at_most, check_text, spelt
 
 _NOTEBOOKS = f"{V1}/notebooks"
 _NOTEBOOK = _NOTEBOOKS + "/{}"
@@ -27,7 +27,7 @@ STOPPED: Final = frozenset({"ModelArts.6307", "ModelArts.6308"})
 MISSING: Final = frozenset({"ModelArts.6309", "ModelArts.6404"})
 """Codes that say that there is no such notebook."""
 
-Name: TypeAlias = Annotated[Words, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,128}$")]
+Name: TypeAlias = Annotated[Words, spelt(r"[A-Za-z0-9_-]{1,128}", "1 to 128 letters, digits, '_' and '-'")]
 
 
 class VolumeSpec(Spec):

@@ -6,15 +6,15 @@ from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
 from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import Field, model_validator
 from pydantic_core import SchemaValidator, core_schema
 
 from airflow_provider_aihub.http.models import Answer, nothing, rows
 from airflow_provider_aihub.http.request import Request
-from airflow_provider_aihub.http.values import Flag, Number, Positive, Text, Words, as_int, one_of
+from airflow_provider_aihub.http.values import Flag, Number, Positive, Text, Words, as_int, one_of, shown
 from airflow_provider_aihub.modelarts.errors import ModelArtsParameterError
 from airflow_provider_aihub.modelarts.services import V2, WORKSPACE, to
-from airflow_provider_aihub.modelarts.values import Spec, Texts, at_most, check_id, check_text
+from airflow_provider_aihub.modelarts.values import Spec, Texts, at_most, check_id, check_text, spelt
 
 _JOBS = f"{V2}/training-jobs"
 _JOB = _JOBS + "/{}"
@@ -116,6 +116,12 @@ class Volume(Spec):
     pfs: dict[Literal["pfs_path", "local_path"], Any] | None = None
     obs: dict[Literal["obs_path", "local_path"], Any] | None = None
 
+    @model_validator(mode="after")
+    def _one(self) -> Self:
+        if len(self.model_fields_set) != 1:
+            raise ValueError("must have one of nfs, pfs and obs")
+        return self
+
 
 class TrainingJobChange(Spec):
     """What may be changed of a training job; what is not given stays.
@@ -175,7 +181,9 @@ class TrainingJobSpec(TrainingJobChange):
 
     noun: ClassVar[str] = "training job"
 
-    name: Annotated[Words, StringConstraints(pattern=rf"^[A-Za-z0-9_-]{{1,{LONGEST_NAME}}}$")]
+    name: Annotated[
+        Words, spelt(rf"[A-Za-z0-9_-]{{1,{LONGEST_NAME}}}", f"1 to {LONGEST_NAME} letters, digits, '_' and '-'")
+    ]
     workspace_id: Text = WORKSPACE
     annotations: Texts | None = None
     algorithm_id: Text | None = None
@@ -359,7 +367,7 @@ class TagSpec(Spec):
 
     noun: ClassVar[str] = "tag"
 
-    key: Annotated[Text, StringConstraints(pattern=r"^[^\s](.{0,126}[^\s])?$")]
+    key: Annotated[Text, spelt(r"\S(.{0,126}\S)?", "1 to 128 characters without blanks at their ends")]
     value: Annotated[Words, at_most(255)] = ""
 
     @model_validator(mode="after")
@@ -540,6 +548,8 @@ def add_training_job_tags(training_job_id: str, tags: Mapping[str, Any]) -> Requ
         values of at most 255.
     :raises ModelArtsParameterError: A value is wrong.
     """
+    if not isinstance(tags, Mapping):
+        raise ModelArtsParameterError(f"tags must be a dict of keys and values, not {shown(tags)}.")
     specs = [TagSpec.build(key=key, value=value) for key, value in tags.items()]
     return _tags("create", training_job_id, "POST", [spec.body() for spec in specs])
 

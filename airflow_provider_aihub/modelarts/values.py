@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Annotated, Any, Final, TypeVar
@@ -53,7 +54,9 @@ def parts_of(parameter: str, value: Any, *nouns: str) -> list[str]:
     """
     parts = str(value).split("/")[-len(nouns) :]
     if len(parts) < len(nouns) or any(map(values.is_nothing, parts)):
-        raise ModelArtsParameterError(f"{parameter} must be {'/'.join(nouns)}, not {values.shown(value)}.")
+        raise ModelArtsParameterError(
+            f"{parameter} must be an id, {'/'.join(f'<{noun}>' for noun in nouns)}, not {values.shown(value)}."
+        )
     return parts
 
 
@@ -74,6 +77,17 @@ def seconds_at(data: Any, *names: str) -> float | None:
     """Return the Unix milliseconds that stand at a path as seconds; ``None`` for 0, which means not yet."""
     found = values.as_int(at(data, *names))
     return found / 1000 if found else None
+
+
+def spelt(pattern: str, allowed: str) -> AfterValidator:
+    """Refuse a text that does not match a pattern as a whole, in words that say what is allowed."""
+
+    def check(text: str) -> str:
+        if not re.fullmatch(pattern, text):
+            raise ValueError(f"must be {allowed}")
+        return text
+
+    return AfterValidator(check)
 
 
 def at_most(longest: int) -> AfterValidator:

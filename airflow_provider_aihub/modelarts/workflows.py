@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
 from airflow_provider_aihub.http.models import Answer, nothing, rows
 from airflow_provider_aihub.http.request import Request
-from airflow_provider_aihub.http.values import Flag, Number, Text, Words
+from airflow_provider_aihub.http.values import Flag, NotEmpty, Number, Text, Words
 from airflow_provider_aihub.modelarts.errors import ModelArtsParameterError
 from airflow_provider_aihub.modelarts.services import V2, WORKSPACE, to
 from airflow_provider_aihub.modelarts.values import Spec, check_text
@@ -111,7 +111,7 @@ class SubscriptionSpec(Spec):
 
     noun: ClassVar[str] = "subscription"
 
-    topic_urns: list[Text] = Field(min_length=1)
+    topic_urns: Annotated[list[Text], NotEmpty]
     entity: Text | None = None
     events: list[Text] | None = None
 

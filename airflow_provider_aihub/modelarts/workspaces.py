@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator
 
 from airflow_provider_aihub.http.models import Answer, rows
 from airflow_provider_aihub.http.request import Request
@@ -18,13 +18,19 @@ _QUOTAS = _WORKSPACES + "/{}/quotas"
 UNLIMITED = -1
 
 
+def _positive_or_unlimited(quota: int) -> int:
+    if quota < 1 and quota != UNLIMITED:
+        raise ValueError(f"must be 1 or more, or {UNLIMITED} for no limit")
+    return quota
+
+
 class QuotaSpec(Spec):
     """A quota to set: a positive number, or -1 for no limit."""
 
     noun: ClassVar[str] = "quota"
 
     resource: Text
-    quota: Annotated[Whole, Field(ge=UNLIMITED)]
+    quota: Annotated[Whole, AfterValidator(_positive_or_unlimited)]
 
 
 class Workspace(Answer):

@@ -182,7 +182,7 @@ class ModelArtsTrainingJobOperator(ModelArtsJobOperator):
             inputs=as_list("inputs", self.inputs, _channel),
             outputs=as_list("outputs", self.outputs, _channel),
         )
-        if self.tags:
+        if self.tags is not None:
             add_training_job_tags("checked-before-it-is-there", self.tags)
         return create_training_job(spec)
 
@@ -396,10 +396,8 @@ class ModelArtsTagTrainingJobOperator(ModelArtsCallOperator):
             if not isinstance(self.tags, Mapping | list | tuple):
                 raise ModelArtsParameterError(f"tags must be a list of keys, not {shown(self.tags)}.")
             self.hook.remove_training_job_tags(self.training_job_id, list(self.tags))
-        elif isinstance(self.tags, Mapping):
-            self.hook.add_training_job_tags(self.training_job_id, self.tags)
         else:
-            raise ModelArtsParameterError(f"tags must be a dict of keys and values, not {shown(self.tags)}.")
+            self.hook.add_training_job_tags(self.training_job_id, self.tags)  # type: ignore[arg-type] - it checks
         left = self.hook.list_training_job_tags(self.training_job_id)
         return {"id": self.training_job_id, "tags": {tag.key: tag.value for tag in left}}
 

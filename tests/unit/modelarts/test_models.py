@@ -112,8 +112,8 @@ def test_what_runs_is_said_in_one_of_four_ways(given: dict[str, Any], algorithm:
 @pytest.mark.parametrize(
     ("make", "words"),
     [
-        (lambda: TrainingJobSpec.build(name="x" * 65, **IMAGE), "name String should match"),
-        (lambda: TrainingJobSpec.build(name="a.b", **IMAGE), "name String should match"),
+        (lambda: TrainingJobSpec.build(name="x" * 65, **IMAGE), "name must be 1 to"),
+        (lambda: TrainingJobSpec.build(name="a.b", **IMAGE), "name must be 1 to"),
         (lambda: built(**IMAGE, description="x" * 257), "description must have at most 256 characters"),
         (lambda: built(**IMAGE, algorithm_id="a"), "must be given in one way"),
         (lambda: built(code_dir="/c"), "code_dir and boot_file belong together"),
@@ -122,9 +122,13 @@ def test_what_runs_is_said_in_one_of_four_ways(given: dict[str, Any], algorithm:
         (lambda: built(**IMAGE, priority=4), "priority"),
         (lambda: built(**IMAGE, colour="red"), "colour is none of its parameters"),
         (lambda: built(**IMAGE, notification_topic="u", notification_events=["x"]), "must be one of"),
-        (lambda: images.SaveImageSpec.build(name="Upper", namespace="n", tag="1"), "name String should match"),
-        (lambda: images.SaveImageSpec.build(name="a", namespace="n", tag="a b"), "tag String should match"),
-        (lambda: workspaces.QuotaSpec.build(resource="r", quota=-2), "quota"),
+        (lambda: images.SaveImageSpec.build(name="Upper", namespace="n", tag="1"), "name must be 1 to"),
+        (
+            lambda: images.SaveImageSpec.build(name="a", namespace="n", tag="a b"),
+            "tag must be 1 to 64 letters, digits, '-', '_' and '.'",
+        ),
+        (lambda: workspaces.QuotaSpec.build(resource="r", quota=-2), "quota must be 1 or more, or -1 for no limit"),
+        (lambda: workspaces.QuotaSpec.build(resource="r", quota=0), "quota must be 1 or more, or -1 for no limit"),
         (lambda: workflows.SubscriptionSpec.build(topic_urns=[]), "topic_urns"),
         (lambda: apps.AppSpec.build(app_name="a", app_remark="x" * 201), "app_remark"),
         (lambda: training_jobs.TagSpec.build(key=" a"), "key"),
