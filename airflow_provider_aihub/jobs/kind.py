@@ -188,6 +188,7 @@ class JobKind:
     :param platform: Name of the platform, as sentences have it.
     :param key: ``<platform>.<name>``: the key of the platform, and the name of the kind there.
     :param noun: What people call it.
+    :param submitted: What is said of one that a task has submitted.
     :param phases: What its statuses mean; one that is not here counts as in progress. Empty for a kind that cannot be
         waited for.
     :param decode: Makes the whole answer of the data that was read.
@@ -230,6 +231,7 @@ class JobKind:
     listed_as: Callable[[JobId], JobId | None] = lambda job_id: job_id
     listed_whole: Callable[[dict[str, Any]], bool] = lambda _row: True
     page_of: str = ""
+    submitted: str = "Created"
     sent_description: Callable[[Request[Any]], str | None] = lambda _request: None
     sent_name: Callable[[Request[Any]], str | None] = lambda _request: None
     unique_names: bool = False

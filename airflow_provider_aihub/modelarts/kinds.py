@@ -240,8 +240,18 @@ def _anonymous(facts: Callable[[Any], Facts]) -> Callable[[Any], Facts]:
     return lambda data: replace(facts(data), name="", description="", created=None)
 
 
+def _ended_anyhow(phases: Mapping[str, Phase]) -> Mapping[str, Phase]:
+    """Take every end as a success: a job was to be over, and it is."""
+    return {word: Phase.SUCCEEDED if phase.terminal else phase for word, phase in phases.items()}
+
+
 def _variant(kind: JobKind, key: str, **changes: Any) -> JobKind:
     return replace(kind, key=f"modelarts.{key}", page_of=kind.name, **changes)
+
+
+def _asked_for(what: str, kind: JobKind, key: str, **changes: Any) -> JobKind:
+    """Describe something that is done with what there is already."""
+    return _variant(kind, key, noun=f"{what} of {kind.noun}", submitted="Requested", **changes)
 
 
 _ATTENDED: Final = {**_EXECUTION_PHASES, WAITS: Phase.HELD}
@@ -370,23 +380,39 @@ KINDS: Mapping[str, JobKind] = {
         SAVED_IMAGE,
         NOTEBOOK,
         _variant(WORKFLOW_EXECUTION, "workflow_execution_attended", phases=_ATTENDED),
-        _variant(WORKFLOW_EXECUTION, "workflow_rerun", facts=_anonymous(_execution_facts)),
-        _variant(WORKFLOW_EXECUTION, "workflow_rerun_attended", facts=_anonymous(_execution_facts), phases=_ATTENDED),
-        _variant(
-            TRAINING_JOB,
-            "training_job_end",
-            noun="stop of training job",
-            facts=_anonymous(_job_facts),
-            phases={word: Phase.SUCCEEDED if phase.terminal else phase for word, phase in _PHASES.items()},
+        _asked_for("rerun", WORKFLOW_EXECUTION, "workflow_rerun", facts=_anonymous(_execution_facts)),
+        _asked_for(
+            "rerun",
+            WORKFLOW_EXECUTION,
+            "workflow_rerun_attended",
+            facts=_anonymous(_execution_facts),
+            phases=_ATTENDED,
+        ),
+        _asked_for(
+            "stop",
+            WORKFLOW_EXECUTION,
+            "workflow_execution_end",
+            facts=_anonymous(_execution_facts),
+            phases=_ended_anyhow(_EXECUTION_PHASES),
             stop=None,
         ),
-        _variant(
+        _asked_for(
+            "stop",
+            TRAINING_JOB,
+            "training_job_end",
+            facts=_anonymous(_job_facts),
+            phases=_ended_anyhow(_PHASES),
+            stop=None,
+        ),
+        _asked_for(
+            "start",
             NOTEBOOK,
             "started_notebook",
             phases={**NOTEBOOK.phases, "STOPPED": Phase.STOPPED},
             stop=lambda job_id: notebooks.stop_notebook(check_id("notebook_id", job_id)),
         ),
-        _variant(
+        _asked_for(
+            "stop",
             NOTEBOOK,
             "stopped_notebook",
             phases={

@@ -91,7 +91,7 @@ class ModelArtsStartNotebookOperator(_NotebookOperator):
 
 
 class ModelArtsStopNotebookOperator(_NotebookOperator):
-    """Stop a notebook and wait until it has stopped. If it has already stopped or is deleted, the task succeeds.
+    """Stop a notebook and wait until it has stopped. If it has already stopped, the task succeeds.
 
     Returns ``{"id", "name", "status", "lease"}``. Without an id the task is skipped, so it can be a teardown.
 

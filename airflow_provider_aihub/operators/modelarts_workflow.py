@@ -27,11 +27,12 @@ MOST_STEPS = 100
 
 
 class ModelArtsWorkflowExecutionOperator(ModelArtsJobOperator):
-    """Run a workflow and wait for its end; or run an execution again.
+    """Run a workflow and wait for its end; or run an execution again, or stop one.
 
     Returns ``{"id", "workflow_id", "execution_id", "name", "status", "duration", "steps": [{"name", "status"}]}``: the
     id is ``<workflow>/<execution>``, the duration as ModelArts gives it, the first 100 steps. A task that does not wait
-    returns the id alone.
+    returns the id alone. A stop succeeds whichever way the execution ends, which the status tells: ``"stopped"``,
+    ``"succeeded"`` or ``"failed"``. Without an id of an execution to stop, the task is skipped.
 
     :param workflow_id: Id of the workflow.
     :param name: Name of the execution.
@@ -41,7 +42,8 @@ class ModelArtsWorkflowExecutionOperator(ModelArtsJobOperator):
     :param labels: Words to find it by.
     :param scene_id: Id of the scene.
     :param use_cache: Whether results of earlier executions may be used.
-    :param execution_id: Execution to run again, instead of starting one; its id, or ``<workflow>/<execution>``.
+    :param execution_id: Execution to act on, instead of starting one; its id, or ``<workflow>/<execution>``.
+    :param action: What is done with it: ``"rerun"`` (default), or ``"stop"``. One that has ended need not be stopped.
     :param rerun_steps: Names of its steps that are run again. Default: as ModelArts chooses.
     :param on_waiting_step: What to do when a step waits for a person (``wait_inputs``, ``hold``): ``"wait"`` (default),
         with a line in the log and a link; ``"fail"``, which stops the execution unless ``cancel_on_kill`` is false; or
@@ -69,6 +71,7 @@ class ModelArtsWorkflowExecutionOperator(ModelArtsJobOperator):
         scene_id: str | None = None,
         use_cache: bool | str | None = None,
         execution_id: str | None = None,
+        action: Literal["rerun", "stop"] | str = "rerun",
         rerun_steps: Sequence[str] | None = None,
         on_waiting_step: Literal["wait", "fail", "continue"] | str = "wait",
         waiting_step_inputs: Mapping[str, Mapping[str, Any]] | None = None,
@@ -84,6 +87,7 @@ class ModelArtsWorkflowExecutionOperator(ModelArtsJobOperator):
         self.scene_id = scene_id
         self.use_cache = use_cache
         self.execution_id = execution_id
+        self.action = action
         self.rerun_steps = rerun_steps
         self.on_waiting_step = on_waiting_step
         self.waiting_step_inputs = waiting_step_inputs
@@ -91,20 +95,33 @@ class ModelArtsWorkflowExecutionOperator(ModelArtsJobOperator):
     @property
     def job_kind(self) -> JobKind:
         """An execution. If it is run again, it has no marker of this task; a waiting step may count as its end."""
+        if self.action == "stop":
+            return self.platform.kinds["workflow_execution_end"]
         name = self.kind if self.execution_id is None else "workflow_rerun"
         return self.platform.kinds[name if self.on_waiting_step == "wait" else f"{name}_attended"]
 
+    def execute(self, context: Context) -> Any:
+        """Do it, unless there is nothing to stop."""
+        if self.action == "stop":
+            skip_without("execution_id", self.execution_id)
+        return super().execute(context)
+
     def create_request(self, marker: Marker) -> Request[Any]:
         """Check the parameters."""
+        from airflow_provider_aihub.modelarts.errors import ModelArtsParameterError
         from airflow_provider_aihub.modelarts.values import check_text, parts_of, reading
         from airflow_provider_aihub.modelarts.workflows import (
             WorkflowExecutionSpec,
             act_on_workflow_execution,
             create_workflow_execution,
+            stop_workflow_execution,
         )
 
+        stops = check_text("action", self.action, "rerun|stop", "rerun or stop") == "stop"
+        if self.execution_id is None and self.rerun_steps is not None:
+            raise ModelArtsParameterError("rerun_steps are those of an execution; give its execution_id, too.")
         check_text("on_waiting_step", self.on_waiting_step, "wait|fail|continue", "wait, fail or continue")
-        for step, given in (self.waiting_step_inputs or {}).items():
+        for step, given in _by_step(self.waiting_step_inputs).items():
             _inputs(f"waiting_step_inputs of {step}", given)
         if self.execution_id is None:
             spec = WorkflowExecutionSpec.build(
@@ -119,12 +136,31 @@ class ModelArtsWorkflowExecutionOperator(ModelArtsJobOperator):
             request = create_workflow_execution(self.workflow_id, spec)
         else:
             (execution,) = parts_of("execution_id", self.execution_id, "execution")
+            if stops:
+                return reading(
+                    stop_workflow_execution(self.workflow_id, execution), lambda _: self._acted_on(execution)
+                )
             inputs = _inputs("the execution", _given(self.parameters, self.data_requirements))
             request = act_on_workflow_execution(
                 self.workflow_id, execution, "rerun", rerun_steps=self.rerun_steps, inputs=inputs
             )
         read = request.read
-        return reading(request, lambda data: f"{self.workflow_id}/{read(data).execution_id}")
+        return reading(request, lambda data: self._acted_on(read(data).execution_id))
+
+    def prepare_submission(self, request: Request[Any]) -> Request[Any]:
+        """Let an execution be that is to be stopped and has ended: ModelArts would refuse to stop it."""
+        from airflow_provider_aihub.modelarts.values import parts_of, reading
+        from airflow_provider_aihub.modelarts.workflows import get_workflow_execution
+
+        if self.action != "stop":
+            return request
+        (execution,) = parts_of("execution_id", self.execution_id, "execution")
+        look = get_workflow_execution(self.workflow_id, execution)
+        ended = self.job_kind.state(execution, self.hook.send(look)).phase.terminal
+        return reading(look, lambda _: self._acted_on(execution)) if ended else request
+
+    def _acted_on(self, execution: str) -> str:
+        return f"{self.workflow_id}/{execution}"
 
     def listing(self) -> ListRequest:
         """Return the request that lists the executions of the workflow. One that is run again cannot be found by a
@@ -144,7 +180,7 @@ class ModelArtsWorkflowExecutionOperator(ModelArtsJobOperator):
             self._give_up(state)
             return False
         for step in waiting_steps(state.answer):
-            given = (self.waiting_step_inputs or {}).get(step.step_name, {})
+            given = _by_step(self.waiting_step_inputs).get(step.step_name, {})
             self._continue(state, step.uuid, step.step_name, _inputs(step.step_name, given))
         return True
 
@@ -186,7 +222,7 @@ class ModelArtsWorkflowExecutionOperator(ModelArtsJobOperator):
             "workflow_id": run.workflow_id,
             "execution_id": run.execution_id,
             "name": run.name,
-            "status": str(state.phase),
+            "status": str(self.platform.kinds[self.kind].phases[state.status]),
             "duration": run.duration,
             "steps": _steps(run),
         }
@@ -301,6 +337,15 @@ class ModelArtsWorkflowSubscriptionOperator(ModelArtsCallOperator):
 
 def _given(parameters: Any, data_requirements: Any) -> dict[str, Any]:
     return {"parameters": parameters, "data_requirements": data_requirements}
+
+
+def _by_step(given: Any) -> Mapping[str, Any]:
+    from airflow_provider_aihub.http.values import shown
+    from airflow_provider_aihub.modelarts.errors import ModelArtsParameterError
+
+    if given is not None and not isinstance(given, Mapping):
+        raise ModelArtsParameterError(f"waiting_step_inputs must be a dict of steps, not {shown(given)}.")
+    return given or {}
 
 
 def _inputs(what: str, given: Any) -> Inputs:

@@ -255,7 +255,8 @@ class Submission:
             job = yield from self._after_loss(request, entry, refusal)
         self.held.job, self.held.creating = job, None
         if not self.held.operator.known_by_content:
-            self.held.log.info("Created %s on %s", self.held.kind.called(job.id), self._platform)
+            kind = self.held.kind
+            self.held.log.info("%s %s on %s", kind.submitted, kind.called(job.id), self._platform)
         refused = yield from self.held.save(replace(entry, state=job_state.SUBMITTED, job_id=job.id))
         if refused:
             yield from self.held.airflow_refused(refused, f"that {self.held.kind.called(job.id)} is this task's")

@@ -201,6 +201,22 @@ def test_a_waiting_step_may_be_a_failure(modelarts: Emulator, deferrable: bool) 
 
 
 @deferred_or_not
+def test_an_execution_is_stopped_once_and_whatever_became_of_it(
+    modelarts: Emulator, deferrable: bool, told: Callable[[], str]
+) -> None:
+    start = ModelArtsWorkflowExecutionOperator(task_id="run", workflow_id=WAITING.id, wait_for_completion=False)
+    run = TaskLife(lambda: start).try_once()["id"]
+    stop: Any = lambda: ModelArtsWorkflowExecutionOperator(  # noqa: E731
+        task_id="stop", workflow_id=WAITING.id, execution_id=run, action="stop", deferrable=deferrable
+    )
+    for _ in range(2):
+        result = TaskLife(stop).try_once()
+        assert (result["id"], result["status"]) == (run, "stopped")
+    assert modelarts.requests.count("POST", "*/actions") == 1
+    assert f"Requested stop of workflow execution {run}" in told()
+
+
+@deferred_or_not
 def test_an_image_is_saved_and_a_notebook_started_and_stopped(modelarts: Emulator, deferrable: bool) -> None:
     job_id = training(command="sleep 600", wait_for_completion=False).try_once()["id"]
     until("the job runs", lambda: phase(job_id), "Running".__eq__)

@@ -237,7 +237,7 @@ def test_logs_are_streamed_each_line_once(world: SmallModelArts, deferrable: boo
 @pytest.mark.parametrize(
     ("given", "words"),
     [
-        ({"name": "a b"}, "name String should match pattern"),
+        ({"name": "a b"}, "name must be 1 to 64 letters, digits, '_' and '-'"),
         ({"name": None}, "name must be a non-empty text, not None"),
         ({"name": ""}, "name must be a non-empty text"),
         ({"image": None}, "what runs must be given in one way"),
@@ -248,6 +248,8 @@ def test_logs_are_streamed_each_line_once(world: SmallModelArts, deferrable: boo
         ({"node_count": 0}, "node_count must be a whole number of at least 1"),
         ({"notification_topic": "urn"}, "notification_topic and notification_events belong together"),
         ({"tags": {"_sys_x": "y"}}, "must not begin with _sys_"),
+        ({"tags": "team"}, "tags must be a dict of keys and values, not 'team'"),
+        ({"volumes": [{}]}, "must have one of nfs, pfs and obs"),
     ],
 )
 def test_a_wrong_parameter_is_refused_unsent(world: SmallModelArts, given: dict[str, Any], words: str) -> None:
@@ -379,6 +381,21 @@ def test_an_execution_is_run_again(world: SmallModelArts) -> None:
     assert TaskLife(again).try_once()["status"] == "succeeded"
     assert world.bodies("POST", "/e-1/actions") == [{"action_name": "rerun", "policies": {"rerun_steps": ["review"]}}]
     assert len(world.executions) == 1
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"rerun_steps": ["review"]}, "give its execution_id, too"),
+        ({"action": "rerun", "execution_id": ""}, "execution_id must be an id, <execution>, not ''"),
+        ({"action": "pause", "execution_id": "e-1"}, "action must be rerun or stop"),
+        ({"waiting_step_inputs": "review"}, "waiting_step_inputs must be a dict of steps, not 'review'"),
+    ],
+)
+def test_a_wrong_execution_is_refused_unsent(world: SmallModelArts, given: dict[str, Any], words: str) -> None:
+    with pytest.raises(ModelArtsParameterError, match=words):
+        TaskLife(execute(**given)).try_once()
+    assert not world.asked
 
 
 def test_a_step_is_acted_on_by_its_name(world: SmallModelArts) -> None:
