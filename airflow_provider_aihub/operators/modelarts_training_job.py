@@ -397,7 +397,7 @@ class ModelArtsTagTrainingJobOperator(ModelArtsCallOperator):
                 raise ModelArtsParameterError(f"tags must be a list of keys, not {shown(self.tags)}.")
             self.hook.remove_training_job_tags(self.training_job_id, list(self.tags))
         else:
-            self.hook.add_training_job_tags(self.training_job_id, self.tags)  # type: ignore[arg-type] - it checks
+            self.hook.add_training_job_tags(self.training_job_id, self.tags)  # type: ignore[arg-type]  # it is checked there
         left = self.hook.list_training_job_tags(self.training_job_id)
         return {"id": self.training_job_id, "tags": {tag.key: tag.value for tag in left}}
 
