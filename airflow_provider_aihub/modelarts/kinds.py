@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from airflow_provider_aihub.http.errors import NotFoundError
 from airflow_provider_aihub.http.models import Answer, brief
@@ -45,6 +45,15 @@ def _kind(key: str, noun: str, model: type[Answer], of: type[JobKind] = JobKind,
         missing=lambda error: isinstance(error, NotFoundError),
         **more,
     )
+
+
+class _PartedKind(JobKind):
+    """A kind whose ids have several parts. One that was joined to an id of all parts is called by the last ones."""
+
+    id_parts: ClassVar[int] = 2
+
+    def called(self, job_id: JobId) -> str:
+        return super().called("/".join(str(job_id).split("/")[-self.id_parts :]))
 
 
 # Training jobs
@@ -221,6 +230,7 @@ WORKFLOW_EXECUTION = _kind(
     "workflow_execution",
     "workflow execution",
     workflows.WorkflowExecution,
+    _PartedKind,
     phases=_EXECUTION_PHASES,
     row=_execution_row,
     facts=_execution_facts,
@@ -258,8 +268,10 @@ _ATTENDED: Final = {**_EXECUTION_PHASES, WAITS: Phase.HELD}
 """To a task that does not leave it to a person, a step that waits is where its own waiting ends."""
 
 
-class _StepKind(JobKind):
+class _StepKind(_PartedKind):
     """A step is read with its whole execution."""
+
+    id_parts = 3
 
     def state(self, job_id: JobId, answer: Any) -> JobState:
         name = parts_of("step", job_id, "step")[0]
@@ -326,6 +338,7 @@ SAVED_IMAGE = _kind(
     "saved_image",
     "saved image",
     images.SavedImage,
+    _PartedKind,
     phases=_words(running="INIT CREATING", succeeded="ACTIVE", failed="CREATE_FAILED"),
     row=_image_row,
     facts=lambda data: Facts(
