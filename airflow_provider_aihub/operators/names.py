@@ -236,12 +236,14 @@ def _datasets(hook: AIHubHook, name: str | None) -> list[Dataset]:
 def pages(read: Callable[[int], Page[T]]) -> Iterator[T]:
     """Go through the rows of a list.
 
-    :param read: Reads a page by its number; it has :data:`PAGE_SIZE` rows.
+    :param read: Reads a page by its number. It may have fewer rows than were asked for, and still not be the last.
     """
+    seen = 0
     for number in count(1):
         page = read(number)
         yield from page.data
-        if not page.data or number * PAGE_SIZE >= page.total:
+        seen += len(page.data)
+        if not page.data or max(seen, number) >= page.total:
             return
 
 
