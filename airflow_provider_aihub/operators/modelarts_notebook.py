@@ -23,6 +23,7 @@ class _NotebookOperator(ModelArtsJobOperator):
     """
 
     kind = "notebook"
+    known_by_content = True
 
     def __init__(self, *, notebook_id: str | None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -76,8 +77,11 @@ class ModelArtsStartNotebookOperator(_NotebookOperator):
         """Check the parameters."""
         from airflow_provider_aihub.modelarts.notebooks import start_notebook
         from airflow_provider_aihub.modelarts.values import reading
+        from airflow_provider_aihub.tasks.job_state import Tries
 
         notebook_id = str(self.notebook_id)
+        if Tries.of(self._context).tried:
+            self.begun = notebook_id
         return reading(start_notebook(notebook_id, self.duration, self.lease_type), lambda _: notebook_id)
 
     def prepare_submission(self, request: Request[Any]) -> Request[Any]:

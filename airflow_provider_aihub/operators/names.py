@@ -243,7 +243,8 @@ def pages(read: Callable[[int], Page[T]]) -> Iterator[T]:
         page = read(number)
         yield from page.data
         seen += len(page.data)
-        if not page.data or max(seen, number) >= page.total:
+        # A total below 0 counts nothing.
+        if not page.data or 0 <= page.total <= seen:
             return
 
 

@@ -59,7 +59,8 @@ class RemoteJobOperator(PlatformTask, BaseOperator):
 
     known_by_content: ClassVar[bool] = False
     """Whether what there is on the platform tells by itself what is left to do. Then nobody looks for the job of an
-    earlier try, and creating the job is only reading it: the operator itself logs what it creates."""
+    earlier try, and what creates the job may be sent again at any time. Where that only reads the job, the operator
+    itself logs what it creates."""
     shared: ClassVar[bool] = False
     """Whether what it starts is there for good, so that another try has it, too."""
     stream_logs: bool | str = False

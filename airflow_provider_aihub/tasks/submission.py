@@ -66,6 +66,9 @@ class Submission:
         looked_at_by_a_person = entry.state == job_state.UNKNOWN
         if cleared and (looked_at_by_a_person or not self.held.kind.can_be_waited_for):
             return NOTHING
+        if entry.job_id is None and self.held.operator.known_by_content:
+            self.held.creating = None
+            return NOTHING
         if entry.job_id is None:
             job = yield from self._lost(entry)
         else:
@@ -257,6 +260,8 @@ class Submission:
         if not self.held.operator.known_by_content:
             kind = self.held.kind
             self.held.log.info("%s %s on %s", kind.submitted, kind.called(job.id), self._platform)
+        elif request.method != "GET":
+            self.held.log.info("Asked %s to %s", self._platform, request.asks)
         refused = yield from self.held.save(replace(entry, state=job_state.SUBMITTED, job_id=job.id))
         if refused:
             yield from self.held.airflow_refused(refused, f"that {self.held.kind.called(job.id)} is this task's")

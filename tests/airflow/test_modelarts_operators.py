@@ -454,6 +454,17 @@ def test_a_task_killed_while_it_starts_a_notebook_stops_it(
     assert world.notebook["status"] == "STOPPING"
 
 
+@pytest.mark.parametrize("kind", [ModelArtsStartNotebookOperator, ModelArtsStopNotebookOperator])
+def test_what_a_dead_worker_was_asking_of_a_notebook_is_asked_again(world: SmallModelArts, kind: Any) -> None:
+    life = TaskLife(lambda: kind(task_id="t", notebook_id="n-1"))
+    life.ti.max_tries = life.retries = 1
+    done = life.try_once()
+    assert life.store is not None
+    # As it stood while the call was under way.
+    life.store.set("modelarts_job", {**life.store.get("modelarts_job"), "state": "submitting", "job_id": None})
+    assert life.try_once() == done
+
+
 @pytest.mark.parametrize("duration", ["soon", 1, timedelta(days=4)])
 def test_a_lease_has_its_bounds(world: SmallModelArts, duration: Any) -> None:
     with pytest.raises(ModelArtsParameterError, match="1 to 72 hours"):

@@ -22,7 +22,8 @@ from airflow_provider_aihub.aihub.errors import (
     AIHubRejectedError,
 )
 from airflow_provider_aihub.aihub.model_center import ModelSpec
-from airflow_provider_aihub.emulators.aihub import Emulator
+from airflow_provider_aihub.aihub.model_deployment import DeploymentSpec
+from airflow_provider_aihub.emulators.aihub import Emulator, answers, call
 from airflow_provider_aihub.hooks.aihub import AIHubHook
 from airflow_provider_aihub.operators.deployment import StartDeploymentOperator, StopDeploymentOperator
 from airflow_provider_aihub.operators.model import ModelUploadOperator
@@ -203,6 +204,17 @@ def test_a_lost_answer_creates_and_starts_nothing_twice(
     result = start(deployment=new_name).try_once()
     assert [row.id for row in AIHubHook().list_deployments(name=new_name).data] == [result["id"]]
     assert AIHubHook().get_deployment(result["id"]).version == 1
+
+
+def test_one_on_a_later_page_is_found_where_pages_are_small(
+    aihub: Emulator, new_name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(call, "page", lambda rows, size, number: answers.page(rows, min(size, 2), number))
+    own, *_ = [
+        AIHubHook().create_deployment(DeploymentSpec.build(name=f"{new_name}{end}", virtual_cluster_id=1))
+        for end in ("", "-1", "-2", "-3")
+    ]
+    assert start(deployment=new_name).try_once()["id"] == own
 
 
 def test_a_refused_start_fails_unless_it_has_begun(aihub: Emulator, new_name: str) -> None:

@@ -154,7 +154,7 @@ class History:
     @property
     def lists(self) -> bool:
         """Whether the platform lists jobs of this kind."""
-        return self.dialect != "document" and self.kind != "started_notebook"
+        return self.dialect != "document"
 
     @property
     def stoppable(self) -> bool:

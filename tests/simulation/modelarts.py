@@ -132,8 +132,10 @@ class ModelArts(Server):
             yield 0.0
             return self._said(*(handle() if self._named_alike() else first))
         if how == "name taken":
-            handle()
-            taken = self.jobs[-1]
+            first, taken = handle(), self.jobs[-1]
+            if taken.kind in (IMAGE, STARTED):
+                yield 0.0
+                return self._said(*first)
             taken.owner, taken.description, taken.described = "colleague", "of a colleague", "of a colleague"
             taken.lasts = 10.0**6
             yield 0.0
