@@ -272,7 +272,7 @@ class Life:
                     self.task.try_id += 1
                     if self.task.store is None or self.task.operator.job_kind.stop is None:
                         self.excuses.add(OLD_WORKER)
-                    if self.history.kind == "deployment":
+                    if self.task.operator.shared:
                         self.excuses.add(SHARED)
                 return "retry"
             case "timeout":
