@@ -231,7 +231,7 @@ class RemoteJobOperator(PlatformTask, BaseOperator):
         from airflow_provider_aihub.tasks.job_state import Tries
         from airflow_provider_aihub.tasks.life import Life
 
-        self._context = context
+        self._context, self.begun = context, None
         kept = context.get("task_state_store") is not None
         return Life(Held(self, Tries.of(context), kept=kept, clock=clock), jitter=jitter)
 

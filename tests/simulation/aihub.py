@@ -141,7 +141,8 @@ class AIHub(Server):
         if kind.signs != "description":
             job.name, job.description = job.description.strip() if self.weather.trims else job.description, ""
         if kind is EVAL:
-            job.shown_at += UNTIL_RUN
+            # Its list is what it is read by, and its run is what is stopped.
+            job.listed_at, job.shown_at = job.shown_at, job.shown_at + UNTIL_RUN
         return 0, {"id": _number(job.id)}
 
     def colleagues_job(self, kind: str, number: int, name: str = "colleague's", age: float = 3600.0) -> Job:

@@ -145,8 +145,9 @@ class Life:
                 break
             self._clear(self._cleared.pop(0))
         for at in self._killed_creating:
-            if any(at < job.listed_at - IN_HASTE and job.asked_at <= at + GRACE for job in self.servers[0].jobs):
-                self.excuses.add(CREATING)
+            for job in self.servers[0].jobs:
+                if at < max(job.listed_at, job.shown_at) - IN_HASTE and job.asked_at <= at + GRACE:
+                    self.excuses.add(CREATING)
         for process in self.processes:
             if isinstance(process, Triggerer):
                 process.loop.end()
@@ -359,6 +360,7 @@ class Life:
                 return "again"
             else:
                 self._disturb(blow.what)
-                if blow.what == "swap" and self.history.weather == "reads fail":
+                # To read an evaluation takes two requests, and so longer than is left at a deadline.
+                if blow.what == "swap" and (self.history.weather == "reads fail" or self.history.kind == "model_eval"):
                     self.excuses.add(UNANSWERED)
         return what or "event"

@@ -104,8 +104,10 @@ def _found(history: History, ended: Ended) -> Iterator[str]:
         own = [job for job in jobs if mark in job.described]
         jobs = [job for job in jobs if mark not in job.described]
         yield from life.wrong
+        # To read an evaluation and to stop it both begin with the list of its model's.
+        at_once = AT_ONCE * (2 if history.kind == "model_eval" else 1)
         for process in life.processes:
-            yield from _too_often(process)
+            yield from _too_often(process, at_once)
         if isinstance(life, Sensing):
             yield from life.judged()
         elif history.kind in SWITCHED:
@@ -178,10 +180,10 @@ def _of_task(history: History, life: Life, servers: list[Server], own: list[Job]
             yield f"orphan: {job.kind} {job.id} runs on"
 
 
-def _too_often(process: Process) -> Iterator[str]:
+def _too_often(process: Process, at_once: int) -> Iterator[str]:
     """Find what a process has asked the platform for more often than it may."""
     seconds = process.asked_until - process.began
     pause = process.settings.poll_floor if isinstance(process, Triggerer) else WORKERS_PAUSE
     for what, count in process.asked.items():
-        if count > AT_ONCE + seconds / pause:
+        if count > at_once + seconds / pause:
             yield f"too often: {count} times {what} in {seconds:.1f} s"
