@@ -80,7 +80,8 @@ class ModelArtsStartNotebookOperator(_NotebookOperator):
         from airflow_provider_aihub.tasks.job_state import Tries
 
         notebook_id = str(self.notebook_id)
-        if Tries.of(self._context).tried:
+        if self._context is not None and Tries.of(self._context).tried:
+            # An earlier try may have started it.
             self.begun = notebook_id
         return reading(start_notebook(notebook_id, self.duration, self.lease_type), lambda _: notebook_id)
 
