@@ -99,6 +99,8 @@ class Held:
         """The intent of a create call whose id is not known yet."""
         self.unreadable: Refused | ValueError | None = None
         """Why the record that there is, or may be, could not be read."""
+        self.answered: float | None = None
+        """When the create call of this try was answered, in Unix seconds: it may have been long in the making."""
         self.killed = False
         self.stopped = False
 
@@ -236,6 +238,9 @@ class Held:
     def hidden_for(self, job: Job) -> Steps[float]:
         """Return for how many more seconds the platform may say that it does not know a job."""
         age = yield from self.age(job.entry)
+        if self.answered is not None:
+            since = max(self.clock() - self.answered, 0.0)
+            age = since if age is None else min(age, since)
         return self.patience.shown if age is None else max(self.patience.shown - age, HIDDEN)
 
     def age(self, entry: Entry) -> Steps[float | None]:

@@ -247,6 +247,7 @@ class Submission:
         self.held.creating = entry
         try:
             job = Job((yield Call(request)), entry, seen=True)
+            self.held.answered = self.held.clock()
         except AmbiguousSubmit as loss:
             self.held.log.warning("%s", loss)
             job = yield from self._after_loss(request, entry, loss)

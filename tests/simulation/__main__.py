@@ -13,7 +13,7 @@ from .airflow import LOG
 from .explore import Tally, combinations, drawn, is_wrong, many, pairs, sensors, shrunk, singles, weathers
 from .histories import KINDS, SENSED, History
 from .runs import Run, judge
-from .server import SWITCHED
+from .server import ALONE
 
 
 def main() -> int:
@@ -77,7 +77,7 @@ def _histories(options: argparse.Namespace) -> Iterator[tuple[str, Iterable[Hist
             yield f"one blow, {platform}, sensors", _each(sensors(sensed))
             yield (
                 f"one blow, {platform}, siblings",
-                _each(replace(start, sibling=True) for start in starts if start.kind not in SWITCHED),
+                _each(replace(start, sibling=True) for start in starts if start.kind not in ALONE),
             )
             timed = [replace(start, timeout=9.0, lasts=90.0) for start in starts]
             yield f"one blow, {platform}, a deadline", _each(timed)

@@ -28,7 +28,7 @@ from .histories import (
     History,
 )
 from .runs import Run, judge
-from .server import SWITCHED
+from .server import ALONE
 
 LOGGER: Final = logging.getLogger("airflow_provider_aihub")
 BLOWS: Final = tuple(dict.fromkeys((*WORKER_BLOWS, *TRIGGER_BLOWS)))
@@ -126,7 +126,7 @@ def drawn(seed: int, platform: str | None = None, kinds: Iterable[str] | None = 
         cleared=dice.choice(((), (), (), (0,), (1,), (3,), (2, 1))),
         skew=dice.choice((0.0, 0.0, 70.0, -70.0, 3600.0)),
         skews_first=dice.random() < 0.5,
-        sibling=not sensor and kind not in SWITCHED and dice.random() < 0.1,
+        sibling=not sensor and kind not in ALONE and dice.random() < 0.1,
         seed=seed,
     )
 

@@ -169,7 +169,7 @@ def _of_task(history: History, life: Life, servers: list[Server], own: list[Job]
             over = earlier.status(later.created_at)
             asked = earlier.stop_asked is not None and earlier.stop_asked <= later.created_at
             # A worker that was not the task's any more has stopped at once what it had created.
-            recalled = later.stop_asked is not None and later.stop_asked - later.created_at < 10
+            recalled = later.stop_asked is not None and later.stop_asked - later.created_at < 20
             elsewhere = (earlier in servers[0].jobs) != (later in servers[0].jobs)
             if over not in (4, 5) and not asked and not recalled and not elsewhere:
                 yield f"duplicate: {later.kind} {later.id} beside {earlier.id}, which was in status {over}"

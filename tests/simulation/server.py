@@ -22,6 +22,8 @@ LATENCY: Final = 0.05
 WAITING, RUNNING, SUCCESS, FAILED, STOPPED = 1, 2, 3, 4, 5
 SWITCHED: Final = ("deployment", "started_notebook")
 """Kinds of what is there for good."""
+ALONE: Final = (*SWITCHED, "saved_image")
+"""Kinds of which several tasks would have the same thing: of one container the newest image alone is shown."""
 
 Answering: TypeAlias = Generator[float, None, Outcome]
 """What yields the seconds that an answer takes, one piece of them after the other, and returns it."""
