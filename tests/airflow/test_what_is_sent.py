@@ -136,7 +136,7 @@ class Recorder:
         if path == LOGIN:
             return {"id": 77, "token": "token"}
         if method == "GET" and path in lists:
-            return {"total": 2, "data": [{"id": number, "name": name} for number, name in lists[path]]}
+            return {"total": len(lists[path]), "data": [{"id": number, "name": name} for number, name in lists[path]]}
         if method == "GET" and path.endswith("/input-params"):
             names = ["day", "again"]
             return {"data": [{"input_param": name} for name in names] if "/templates/" in path else names}
@@ -148,7 +148,8 @@ class Recorder:
         number = int(version[1]) if version else 4
         job = {"id": int(asked[1]) if asked else 95 + number, "status": status, "result_url": url}
         if path.startswith(DEPLOYMENTS) and method == "GET":
-            return {"id": int(path.rpartition("/")[2]), "name": "serving", "infer_service_id": 65}
+            number = int(path.rpartition("/")[2])
+            return {"id": number, "name": dict(lists[DEPLOYMENTS]).get(number, "new"), "infer_service_id": 65}
         if path.startswith(SERVICES):
             started = any(line.endswith("/start") for line, _ in self.sent)
             return {"id": 65, "status": "online" if started else "offline", "endpoint_url": "http://x"}
@@ -977,7 +978,7 @@ def test_every_parameter_is_sent(case: Case, aihub: Recorder) -> None:
         assert identity.pop("submitted_at") <= time.time()
         signs = SIGNS.get(case.operator, "description")
         assert identity.pop("opening", None) == (case.body[signs] if signs in {*case.given, *SIGNS.values()} else None)
-        name = case.body[signs] if case.operator in SIGNS else case.given.get("name")
+        name = case.body[signs] if case.operator in SIGNS else case.given.get("name", case.given.get("deployment"))
         assert identity == {"user_id": 77, **({"name": name} if name else {})}
         assert told == {
             "aihub_conn_id": "aihub_other",
