@@ -110,6 +110,7 @@ def drawn(seed: int, platform: str | None = None, kinds: Iterable[str] | None = 
     for _ in range(dice.choice((0, 1, 1, 2, 2, 3))):
         blow = Blow(dice.randint(1, 40), dice.choice(SENSOR_BLOWS if sensor else BLOWS), dice.random() < 0.5)
         blows[blow.at, blow.after] = blow
+    timeout = dice.choice((None, None, None, 9.0, 40.0))
     return History(
         kind=kind,
         dialect=dice.choice((dialects[0], *dialects)),
@@ -122,11 +123,12 @@ def drawn(seed: int, platform: str | None = None, kinds: Iterable[str] | None = 
         lasts=dice.choice((3.0, 6.0, 6.0, 12.0, 90.0)),
         # AIHub shows no deployment to have failed.
         ends_well=dice.random() < 0.8 or kind == "deployment",
-        timeout=dice.choice((None, None, None, 9.0, 40.0)),
+        timeout=timeout,
         cleared=dice.choice(((), (), (), (0,), (1,), (3,), (2, 1))),
         skew=dice.choice((0.0, 0.0, 70.0, -70.0, 3600.0)),
         skews_first=dice.random() < 0.5,
-        sibling=not sensor and kind not in ALONE and dice.random() < 0.1,
+        # The two share a clock, so that what one does can take what is left of the other's time.
+        sibling=not sensor and kind not in ALONE and timeout is None and dice.random() < 0.15,
         seed=seed,
     )
 

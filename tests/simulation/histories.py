@@ -210,6 +210,9 @@ EXCUSES: Final[dict[str, set[str]]] = {
         "duplicate",
         "wrong result",
     },
+    "a deployment or a notebook is started by a call whose answer was lost, and only after its task has ended": {
+        "orphan"
+    },
 }
 """The classes of histories in which a promise cannot be kept, and what may be wrong in each."""
 (
@@ -228,4 +231,5 @@ EXCUSES: Final[dict[str, set[str]]] = {
     OUT_OF_TIME,
     UNANSWERED,
     SHARED,
+    STARTED_LATE,
 ) = EXCUSES

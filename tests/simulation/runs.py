@@ -12,7 +12,7 @@ from typing import Final
 from airflow_provider_aihub.tasks.job_state import Marker
 
 from .airflow import Process, World
-from .histories import ALL_WEATHERS, EXCUSES, History
+from .histories import ALL_WEATHERS, EXCUSES, STARTED_LATE, History
 from .lives import Life
 from .platforms import NAME, SIDES
 from .sensors import Sensing
@@ -85,6 +85,9 @@ def judge(history: History, ended: Ended) -> tuple[list[str], set[str]]:
     """Return what is wrong with how a history ended, and the classes that excuse what else was."""
     wrong, excused = [], set()
     excuses = set().union(*(life.excuses for life in ended.lives))
+    begun = [job.begun for job in ended.servers[0].jobs if isinstance(job, Switched) and job.begun is not None]
+    if any(at > life.ended_at for at in begun for life in ended.lives):
+        excuses.add(STARTED_LATE)
     for found in _found(history, ended):
         why = {excuse for excuse in excuses if found.partition(":")[0] in EXCUSES[excuse]}
         excused |= why
