@@ -200,7 +200,8 @@ EXCUSES: Final[dict[str, set[str]]] = {
     "a task is cleared in its worker before Airflow 3.3, which does not tell, and its job cannot be stopped in time": {
         "wrong result",
     },
-    "a job is left running and its task cleared after the end of its run, before Airflow 3.3": {"wrong result"},
+    "a job is left running and its task cleared after the end of its run, before Airflow 3.3 or where the record was "
+    "lost": {"wrong result"},
     "a task comes to its `execution_timeout` while its job is created, where jobs cannot be listed": {"orphan"},
     "another platform stands behind the address while a trigger that is to stop a job gets no answer in time": {
         "stranger"

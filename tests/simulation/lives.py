@@ -162,7 +162,7 @@ class Life:
         self.world.pass_time(60.0)
         now = self.servers[0].now
         jobs = [job for job in self.servers[0].jobs if job.owner == "task" and job.stop_asked is None]
-        if retries is not None and self.task.store is None and any(not job.over(now) for job in jobs):
+        if retries is not None and not self.task.store and any(not job.over(now) for job in jobs):
             self.excuses.add(LEFT)
         self.task.clear(retries)
         self.epochs.append(self.world.now)
