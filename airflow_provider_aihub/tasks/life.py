@@ -139,6 +139,7 @@ class Life:
         else:
             if self.held.judge(job, state) is Verdict.OTHER:
                 raise (yield from self._given_up(job, other_job(self.held.kind, job.id)))
+            job = self.held.job = replace(job, seen=True)
             if state.phase.halts:
                 return (yield from self._end(job, state, deadline))
             called, platform = self.held.kind.called(job.id), self.held.kind.platform
@@ -267,7 +268,8 @@ class Life:
                 job_id=reference,
             )
         job_id = entry.job_id if entry.job_id is not None else reference
-        return Job(job_id, entry, reference=reference, seen=event["outcome"] == Outcome.ENDED)
+        # The trigger has seen it, but this worker's login may be one to another platform.
+        return Job(job_id, entry, reference=reference)
 
     def _end(self, job: Job, state: JobState, deadline: float | None) -> Steps[Any]:
         """Return the result of a job that succeeded, or raise what became of it; wait again for one that goes on."""

@@ -187,6 +187,20 @@ def test_no_stranger_s_job_is_stopped_with_a_deferred_task(switch: Switch, monke
     switch.check()
 
 
+@at_the_same_address
+def test_no_stranger_s_job_is_stopped_with_a_task_that_resumes(switch: Switch) -> None:
+    """The worker has logged in to the other AIHub, and has not yet seen what that shows."""
+    task = life(command="true")
+    event = asyncio.run(task._event(task.start()))
+    assert event["outcome"] == "ended"
+    operator = task.make()
+    switch()
+    switch.twisted.rules = [before(reads, operator.on_kill)]
+    with pytest.raises(AIHubOtherJob):
+        operator.execute_complete(task.context, event)
+    assert AIHubHook("theirs").get_training(1).status == RUNNING
+
+
 # Answers that speak of another id
 
 
