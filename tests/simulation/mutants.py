@@ -168,7 +168,7 @@ def _a_name_that_begins_alike_will_do(real: Any) -> Any:
             state = self._kind.state(job_id, row)
             super().take(job_id, row)
             if state.facts.name.startswith(NAME):
-                self._signed[MARKER] = state
+                self._marked[MARKER] = state
 
     return Credulous
 
