@@ -238,13 +238,16 @@ def pages(read: Callable[[int], Page[T]]) -> Iterator[T]:
 
     :param read: Reads a page by its number. It may have fewer rows than were asked for, and still not be the last.
     """
-    seen = 0
+    seen, before = 0, None
     for number in count(1):
         page = read(number)
+        # An AIHub that gives the same page again has no other.
+        if not page.data or page.data == before:
+            return
         yield from page.data
-        seen += len(page.data)
+        seen, before = seen + len(page.data), page.data
         # A total below 0 counts nothing.
-        if not page.data or 0 <= page.total <= seen:
+        if 0 <= page.total <= seen:
             return
 
 

@@ -116,9 +116,12 @@ class PipedLog:
             room = select.poll()
             room.register(self._pipe, select.POLLOUT)
             room.poll()
-        # Meanwhile it may have been left out.
-        with suppress(IndexError):
-            self._lines.pop(0)()
+        try:
+            line = self._lines.pop(0)
+        except IndexError:
+            # Meanwhile it has been left out.
+            return
+        line()
 
 
 class LogsInThread:
