@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 from types import SimpleNamespace
@@ -81,10 +82,16 @@ def twisted(aihub: Emulator, monkeypatch: pytest.MonkeyPatch) -> Iterator[Twiste
 
 
 @pytest.fixture
-def little_patience(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let tasks wait a second at most for what AIHub may show late."""
-    monkeypatch.setattr(held, "PATIENCE", held.Patience(settled=1.0, shown=1.0, first_pause=0.05, longest_pause=0.2))
+def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let tasks look often for what AIHub shows late, and find it on a slow machine as well."""
+    monkeypatch.setattr(held, "PATIENCE", held.Patience(settled=30.0, shown=30.0, first_pause=0.05, longest_pause=0.2))
     monkeypatch.setattr(held, "HIDDEN", 0.1)
+
+
+@pytest.fixture
+def little_patience(patience: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let tasks wait a second at most for what AIHub never shows."""
+    monkeypatch.setattr(held, "PATIENCE", replace(held.PATIENCE, settled=1.0, shown=1.0))
 
 
 @pytest.fixture

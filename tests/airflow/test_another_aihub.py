@@ -25,7 +25,7 @@ LONG = "sleep 600"
 THEIRS = {"runs": LONG, "has succeeded": "true", "has failed": "exit 3"}
 RUNNING = 2
 
-pytestmark = [pytest.mark.aihub(**USERS), pytest.mark.usefixtures("little_patience")]
+pytestmark = [pytest.mark.aihub(**USERS), pytest.mark.usefixtures("patience")]
 old_and_new = pytest.mark.parametrize("remembers", [True, False], ids=["Airflow remembers", "by the marker alone"])
 
 
@@ -85,6 +85,7 @@ both_ways = pytest.mark.parametrize("switch", RUNS, indirect=True)
 at_the_same_address = pytest.mark.parametrize("switch", RUNS[1:], indirect=True)
 
 
+@pytest.mark.usefixtures("little_patience")
 @each_switch
 @old_and_new
 @pytest.mark.parametrize("cleared", [False, True], ids=["retried", "cleared"])

@@ -33,7 +33,7 @@ TRAININGS = "/model-training-platform/api/v1/trainings"
 ON_AIHUB: dict[str, Any] = {"image": "any", "virtual_cluster": 1, "project": 1}
 
 
-pytestmark = pytest.mark.usefixtures("no_pauses", "little_patience")
+pytestmark = pytest.mark.usefixtures("no_pauses", "patience")
 
 
 def connection(aihub: Emulator, **changed: Any) -> str:
@@ -116,6 +116,7 @@ def test_html_instead_of_the_id_of_a_new_job(document: Emulator) -> None:
     assert isinstance(error, AirflowFailException)
 
 
+@pytest.mark.usefixtures("little_patience")
 def test_a_code_other_than_0(aihub: Emulator) -> None:
     aihub.faults.add("status", method="POST", path=TRAININGS, status=200, code=77, msg="the quota is used up")
     try:

@@ -20,7 +20,7 @@ from airflow_provider_aihub.aihub.model_training import Training
 from airflow_provider_aihub.hooks.aihub import AIHubHook
 from airflow_provider_aihub.operators.training import TrainingOperator
 
-pytestmark = pytest.mark.usefixtures("little_patience")
+pytestmark = pytest.mark.usefixtures("patience")
 
 old_and_new = pytest.mark.parametrize("remembers", [True, False], ids=["Airflow remembers", "by the marker alone"])
 LONG = "sleep 600"

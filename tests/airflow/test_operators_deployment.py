@@ -198,7 +198,7 @@ def test_one_whose_model_is_not_there_does_not_come_online(aihub: Emulator, new_
 
 @pytest.mark.parametrize("path", ["/mldp/api/v1/deployment", "/mldp/api/v1/deployment/*/start"])
 def test_a_lost_answer_creates_and_starts_nothing_twice(
-    aihub: Emulator, new_name: str, path: str, little_patience: None
+    aihub: Emulator, new_name: str, path: str, patience: None
 ) -> None:
     aihub.faults.add("lost", path=path, method="POST", count=1)
     result = start(deployment=new_name).try_once()

@@ -143,7 +143,7 @@ def test_a_run_is_stopped_at_its_deadline(request: Any, evals: Emulator, kind: A
 @pytest.mark.parametrize("remembers", [True, False])
 @pytest.mark.parametrize("kind", CREATE)
 def test_a_lost_answer_or_a_dead_worker_starts_nothing_twice(
-    evals: Emulator, model: str, kind: Any, remembers: bool, deferrable: bool, little_patience: None
+    evals: Emulator, model: str, kind: Any, remembers: bool, deferrable: bool, patience: None
 ) -> None:
     given: dict[str, Any] = {"deferrable": deferrable, "template_params": {"day": 3}, "template": "asks"}
     life = TaskLife(run(**given) if kind is WorkflowTemplateRunOperator else evaluate(model=model, **given))

@@ -21,7 +21,7 @@ from airflow_provider_aihub.hooks.aihub import AIHubHook
 from airflow_provider_aihub.operators.training import TrainingOperator
 from airflow_provider_aihub.tasks.job_state import Marker
 
-pytestmark = pytest.mark.usefixtures("little_patience")
+pytestmark = pytest.mark.usefixtures("patience")
 
 old_and_new = pytest.mark.parametrize("remembers", [True, False], ids=["Airflow remembers", "by the marker alone"])
 first_or_last = pytest.mark.parametrize("retries", [3, 0], ids=["tries are left", "the last try"])
@@ -302,6 +302,7 @@ def test_a_worker_that_is_not_the_one_any_more_leaves_a_job_that_others_know_of(
 # Cleared with fewer retries
 
 
+@pytest.mark.usefixtures("little_patience")
 @old_and_new
 @pytest.mark.parametrize("version", ["this", "the one before"])
 @pytest.mark.parametrize(("before", "now"), [(3, 2), (1, 0), (2, 2)])
