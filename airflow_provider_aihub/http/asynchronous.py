@@ -98,6 +98,11 @@ class AsyncClient:
         return self._state.user_id
 
     @property
+    def logins(self) -> int:
+        """How many logins there have been."""
+        return self._state.logins
+
+    @property
     def login_refused(self) -> bool:
         """Whether the last login was refused."""
         return isinstance(self._state.login_error, AuthError)

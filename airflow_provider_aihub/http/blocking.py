@@ -81,6 +81,11 @@ class Client:
         """What time it is by the platform's own clock, in Unix seconds; ``None`` where it has not told it."""
         return self._state.server_time
 
+    @property
+    def logins(self) -> int:
+        """How many logins there have been."""
+        return self._state.logins
+
     def in_haste(self, timeout: float, policy: RetryPolicy) -> Self:
         """Return another client of the same connection that waits ``timeout`` seconds at most for an answer.
 
@@ -89,6 +94,7 @@ class Client:
         config = replace(self.config, timeout=min(self.config.timeout, timeout))
         client = type(self)(config, policy=policy, sleep=self._sleep, clock=self._state.clock)
         client._state.token = self._state.token
+        client._state.logins = self._state.logins
         client._state.missing |= self._state.missing
         client._state.found |= self._state.found
         return client

@@ -18,6 +18,7 @@ from airflow_provider_aihub.http import answers
 from airflow_provider_aihub.http.answers import Call, Heard
 from airflow_provider_aihub.http.errors import (
     AmbiguousSubmit,
+    AuthError,
     BadAnswerError,
     NotFoundError,
     ParameterError,
@@ -49,9 +50,17 @@ def exchange(request: Request[T], state: State, policy: RetryPolicy | None = Non
     :raises RequestError: of the kind that says what went wrong.
     :raises ConfigError: where the connection lacks an address or a credential for it.
     """
-    came = yield from _exchange(request, state, policy or state.policy)
+    policy, may_begin_anew = policy or state.policy, not (request.same_login or request.creates)
+    came = yield from _exchange(request, state, policy)
     while isinstance(came, Request):
-        came = yield from _exchange(replace(came, same_login=request.same_login), state, policy or state.policy)
+        try:
+            came = yield from _exchange(replace(came, same_login=True), state, policy)
+        except AuthError:
+            if not may_begin_anew:
+                raise
+            # Behind another login may be another platform, which is to be asked the whole question.
+            may_begin_anew = False
+            came = yield from _exchange(request, state, policy)
     return came
 
 

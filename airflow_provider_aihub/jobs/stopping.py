@@ -48,6 +48,7 @@ def stop(
     judge: Callable[[JobState], Verdict] | None = None,
     seen: bool = False,
     doubt: float | None = None,
+    login: Callable[[], object] = lambda: None,
     hidden: float = 0.0,
     clock: Callable[[], float] = time.time,
 ) -> Stopping:
@@ -59,6 +60,8 @@ def stop(
         call.
     :param doubt: Seconds to wait until the platform shows the job; after them it is stopped anyway. Default: it is
         stopped only if it was shown.
+    :param login: Gives what changes with each login: behind another one may be another platform. Where it changes while
+        the platform does not show the job, the job is not stopped until it was shown.
     :param hidden: Seconds for which the platform may not know the job yet, or not what is to be stopped of it.
     :param clock: Gives a time in seconds.
     :raises RemoteJobError: One of its kinds.
@@ -66,7 +69,7 @@ def stop(
     tolerance = Tolerance(hidden)
     while True:
         try:
-            yield from _stop(kind, job_id, log, judge, doubt, seen=seen)
+            yield from _stop(kind, job_id, log, judge, doubt, login, seen=seen)
         except RejectedError as trouble:
             passes = trouble.early or isinstance(trouble, NotFoundError)
             pause = tolerance.failed(trouble, clock()) if passes else None
@@ -84,6 +87,7 @@ def _stop(
     log: Log,
     judge: Callable[[JobState], Verdict] | None,
     doubt: float | None,
+    login: Callable[[], object],
     *,
     seen: bool,
 ) -> Stopping:
@@ -93,7 +97,7 @@ def _stop(
     answer: Any = None
     # Who does not take the token may be another platform by now, so it is looked at anew; then a token may be over.
     for look in (not seen, True, True):
-        if look and judge and not (yield from _is_to_be_stopped(kind, job_id, judge, doubt)):
+        if look and judge and not (yield from _is_to_be_stopped(kind, job_id, judge, doubt, login)):
             return
         answer = yield Insist(same)
         if not isinstance(answer, AuthError):
@@ -113,9 +117,16 @@ def _stop(
 
 
 def _is_to_be_stopped(
-    kind: JobKind, job_id: JobId, judge: Callable[[JobState], Verdict], doubt: float | None
+    kind: JobKind,
+    job_id: JobId,
+    judge: Callable[[JobState], Verdict],
+    doubt: float | None,
+    login: Callable[[], object],
 ) -> Generator[Insist, Any, bool]:
+    before = login()
     shown = yield Insist(kind.glance(job_id), doubt)
+    if isinstance(shown, RemoteJobError) and login() != before:
+        shown, doubt = (yield Insist(kind.glance(job_id))), None
     if isinstance(shown, RemoteJobError):
         if doubt is None:
             raise shown

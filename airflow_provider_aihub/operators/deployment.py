@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_provider_aihub.aihub.errors import (
     AIHubAmbiguousSubmit,
+    AIHubAuthError,
     AIHubExistsError,
     AIHubParameterError,
     AIHubRejectedError,
@@ -131,8 +132,15 @@ class StartDeploymentOperator(JobOperator):
     def _reading(self, number: int) -> Request[int]:
         """Make the request that reads the deployment's id. It changes nothing, so it may be sent again at any time."""
         from airflow_provider_aihub.aihub.model_deployment import Deployment, get_deployment
+        from airflow_provider_aihub.jobs.identity import other_job
 
-        return replace(get_deployment(number), read=lambda data: Deployment.read(data).id)  # type: ignore[return-value, arg-type]
+        def read(payload: Any) -> int:
+            deployment = Deployment.read(payload)
+            if self._name not in (None, deployment.name):
+                raise other_job(self.job_kind, number)
+            return deployment.id
+
+        return replace(get_deployment(number), read=read)  # type: ignore[return-value, arg-type]
 
     def _served(self, number: int) -> Served:
         served: Served = self.hook.send(self.job_kind.read(number))
@@ -142,7 +150,7 @@ class StartDeploymentOperator(JobOperator):
         """Start the deployment; a refusal is none where it has begun already."""
         number = before.deployment.id
         try:
-            self.hook.start_deployment(number)
+            self._ask_to_start(number)
         except AIHubRejectedError as refusal:
             now = self._served(number).deployment
             known = (before.deployment.status, before.deployment.version, before.deployment.updated_at)
@@ -151,6 +159,19 @@ class StartDeploymentOperator(JobOperator):
             self.log.info("Deployment %d may be starting already: %s", number, refusal)
         else:
             self.log.info("Asked AIHub to start deployment %d", number)
+
+    def _ask_to_start(self, number: int) -> None:
+        """Start what was shown under the id. After another login, another platform may show another deployment."""
+        from airflow_provider_aihub.aihub.model_deployment import start_deployment
+        from airflow_provider_aihub.jobs.identity import other_job
+
+        start = replace(start_deployment(number), same_login=True)
+        try:
+            self.hook.send(start)
+        except AIHubAuthError:
+            if self._served(number).deployment.name != self._name:
+                raise other_job(self.job_kind, number) from None
+            self.hook.send(start)
 
     def _found(self) -> int:
         """Return the id of the deployment of that name, which is created if it is missing.

@@ -17,7 +17,7 @@ from airflow_provider_aihub.jobs.tolerance import PASSING, Tolerance
 from airflow_provider_aihub.jobs.waiting import Log
 from airflow_provider_aihub.tasks import job_state
 from airflow_provider_aihub.tasks.job_state import Entry, Tries
-from airflow_provider_aihub.tasks.steps import Call, Do, Forget, Load, Refused, Save, ServerTime, Sleep, Steps
+from airflow_provider_aihub.tasks.steps import Call, Do, Forget, Load, Logins, Refused, Save, ServerTime, Sleep, Steps
 
 if TYPE_CHECKING:
     from airflow_provider_aihub.tasks.job_operator import RemoteJobOperator
@@ -54,13 +54,14 @@ class Job:
     :param id: What its creation gave.
     :param entry: What is remembered of it.
     :param reference: What it is read by, where that is known.
-    :param seen: Whether this try has created it, or has seen that it is this task's.
+    :param seen: How many logins there had been when this try created it, or saw that it is this task's. ``None`` for
+        neither.
     """
 
     id: JobId
     entry: Entry
     reference: JobId | None = None
-    seen: bool = False
+    seen: int | None = None
 
     @property
     def identity(self) -> Identity:
@@ -204,6 +205,10 @@ class Held:
         answer = yield from self.ask(self.kind.read(reference))
         return self.kind.state(reference, answer)
 
+    def seen(self, job: Job) -> Steps[Job]:
+        """Return a job of this task's that the platform has shown just now, or has just created."""
+        return replace(job, seen=(yield Logins()))
+
     def judge(self, job: Job, state: JobState) -> Verdict:
         return job.identity.judge(state.facts) if job.entry.marker else Verdict.OWN
 
@@ -275,7 +280,8 @@ class Held:
         def judge(state: JobState) -> Verdict:
             return self.judge(job, state)
 
-        steps = stop(self.kind, job_id, self.log, judge=judge, seen=job.seen, hidden=hidden, clock=self.clock)
+        seen = job.seen is not None and job.seen == (yield Logins())
+        steps = stop(self.kind, job_id, self.log, judge=judge, seen=seen, hidden=hidden, clock=self.clock)
         reply: Any = None
         while True:
             try:

@@ -139,7 +139,7 @@ class Life:
         else:
             if self.held.judge(job, state) is Verdict.OTHER:
                 raise (yield from self._given_up(job, other_job(self.held.kind, job.id)))
-            job = self.held.job = replace(job, seen=True)
+            job = self.held.job = yield from self.held.seen(job)
             if state.phase.halts:
                 return (yield from self._end(job, state, deadline))
             called, platform = self.held.kind.called(job.id), self.held.kind.platform

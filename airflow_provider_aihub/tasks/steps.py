@@ -18,6 +18,7 @@ __all__ = [
     "Forget",
     "Load",
     "LogIn",
+    "Logins",
     "Push",
     "Refused",
     "Save",
@@ -42,6 +43,11 @@ class ServerTime:
 @dataclass(frozen=True, slots=True)
 class LogIn:
     """Log in unless there is a token. The reply is the user's id, where it is known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Logins:
+    """Say how many logins there have been: after another one, another platform may stand behind the address."""
 
 
 @dataclass(frozen=True, slots=True)

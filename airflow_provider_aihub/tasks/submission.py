@@ -83,7 +83,7 @@ class Submission:
         if state is None:
             self.held.job = None
             return NOTHING
-        job = replace(job, reference=state.job_id, seen=True)
+        job = yield from self.held.seen(replace(job, reference=state.job_id))
         yield from self.held.move(job, entry.state if entry.state == job_state.DONE else job_state.SUBMITTED)
         return job, state
 
@@ -94,12 +94,12 @@ class Submission:
         """
         sieve = yield from self._find(self._is_own, self.held.operator.job_name, since=self._oldest, thorough=False)
         for marker, state in _going_on(sieve.marked):
-            return Job(state.job_id, self._found_entry(marker, state, self.held.clock()), seen=True)
+            return (yield from self.held.seen(Job(state.job_id, self._found_entry(marker, state, self.held.clock()))))
         return None
 
     def begun_job(self, job_id: JobId) -> Job:
         """Return as a job what the task's own preparations have started."""
-        return Job(job_id, self._intent(self.held.tries.marker()), seen=True)
+        return Job(job_id, self._intent(self.held.tries.marker()))
 
     def _worth_taking_up(self, job: Job, *, cleared: bool) -> Steps[JobState | None]:
         """Return how a job stands if it is this task's and of use; stop it if it goes on and its task was cleared."""
@@ -119,7 +119,7 @@ class Submission:
                 self._platform,
             )
             return None
-        job = self.held.job = replace(job, reference=state.job_id, seen=True)
+        job = self.held.job = yield from self.held.seen(replace(job, reference=state.job_id))
         if state.phase in (Phase.FAILED, Phase.STOPPED, Phase.STOPPING):
             self.held.log.info("%s of an earlier try %s; creating a new one", called, state.verb)
             return None
@@ -175,7 +175,7 @@ class Submission:
         if seen is None:
             self.held.job = None
             return NOTHING
-        job = replace(job, reference=seen.job_id, seen=True)
+        job = yield from self.held.seen(replace(job, reference=seen.job_id))
         yield from self.held.move(job, job_state.SUBMITTED)
         return job, seen
 
@@ -246,7 +246,7 @@ class Submission:
         self.held.go_on_unless_killed()
         self.held.creating = entry
         try:
-            job = Job((yield Call(request)), entry, seen=True)
+            job = yield from self.held.seen(Job((yield Call(request)), entry))
             self.held.answered = self.held.clock()
         except AmbiguousSubmit as loss:
             self.held.log.warning("%s", loss)
@@ -302,7 +302,7 @@ class Submission:
             if job is None:
                 raise loss
             return job
-        return Job((yield Call(request)), entry, seen=True)
+        return (yield from self.held.seen(Job((yield Call(request)), entry)))
 
     def _lost(self, entry: Entry) -> Steps[Job | None]:
         """Return the job that an earlier try was creating when it was ended, if the platform has taken it."""
@@ -360,7 +360,7 @@ class Submission:
                     raise
             else:
                 for _, state in sieve.marked:
-                    return Job(state.job_id, replace(entry, job_id=state.job_id), seen=True)
+                    return (yield from self.held.seen(Job(state.job_id, replace(entry, job_id=state.job_id))))
                 if last and sieve.unmarked and thorough:
                     raise Unmarked(self.held.kind.called(sieve.unmarked[0].job_id))
                 if last:

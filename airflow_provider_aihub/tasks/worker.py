@@ -17,6 +17,7 @@ from airflow_provider_aihub.tasks.steps import (
     Forget,
     Load,
     LogIn,
+    Logins,
     Push,
     Refused,
     Save,
@@ -103,6 +104,8 @@ class Worker:
                 return self._sleep(step.seconds)
             case LogIn():
                 return self._client().authenticate()
+            case Logins():
+                return self._client().logins
             case ServerTime():
                 return self._client().server_time
             case Load():

@@ -308,6 +308,7 @@ class JobTrigger(LogsInThread, BaseTrigger):
             self.log,
             judge=None if identity is None else lambda state: identity.judge(state.shown),
             doubt=doubt,
+            login=lambda: poller.login,
             hidden=LONGEST_UNKNOWN,
             clock=clock,
         )

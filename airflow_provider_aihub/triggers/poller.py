@@ -181,6 +181,11 @@ class Poller:
             return await ask()
         return await self._lanes.look(errand.request.path if isinstance(errand, Ask) else errand.url, ask)
 
+    @property
+    def login(self) -> object:
+        """What changes with each login and each change of the connection."""
+        return self._client, self._client and self._client.logins
+
     async def insist(self, request: Request[T]) -> T:
         """Carry out a request that stops a job, or reads whose it is. It does not wait for slow requests.
 

@@ -202,6 +202,16 @@ def test_no_stranger_s_job_is_stopped_with_a_task_that_resumes(switch: Switch) -
     assert AIHubHook("theirs").get_training(1).status == RUNNING
 
 
+@at_the_same_address
+def test_no_stranger_s_job_is_stopped_with_a_task_that_waits_in_its_worker(switch: Switch) -> None:
+    """The worker has seen its job, has logged in to the other AIHub since, and not yet seen what that shows."""
+    operator = life(deferrable=False, poll_tolerance=0.3).make()
+    switch.twisted.rules = [before(reads, switch, number=2), before(reads, operator.on_kill, number=3)]
+    with pytest.raises(AIHubOtherJob):
+        operator.execute(life().context)
+    switch.check()
+
+
 # Answers that speak of another id
 
 

@@ -12,6 +12,7 @@ from urllib.request import urlopen
 import pytest
 from airflow.providers.common.compat.sdk import AirflowSkipException
 from task_life import TaskInstance, TaskLife, gone
+from twisted import Asked, Twisted, before
 from waiting import until
 
 from airflow_provider_aihub.aihub.errors import (
@@ -56,6 +57,10 @@ def start(**given: Any) -> TaskLife:
 
 def stop(deployment: Any, **given: Any) -> dict[str, Any]:
     return StopDeploymentOperator(task_id="stop", deployment=deployment, **given).execute({"ti": TaskInstance("task")})
+
+
+def starts(request: Asked) -> bool:
+    return request.method == "POST" and request.path.endswith("/start")
 
 
 def posted(server: Emulator, path: str, since: int = 0) -> int:
@@ -135,21 +140,36 @@ def test_a_killed_task_stops_what_it_starts(aihub: Emulator, new_name: str) -> N
     assert AIHubHook().list_deployments(name=new_name).data[0].status == 0
 
 
-def test_a_task_killed_while_it_starts_one_stops_it(
-    aihub: Emulator, new_name: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_task_killed_while_it_starts_one_stops_it(twisted: Twisted, new_name: str) -> None:
     made = StartDeploymentOperator(task_id="start", deployment=new_name, create=NEVER, deferrable=True)
-
-    def starts(hook: AIHubHook, number: int) -> None:
-        made.on_kill()
-        # What a kill interrupts goes on.
-        hook.get_conn().start_deployment(number)
-
-    monkeypatch.setattr(AIHubHook, "start_deployment", starts)
+    # What a kill interrupts goes on.
+    twisted.rules = [before(starts, made.on_kill)]
     with pytest.raises(AIHubJobStopped, match="was killed"):
         TaskLife(lambda: made).start()
     (row,) = AIHubHook().list_deployments(name=new_name).data
     assert (row.status, row.version) == (0, 1)
+
+
+@pytest.mark.parametrize("theirs", ["other", "the same"])
+def test_where_the_login_has_ended_a_deployment_is_looked_at_before_it_is_started(
+    twisted: Twisted, new_name: str, make_aihub: Callable[..., Emulator], theirs: str
+) -> None:
+    """Another AIHub may stand behind the address, where another deployment has its id."""
+    user = json.loads(twisted.emulator.connection_json())
+    other = make_aihub(conn_id="theirs", users={user["login"]: user["password"]})
+    name = new_name if theirs == "the same" else "a colleague's"
+    number = AIHubHook().create_deployment(DeploymentSpec.build(name=new_name, virtual_cluster_id=1))
+    for one in (*map(str, range(1, number)), name):
+        last = AIHubHook("theirs").create_deployment(DeploymentSpec.build(name=one, virtual_cluster_id=1))
+    assert last == number
+    twisted.rules = [before(starts, lambda: setattr(twisted, "emulator", other))]
+    task = start(deployment=new_name, deferrable=False)
+    if theirs == "the same":
+        assert task.try_once()["id"] == number
+    else:
+        with pytest.raises(AIHubOtherJob):
+            task.try_once()
+    assert AIHubHook("theirs").get_deployment(number).version == (theirs == "the same")
 
 
 def test_a_last_try_that_cannot_read_what_it_has_started_stops_it(aihub: Emulator, new_name: str) -> None:

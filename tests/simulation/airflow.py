@@ -6,6 +6,7 @@ What it does is taken from Airflow's code; ``tests/system`` runs the same histor
 from __future__ import annotations
 
 import json
+import math
 import random
 from collections import Counter
 from collections.abc import Callable, Generator, Iterator
@@ -35,6 +36,7 @@ from airflow_provider_aihub.tasks.steps import (
     Forget,
     Load,
     LogIn,
+    Logins,
     Push,
     Refused,
     Save,
@@ -164,6 +166,10 @@ class Process:
         self.asked: Counter[str] = Counter()
         """What it has asked the platform for, and how often."""
         self.asked_until = world.now
+        self.cut_off_at = -math.inf
+        """When it last got no answer, or did not wait for it."""
+        self.stops_unanswered = False
+        """Whether it has stopped something right after that."""
 
     def clock(self) -> float:
         """Return the Unix time that this process believes."""
@@ -237,6 +243,8 @@ class Worker(Blocking):
                 yield AFTER
             case LogIn():
                 return self.client.authenticate()
+            case Logins():
+                return self.client.logins
             case ServerTime():
                 return self.client.server_time
             case Load():

@@ -189,7 +189,6 @@ EXCUSES: Final[dict[str, set[str]]] = {
     "a person was told to look for a job where jobs cannot be listed": {"orphan", "duplicate"},
     "a refusal was none, where jobs cannot be listed": {"orphan", "duplicate"},
     "another platform stands behind the address": {"orphan"},
-    "another platform stands behind the address in the middle of a try that is then killed": {"stranger"},
     "the record is lost where jobs cannot be listed": {"orphan", "duplicate"},
     "a worker that Airflow took for dead lives on, before Airflow 3.3 or with a job that cannot be stopped": {
         "orphan",
@@ -222,7 +221,6 @@ EXCUSES: Final[dict[str, set[str]]] = {
     TOLD,
     REFUSED,
     ELSEWHERE,
-    SWAPPED,
     LOST,
     OLD_WORKER,
     UNLISTED,

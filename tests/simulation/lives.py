@@ -27,9 +27,7 @@ from .histories import (
     OUT_OF_TIME,
     REFUSED,
     SHARED,
-    SWAPPED,
     TOLD,
-    UNANSWERED,
     UNLISTED,
     UNTOLD,
     Blow,
@@ -251,8 +249,6 @@ class Life:
                     self._killed_creating.append(killed_at)
                 if any(job.shown_at > killed_at + IN_HASTE for job in self.servers[0].jobs):
                     self.excuses.add(CREATING)
-                if worker.state.logins > 1:
-                    self.excuses.add(SWAPPED)
                 outcome = KILLS[came]
                 if came == "clear":
                     # Airflow takes nothing of this try any more.
@@ -267,6 +263,8 @@ class Life:
         match blow.what:
             case "kill" | "freeze":
                 self.world.pass_time(HEARTBEAT)
+                # It may have been about to fail for good.
+                self.may_stop |= worker.life.held.killed
                 if not self.task.may_retry:
                     self.excuses.add(LAST)
                 if blow.what == "freeze":
@@ -279,8 +277,6 @@ class Life:
                 return "retry"
             case "timeout":
                 running.close()  # type: ignore[attr-defined]
-                if worker.state.logins > 1:
-                    self.excuses.add(SWAPPED)
                 if not self.history.lists:
                     self._excuse(worker, OUT_OF_TIME)
                 worker.kill(patience=worker.life.held.patience.settled)
@@ -361,7 +357,4 @@ class Life:
                 return "again"
             else:
                 self._disturb(blow.what)
-                # To read an evaluation takes two requests, and so longer than is left at a deadline.
-                if blow.what == "swap" and (self.history.weather == "reads fail" or self.history.kind == "model_eval"):
-                    self.excuses.add(UNANSWERED)
         return what or "event"

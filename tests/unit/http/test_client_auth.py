@@ -6,6 +6,7 @@ import asyncio
 import copy
 import pickle
 import threading
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -145,6 +146,26 @@ def test_200_requests_at_once_share_a_renewal(server: Server) -> None:
     server.script["/things/7"] = [only_the_second_login]
     assert gather(server, 200) == [7] * 200
     assert server.logins == 2
+
+
+def test_the_rest_of_a_question_goes_to_the_login_that_its_beginning_went_to(server: Server) -> None:
+    """Behind another login may be another platform: it is asked from the beginning on."""
+
+    async def second_login_alone(request: Any) -> Any:
+        number = claims(request.headers["Authorization"])["number"]
+        return await (ok() if number == 2 else UNAUTHORIZED)(request)
+
+    server.script |= {"/things/7": [ok(), second_login_alone], "/things/7/rest": [second_login_alone]}
+    question = replace(thing(), then=lambda _: replace(thing(), path="/things/7/rest"))
+    client = AIHubClient(config(server.url), policy=RetryPolicy(attempts=1))
+    assert client.send(question) == 7
+    paths = [seen.path for seen in server.seen if seen.path != LOGIN]
+    assert paths == ["/things/7", "/things/7/rest", "/things/7", "/things/7", "/things/7/rest"]
+    # Who never takes the rest is not asked for ever.
+    server.script["/things/7/rest"] = [UNAUTHORIZED]
+    with pytest.raises(AIHubAuthError):
+        client.send(question)
+    assert len(server.asked("/things/7/rest")) == 4
 
 
 @pytest.mark.parametrize("kind", [AIHubAuthError, AIHubUnavailable])
