@@ -43,6 +43,11 @@ class Phase(StrEnum):
         return self in (Phase.SUCCEEDED, Phase.FAILED, Phase.STOPPED)
 
     @property
+    def at_its_own_end(self) -> bool:
+        """Whether the job is over, and was not stopped."""
+        return self in (Phase.SUCCEEDED, Phase.FAILED)
+
+    @property
     def halts(self) -> bool:
         """Whether waiting will change nothing."""
         return self.terminal or self is Phase.HELD

@@ -37,7 +37,7 @@ class Insist:
     longest: float | None = None
 
 
-Stopping: TypeAlias = Generator[Insist | Sleep, Any, None]
+Stopping: TypeAlias = Generator[Insist | Sleep, Any, JobState | None]
 
 
 def stop(
@@ -64,12 +64,13 @@ def stop(
         the platform does not show the job, the job is not stopped until it was shown.
     :param hidden: Seconds for which the platform may not know the job yet, or not what is to be stopped of it.
     :param clock: Gives a time in seconds.
+    :return: What the platform shows of a job that is over, and so was not stopped.
     :raises RemoteJobError: One of its kinds.
     """
     tolerance = Tolerance(hidden)
     while True:
         try:
-            yield from _stop(kind, job_id, log, judge, doubt, login, seen=seen)
+            return (yield from _stop(kind, job_id, log, judge, doubt, login, seen=seen))
         except RejectedError as trouble:
             passes = trouble.early or isinstance(trouble, NotFoundError)
             pause = tolerance.failed(trouble, clock()) if passes else None
@@ -77,8 +78,6 @@ def stop(
                 raise
             log.info("Asking again in %.0f s: %s", pause, trouble)
             yield Sleep(pause)
-        else:
-            return
 
 
 def _stop(
@@ -97,8 +96,10 @@ def _stop(
     answer: Any = None
     # Who does not take the token may be another platform by now, so it is looked at anew; then a token may be over.
     for look in (not seen, True, True):
-        if look and judge and not (yield from _is_to_be_stopped(kind, job_id, judge, doubt, login)):
-            return
+        if look and judge:
+            shown = yield from _shown(kind, job_id, judge, doubt, login)
+            if shown is not None and shown.phase.terminal:
+                return shown
         answer = yield Insist(same)
         if not isinstance(answer, AuthError):
             break
@@ -110,19 +111,21 @@ def _stop(
         # It may have ended just now.
         shown = yield Insist(kind.glance(job_id))
         if isinstance(shown, JobState) and shown.phase.terminal:
-            return
+            return shown
     if isinstance(answer, RemoteJobError):
         raise answer
     log.info("Asked %s to stop %s", kind.platform, kind.called(job_id))
+    return None
 
 
-def _is_to_be_stopped(
+def _shown(
     kind: JobKind,
     job_id: JobId,
     judge: Callable[[JobState], Verdict],
     doubt: float | None,
     login: Callable[[], object],
-) -> Generator[Insist, Any, bool]:
+) -> Generator[Insist, Any, JobState | None]:
+    """Return what the platform shows of the job; ``None`` where it does not, and the job is to be stopped anyway."""
     before = login()
     shown = yield Insist(kind.glance(job_id), doubt)
     if isinstance(shown, RemoteJobError) and login() != before:
@@ -130,7 +133,7 @@ def _is_to_be_stopped(
     if isinstance(shown, RemoteJobError):
         if doubt is None:
             raise shown
-        return True
+        return None
     if judge(shown) is Verdict.OTHER:
         raise other_job(kind, job_id)
-    return not shown.phase.terminal
+    return shown  # type: ignore[no-any-return]

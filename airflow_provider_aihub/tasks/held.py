@@ -14,7 +14,7 @@ from airflow_provider_aihub.jobs.identity import Identity, Verdict
 from airflow_provider_aihub.jobs.kind import JobId, JobKind, JobState
 from airflow_provider_aihub.jobs.stopping import Insist, stop
 from airflow_provider_aihub.jobs.tolerance import PASSING, Tolerance
-from airflow_provider_aihub.jobs.waiting import Log
+from airflow_provider_aihub.jobs.waiting import Ask, Log
 from airflow_provider_aihub.tasks import job_state
 from airflow_provider_aihub.tasks.job_state import Entry, Tries
 from airflow_provider_aihub.tasks.steps import Call, Do, Forget, Load, Logins, Refused, Save, ServerTime, Sleep, Steps
@@ -45,6 +45,8 @@ class Patience:
 PATIENCE: Final = Patience()
 HIDDEN: Final = 5.0
 """Seconds for which the platform may say that an old job does not exist, before that is believed."""
+LAST_DOUBT: Final = 1.0
+"""Seconds to wait, at a deadline, until the platform shows whether the job is over."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,11 +266,17 @@ class Held:
         server_time = yield ServerTime()
         return 0.0 if server_time is None else server_time - self.clock()
 
-    def stop(self, job: Job, patience: float | None = None) -> Steps[RemoteJobError | None]:
-        """Ask the platform to stop a job, if it is this task's; return the error where that failed.
+    def stop(
+        self, job: Job, patience: float | None = None, doubt: float | None = None
+    ) -> Steps[JobState | RemoteJobError | None]:
+        """Ask the platform to stop a job, if it is this task's.
+
+        Return the error where that failed, and what the platform shows of a job that is over already.
 
         :param patience: Seconds for which the platform may not know a job yet that it has just created. Default: as
             long as that may take.
+        :param doubt: Seconds to wait until the platform shows whether a job that is known to be the task's is over.
+            Default: there may be no time for that.
         """
         called = self.kind.called(job.id)
         if self.kind.stop is None:
@@ -280,23 +288,33 @@ class Held:
         def judge(state: JobState) -> Verdict:
             return self.judge(job, state)
 
-        seen = job.seen is not None and job.seen == (yield Logins())
-        steps = stop(self.kind, job_id, self.log, judge=judge, seen=seen, hidden=hidden, clock=self.clock)
+        if job.seen is None or job.seen != (yield Logins()):
+            seen, doubt = False, None
+        else:
+            seen = doubt is None
+        steps = stop(self.kind, job_id, self.log, judge=judge, seen=seen, doubt=doubt, hidden=hidden, clock=self.clock)
         reply: Any = None
         while True:
             try:
                 step = steps.send(reply)
-            except StopIteration:
-                return None
+            except StopIteration as end:
+                ended: JobState | None = end.value
+                return ended
             except NotFoundError:
                 self.log.info("%s is gone, so there is nothing to stop", called)
                 return None
             except RemoteJobError as error:
                 return error
             try:
-                reply = yield Call(step.request) if isinstance(step, Insist) else step
+                reply = yield self._wanted(step)
             except RemoteJobError as error:
                 reply = error
+
+    @staticmethod
+    def _wanted(step: Insist | Sleep) -> Call[Any] | Ask | Sleep:
+        if isinstance(step, Sleep):
+            return step
+        return Call(step.request) if step.longest is None else Ask(step.request, longest=step.longest)
 
     def stop_for_good(self, patience: float | None = None) -> Steps[None]:
         """Stop the job of a task that will not be tried again. Errors are logged.
@@ -304,10 +322,10 @@ class Held:
         :param patience: See :meth:`stop`.
         """
         if self.cancels and not self.stopped and self.job is not None:
-            error = yield from self.stop(self.job, patience)
-            self.stopped = error is None
-            if error:
-                self.may_be_running(error)
+            came = yield from self.stop(self.job, patience)
+            self.stopped = not isinstance(came, RemoteJobError)
+            if isinstance(came, RemoteJobError):
+                self.may_be_running(came)
 
     def may_be_running(self, error: RemoteJobError) -> None:
         self.log.error("A %s may still be running on %s: %s", self.kind.noun, self.kind.platform, error)

@@ -24,7 +24,7 @@ from airflow_provider_aihub.jobs.identity import Identity, Verdict, other_job
 from airflow_provider_aihub.jobs.kind import JobId, JobState, Phase
 from airflow_provider_aihub.jobs.waiting import Ask, Fetch, Look, Outcome, Waited, Watch, follow
 from airflow_provider_aihub.tasks import job_state
-from airflow_provider_aihub.tasks.held import Held, Job
+from airflow_provider_aihub.tasks.held import LAST_DOUBT, Held, Job
 from airflow_provider_aihub.tasks.job_state import Entry
 from airflow_provider_aihub.tasks.steps import Do, Push, Sleep, Steps
 from airflow_provider_aihub.tasks.submission import Submission
@@ -213,7 +213,11 @@ class Life:
         )
         waited = yield from self._follow(watch)
         if waited.outcome is Outcome.DEADLINE:
-            raise (yield from self._timed_out(job, (yield from self.held.stop(job))))
+            came = yield from self.held.stop(job, doubt=LAST_DOUBT)
+            if not (isinstance(came, JobState) and came.phase.at_its_own_end):
+                raise (yield from self._timed_out(job, came if isinstance(came, RemoteJobError) else None))
+            # It has ended while the platform did not answer.
+            waited = Waited(Outcome.ENDED, came)
         if waited.outcome is Outcome.UNREADABLE or waited.state is None:
             raise (yield from self._given_up(job, waited.error))
         if self.held.judge(job, waited.state) is Verdict.OTHER:

@@ -132,7 +132,7 @@ class Submission:
             error = yield from self.held.stop(job)
             if isinstance(error, UnsupportedError):
                 self.held.log.warning("%s cannot stop a %s; %s runs on", self._platform, self.held.kind.noun, called)
-            elif error:
+            elif isinstance(error, RemoteJobError):
                 raise error
         return None
 

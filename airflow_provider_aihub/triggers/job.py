@@ -19,7 +19,19 @@ from airflow_provider_aihub.jobs.in_time import too_late
 from airflow_provider_aihub.jobs.kind import JobId, JobKind, JobState, Status
 from airflow_provider_aihub.jobs.platform import Platform, platform_of
 from airflow_provider_aihub.jobs.stopping import Stopping, stop
-from airflow_provider_aihub.jobs.waiting import Ask, Fetch, Keep, Look, Outcome, Recall, Redact, Tell, Watch, wait_async
+from airflow_provider_aihub.jobs.waiting import (
+    Ask,
+    Fetch,
+    Keep,
+    Look,
+    Outcome,
+    Recall,
+    Redact,
+    Tell,
+    Waited,
+    Watch,
+    wait_async,
+)
 from airflow_provider_aihub.tasks.links import link_in_triggerer
 from airflow_provider_aihub.triggers.cancellation import to_the_end
 from airflow_provider_aihub.triggers.log_lines import LogsInThread, finish, tell
@@ -252,7 +264,12 @@ class JobTrigger(LogsInThread, BaseTrigger):
                 batch.leave(job)
             error: RemoteJobError | None = waited.error
             if waited.outcome is Outcome.DEADLINE and self.owner:
-                error = await self._stop(poller, LONGEST_LATE_DOUBT)
+                came = await self._stop(poller, LONGEST_LATE_DOUBT)
+                if isinstance(came, JobState) and came.phase.at_its_own_end:
+                    # It has ended while the platform did not answer.
+                    waited = Waited(Outcome.ENDED, came)
+                elif isinstance(came, RemoteJobError):
+                    error = came
             if error is not None:
                 make_own(error, self._platform.errors)
         return {
@@ -291,8 +308,8 @@ class JobTrigger(LogsInThread, BaseTrigger):
         assert self._poller is not None, "it is there before anything is wanted"  # noqa: S101
         return await self._poller.perform(step)
 
-    async def _stop(self, poller: Poller, doubt: float) -> RemoteJobError | None:
-        """Stop the job, and return the error where that could not be done.
+    async def _stop(self, poller: Poller, doubt: float) -> JobState | RemoteJobError | None:
+        """Stop the job. Return the error where that could not be done, and what is shown of a job that is over already.
 
         :param doubt: Seconds to wait for what the platform shows of it.
         """
@@ -314,22 +331,22 @@ class JobTrigger(LogsInThread, BaseTrigger):
         )
         try:
             async with asyncio.timeout(STOP_TIMEOUT):
-                await self._take(steps, poller)
+                return await self._take(steps, poller)
         except RemoteJobError as error:
             return error
         except TimeoutError:
             return RemoteJobError(f"{kind.platform} did not take the request to stop {self._called} in time.")
-        return None
 
     @staticmethod
-    async def _take(steps: Stopping, poller: Poller) -> None:
+    async def _take(steps: Stopping, poller: Poller) -> JobState | None:
         """Do what stopping a job wants done."""
         reply: Any = None
         while True:
             try:
                 step = steps.send(reply)
-            except StopIteration:
-                return
+            except StopIteration as end:
+                ended: JobState | None = end.value
+                return ended
             reply = None
             if isinstance(step, Sleep):
                 await asyncio.sleep(step.seconds)
@@ -357,12 +374,12 @@ class JobTrigger(LogsInThread, BaseTrigger):
                     return
                 poller = self._poller or await Poller.shared(self._platform, self._conn_id, self.around)
                 async with poller:
-                    problem: Exception | None = await self._stop(poller, LONGEST_DOUBT)
+                    problem: object = await self._stop(poller, LONGEST_DOUBT)
         except Exception as error:
             problem = error
         if isinstance(problem, OtherJob):
             self.log.warning("%s", problem)
-        elif problem:
+        elif isinstance(problem, Exception):
             why = str(problem) or type(problem).__name__
             self.log.error("%s may still be running on %s: %s", self._called, self._platform.name, why)
         await finish(self.log)

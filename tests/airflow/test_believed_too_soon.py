@@ -33,6 +33,7 @@ from twisted import (
     lists,
     lost,
     once,
+    reads,
     redirects,
     says,
     sent,
@@ -342,6 +343,19 @@ def test_a_retry_that_does_not_find_a_young_job_looks_again(
     killed_in_the_create_call(twisted, monkeypatch, task)
     result = task.try_once()
     assert [job.id for job in jobs()] == [result["id"]]
+
+
+def test_a_job_that_ended_before_its_deadline_is_not_late(twisted: Twisted, new_name: str) -> None:
+    """AIHub is silent until the last read before the deadline, and says then that the job has succeeded."""
+    began, late = time.time(), 0
+
+    def silent(request: Asked, go_on: GoOn) -> Answered | None:
+        nonlocal late
+        late += reads(request) and time.time() - began >= 1.5
+        return None if reads(request) and late < 2 else go_on(request)
+
+    twisted.rules = [silent]
+    assert life(new_name, deferrable=False, job_timeout=1.5).try_once()["status"] == "succeeded"
 
 
 @pytest.fixture(params=["platform", "document"])

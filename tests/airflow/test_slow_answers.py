@@ -29,7 +29,7 @@ from airflow_provider_aihub.triggers.job import JobTrigger
 from airflow_provider_aihub.triggers.poller import Poller
 
 TRAININGS = "/model-training-platform/api/v1/trainings/"
-RUNNING = 2
+RUNNING, SUCCEEDED = 2, 3
 LATE = 8.0
 """Seconds after a deadline within which it has struck, on a machine with nothing else to do; it takes less than 2."""
 
@@ -58,6 +58,21 @@ def trigger_of(number: int, **given: Any) -> JobTrigger:
     trigger = JobTrigger(aihub_conn_id="aihub_default", kind="training", job_id=number, poll_interval=0.2, **given)
     trigger.task_instance = TASK
     return trigger
+
+
+async def test_a_job_that_ended_before_its_deadline_is_not_late(monkeypatch: pytest.MonkeyPatch) -> None:
+    """AIHub does not answer until the deadline has come, and says then that the job has succeeded."""
+    deadline = time.time() + 1.5
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        if request.path.endswith("/stop"):
+            return web.json_response({"code": 1, "msg": "it has ended", "data": None})
+        return await hang(request) if time.time() < deadline else training(12, SUCCEEDED)
+
+    async with hostile(answer, monkeypatch):
+        trigger = trigger_of(12, deadline=deadline, owner=True, since=deadline - 1.5)
+        event = await asyncio.wait_for(fired(trigger), 60 * crowd())
+    assert (event["outcome"], event["status"], event["error"]) == ("ended", SUCCEEDED, None)
 
 
 @pytest.mark.parametrize("misbehave", [dribble, hang])
