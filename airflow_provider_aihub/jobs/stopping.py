@@ -60,8 +60,8 @@ def stop(
         call.
     :param doubt: Seconds to wait until the platform shows the job; after them it is stopped anyway. Default: it is
         stopped only if it was shown.
-    :param login: Gives what changes with each login: behind another one may be another platform. Where it changes while
-        the platform does not show the job, the job is not stopped until it was shown.
+    :param login: Gives what changes with each login, ``None`` before the first one: behind another one may be another
+        platform. Where it changes while the platform does not show the job, the job is not stopped until it was shown.
     :param hidden: Seconds for which the platform may not know the job yet, or not what is to be stopped of it.
     :param clock: Gives a time in seconds.
     :return: What the platform shows of a job that is over, and so was not stopped.
@@ -128,7 +128,7 @@ def _shown(
     """Return what the platform shows of the job; ``None`` where it does not, and the job is to be stopped anyway."""
     before = login()
     shown = yield Insist(kind.glance(job_id), doubt)
-    if isinstance(shown, RemoteJobError) and login() != before:
+    if isinstance(shown, RemoteJobError) and before is not None and login() != before:
         shown, doubt = (yield Insist(kind.glance(job_id))), None
     if isinstance(shown, RemoteJobError):
         if doubt is None:

@@ -183,8 +183,8 @@ class Poller:
 
     @property
     def login(self) -> object:
-        """What changes with each login and each change of the connection."""
-        return self._client, self._client and self._client.logins
+        """What changes with each login and each change of the connection; ``None`` before the first login."""
+        return (self._client, self._client.logins) if self._client and self._client.logins else None
 
     async def insist(self, request: Request[T]) -> T:
         """Carry out a request that stops a job, or reads whose it is. It does not wait for slow requests.
