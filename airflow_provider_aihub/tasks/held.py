@@ -45,7 +45,7 @@ class Patience:
 PATIENCE: Final = Patience()
 HIDDEN: Final = 5.0
 """Seconds for which the platform may say that an old job does not exist, before that is believed."""
-LAST_DOUBT: Final = 1.0
+LAST_DOUBT: Final = 0.5
 """Seconds to wait, at a deadline, until the platform shows whether the job is over."""
 
 

@@ -7,8 +7,10 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from itertools import product
 from typing import Any
 
+from airflow_provider_aihub.http.blocking import Client
 from airflow_provider_aihub.http.errors import AmbiguousSubmit, ExistsError
 from airflow_provider_aihub.jobs import stopping, waiting
 from airflow_provider_aihub.jobs.identity import Identity, Verdict
@@ -60,14 +62,6 @@ def _nothing(real: Any) -> Any:
         yield
 
     return nothing
-
-
-def _stops_whatever_it_is(real: Any) -> Any:
-    def is_to_be_stopped(*_: Any) -> Steps:
-        return True
-        yield
-
-    return is_to_be_stopped
 
 
 def _no_look_up(real: Any) -> Any:
@@ -173,6 +167,13 @@ def _a_name_that_begins_alike_will_do(real: Any) -> Any:
     return Credulous
 
 
+def _seen_by_the_trigger(real: Any) -> Any:
+    def deferred_job(self: Life, event: Any) -> Steps:
+        return (yield from self.held.seen((yield from real(self, event))))
+
+    return deferred_job
+
+
 MARKER = Marker("0" * 16, "0" * 8, 0, 0, 0, "0" * 8)
 MUTANTS = (
     Mutant("a create call that lost its answer is sent again", (Submission, "_after_loss"), _sent_again),
@@ -192,11 +193,13 @@ MUTANTS = (
     Mutant("a trigger that is handed over stops its job", (Triggerer, "still_deferred"), _always(answer=False)),
     Mutant("a trigger whose task was killed leaves its job", (JobTrigger, "on_kill"), _always(None)),
     Mutant("a trigger stops nothing at its deadline", (JobTrigger, "_stop"), _always(None)),
-    Mutant("a trigger stops what stands under the id", (stopping, "_is_to_be_stopped"), _stops_whatever_it_is),
+    Mutant("a trigger stops what stands under the id", (stopping, "_shown"), _nothing),
     Mutant("a trigger has no deadline", (JobTrigger, "watch"), _no_deadline),
     Mutant("a trigger fires at its first look", (waiting, "follow"), _fires_at_the_first_look),
     Mutant("polls follow one another at once", (Watch, "pause"), _polls_without_pause),
     Mutant("what AIHub does not know yet cannot be stopped", (job, "LONGEST_UNKNOWN"), lambda _: 0.0),
+    Mutant("behind another login is the same platform", (Client, "logins"), lambda _: property(lambda _: 1)),
+    Mutant("a worker that resumes stops what the trigger has seen", (Life, "_deferred_job"), _seen_by_the_trigger),
     Mutant("a name that is taken is another's", (Submission, "_after_loss"), _a_name_that_is_taken_is_anothers),
     Mutant("a name that is taken is one's own", (Submission, "_after_loss"), _a_name_that_is_taken_is_ones_own),
     Mutant("a name that begins alike will do", (submission, "Sieve"), _a_name_that_begins_alike_will_do),
@@ -222,6 +225,8 @@ def histories() -> Iterator[History]:
             swapped = Blow(at, "swap"), Blow(at, "kill", after=True)
             yield replace(start, blows=swapped)
             yield replace(start, blows=(*swapped, Blow(at + 3, "mark")))
+        for at, later in product(range(1, 30), range(1, 5)):
+            yield replace(start, blows=(Blow(at, "swap"), Blow(at + later, "mark")))
     for start in combinations(("training", "search")):
         for weather in WEATHERS_WITH_BLOWS:
             yield from singles(replace(start, weather=weather))

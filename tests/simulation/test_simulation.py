@@ -10,6 +10,13 @@ import pytest
 
 from .explore import Tally, combinations, drawn, many, sensors, singles, weathers
 from .histories import ALL_WEATHERS, KINDS, NEWER, History
+from .mutants import MUTANTS, Mutant, found
+
+QUICKLY_FOUND = {
+    "a create call that lost its answer is sent again",
+    "only the first page of a list is read",
+    "polls follow one another at once",
+}
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -88,3 +95,20 @@ def test_a_deadline_where_clocks_differ_and_reads_lag(skew: float) -> None:
 
 def test_some_drawn_lives() -> None:
     run(map(drawn, range(300)))
+
+
+@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)
+def test_each_defect_can_be_put_in(mutant: Mutant) -> None:
+    """Whether all of them are found takes minutes: ``make simulate-mutants``."""
+    owner, name = mutant.where
+    real = getattr(owner, name)
+    with mutant.alive():
+        assert getattr(owner, name) is not real
+    assert getattr(owner, name) is real
+
+
+@pytest.mark.parametrize(
+    "mutant", [mutant for mutant in MUTANTS if mutant.name in QUICKLY_FOUND], ids=lambda mutant: mutant.name
+)
+def test_some_defects_are_found_quickly(mutant: Mutant) -> None:
+    assert found(mutant).first is not None
