@@ -10,6 +10,7 @@ from pathlib import Path
 from ...files import Home
 from ..object_store import ObjectStore, StoreError
 from ..store import AIHubStore, Row
+from .background import Background
 from .unpack import write_rows
 
 INIT, UPLOADING, READY, FAILED = "init", "uploading", "ready", "failed"
@@ -29,7 +30,7 @@ class Models:
         self._objects = objects
         self._clock = clock
         self._pool = pool
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._work = Background()
 
     def place(self, row: Row) -> str:
         """What all keys of a model begin with."""
@@ -38,9 +39,7 @@ class Models:
     def take_in(self, row: Row, count: int, size: int) -> None:
         """Begin to take in the files of a model."""
         self._store.models.save(row, status=UPLOADING, updated_at=self._clock())
-        task = asyncio.get_running_loop().create_task(self._run(row, count, size))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._work.begin(self._run(row, count, size))
 
     def recover(self) -> None:
         """Give up what an earlier start of the emulator did not finish: its object store is gone."""
@@ -49,9 +48,7 @@ class Models:
                 self._store.models.save(row, status=FAILED, updated_at=self._clock())
 
     async def close(self) -> None:
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._work.close()
 
     async def _run(self, row: Row, count: int, size: int) -> None:
         index = self._home.folder("index") / f"model-{row['id']}.parquet"

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from ...files import Home
 from ..store import AIHubStore, Row
 from . import warehouse
+from .background import Background
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -31,7 +32,7 @@ class Searches:
         self._data = data
         self._pool = pool
         self._slots = asyncio.Semaphore(2)
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._work = Background()
         self._at_work: set[Future[list[dict[str, Any]] | None]] = set()
         self._connections: dict[int, DuckDBPyConnection] = {}
 
@@ -48,9 +49,7 @@ class Searches:
                 self._begin(row)
 
     async def close(self) -> None:
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._work.close()
         # More than once: a search may have no connection yet, and an interrupt before its query does nothing.
         while self._at_work:
             for con in list(self._connections.values()):
@@ -60,9 +59,7 @@ class Searches:
             await asyncio.sleep(0.02)
 
     def _begin(self, row: Row) -> None:
-        task = asyncio.get_running_loop().create_task(self._run(row))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._work.begin(self._run(row))
 
     async def _run(self, row: Row) -> None:
         async with self._slots:

@@ -13,6 +13,7 @@ from ..answers import Refused
 from ..buckets import Buckets
 from ..object_store import ObjectStore, StoreError
 from ..store import AIHubStore, Row
+from .background import Background
 from .unpack import UnpackError, copy_folder, unpack_zip, write_index
 
 log = logging.getLogger(__name__)
@@ -54,7 +55,7 @@ class Versions:
         self._pool = pool
         self._lenient = lenient
         self._slots = asyncio.Semaphore(2)
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._work = Background()
 
     def submit(self, row: Row) -> Row:
         """Take a new version in and begin to make it; its number follows from those the dataset has."""
@@ -71,18 +72,14 @@ class Versions:
                 self._begin(row)
 
     async def close(self) -> None:
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._work.close()
 
     def folder(self, row: Row) -> Path:
         name: str = self._store.datasets.get(row["dataset_id"])["name"]
         return self._datasets / name / f"V{row['version']}"
 
     def _begin(self, row: Row) -> None:
-        task = asyncio.get_running_loop().create_task(self._run(row))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._work.begin(self._run(row))
 
     async def _run(self, row: Row) -> None:
         async with self._slots:
