@@ -197,7 +197,7 @@ def _each(parameter: str, root: str, folder: str) -> Iterator[tuple[str, File]]:
         if entry.is_dir(follow_symlinks=False):
             yield from _each(parameter, root, entry.path)
             continue
-        if not entry.is_file():
+        if not _is_file(entry):
             raise AIHubParameterError(
                 f"{parameter}: {entry.path} cannot be sent, since it is neither a file nor a link to one."
             )
@@ -210,7 +210,20 @@ def _each(parameter: str, root: str, folder: str) -> Iterator[tuple[str, File]]:
         check_name(below)
         place = os.path.realpath(entry.path) if entry.is_symlink() else entry.path
         opened = partial(open_file, place, follow_link=False)
-        yield below, File(name=entry.name, open=opened, size=entry.stat().st_size)
+        try:
+            size = entry.stat().st_size
+        except OSError as error:
+            # It was there a moment ago; a retry looks anew at what there is.
+            raise AIHubError(f"{parameter}: {entry.path} cannot be sent: {error.strerror}.") from None
+        yield below, File(name=entry.name, open=opened, size=size)
+
+
+def _is_file(entry: os.DirEntry[str]) -> bool:
+    """Whether something in a folder is a file, or a link that leads to one; a link to itself leads nowhere."""
+    try:
+        return entry.is_file()
+    except OSError:
+        return False
 
 
 def local_folder(parameter: str, given: str) -> Path:

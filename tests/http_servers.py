@@ -82,13 +82,15 @@ def answering(answer: Callable[[Asked], Answered | None]) -> Iterator[str]:
                 self.send_response_only(said.interim)
                 self.end_headers()
             self.send_response_only(said.status)
-            length = {} if said.status == 204 else {"Content-Length": str(len(said.body))}
+            # The answer to a HEAD says itself how long that to a GET would be.
+            no_body = said.status == 204 or self.command == "HEAD"
+            length = {} if no_body else {"Content-Length": str(len(said.body))}
             for name, value in {**said.headers, **length}.items():
                 self.send_header(name, value)
             self.end_headers()
             self.wfile.write(said.body)
 
-        do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _serve  # noqa: N815 - the library's names
+        do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = _serve  # noqa: N815 - the library's names
 
         def log_message(self, *_: Any) -> None:
             """Say nothing."""

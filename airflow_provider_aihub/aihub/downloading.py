@@ -15,14 +15,10 @@ from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 from tempfile import TemporaryFile
-from typing import Any, Final
+from typing import Any, BinaryIO, Final
 
-from airflow_provider_aihub.aihub.errors import (
-    AIHubBadAnswerError,
-    AIHubError,
-    AIHubNotFoundError,
-    AIHubUnavailable,
-)
+from airflow_provider_aihub.aihub.errors import AIHubBadAnswerError, AIHubNotFoundError, AIHubUnavailable
+from airflow_provider_aihub.aihub.files import writing
 from airflow_provider_aihub.aihub.object_store import WORKERS, ObjectStore, Place, Stored
 from airflow_provider_aihub.aihub.uploading import digest_if, part_size
 from airflow_provider_aihub.http.progress import Progress
@@ -52,7 +48,7 @@ def read_sheet(store: ObjectStore, place: Place) -> dict[str, bytes]:
     stored = store.find(place)
     if stored is None:
         return {}
-    with TemporaryFile("w+b") as file:
+    with writing("The sheet of files"), TemporaryFile("w+b") as file:
         for piece in store.pieces(stored, place, 0):
             file.write(piece)
         file.seek(0)
@@ -134,26 +130,25 @@ class _Download:
     def file(self, stored: Stored, path: str) -> int:
         """Fetch one file, unless it lies there; return how many bytes were received."""
         place, wanted = inside(self._target, path), self._digest(path, stored)
-        try:
-            if place.is_file() and place.stat().st_size == stored.size and _same(place, stored, wanted):
+        with writing(repr(str(place))):
+            if _is_there(place, stored, wanted):
                 return 0
             place.parent.mkdir(parents=True, exist_ok=True)
-            # Its name tells of which content it is a part; that of the file may be as long as a name can be.
-            key = hashlib.sha256(f"{path}\0{stored.etag}\0{stored.size}".encode()).hexdigest()[:24]
-            part = place.with_name(f".{key}.part")
-            received = self._fetch(stored, part)
-            if part.stat().st_size != stored.size or (wanted and _hash(part, wanted) != wanted[1]):
-                part.unlink()
-                raise AIHubBadAnswerError(
-                    f"AIHub's object store gave {path!r} of {self._source} with another content than its hash says; "
-                    "try again, and ask whoever uploaded it if that does not help."
-                )
-            part.replace(place)
-        except OSError as error:
-            problem = error.strerror or type(error).__name__
-            raise AIHubError(
-                f"{str(place)!r} cannot be written: {problem}; check the folder, then try again."
-            ) from None
+            part = part_of(place, path, stored.etag, stored.size)
+            try:
+                received = self._fetch(stored, part)
+                if part.stat().st_size != stored.size or (wanted and _hash(part, wanted) != wanted[1]):
+                    part.unlink(missing_ok=True)
+                    raise AIHubBadAnswerError(
+                        f"AIHub's object store gave {path!r} of {self._source} with another content than its hash "
+                        "says; try again, and ask whoever uploaded it if that does not help."
+                    )
+                part.replace(place)
+            except FileNotFoundError:
+                # Another task that fetches the same into this folder may have been faster.
+                if not _is_there(place, stored, wanted):
+                    raise
+                received = 0
         return received
 
     def _digest(self, path: str, stored: Stored) -> tuple[str, bytes] | None:
@@ -170,7 +165,8 @@ class _Download:
             return 0
         for attempt in count(1):
             try:
-                with part.open("ab") as file:
+                with open_part(part) as file:
+                    file.seek(size)
                     for piece in self._store.pieces(stored, Place(self._source.bucket, stored.key), size):
                         size += file.write(piece)
                 break
@@ -179,6 +175,24 @@ class _Download:
                     raise
                 size = part.stat().st_size
         return size - begun
+
+
+def part_of(place: Path, *content: object) -> Path:
+    """Return where the part of a file lies that has come so far.
+
+    Its name tells of which content it is a part; that of the file may be as long as a name can be.
+    """
+    key = hashlib.sha256("\0".join(map(str, content)).encode()).hexdigest()[:24]
+    return place.with_name(f".{key}.part")
+
+
+def open_part(part: Path) -> BinaryIO:
+    """Open a part for reading and writing, as it is: another task may write the same at the same places."""
+    return open(part, "r+b", opener=lambda place, flags: os.open(place, flags | os.O_CREAT, 0o666))
+
+
+def _is_there(place: Path, stored: Stored, wanted: tuple[str, bytes] | None) -> bool:
+    return place.is_file() and place.stat().st_size == stored.size and _same(place, stored, wanted)
 
 
 def _same(path: Path, stored: Stored, wanted: tuple[str, bytes] | None) -> bool:

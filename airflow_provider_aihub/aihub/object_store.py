@@ -86,11 +86,13 @@ class Stored(NamedTuple):
 
     :param etag: The MD5 of its content in hexadecimal digits, if it was sent in one part and the store does not encrypt
         it.
+    :param put: When it was put, in Unix seconds by the store's clock; 0 in a list.
     """
 
     key: str
     size: int
     etag: str
+    put: float = 0.0
 
 
 class ObjectStore:
@@ -203,7 +205,8 @@ class ObjectStore:
             head = self.ask(f"show {place}", "head_object", Bucket=place.bucket, Key=place.key)
         except AIHubNotFoundError:
             return None
-        return Stored(place.key, head["ContentLength"], head.get("ETag", "").strip('"'))
+        put = head["LastModified"].timestamp() if "LastModified" in head else 0.0
+        return Stored(place.key, head["ContentLength"], head.get("ETag", "").strip('"'), put)
 
     def put(self, place: Place, data: bytes) -> None:
         """Put an object."""

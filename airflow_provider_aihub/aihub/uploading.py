@@ -19,6 +19,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
 
+from airflow_provider_aihub.aihub.errors import AIHubNotFoundError
+from airflow_provider_aihub.aihub.files import writing
 from airflow_provider_aihub.aihub.object_store import MOST_PARTS, PART, WORKERS, ObjectStore, Place, Stored
 from airflow_provider_aihub.http.progress import Progress
 from airflow_provider_aihub.http.request import File
@@ -38,6 +40,7 @@ class Uploaded:
     :param sent: Bytes that were sent; the others were already there.
     :param strange: Number of objects there that belong to none of the files.
     :param same: Whether nothing had to be sent, the sheet of the files included.
+    :param sheet_put: When the sheet that was there already was put, in Unix seconds by the store's clock.
     """
 
     count: int
@@ -45,6 +48,7 @@ class Uploaded:
     sent: int
     strange: int
     same: bool
+    sheet_put: float = 0.0
 
 
 def upload_folder(
@@ -59,24 +63,30 @@ def upload_folder(
 
     :param name: Name of what is sent, for the log.
     :param files: The files with their paths below the folder, in the order of these paths as UTF-8.
-    :param size: Bytes of all files.
+    :param size: Bytes of all files, for the log.
     :param target: The folder for the files.
     :param sheet: Where the sheet is put, if anywhere.
     :raises AIHubRequestError: The store does not take a file.
     :raises RemoteJobError: A file cannot be read, or changes while it is sent.
     """
-    with TemporaryDirectory() as folder, ThreadPoolExecutor(WORKERS, thread_name_prefix="aihub-upload") as pool:
+    with (
+        writing("The sheet of the files"),
+        TemporaryDirectory() as folder,
+        ThreadPoolExecutor(WORKERS, thread_name_prefix="aihub-upload") as pool,
+    ):
         upload = _Upload(store, pool, Progress(f"Sending the files of {name!r}", size))
         written = Path(folder) / "sheet.csv"
         try:
-            count, strange = upload.files(files, target, written)
-            sent = upload.sent
+            # The folder may have changed since its size was looked at.
+            count, size, strange = upload.files(files, target, written)
+            sent, old = upload.sent, store.find(sheet) if sheet else None
             if sheet:
-                upload.file(sheet, file_from_path(written), store.find(sheet))()
+                upload.file(sheet, file_from_path(written), old)()
         finally:
             # What waits for its turn is not begun any more.
             pool.shutdown(wait=False, cancel_futures=True)
-    return Uploaded(count, size, sent, strange, same=upload.sent == sent if sheet else not sent)
+    same = upload.sent == sent if sheet else not sent
+    return Uploaded(count, size, sent, strange, same=same, sheet_put=old.put if old else 0.0)
 
 
 def upload_file(store: ObjectStore, file: File, place: Place) -> Uploaded:
@@ -106,9 +116,12 @@ class _Upload:
         self._progress = progress
         self.sent = 0
 
-    def files(self, files: Iterable[tuple[str, File]], target: Place, sheet: Path) -> tuple[int, int]:
-        """Put files, and write the sheet of them; return their number, and that of objects that are of none of them."""
-        there, count = _Listed(self._store.objects(target)), 0
+    def files(self, files: Iterable[tuple[str, File]], target: Place, sheet: Path) -> tuple[int, int, int]:
+        """Put files, and write the sheet of them.
+
+        :return: Their number, their size, and the number of objects that are of none of them.
+        """
+        there, count, size = _Listed(self._store.objects(target)), 0, 0
         under_way: deque[tuple[str, File, Callable[[], str]]] = deque()
         with sheet.open("w", newline="", encoding="utf-8") as written:
             rows = csv.writer(written)
@@ -122,10 +135,10 @@ class _Upload:
             for path, file in files:
                 place = target.below(path)
                 under_way.append((path, file, self.file(place, file, there.at(place.key))))
-                count += 1
+                count, size = count + 1, size + file.size
                 settle(AHEAD)
             settle(0)
-        return count, there.strange()
+        return count, size, there.strange()
 
     def file(self, place: Place, file: File, known: Stored | None) -> Callable[[], str]:
         """Put one file, unless it lies there; return what waits for that and gives its SHA-256."""
@@ -149,11 +162,28 @@ class _Upload:
         return digest, file.size, file.size
 
     def _large(self, place: Place, file: File, known: Stored | None) -> str:
-        """Put a file in parts, those that are missing, several at a time."""
-        size = part_size(file.size)
-        if known and known.size == file.size and (same := digest_if(file, size, known.etag)):
+        """Put a file in parts, unless it lies there.
+
+        An upload in parts is gone once it is done: by a call that lost its answer and was sent again, or by another
+        task that sends the same file.
+        """
+        try:
+            return self._if_there(file, known) or self._in_parts(place, file)
+        except AIHubNotFoundError:
+            return self._if_there(file, self._store.find(place)) or self._in_parts(place, file)
+
+    def _if_there(self, file: File, known: Stored | None) -> str | None:
+        """Return the SHA-256 of a file if it is the one that lies there."""
+        if known is None or known.size != file.size:
+            return None
+        same = digest_if(file, part_size(file.size), known.etag)
+        if same:
             self._progress.add(file.size)
-            return same
+        return same
+
+    def _in_parts(self, place: Place, file: File) -> str:
+        """Put the parts of a file that are missing, several at a time."""
+        size = part_size(file.size)
         upload, there = self._store.begun(place)
         digest = hashlib.sha256()
         parts: dict[int, str] = {}

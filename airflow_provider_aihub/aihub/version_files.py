@@ -11,12 +11,14 @@ import json
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any, BinaryIO, Final, NamedTuple
+from typing import Any, BinaryIO, Final, NamedTuple, cast
 from urllib.parse import quote, urlsplit
 
-from airflow_provider_aihub.aihub.downloading import PIECE, Downloaded, inside
-from airflow_provider_aihub.aihub.errors import AIHubBadAnswerError, AIHubConfigError, AIHubError
+from airflow_provider_aihub.aihub.downloading import PIECE, Downloaded, inside, open_part, part_of
+from airflow_provider_aihub.aihub.errors import AIHubBadAnswerError, AIHubConfigError
+from airflow_provider_aihub.aihub.files import writing
 from airflow_provider_aihub.aihub.object_store import WORKERS
 from airflow_provider_aihub.http.progress import Progress
 
@@ -64,7 +66,7 @@ def read_index(index: Path, address: str) -> Iterator[Indexed]:
                 for row in batch.to_pylist():
                     if row.get("type") != FOLDER:
                         yield _indexed(row, address)
-    except (ArrowException, KeyError, TypeError, ValueError):
+    except (ArrowException, OSError, KeyError, TypeError, ValueError):
         raise AIHubBadAnswerError(
             "AIHub gave an index of a dataset version that cannot be read; ask its operators."
         ) from None
@@ -107,7 +109,7 @@ def download_files(
                 count += 1
                 there = journal.size(file.path)
                 if there is None or file.size not in (None, there):
-                    under_way.append((file, pool.submit(_fetch, file, target, download)))
+                    under_way.append((file, pool.submit(_fetch, file, version, target, download)))
                 else:
                     size += there
                     progress.add(there)
@@ -118,25 +120,38 @@ def download_files(
     return Downloaded(count, size + received, received)
 
 
-def _fetch(file: Indexed, target: Path, download: Callable[[str, BinaryIO], int]) -> int:
+def _fetch(file: Indexed, version: str, target: Path, download: Callable[[str, BinaryIO], int]) -> int:
     place = inside(target, file.path)
-    part = place.with_name(f".{hashlib.sha256(file.path.encode()).hexdigest()[:24]}.part")
-    try:
+    part = part_of(place, version, file.path)
+    with writing(repr(str(place))):
         place.parent.mkdir(parents=True, exist_ok=True)
-        with part.open("w+b") as content:
-            size = download(file.url, content)
+        with open_part(part) as content:
+            size = download(file.url, cast("BinaryIO", _Over(content)))
+            content.truncate(size)
             wrong = file.size not in (None, size) or (file.sha256 and _sha256(content) != file.sha256.lower())
         if wrong:
-            part.unlink()
+            part.unlink(missing_ok=True)
             raise AIHubBadAnswerError(
                 f"AIHub gave {file.path!r} with another content than its index says; try again, and ask whoever made "
                 "the version if that does not help."
             )
-        part.replace(place)
-    except OSError as error:
-        problem = error.strerror or type(error).__name__
-        raise AIHubError(f"{str(place)!r} cannot be written: {problem}; check the folder, then try again.") from None
+        try:
+            part.replace(place)
+        except FileNotFoundError:
+            # Another task that fetches the same into this folder may have been faster.
+            if not place.is_file() or place.stat().st_size != size:
+                raise
     return size
+
+
+class _Over:
+    """A file that is written over from its beginning, and not emptied first: another task may write the same to it."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self.write, self.seek, self.tell, self.seekable = file.write, file.seek, file.tell, file.seekable
+
+    def truncate(self) -> None:
+        """Leave what is there, which the same content will replace."""
 
 
 def _sha256(content: BinaryIO) -> str:
@@ -157,6 +172,11 @@ class _Journal:
         self._known: dict[str, list[int]] = {}
 
     def __enter__(self) -> _Journal:
+        with self._writing():
+            self._begin()
+        return self
+
+    def _begin(self) -> None:
         lines = self._place.read_text(encoding="utf-8").splitlines() if self._place.is_file() else []
         same = lines[:1] == [self._first]
         for line in lines[1:] if same else ():
@@ -166,12 +186,13 @@ class _Journal:
                 # Who has written it was ended in the middle.
                 continue
             self._known[path] = state
-        self._file = self._place.open("a" if same else "w", encoding="utf-8")
+        # A line at a time, so that a process that is killed leaves word of all files that came.
+        self._file = self._place.open("a" if same else "w", buffering=1, encoding="utf-8")
         self._file.write("\n" if same else f"{self._first}\n")
-        return self
 
     def __exit__(self, *_: object) -> None:
-        self._file.close()
+        with self._writing():
+            self._file.close()
 
     def size(self, path: str) -> int | None:
         """Return the size of a file that is there as it came; ``None`` for any other."""
@@ -180,7 +201,11 @@ class _Journal:
 
     def add(self, path: str) -> None:
         """Note that a file has come."""
-        self._file.write(json.dumps([path, *(self._state(path) or ())]) + "\n")
+        with self._writing():
+            self._file.write(json.dumps([path, *(self._state(path) or ())]) + "\n")
+
+    def _writing(self) -> AbstractContextManager[None]:
+        return writing(repr(str(self._place)))
 
     def _state(self, path: str) -> list[int] | None:
         try:

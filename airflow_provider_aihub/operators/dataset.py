@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
-from uuid import NAMESPACE_OID, uuid5
 
 from airflow_provider_aihub.aihub.errors import (
     AIHubAmbiguousSubmit,
@@ -256,7 +255,7 @@ class DatasetVersionOperator(JobOperator):
         )
         # The same for all tries, so that one goes on where another stopped; another one after a clear, since a version
         # that was made may refer to its files.
-        self._workspace = str(uuid5(NAMESPACE_OID, f"{marker.task}.{marker.run}.{marker.max_tries}"))
+        self._workspace = str(marker.life)
         self._default_key = f"airflow/{self.dag_id}/{self.task_id}/{marker.task}"
         if self.options.wait_for_completion:
             self._check_name()
@@ -336,6 +335,8 @@ class DatasetVersionOperator(JobOperator):
             uploaded.sent,
             place,
         )
+        if uploaded.strange:
+            self.log.warning("%d files at %s are not in local_path, nor in its sheet", uploaded.strange, place)
         tell_collector(self.hook, inputs=[str(self.local_path)], outputs=[str(place)])
         spec = IngestSpec.build(
             dataset_id=sent["dataset_id"],
@@ -499,6 +500,7 @@ class DatasetDownloadOperator(CallOperator):
         from pathlib import Path
         from urllib.parse import urlsplit
 
+        from airflow_provider_aihub.aihub.files import writing
         from airflow_provider_aihub.aihub.kinds import DATASET_VERSION
         from airflow_provider_aihub.aihub.version_files import download_files, read_index
         from airflow_provider_aihub.jobs.kind import Phase
@@ -518,7 +520,7 @@ class DatasetDownloadOperator(CallOperator):
                 "with DatasetVersionSensor."
             )
         client = self.hook.get_conn()
-        with TemporaryDirectory() as folder:
+        with writing("The version's index"), TemporaryDirectory() as folder:
             place = Path(folder) / "index.parquet"
             with place.open("w+b") as file:
                 client.download(index, file)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
-from uuid import NAMESPACE_OID, uuid5
 
 from airflow_provider_aihub.aihub.errors import AIHubAmbiguousSubmit, AIHubParameterError, AIHubUnsupportedError
 from airflow_provider_aihub.lineage import HasLineage
@@ -164,7 +163,7 @@ class EvalReportOperator(CallOperator, HasLineage):
 
         model_id = None if self.model is None else known_id("model", self.model)
         spec = EvalReportSpec.build(
-            run_id=self.eval_run_id or uuid5(NAMESPACE_OID, f"{tries.task}.{tries.run}.{tries.max_tries}").hex,
+            run_id=self.eval_run_id or tries.marker().life.hex,
             name=self.name,
             type=self.eval_type,
             datasets=self.datasets,

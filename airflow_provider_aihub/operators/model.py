@@ -108,7 +108,7 @@ class ModelUploadOperator(JobOperator):
         )
         if uploaded.strange:
             self.log.warning("%d files of model %d are not in local_path; they stay", uploaded.strange, record.id)
-        if uploaded.same and record.status.lower() in ("uploading", "ready"):
+        if _was_told(record, uploaded):
             self.log.info("AIHub has been told of these files already")
         else:
             self._tell(record, uploaded)
@@ -290,6 +290,15 @@ class ModelDownloadOperator(CallOperator):
             "count": came.count,
             "size": came.size,
         }
+
+
+def _was_told(record: ModelRecord, uploaded: Uploaded) -> bool:
+    """Whether AIHub has been told of these very files: who had put them may have been ended before that."""
+    if not uploaded.same or 0 < record.updated_at < 1000 * uploaded.sheet_put:
+        return False
+    known = (record.object_cnt, record.data_size) == (uploaded.count, uploaded.size)
+    status = record.status.lower()
+    return status == "uploading" or (status == "ready" and known)
 
 
 def find_model(hook: Any, model: int | str) -> ModelRecord:

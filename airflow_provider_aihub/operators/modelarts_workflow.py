@@ -100,6 +100,11 @@ class ModelArtsWorkflowExecutionOperator(ModelArtsJobOperator):
         name = self.kind if self.execution_id is None else "workflow_rerun"
         return self.platform.kinds[name if self.on_waiting_step == "wait" else f"{name}_attended"]
 
+    @property
+    def known_by_content(self) -> bool:
+        """Whether it is a stop, which may be asked for at any time."""
+        return self.action == "stop"
+
     def execute(self, context: Context) -> Any:
         """Do it, unless there is nothing to stop."""
         if self.action == "stop":

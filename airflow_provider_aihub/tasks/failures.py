@@ -43,7 +43,8 @@ def section(kind: type[RemoteJobError]) -> str:
 
 def _with_section(error: RemoteJobError) -> RemoteJobError:
     """Let the message end with where to read on, once: an operator may have been called by a function of a task."""
-    message, advice = str(error), f"See {section(type(error))} of airflow-provider-aihub."
+    # What it names may have line breaks in its name.
+    message, advice = " ".join(str(error).splitlines()), f"See {section(type(error))} of airflow-provider-aihub."
     if not message.endswith(advice):
         error.args = (f"{message} {advice}".lstrip(),)
     return error

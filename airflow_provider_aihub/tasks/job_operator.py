@@ -57,10 +57,6 @@ class RemoteJobOperator(PlatformTask, BaseOperator):
     them. All of it is checked before anything is sent.
     """
 
-    known_by_content: ClassVar[bool] = False
-    """Whether what there is on the platform tells by itself what is left to do. Then nobody looks for the job of an
-    earlier try, and what creates the job may be sent again at any time. Where that only reads the job, the operator
-    itself logs what it creates."""
     shared: ClassVar[bool] = False
     """Whether what it starts is there for good, so that another try has it, too."""
     stream_logs: bool | str = False
@@ -173,6 +169,15 @@ class RemoteJobOperator(PlatformTask, BaseOperator):
         task."""
 
     # The life of a job
+
+    @property
+    def known_by_content(self) -> bool:
+        """Whether what there is on the platform tells by itself what is left to do.
+
+        Then nobody looks for the job of an earlier try, and what creates the job may be sent again at any time. Where
+        that only reads the job, the operator itself logs what it creates.
+        """
+        return False
 
     @cached_property
     def options(self) -> JobOptions:

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final, Self
+from uuid import NAMESPACE_OID, UUID, uuid5
 
 from airflow_provider_aihub.http.errors import ParameterError
 from airflow_provider_aihub.http.values import shown
@@ -60,6 +61,11 @@ class Marker:
     def __str__(self) -> str:
         numbers = f"{self.max_tries}.{self.retries}" + (f".{self.try_number}" if self.try_number else "")
         return f"[airflow:{self.task}.{self.run}.{numbers}.{self.attempt}]"
+
+    @property
+    def life(self) -> UUID:
+        """What is the same for all tries until somebody clears the task, and another one afterwards."""
+        return uuid5(NAMESPACE_OID, f"{self.task}.{self.run}.{self.max_tries}.{self.retries}")
 
     @classmethod
     def all_in(cls, text: str) -> list[Marker]:
