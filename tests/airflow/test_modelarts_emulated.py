@@ -15,7 +15,14 @@ from waiting import until
 
 from airflow_provider_aihub.emulators.modelarts import Emulator, settings
 from airflow_provider_aihub.hooks.modelarts import ModelArtsHook
-from airflow_provider_aihub.modelarts.errors import ModelArtsJobFailed, ModelArtsJobTimeout, ModelArtsRejectedError
+from airflow_provider_aihub.http.blocking import Client
+from airflow_provider_aihub.http.request import Request
+from airflow_provider_aihub.modelarts.errors import (
+    ModelArtsAmbiguousSubmit,
+    ModelArtsJobFailed,
+    ModelArtsJobTimeout,
+    ModelArtsRejectedError,
+)
 from airflow_provider_aihub.operators.modelarts_notebook import (
     ModelArtsStartNotebookOperator,
     ModelArtsStopNotebookOperator,
@@ -213,7 +220,47 @@ def test_an_execution_is_stopped_once_and_whatever_became_of_it(
         result = TaskLife(stop).try_once()
         assert (result["id"], result["status"]) == (run, "stopped")
     assert modelarts.requests.count("POST", "*/actions") == 1
-    assert f"Requested stop of workflow execution {run}" in told()
+    assert f"Asked ModelArts to stop execution {run.rpartition('/')[2]} of workflow" in told()
+
+
+class Died(BaseException):
+    """The worker is no more."""
+
+
+@pytest.mark.parametrize("action", ["stop", "rerun"])
+@pytest.mark.parametrize("sent", [False, True], ids=["before it is sent", "before it is answered"])
+def test_a_worker_that_dies_in_the_call_about_an_execution(
+    modelarts: Emulator, monkeypatch: pytest.MonkeyPatch, action: str, sent: bool
+) -> None:
+    """A stop is asked for again; whether an execution was run again nobody can tell."""
+    workflow = WAITING.id if action == "stop" else PLAIN.id
+    given = {"task_id": "run", "workflow_id": workflow, "wait_for_completion": action != "stop"}
+    run = TaskLife(lambda: ModelArtsWorkflowExecutionOperator(**given)).try_once()["id"]
+    task = TaskLife(
+        lambda: ModelArtsWorkflowExecutionOperator(
+            task_id="act", workflow_id=workflow, execution_id=run, action=action, retries=1
+        )
+    )
+    send = Client.send
+
+    def dying(client: Client, request: Request[Any], **given: Any) -> Any:
+        if not request.path.endswith("/actions"):
+            return send(client, request, **given)
+        if sent:
+            send(client, request, **given)
+        raise Died
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Client, "send", dying)
+        with pytest.raises(Died):
+            task.try_once()
+    if action == "stop":
+        assert task.try_once()["status"] == "stopped"
+    else:
+        with pytest.raises(ModelArtsAmbiguousSubmit, match="whether the rerun of workflow execution") as unknown:
+            task.try_once()
+        assert unknown.value.final
+    assert modelarts.requests.count("POST", "*/actions") == int(sent) + (action == "stop" and not sent)
 
 
 @deferred_or_not
