@@ -43,7 +43,6 @@ class ProgressLog:
     """
 
     __slots__ = (
-        "_called",
         "_described_parts",
         "_job_id",
         "_kind",
@@ -55,6 +54,7 @@ class ProgressLog:
         "_since",
         "_status",
         "_told_at",
+        "called",
         "parts",
     )
 
@@ -63,7 +63,7 @@ class ProgressLog:
         """The parts of the job as they were last seen."""
         self._kind = kind
         self._job_id = job_id
-        self._called = kind.called(job_id)
+        self.called = kind.called(job_id)
         self._since = since
         self._log = log
         self._status: Status | None = None
@@ -112,13 +112,13 @@ class ProgressLog:
             said = "; ".join(fact for fact in (*facts, parts) if fact)
             age = span(now - self._since)
             self._log.info(
-                "%s is still %s, %s after its submission%s", self._called, state.word, age, said and f"; {said}"
+                "%s is still %s, %s after its submission%s", self.called, state.word, age, said and f"; {said}"
             )
         else:
             if parts and parts != self._logged_parts_text:
                 facts.append(parts)
             for fact in facts:
-                self._log.info("%s: %s", self._called, fact)
+                self._log.info("%s: %s", self.called, fact)
         self._logged_parts_text = parts
         return due
 
@@ -143,14 +143,14 @@ class ProgressLog:
 
     def _tell_status(self, state: JobState, now: float) -> None:
         if state.phase is Phase.UNKNOWN:
-            self._log.warning("%s %s; it counts as in progress", self._called, state.verb)
+            self._log.warning("%s %s; it counts as in progress", self.called, state.verb)
         else:
             age = span(now - self._since)
-            self._log.info("%s %s, %s after its submission", self._called, state.verb, age)
+            self._log.info("%s %s, %s after its submission", self.called, state.verb, age)
 
     def _failed(self, reply: Any) -> bool:
         if isinstance(reply, RemoteJobError):
-            self._log.debug("No more can be said of %s now: %s", self._called, reply)
+            self._log.debug("No more can be said of %s now: %s", self.called, reply)
         return isinstance(reply, RemoteJobError)
 
 

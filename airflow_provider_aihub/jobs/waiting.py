@@ -215,8 +215,8 @@ def follow(
     :param clock: Gives the time in Unix seconds.
     :param jitter: Gives a number from 0 to 1.
     """
-    called = watch.kind.called(watch.job_id)
     progress = ProgressLog(watch.kind, watch.job_id, watch.since, log)
+    called = progress.called
     logs = PartLogs(watch.kind.platform, called, log) if watch.stream_logs else None
     state: JobState | None = None
     untold: list[str] = []

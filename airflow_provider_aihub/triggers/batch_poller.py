@@ -17,7 +17,7 @@ from airflow_provider_aihub.http.request import Request
 from airflow_provider_aihub.http.retry import asked_for
 from airflow_provider_aihub.jobs.kind import JobId, JobKind, JobState, Status
 from airflow_provider_aihub.jobs.waiting import FRESHNESS, Look
-from airflow_provider_aihub.triggers.polled_job import Asked, PolledJob
+from airflow_provider_aihub.triggers.polled_job import PolledJob, Told, free
 
 T = TypeVar("T")
 
@@ -110,6 +110,7 @@ class BatchPoller:
     def leave(self, job: PolledJob) -> None:
         """Stop waiting for a job."""
         self._jobs.discard(job)
+        self._asking.discard(job)
         self._set_pace(job, None)
 
     async def look(self, job: PolledJob, look: Look) -> JobState | RemoteJobError:
@@ -120,9 +121,8 @@ class BatchPoller:
                 await asyncio.sleep(look.seconds)
             else:
                 now = self._clock()
-                asked = self._ask(job, now + look.seconds, look.status, look.calm_until)
                 try:
-                    state = await self._told(job, asked, look.longest_pause(now))
+                    state = await self._ask(job, look, now + look.seconds, look.longest_pause(now))
                 except TimeoutError:
                     # The deadline has come.
                     max_age = 0.0
@@ -153,34 +153,32 @@ class BatchPoller:
             return None
         # Slow lists are no reason to see an end or a deadline late.
         with suppress(TimeoutError):
-            return await self._told(job, self._ask(job), LONGEST_WAIT)
+            async with asyncio.timeout(LONGEST_WAIT):
+                return await self._ask(job, Look(), -math.inf)
+        self._asking.discard(job)
         return None
 
-    def _ask(
-        self, job: PolledJob, due: float = -math.inf, status: Status | None = None, until: float = -math.inf
-    ) -> Asked:
-        """Have a list read for a job when that is due."""
-        job.asked = Asked(due, status, until, asyncio.get_running_loop().create_future())
+    def _ask(self, job: PolledJob, look: Look, due: float, longest: float | None = None) -> Told:
+        """Have a list read for a job when that is due, and return what will tell what it shows.
+
+        :param longest: Seconds after which that raises :class:`TimeoutError`; ``None`` for never.
+        """
+        loop = asyncio.get_running_loop()
+        job.shown, job.wanted, job.due, job.told = None, look, due, loop.create_future()
         self._asking.add(job)
+        if longest is not None:
+            late = loop.call_later(longest, self._give_up, job, job.told)
+            job.told.add_done_callback(lambda _: late.cancel())
         if self._reading is None or self._reading.done():
             self._reading = asyncio.create_task(self._read())
         elif due < self._due:
             self._sooner.set()
-        return job.asked
+        return job.told
 
-    async def _told(self, job: PolledJob, asked: Asked, longest: float | None) -> JobState | None:
-        """Wait for what a list shows of a job; ``None`` where it is to be read by itself.
-
-        :raises TimeoutError: It took too long.
-        """
-        try:
-            if longest is None:
-                return await asked.told
-            async with asyncio.timeout(longest):
-                return await asked.told
-        finally:
-            self._asking.discard(job)
-            job.asked = None
+    def _give_up(self, job: PolledJob, told: Told) -> None:
+        self._asking.discard(job)
+        if not told.done():
+            told.set_exception(TimeoutError())
 
     def _is_served(self, job: PolledJob) -> bool:
         """Whether the lists are of use to a job."""
@@ -210,7 +208,7 @@ class BatchPoller:
                         log.info("Each %s is read by itself for %.0f s: %s", self._kind.noun, REFRAIN, why)
                         self._refrained = self._clock()
                         return
-                    for job in [job for job in self._asking if job.asked and job.asked.status is None]:
+                    for job in [job for job in self._asking if job.wanted.status is None]:
                         self._tell(job, None)
                     await asyncio.sleep(asked_for(error, REFRAIN))
                 else:
@@ -222,25 +220,22 @@ class BatchPoller:
 
     def _let_go(self, job: PolledJob) -> None:
         """Let a job be read by itself; of those that need not be read at once, not all at the same time."""
-        asked = job.asked
         self._asking.discard(job)
-        if asked and asked.status is None:
-            asked.tell()
-        elif asked:
-            asyncio.get_running_loop().call_later(self._jitter() * job.pause(self._clock()), asked.tell)
+        if job.told and job.wanted.status is None:
+            free(job.told)
+        elif job.told:
+            asyncio.get_running_loop().call_later(self._jitter() * job.pause(self._clock()), free, job.told)
 
     async def _until_due(self) -> bool:
         """Wait until a list is to be read; return whether anybody still asks."""
         while self._asking:
-            asked = [job.asked for job in self._asking if job.asked]
             before, now = self._now, self._clock()
             self._now = now
             if now < before:
                 # The clock was set back.
                 for job in self._asking:
-                    if job.asked:
-                        job.asked.due = min(job.asked.due, now + job.pause(now))
-            self._due = min(one.due for one in asked)
+                    job.due = min(job.due, now + job.pause(now))
+            self._due = min(job.due for job in self._asking)
             seconds = max(self._due - now, self._spacing - self._since(self._began))
             if seconds <= 0:
                 return True
@@ -252,8 +247,8 @@ class BatchPoller:
     def _wanted(self) -> set[PolledJob]:
         """Return the jobs that a list is read for: those for which that is due, and those for which it will be soon."""
         now, slowest = self._clock(), -math.inf
-        for job in [job for job in self._asking if job.asked and job.asked.due <= now]:
-            if job.asked and job.asked.status is not None and not self._is_served(job):
+        for job in [job for job in self._asking if job.due <= now]:
+            if job.wanted.status is not None and not self._is_served(job):
                 self._tell(job, None)
             elif job.pace is not None:
                 slowest = max(slowest, job.pace)
@@ -261,7 +256,7 @@ class BatchPoller:
 
     def _soon(self, job: PolledJob, now: float) -> bool:
         """Whether a job is better read now than when it is due."""
-        return job.asked is None or job.asked.due - now <= FRESHNESS * job.pause(now)
+        return not job.waits or job.due - now <= FRESHNESS * job.pause(now)
 
     async def _read_list(self) -> None:
         """Read a list until it has shown the jobs that it is wanted for."""
@@ -307,11 +302,11 @@ class BatchPoller:
 
     def _show(self, job: PolledJob, status: Status, row: dict[str, Any], now: float) -> bool:
         """Show what a list says of a job, and return whether it is to be looked at."""
-        state, asked = None, job.asked
-        if asked and now < asked.until and status == asked.status:
-            job.misses = 0
+        state, wanted = None, job.wanted
+        if now < wanted.calm_until and status == wanted.status and job.waits:
+            job.misses, job.request = 0, None
             pause = job.pause(now)
-            asked.due = now + pause
+            job.due = now + pause
             self._set_pace(job, _pace(FRESHNESS * pause))
             return False
         if self._kind.listed_whole(row):

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import AsyncIterator, Awaitable, Callable
-from functools import partial
+from collections.abc import AsyncIterator, Awaitable
 from typing import Any, TypedDict
 
 from airflow.providers.common.compat.sdk import conf
@@ -33,12 +32,12 @@ from airflow_provider_aihub.jobs.waiting import (
     wait_async,
 )
 from airflow_provider_aihub.tasks.links import link_in_triggerer
+from airflow_provider_aihub.triggers.batch_poller import BatchPoller
 from airflow_provider_aihub.triggers.cancellation import to_the_end
 from airflow_provider_aihub.triggers.log_lines import LogsInThread, finish, tell
 from airflow_provider_aihub.triggers.log_offsets import KeptOffsets
+from airflow_provider_aihub.triggers.polled_job import PolledJob
 from airflow_provider_aihub.triggers.poller import TRIGGERER, Poller, Surroundings
-
-Looks = Callable[[Look], Awaitable[JobState | RemoteJobError]]
 
 STOP_TIMEOUT = 20.0
 """Seconds that a trigger spends on stopping a job."""
@@ -171,6 +170,8 @@ class JobTrigger(LogsInThread, BaseTrigger):
         self.rounds = rounds
         self.identity = identity
         self._poller: Poller | None = None
+        self._batch: BatchPoller
+        self._job: PolledJob
         self._kept: KeptOffsets
         self._fired = False
         self._linked = False
@@ -251,17 +252,14 @@ class JobTrigger(LogsInThread, BaseTrigger):
         async with await Poller.shared(self._platform, self._conn_id, self.around) as poller:
             self._poller = poller
             watch = self.watch(poller.floor)
-            batch = poller.batch(watch.kind)
-            job = batch.watch(watch.job_id, watch.pace)
+            self._batch = poller.batch(watch.kind)
+            self._job = self._batch.watch(watch.job_id, watch.pace)
+            clock, jitter, perform = self.around.clock, self.around.jitter, self._perform
             try:
-                await asyncio.sleep(watch.head_start(self.around.clock(), self.around.jitter))
-                look: Looks = partial(batch.look, job)
-                if self.since is None:
-                    look = partial(self._look_and_link, poller, look)
-                clock, jitter = self.around.clock, self.around.jitter
-                waited = await wait_async(look, watch, self.log, perform=self._perform, clock=clock, jitter=jitter)
+                await asyncio.sleep(watch.head_start(clock(), jitter))
+                waited = await wait_async(self._look, watch, self.log, perform=perform, clock=clock, jitter=jitter)
             finally:
-                batch.leave(job)
+                self._batch.leave(self._job)
             error: RemoteJobError | None = waited.error
             if waited.outcome is Outcome.DEADLINE and self.owner:
                 came = await self._stop(poller, LONGEST_LATE_DOUBT)
@@ -285,16 +283,21 @@ class JobTrigger(LogsInThread, BaseTrigger):
             "identity": self.identity,
         }
 
-    async def _look_and_link(self, poller: Poller, look: Looks, step: Look) -> JobState | RemoteJobError:
+    def _look(self, step: Look) -> Awaitable[JobState | RemoteJobError]:
+        looking = self._batch.look(self._job, step)
+        return looking if self.since is not None or self._linked else self._look_and_link(looking)
+
+    async def _look_and_link(self, looking: Awaitable[JobState | RemoteJobError]) -> JobState | RemoteJobError:
         """Look, and let the first sight of the job be a link: the scheduler has started this, so no worker did that."""
-        seen = await look(step)
-        if isinstance(seen, JobState) and not self._linked:
+        seen = await looking
+        if isinstance(seen, JobState):
             self._linked = True
-            await link_in_triggerer(self.task_instance, self._platform.page_link, partial(self._page, poller), self.log)
+            await link_in_triggerer(self.task_instance, self._platform.page_link, self._page, self.log)
         return seen
 
-    def _page(self, poller: Poller) -> str | None:
-        page: str | None = poller.config.page(self._kind.page_kind, self._job_id) if poller.config else None
+    def _page(self) -> str | None:
+        config = self._poller.config if self._poller else None
+        page: str | None = config.page(self._kind.page_kind, self._job_id) if config else None
         return page
 
     async def _perform(self, step: Ask | Fetch | Redact | Recall | Keep | Tell) -> Any:

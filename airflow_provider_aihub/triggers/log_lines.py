@@ -133,7 +133,8 @@ class LogsInThread:
     def log(self) -> Any:
         """Airflow's logger, or one that writes in a thread what goes to a parent process."""
         if self._own_log is None:
-            log = super().log  # type: ignore[misc]
+            # One for all triggers of a class: whose a line is, the context says. One for each takes 1 KiB.
+            log = type(self).logger()  # type: ignore[attr-defined]
             pipe = _pipe(log)
             self._own_log = log if pipe is None else PipedLog(log, pipe)
         return self._own_log
