@@ -26,14 +26,16 @@ class Ask:
     """Carry out a request, once. It gives the request's own result.
 
     :param longest: Seconds that it may take; ``None`` for as long as it takes.
+    :param policy: How long to keep trying, where that is not once.
     """
 
     request: Request[Any]
     longest: float | None = None
+    policy: RetryPolicy = POLL_POLICY
 
     def steps(self, state: State) -> Steps[Any]:
         """Return the steps that it takes."""
-        return exchange(self.request, state, POLL_POLICY)
+        return exchange(self.request, state, self.policy)
 
 
 @dataclass(frozen=True, slots=True)

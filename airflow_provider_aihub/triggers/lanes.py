@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Final, TypeVar
+from typing import Final, ParamSpec, Self, TypeVar
 
+P = ParamSpec("P")
 T = TypeVar("T")
 
 SLOW: Final = 2.0
@@ -33,23 +34,29 @@ class Lanes:
         self._looks, self._stops = asyncio.Semaphore(4 * size), asyncio.Semaphore(4 * size)
         self._were_slow: dict[str, None] = {}
 
-    async def look(self, what: str, ask: Callable[[], Awaitable[T]]) -> T:
+    async def look(self, what: str, ask: Callable[P, Awaitable[T]], *args: P.args, **kwargs: P.kwargs) -> T:
         """Wait for a place, and hold it for a request.
+
+        Thousands may wait here at the same time, so what waits is little: nothing of a request has been made yet.
 
         :param what: Tells the request from others.
         """
-        async with self._slow if what in self._were_slow else _Lent(self._quick, SLOW), self._looks:
-            now = asyncio.get_running_loop().time
-            began = now()
-            try:
-                return await ask()
-            finally:
-                self._note(what, now() - began)
+        lane, longest = (self._slow, None) if what in self._were_slow else (self._quick, SLOW)
+        await lane.acquire()
+        with _Lent(lane, longest):
+            async with self._looks:
+                now = asyncio.get_running_loop().time
+                began = now()
+                try:
+                    return await ask(*args, **kwargs)
+                finally:
+                    self._note(what, now() - began)
 
-    async def stop(self, ask: Callable[[], Awaitable[T]]) -> T:
+    async def stop(self, ask: Callable[P, Awaitable[T]], *args: P.args, **kwargs: P.kwargs) -> T:
         """Wait for a place for a request that stops a job: it waits for no other request than such, nor for long."""
-        async with _Lent(self._stops, SLOW_STOP):
-            return await ask()
+        await self._stops.acquire()
+        with _Lent(self._stops, SLOW_STOP):
+            return await ask(*args, **kwargs)
 
     def _note(self, what: str, seconds: float) -> None:
         self._were_slow.pop(what, None)
@@ -60,22 +67,21 @@ class Lanes:
 
 
 class _Lent:
-    """A place that is held for so many seconds at most."""
+    """A place that was taken, and is held for so many seconds at most; ``None`` for as long as it takes."""
 
-    __slots__ = ("_held", "_long", "_places", "_seconds")
+    __slots__ = ("_held", "_long", "_places")
 
-    def __init__(self, places: asyncio.Semaphore, seconds: float) -> None:
+    def __init__(self, places: asyncio.Semaphore, seconds: float | None) -> None:
         self._places = places
-        self._seconds = seconds
-        self._held = False
-
-    async def __aenter__(self) -> None:
-        await self._places.acquire()
         self._held = True
-        self._long = asyncio.get_running_loop().call_later(self._seconds, self._leave)
+        self._long = None if seconds is None else asyncio.get_running_loop().call_later(seconds, self._leave)
 
-    async def __aexit__(self, *_: object) -> None:
-        self._long.cancel()
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._long:
+            self._long.cancel()
         self._leave()
 
     def _leave(self) -> None:

@@ -9,16 +9,16 @@ import time
 from collections.abc import Awaitable, Callable
 from copy import copy
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, ClassVar, Final, Self, TypeVar
 from weakref import WeakKeyDictionary
 
 from airflow.providers.common.compat.connection import get_async_connection, get_async_extra_dejson
 
 from airflow_provider_aihub.http.errors import AuthError, RemoteJobError, Unavailable
+from airflow_provider_aihub.http.protocol import Errand
 from airflow_provider_aihub.http.request import Request
 from airflow_provider_aihub.http.retry import RetryPolicy
-from airflow_provider_aihub.jobs.errands import POLL_POLICY, Ask, Fetch, Redact
+from airflow_provider_aihub.jobs.errands import Ask, Fetch, Redact
 from airflow_provider_aihub.jobs.kind import JobKind
 from airflow_provider_aihub.jobs.platform import Platform
 from airflow_provider_aihub.triggers import hand_over
@@ -163,45 +163,43 @@ class Poller:
             )
         return self._batches[kind.name]
 
-    async def send(self, request: Request[T]) -> T:
+    def send(self, request: Request[T]) -> Awaitable[T]:
         """Carry out one request; where the login is refused, with the connection as it stands in Airflow now.
 
         :raises RemoteJobError: One of its kinds.
         """
-        ask = partial(self._carry_out, lambda client: client.send(request, policy=POLL_POLICY))
-        return await self._lanes.look(request.path, ask)
+        return self._lanes.look(request.path, self._carry_out, Ask(request))
 
-    async def perform(self, errand: Ask | Fetch | Redact) -> Any:
+    def perform(self, errand: Ask | Fetch | Redact) -> Awaitable[Any]:
         """Carry out an errand, likewise.
 
         :raises RemoteJobError: One of its kinds.
         """
-        ask = partial(self._carry_out, lambda client: client.perform(errand))
         if isinstance(errand, Redact):
-            return await ask()
-        return await self._lanes.look(errand.request.path if isinstance(errand, Ask) else errand.url, ask)
+            return self._carry_out(errand)
+        what = errand.request.path if isinstance(errand, Ask) else errand.url
+        return self._lanes.look(what, self._carry_out, errand)
 
     @property
     def login(self) -> object:
         """What changes with each login and each change of the connection; ``None`` before the first login."""
         return (self._client, self._client.logins) if self._client and self._client.logins else None
 
-    async def insist(self, request: Request[T]) -> T:
+    def insist(self, request: Request[T]) -> Awaitable[T]:
         """Carry out a request that stops a job, or reads whose it is. It does not wait for slow requests.
 
         It is tried again as a client does.
 
         :raises RemoteJobError: One of its kinds.
         """
-        ask = partial(self._carry_out, lambda client: client.send(request, policy=RetryPolicy()))
-        return await self._lanes.stop(ask)
+        return self._lanes.stop(self._carry_out, Ask(request, policy=RetryPolicy()))
 
-    async def _carry_out(self, ask: Callable[[Any], Awaitable[T]]) -> T:
+    async def _carry_out(self, errand: Errand[Any]) -> Any:
         client = self._client or await self._load(None)
         if self._refusal and _moment() - self._refused_at < REFUSAL_PAUSE:
             raise copy(self._refusal)
         try:
-            return await ask(client)
+            return await client.perform(errand)
         except (AuthError, Unavailable) as error:
             # A job that may not be read with a token that was taken for others is no concern of theirs.
             if isinstance(error, AuthError) and client.login_refused and client is self._client:
@@ -209,7 +207,7 @@ class Poller:
             changed = await self._load(client)
             if changed is client:
                 raise
-            return await ask(changed)
+            return await changed.perform(errand)
 
     async def _load(self, failed: Any) -> Any:
         """Read the connection, unless that was just done, and return a new client if it says something new."""
