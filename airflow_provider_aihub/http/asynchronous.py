@@ -254,7 +254,8 @@ class AsyncClient:
         until, left = now() + limit, STEP
         while receiver.wanted:
             try:
-                async with asyncio.timeout_at(until):
+                # What is all there needs no timer.
+                async with asyncio.timeout_at(None if response.content.is_eof() else until):
                     piece = await response.content.readany()
             except TimeoutError as error:
                 raise TooSlowError from error
