@@ -8,7 +8,7 @@ import math
 import random
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Any, Final, Protocol, TypeVar
 
@@ -51,7 +51,7 @@ class Sender(Protocol):
     @property
     def user_id(self) -> int | None: ...
 
-    async def send(self, request: Request[T]) -> T: ...
+    def send(self, request: Request[T]) -> Awaitable[T]: ...
 
 
 class BatchPoller:
