@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BytesIO
 from threading import Lock
@@ -171,6 +172,7 @@ class ObjectStore:
         :raises AIHubRequestError: One of its kinds.
         """
         from botocore.exceptions import BotoCoreError, ClientError
+        from botocore.parsers import ResponseParserError
 
         for again in (False, True):
             client = self._made
@@ -186,6 +188,8 @@ class ObjectStore:
                 raise _refusal(asks, code, status) from None
             except BotoCoreError as error:
                 raise _lost(asks, error) from None
+            except ResponseParserError:
+                raise _no_answer(asks) from None
         raise AssertionError
 
     def objects(self, place: Place) -> Iterator[Stored]:
@@ -193,11 +197,14 @@ class ObjectStore:
         given: dict[str, Any] = {"Bucket": place.bucket, "Prefix": f"{place.key.rstrip('/')}/"}
         while True:
             page = self.ask(f"list {place}", "list_objects_v2", **given)
-            for row in page.get("Contents", ()):
-                yield Stored(row["Key"], row["Size"], row.get("ETag", "").strip('"'))
-            if not page.get("IsTruncated"):
+            with _reading(f"list {place}"):
+                found = page.get("Contents", ())
+                rows = [Stored(row["Key"], row["Size"], row.get("ETag", "").strip('"')) for row in found]
+                more = page["NextContinuationToken"] if page["IsTruncated"] else None
+            yield from rows
+            if more is None:
                 return
-            given["ContinuationToken"] = page["NextContinuationToken"]
+            given["ContinuationToken"] = more
 
     def find(self, place: Place) -> Stored | None:
         """Return the object at a place, if there is one."""
@@ -206,11 +213,15 @@ class ObjectStore:
         except AIHubNotFoundError:
             return None
         put = head["LastModified"].timestamp() if "LastModified" in head else 0.0
-        return Stored(place.key, head["ContentLength"], head.get("ETag", "").strip('"'), put)
+        with _reading(f"show {place}"):
+            return Stored(place.key, head["ContentLength"], head["ETag"].strip('"'), put)
 
     def put(self, place: Place, data: bytes) -> None:
         """Put an object."""
-        self.ask(f"take {place}", "put_object", Bucket=place.bucket, Key=place.key, Body=data)
+        answer = self.ask(f"take {place}", "put_object", Bucket=place.bucket, Key=place.key, Body=data)
+        with _reading(f"take {place}"):
+            # What does not say so may be a gateway, and no store.
+            answer["ETag"]
 
     def begun(self, place: Place) -> tuple[str, dict[int, str]]:
         """Continue an upload in parts, or begin one. Return its id, and the MD5 of each part that is there."""
@@ -218,7 +229,8 @@ class ObjectStore:
         found = self.ask(f"list uploads of {place}", "list_multipart_uploads", Bucket=place.bucket, Prefix=place.key)
         ids = [upload["UploadId"] for upload in found.get("Uploads", ()) if upload["Key"] == place.key]
         if not ids:
-            return self.ask(f"begin {place}", "create_multipart_upload", **where)["UploadId"], {}
+            with _reading(f"begin {place}"):
+                return self.ask(f"begin {place}", "create_multipart_upload", **where)["UploadId"], {}
         parts: dict[int, str] = {}
         given = {**where, "UploadId": ids[-1]}
         while True:
@@ -231,13 +243,15 @@ class ObjectStore:
     def put_part(self, place: Place, upload: str, number: int, data: bytes) -> str:
         """Put a part of an object. Return the store's name for it."""
         given = {"Bucket": place.bucket, "Key": place.key, "UploadId": upload, "PartNumber": number, "Body": data}
-        return str(self.ask(f"take part {number} of {place}", "upload_part", **given)["ETag"]).strip('"')
+        with _reading(f"take part {number} of {place}"):
+            return str(self.ask(f"take part {number} of {place}", "upload_part", **given)["ETag"]).strip('"')
 
     def complete(self, place: Place, upload: str, parts: dict[int, str]) -> None:
         """Make an object of its parts."""
         listed = [{"PartNumber": number, "ETag": f'"{parts[number]}"'} for number in sorted(parts)]
         given = {"Bucket": place.bucket, "Key": place.key, "UploadId": upload, "MultipartUpload": {"Parts": listed}}
-        self.ask(f"put the parts of {place} together", "complete_multipart_upload", **given)
+        with _reading(f"put the parts of {place} together"):
+            self.ask(f"put the parts of {place} together", "complete_multipart_upload", **given)["ETag"]
 
     def pieces(self, stored: Stored, place: Place, start: int) -> Iterator[bytes]:
         """Read an object from a byte on.
@@ -260,6 +274,24 @@ class ObjectStore:
             raise _lost(asks, error) from None
         finally:
             body.close()
+
+
+@contextmanager
+def _reading(asks: str) -> Iterator[None]:
+    """Take an answer that lacks what it must have for none of the store's."""
+    try:
+        yield
+    except KeyError:
+        raise _no_answer(asks) from None
+
+
+def _no_answer(asks: str) -> AIHubBadAnswerError:
+    return AIHubBadAnswerError(
+        f"AIHub's object store was asked to {asks} and gave something that is no answer to it; see what stands between "
+        "this machine and the store.",
+        service="object_store",
+        asks=asks,
+    )
 
 
 def _at_once(params: dict[str, Any], **_: Any) -> None:

@@ -136,7 +136,8 @@ class Between:
     def killed_amid(self, request: Asked) -> Answered:
         """The worker dies when it has half of the answer."""
         self._later(0.15, self._kill)
-        return replace(self.cut(request), headers={})
+        answer = self.cut(request)
+        return replace(answer, headers={name: value for name, value in answer.headers.items() if name != "Connection"})
 
     def lost(self, request: Asked) -> None:
         """The answer is lost."""
@@ -164,13 +165,17 @@ class Between:
         body = Half(answer.body[: len(answer.body) // 2]) if answer.body else b""
         return replace(answer, body=body, headers={**answer.headers, "Connection": "close"})
 
+    def garbage(self, request: Asked) -> Answered:
+        """A gateway answers instead."""
+        return Answered(200, {"Content-Type": "text/html"}, b"<html><h1>Something is in between</h1></html>")
+
     def expired(self, request: Asked) -> Answered:
         """The credentials of the store are not good any more."""
         return Answered(400, {}, EXPIRED) if IN_STORE.match(request.path) else self._forward(request)
 
 
 BLOWS = ("killed_before", "killed_after", "killed_and_late", "killed_amid", "lost", "late", "reset", "busy", "belied")
-BLOWS += ("cut", "expired")
+BLOWS += ("cut", "garbage", "expired")
 
 
 @contextmanager

@@ -17,6 +17,7 @@ from airflow_provider_aihub.aihub import object_store, uploading
 from airflow_provider_aihub.aihub.artifacts import ArtifactSpec
 from airflow_provider_aihub.aihub.errors import (
     AIHubAmbiguousSubmit,
+    AIHubBadAnswerError,
     AIHubError,
     AIHubNotFoundError,
     AIHubParameterError,
@@ -152,6 +153,20 @@ def test_what_is_not_there(artifacts: Emulator, run: str, tmp_path: Path) -> Non
     AIHubHook().create_artifact(ArtifactSpec.build(entity_id=run, src_path="empty"))
     with pytest.raises(AIHubNotFoundError, match="has nothing at s3://"):
         download(run, "empty", tmp_path / "came")
+
+
+def test_a_list_that_is_none_is_no_empty_folder(
+    artifacts: Emulator, run: str, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What boto3 reads of a page in HTML."""
+    upload(run, folder)
+    ask = object_store.ObjectStore.ask
+    page: Any = lambda store, asks, operation, **given: (  # noqa: E731
+        {} if operation == "list_objects_v2" else ask(store, asks, operation, **given)
+    )
+    monkeypatch.setattr(object_store.ObjectStore, "ask", page)
+    with pytest.raises(AIHubBadAnswerError, match="gave something that is no answer to it"):
+        download(run, "out", tmp_path / "came")
 
 
 def test_no_path_leads_out_of_the_folder(artifacts: Emulator, run: str, folder: Path, tmp_path: Path) -> None:
