@@ -138,7 +138,7 @@ def model_in_parts(folder: Path, name: str) -> Scene:
 
 
 def model_download(folder: Path, name: str) -> Scene:
-    source = filled(folder / "out", FILES | IN_PARTS)
+    source = filled(folder / "out", FILES)
     direct(ModelUploadOperator, model=name, local_path=str(source))
     given = {"model": name, "local_path": str(folder / "came")}
     return Scene(ModelDownloadOperator, given, target=folder / "came", wanted=content(source))
@@ -256,7 +256,6 @@ HERE = [
     (model_upload, "lost", "PUT */files.csv"),
     (model_upload, "garbage", "PUT */empty"),
     (model_update, "killed_before", "POST */models/upload"),
-    (model_in_parts, "killed_before", "PUT */w.bin"),
     (model_download, "killed_amid", "GET */w.bin"),
     (version, "killed_after", "POST */data-ingest"),
     (version_download, "killed_amid", "GET */w.bin"),
