@@ -6,7 +6,6 @@ What it does is taken from Airflow's code; ``tests/system`` runs the same histor
 from __future__ import annotations
 
 import json
-import math
 import random
 from collections import Counter
 from collections.abc import Callable, Generator, Iterator
@@ -166,10 +165,6 @@ class Process:
         self.asked: Counter[str] = Counter()
         """What it has asked the platform for, and how often."""
         self.asked_until = world.now
-        self.cut_off_at = -math.inf
-        """When it last got no answer, or did not wait for it."""
-        self.stops_unanswered = False
-        """Whether it has stopped something right after that."""
 
     def clock(self) -> float:
         """Return the Unix time that this process believes."""

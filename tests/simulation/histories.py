@@ -202,9 +202,6 @@ EXCUSES: Final[dict[str, set[str]]] = {
     "a job is left running and its task cleared after the end of its run, before Airflow 3.3 or where the record was "
     "lost": {"wrong result"},
     "a task comes to its `execution_timeout` while its job is created, where jobs cannot be listed": {"orphan"},
-    "another platform stands behind the address while a trigger that is to stop a job gets no answer in time": {
-        "stranger"
-    },
     "a worker that Airflow took for dead lives on with a deployment or a notebook, which a later try has, too": {
         "orphan",
         "duplicate",
@@ -228,7 +225,6 @@ EXCUSES: Final[dict[str, set[str]]] = {
     UNTOLD,
     LEFT,
     OUT_OF_TIME,
-    UNANSWERED,
     SHARED,
     STARTED_LATE,
 ) = EXCUSES

@@ -12,7 +12,7 @@ from typing import Final
 from airflow_provider_aihub.tasks.job_state import Marker
 
 from .airflow import Process, World
-from .histories import ALL_WEATHERS, EXCUSES, STARTED_LATE, UNANSWERED, History
+from .histories import ALL_WEATHERS, EXCUSES, STARTED_LATE, History
 from .lives import Life
 from .platforms import NAME, SIDES
 from .sensors import Sensing
@@ -88,9 +88,6 @@ def judge(history: History, ended: Ended) -> tuple[list[str], set[str]]:
     begun = [job.begun for job in ended.servers[0].jobs if isinstance(job, Switched) and job.begun is not None]
     if any(at > life.ended_at for at in begun for life in ended.lives):
         excuses.add(STARTED_LATE)
-    triggers = [process for life in ended.lives for process in life.processes if isinstance(process, Triggerer)]
-    if any(trigger.stops_unanswered for trigger in triggers):
-        excuses.add(UNANSWERED)
     for found in _found(history, ended):
         why = {excuse for excuse in excuses if found.partition(":")[0] in EXCUSES[excuse]}
         excused |= why

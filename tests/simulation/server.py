@@ -18,8 +18,6 @@ TIMEOUT: Final = 30.0
 """Seconds after which a client gives up on an answer."""
 LATENCY: Final = 0.05
 """Seconds that an answer takes."""
-JUST_NOW: Final = 0.5
-"""Seconds after an answer was not waited for, in which what is stopped is stopped for that."""
 
 WAITING, RUNNING, SUCCESS, FAILED, STOPPED = 1, 2, 3, 4, 5
 SWITCHED: Final = ("deployment", "started_notebook")
@@ -38,8 +36,6 @@ class Asking(Protocol):
 
     asked: Counter[str]
     asked_until: float
-    cut_off_at: float
-    stops_unanswered: bool
 
 
 @dataclass(slots=True)
@@ -239,17 +235,6 @@ class Server(ABC):
         process.asked[called.about] += 1
         process.asked_until = self._clock()
         number = self.calls[called.what] = self.calls.get(called.what, 0) + 1
-        if called.what == "stop":
-            process.stops_unanswered |= self._clock() - process.cut_off_at < JUST_NOW
-        outcome: Outcome | None = None
-        try:
-            outcome = yield from self._answer(send, called, number)
-        finally:
-            if not isinstance(outcome, Answer):
-                process.cut_off_at = self._clock()
-        return outcome
-
-    def _answer(self, send: Send, called: Called, number: int) -> Answering:
         yield LATENCY
         if self.weather.down or self._pending:
             now = self.now
