@@ -21,7 +21,7 @@ from airflow_provider_aihub.http.errors import RemoteJobError
 from airflow_provider_aihub.jobs.waiting import FRESHNESS, Look
 from airflow_provider_aihub.provider_info import SETTINGS
 from airflow_provider_aihub.triggers import batch_poller as module
-from airflow_provider_aihub.triggers import settings
+from airflow_provider_aihub.triggers import lanes, settings
 from airflow_provider_aihub.triggers.batch_poller import PAGE_SIZE, BatchPoller, PolledJob
 from airflow_provider_aihub.triggers.job import JobTrigger
 from airflow_provider_aihub.triggers.poller import Poller
@@ -103,6 +103,13 @@ def test_a_round_of_a_thousand_takes_a_few_pages(within: Callable[[Hub, Looks], 
     within(hub, looks)
 
 
+@pytest.fixture
+def _no_answer_is_slow(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a busy machine each takes long, and what takes long lets others go on with connections of their own."""
+    monkeypatch.setattr(lanes, "SLOW", 600.0)
+
+
+@pytest.mark.usefixtures("_no_answer_is_slow")
 def test_without_lists_each_is_read_by_itself(within: Callable[[Hub, Looks], None]) -> None:
     hub = Hub(200, lists=False)
 
@@ -486,6 +493,7 @@ async def fired(trigger: JobTrigger) -> dict[str, Any]:
     raise AssertionError("a trigger fired nothing")
 
 
+@pytest.mark.usefixtures("_no_answer_is_slow")
 @pytest.mark.parametrize("lists", [True, False], ids=["in pages", "one by one"])
 def test_every_trigger_tells_the_end_of_its_own_job(lists: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     hub, count = Hub(300, lists=lists), 300
