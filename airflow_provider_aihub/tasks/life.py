@@ -255,22 +255,25 @@ class Life:
 
     def _deferred_job(self, event: JobEvent) -> Steps[Job]:
         """Return the job that the task has deferred for."""
-        entry = yield from self.held.load()
         reference = event["job_id"]
         identity = Identity.from_plain(event.get("identity") or {})
+        known = Entry(
+            state=job_state.SUBMITTED,
+            marker=identity.marker or "",
+            since=identity.submitted_at or event["since"] or self.held.clock(),
+            max_tries=self.held.tries.max_tries,
+            retries=self.held.tries.retries,
+            try_number=self.held.tries.try_number,
+            name=identity.name,
+            user_id=identity.user_id,
+            opening=identity.opening,
+            job_id=reference,
+        )
+        # So that a task that is killed before its record is read stops it.
+        self.held.job = Job(reference, known, reference=reference)
+        entry = yield from self.held.load()
         if entry is None or (identity.marker and entry.marker != identity.marker):
-            entry = Entry(
-                state=job_state.SUBMITTED,
-                marker=identity.marker or "",
-                since=identity.submitted_at or event["since"] or self.held.clock(),
-                max_tries=self.held.tries.max_tries,
-                retries=self.held.tries.retries,
-                try_number=self.held.tries.try_number,
-                name=identity.name,
-                user_id=identity.user_id,
-                opening=identity.opening,
-                job_id=reference,
-            )
+            entry = known
         job_id = entry.job_id if entry.job_id is not None else reference
         # The trigger has seen it, but this worker's login may be one to another platform.
         return Job(job_id, entry, reference=reference)

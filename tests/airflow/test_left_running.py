@@ -264,6 +264,35 @@ def test_a_task_that_is_killed_while_its_job_is_created_stops_it(
     assert len(jobs()) == 1
 
 
+def test_a_task_that_is_killed_as_it_resumes_stops_its_job(twisted: Twisted, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its record is being read; the trigger was told by a list that the job had ended, which goes on."""
+    task = life(deferrable=True)
+    trigger = task.start()
+    identity = trigger.identity
+    event = {
+        "outcome": "ended",
+        "job_id": 1,
+        "since": trigger.since,
+        "deadline": None,
+        "rounds": 0,
+        "identity": identity,
+    }
+    event |= dict.fromkeys(("phase", "status", "error", "error_type"))
+    operator = task.make()
+    real = task.store.get
+
+    def get(*given: Any) -> Any:
+        monkeypatch.setattr(task.store, "get", real)
+        operator.on_kill()
+        raise Terminated
+
+    monkeypatch.setattr(task.store, "get", get)
+    with pytest.raises(Terminated):
+        operator.execute_complete(task.context, event)
+    assert twisted.count(stops) == 1
+    gone()
+
+
 def test_what_must_not_be_stopped_with_the_task_is_not(twisted: Twisted) -> None:
     task = life(deferrable=True, virtual_cluster=CLUSTER, cancel_on_kill=False)
     task.start()

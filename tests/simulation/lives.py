@@ -158,12 +158,16 @@ class Life:
 
     def _clear(self, retries: int | None) -> None:
         self.world.pass_time(60.0)
-        now = self.servers[0].now
-        jobs = [job for job in self.servers[0].jobs if job.owner == "task" and job.stop_asked is None]
-        if retries is not None and not self.task.store and any(not job.over(now) for job in jobs):
+        if retries is not None and not self.task.store and self._has_left_a_job:
             self.excuses.add(LEFT)
         self.task.clear(retries)
         self.epochs.append(self.world.now)
+
+    @property
+    def _has_left_a_job(self) -> bool:
+        now = self.servers[0].now
+        jobs = [job for job in self.servers[0].jobs if job.owner == "task" and job.stop_asked is None]
+        return any(not job.over(now) for job in jobs)
 
     def _make_anew(self) -> None:
         self.world.pass_time(60.0)
@@ -301,6 +305,8 @@ class Life:
             self.task.store.clear()
             if not self.history.lists:
                 self.excuses.add(LOST)
+            if self.epochs[1:] and self._has_left_a_job:
+                self.excuses.add(LEFT)
 
     def _wait(self, trigger: str) -> Generator[None, None, tuple[str, Any]]:
         """Wait in the triggerer, or in one after the other."""
