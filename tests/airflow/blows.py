@@ -9,6 +9,7 @@ import pickle
 import re
 import signal
 import threading
+import time
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -48,7 +49,7 @@ class Between:
     url: str = ""
     store: str = ""
     pid: int = 0
-    """The process that asks."""
+    """The process that asks, once it is known."""
     asked: list[str] = field(default_factory=list)
     """Methods and paths."""
     struck: str | None = None
@@ -114,6 +115,9 @@ class Between:
         self._timers[-1].start()
 
     def _kill(self) -> None:
+        # The process may be quicker than who has begun it.
+        while not self.pid:
+            time.sleep(0.001)
         with suppress(ProcessLookupError):
             os.kill(self.pid, signal.SIGKILL)
 
@@ -224,6 +228,7 @@ def run_a_try(life: TaskLife, proxy: Between, folder: Path) -> Ended:
     """
     log = folder / "log"
     reading, writing = os.pipe()
+    proxy.pid = 0
     with warnings.catch_warnings():
         # Newer Pythons warn of a fork beside threads; those of the servers hold nothing that a try needs.
         warnings.simplefilter("ignore", DeprecationWarning)
