@@ -34,12 +34,13 @@ help: ## Show this list
 demo: $(READY) ## Run the flagship DAG in a real Airflow on emulators; PLATFORM=modelarts: over both; KEEP=1 leaves them up
 	@$(BIN)/python -m demo $(if $(KEEP),--keep) $(if $(PLATFORM),--platform $(PLATFORM))
 
-# Several files at a time: many tests wait more than they work.
+# Several files at a time: many tests wait more than they work. What kills processes is for test-system.
+KILLED := tests/airflow/killed
 test: $(READY) ## Test all behaviour, with one run in a real Airflow: 5 minutes; ARGS="-k training" is for pytest
-	@$(IN_AIRFLOW_HOME) $(BIN)/python -m pytest -n 6 --dist loadscope --no-loadscope-reorder $(ARGS)
+	@$(IN_AIRFLOW_HOME) $(BIN)/python -m pytest -n 6 --dist loadscope --no-loadscope-reorder --ignore=$(KILLED) $(ARGS)
 
 # The tests of a whole Airflow; with an executor, celery or pods, those that share one.
-SYSTEM_TESTS := tests/system tests/browser --ignore=tests/system/test_flagship.py
+SYSTEM_TESTS := tests/system tests/browser $(KILLED) --ignore=tests/system/test_flagship.py
 ifneq ($(EXECUTOR),)
 SYSTEM_TESTS := tests/system $(addprefix --ignore=tests/system/test_,flagship.py all_benchmarks.py)
 endif
