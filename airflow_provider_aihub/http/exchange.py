@@ -46,6 +46,8 @@ HEADERS: Final = {
 def exchange(request: Request[T], state: State, policy: RetryPolicy | None = None) -> Steps[T]:
     """Carry out a request, and what is to be asked then; its fallback, where the platform does not have its endpoint.
 
+    What is to be asked then goes to the login that the request went to. If that has ended, all is asked anew, once.
+
     :param policy: How long to keep trying; the client's own policy by default.
     :raises RequestError: of the kind that says what went wrong.
     :raises ConfigError: where the connection lacks an address or a credential for it.

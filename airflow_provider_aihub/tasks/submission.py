@@ -129,11 +129,11 @@ class Submission:
             return state
         self.held.log.info("The task was cleared, so its %s, which %s, is not taken up", called, state.verb)
         if not state.phase.terminal:
-            error = yield from self.held.stop(job)
-            if isinstance(error, UnsupportedError):
+            came = yield from self.held.stop(job)
+            if isinstance(came, UnsupportedError):
                 self.held.log.warning("%s cannot stop a %s; %s runs on", self._platform, self.held.kind.noun, called)
-            elif isinstance(error, RemoteJobError):
-                raise error
+            elif isinstance(came, RemoteJobError):
+                raise came
         return None
 
     def _unrecorded(self) -> Steps[TakenUp]:
