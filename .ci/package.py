@@ -2,12 +2,13 @@
 """Build wheel and sdist, install the wheel beside an Airflow and nothing else, and import all of it.
 
 The wheel is made from the sdist, so what is missing there is missing in both. The environments are thrown away; with
-``--out`` the wheel and the sdist are kept.
+``--out`` the wheel and the sdist are kept, and their hashes beside them, for ``sha256sum --check SHA256SUMS``.
 """
 
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import os
 import subprocess
@@ -94,6 +95,12 @@ def build(uv: str, out: Path) -> tuple[Path, Path]:
     return wheel, sdist
 
 
+def write_hashes(*files: Path) -> None:
+    """Write down the hashes of files, beside them."""
+    lines = [f"{hashlib.sha256(file.read_bytes()).hexdigest()}  {file.name}\n" for file in files]
+    (files[0].parent / "SHA256SUMS").write_text("".join(lines))
+
+
 def main() -> None:
     """Do it; what is wrong ends it with a sentence."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -119,6 +126,7 @@ def main() -> None:
             sys.exit(f"With the extras these cannot be imported: {lost}")
         for script in ("aihub-emulator", "modelarts-emulator"):
             run(str(environment.folder / "bin" / script), "--help")
+        write_hashes(wheel, sdist)
     print(f"{wheel.name} and {sdist.name} can be installed and imported.")
     names = ("Airflow alone", "with this provider", "with its extra emulator", "with the extra s3, too")
     print("; ".join(f"{name}: {size:.0f} MiB" for name, size in zip(names, sizes, strict=True)))
