@@ -209,7 +209,8 @@ class JobKind:
     :param listed_whole: Whether a row of such a list shows as much as is told while a job goes on.
     :param missing: Whether a refusal says that the job does not exist.
     :param page_of: Name of the kind whose page it has, where that is not its own.
-    :param sent_description: Finds the job's description in the request that creates it.
+    :param sent_description: Finds the job's description, which is signed, in the request that creates it; ``None``
+        where nothing of it can be signed.
     :param sent_name: Finds its name there, where that is not the one that the user gave.
     :param unique_names: Whether no two jobs have the same name, so that a name that is taken may be a job's own.
     :param part_noun: What people call the parts that it consists of.
@@ -237,7 +238,7 @@ class JobKind:
     listed_whole: Callable[[dict[str, Any]], bool] = lambda _row: True
     page_of: str = ""
     submitted: str = "Created"
-    sent_description: Callable[[Request[Any]], str | None] = lambda _request: None
+    sent_description: Callable[[Request[Any]], str | None] | None = None
     sent_name: Callable[[Request[Any]], str | None] = lambda _request: None
     unique_names: bool = False
     part_noun: str = "pod"

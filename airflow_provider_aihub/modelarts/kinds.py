@@ -207,13 +207,16 @@ def _execution_notes(state: JobState) -> Notes:
     return [said.format(plain(step.step_name), step.status) for step in parts.waiting_steps(state.answer)]
 
 
-def executions_of(workflow_id: str) -> ListRequest:
-    """Make the request for a part of the list of a workflow's executions; there is no list for all workflows."""
+def executions_of(workflow_id: str, workspace_id: str | None = None) -> ListRequest:
+    """Make the request for a part of the list of a workflow's executions; there is no list for all workflows.
+
+    :param workspace_id: Those of this workspace; ``None`` for that of the connection.
+    """
 
     # It knows neither names nor users.
     def listed(start: Any = None, /, *, size: int, **_: Any) -> Request[Batch[Any]]:
         offset = start or 0
-        request = workflows.list_workflow_executions(workflow_id, offset, size)
+        request = workflows.list_workflow_executions(workflow_id, offset, size, workspace_id=workspace_id or WORKSPACE)
 
         def batch(data: Any) -> Batch[Any]:
             rows = training_jobs.job_rows(workflows.of_workflow(workflow_id, data))
@@ -261,7 +264,7 @@ def _variant(kind: JobKind, key: str, **changes: Any) -> JobKind:
 
 def _asked_for(what: str, kind: JobKind, key: str, **changes: Any) -> JobKind:
     """Describe something that is done with what there is already."""
-    return _variant(kind, key, noun=f"{what} of {kind.noun}", submitted="Requested", **changes)
+    return _variant(kind, key, noun=f"{what} of {kind.noun}", submitted="Requested", sent_description=None, **changes)
 
 
 _ATTENDED: Final = {**_EXECUTION_PHASES, WAITS: Phase.HELD}

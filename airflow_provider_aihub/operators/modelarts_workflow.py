@@ -41,6 +41,7 @@ class ModelArtsWorkflowExecutionOperator(ModelArtsJobOperator):
     :param data_requirements: Data for the run, a list in ModelArts' own form.
     :param labels: Words to find it by.
     :param scene_id: Id of the scene.
+    :param workspace_id: Workspace of the execution. Default: that of the connection.
     :param use_cache: Whether results of earlier executions may be used.
     :param execution_id: Execution to act on, instead of starting one; its id, or ``<workflow>/<execution>``.
     :param action: What is done with it: ``"rerun"`` (default), or ``"stop"``. One that has ended need not be stopped.
@@ -69,6 +70,7 @@ class ModelArtsWorkflowExecutionOperator(ModelArtsJobOperator):
         data_requirements: Sequence[Mapping[str, Any]] | None = None,
         labels: Sequence[str] | None = None,
         scene_id: str | None = None,
+        workspace_id: str | None = None,
         use_cache: bool | str | None = None,
         execution_id: str | None = None,
         action: Literal["rerun", "stop"] | str = "rerun",
@@ -85,6 +87,7 @@ class ModelArtsWorkflowExecutionOperator(ModelArtsJobOperator):
         self.data_requirements = data_requirements
         self.labels = labels
         self.scene_id = scene_id
+        self.workspace_id = workspace_id
         self.use_cache = use_cache
         self.execution_id = execution_id
         self.action = action
@@ -136,6 +139,7 @@ class ModelArtsWorkflowExecutionOperator(ModelArtsJobOperator):
                 data_requirements=self.data_requirements,
                 labels=self.labels,
                 scene_id=self.scene_id,
+                workspace_id=self.workspace_id,
                 use_cache=self.use_cache,
             )
             request = create_workflow_execution(self.workflow_id, spec)
@@ -172,7 +176,9 @@ class ModelArtsWorkflowExecutionOperator(ModelArtsJobOperator):
         marker."""
         from airflow_provider_aihub.modelarts.kinds import executions_of
 
-        return super().listing() if self.execution_id is not None else executions_of(self.workflow_id)
+        if self.execution_id is not None:
+            return super().listing()
+        return executions_of(self.workflow_id, self.workspace_id)
 
     def attend(self, state: JobState) -> bool:
         """Continue the steps that wait for a person, or stop the execution, as ``on_waiting_step`` says."""

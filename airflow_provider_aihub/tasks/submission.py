@@ -230,7 +230,8 @@ class Submission:
         :raises RemoteJobError: The platform has not created it.
         """
         user_id = yield LogIn()
-        description = self.held.kind.sent_description(request)
+        description_of = self.held.kind.sent_description
+        description = description_of(request) if description_of else None
         entry = replace(
             self._intent(marker),
             name=self.held.kind.sent_name(request) or self.held.operator.job_name,
@@ -390,12 +391,12 @@ class Submission:
         yield from self.held.save(entry.moved(job_state.UNKNOWN, self.held.tries))
         self.held.creating = None
         named = f"{self.held.kind.noun} {entry.name!r}" if entry.name else self.held.kind.noun
-        if not self.held.kind.can_be_waited_for:
-            look = f"whether the {named} exists"
-        elif self.held.kind.stop is None:
-            look = f"whether the {named} exists (its description holds {self.held.tries.task})"
-        else:
-            look = f"whether the {named} exists (its description holds {self.held.tries.task}) and stop it if it does"
+        look, task = f"whether the {named} exists", self.held.tries.task
+        if self.held.kind.can_be_waited_for:
+            if self.held.kind.sent_description and task not in named:
+                look += f" (its description holds {task})"
+            if self.held.kind.stop is not None:
+                look += " and stop it if it does"
         final = AmbiguousSubmit(
             f"{loss} {why[0].upper()}{why[1:]}, so look there {look}; then clear this task to create a new one.",
             service=loss.service,

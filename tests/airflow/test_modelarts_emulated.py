@@ -112,6 +112,16 @@ def test_a_lost_answer_is_looked_for_in_the_workspace_of_the_job(modelarts: Emul
     assert [job.metadata.id for job in ModelArtsHook().search_training_jobs(workspace_id=workspace)] == [result["id"]]
 
 
+def test_an_execution_whose_answer_was_lost_is_looked_for_in_its_workspace(modelarts: Emulator) -> None:
+    workspace = settings.WORKSPACES[0].id
+    lost = modelarts.faults.add("lost", method="POST", path="*/executions", count=1)
+    given = {"task_id": "run", "workflow_id": PLAIN.id, "name": "digits", "workspace_id": workspace}
+    result = TaskLife(lambda: ModelArtsWorkflowExecutionOperator(**given)).try_once()
+    assert lost.struck == 1
+    there = ModelArtsHook().list_workflow_executions(PLAIN.id, workspace_id=workspace)
+    assert [f"{PLAIN.id}/{one.execution_id}" for one in there] == [result["id"]]
+
+
 def test_a_list_that_knows_no_names_is_read_once_for_a_look(modelarts: Emulator) -> None:
     def start() -> ModelArtsWorkflowExecutionOperator:
         return ModelArtsWorkflowExecutionOperator(task_id="run", workflow_id=PLAIN.id, name="digits", retries=1)
@@ -257,7 +267,8 @@ def test_a_worker_that_dies_in_the_call_about_an_execution(
     if action == "stop":
         assert task.try_once()["status"] == "stopped"
     else:
-        with pytest.raises(ModelArtsAmbiguousSubmit, match="whether the rerun of workflow execution") as unknown:
+        look = "look there whether the rerun of workflow execution exists and stop it if it does; then"
+        with pytest.raises(ModelArtsAmbiguousSubmit, match=look) as unknown:
             task.try_once()
         assert unknown.value.final
     assert modelarts.requests.count("POST", "*/actions") == int(sent) + (action == "stop" and not sent)
