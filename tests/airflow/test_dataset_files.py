@@ -153,3 +153,13 @@ def test_a_version_that_is_not_there_yet(datasets: Emulator, tmp_path: Path) -> 
         fetch("failing/V1", tmp_path / "came")
     with pytest.raises(AIHubParameterError, match="files are fetched to a folder on the worker alone"):
         fetch("failing/V1", "s3://bucket/x")
+
+
+def test_names_that_a_csv_or_a_disk_takes_badly(datasets: Emulator, tmp_path: Path, new_name: str) -> None:
+    names = ["a\rb", "a\u2028b", "a\x0bb", 'a"b,c', " a ", "a" * 255, "\u4e2d" * 85]
+    folder = filled(tmp_path / "data", {name: name.encode() for name in names})
+    make(new_name, folder).try_once()
+    fetch(f"{new_name}/V1", tmp_path / "came")
+    came = content(tmp_path / "came")
+    del came[JOURNAL]
+    assert came == content(folder)

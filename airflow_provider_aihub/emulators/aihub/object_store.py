@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from functools import cache
+from io import StringIO
 from pathlib import Path
 from threading import Lock
 from typing import Any, NamedTuple
@@ -65,7 +66,7 @@ class ObjectStore:
             body = self._client("s3").get_object(Bucket=self.bucket, Key=key)["Body"].read().decode()
         except self._client("s3").exceptions.NoSuchKey:
             raise StoreError(f"There is no sheet s3://{self.bucket}/{key}.") from None
-        for row in csv.DictReader(body.splitlines()):
+        for row in csv.DictReader(StringIO(body, newline="")):
             try:
                 path, address, size = row["local_path"].lstrip("/"), row["s3path"], int(row["file_size"])
                 right = len(bytes.fromhex(row["sha256"])) == 32
@@ -79,7 +80,9 @@ class ObjectStore:
     def fetch(self, stored: Stored, target: Path) -> None:
         """Copy an object into a file."""
         target.parent.mkdir(parents=True, exist_ok=True)
-        self._client("s3").download_file(self.bucket, stored.key, str(target))
+        # By its own name: boto3 would first give it one that may be too long.
+        with target.open("wb") as file:
+            self._client("s3").download_fileobj(self.bucket, stored.key, file)
 
     def close(self) -> None:
         """Forget all objects."""
