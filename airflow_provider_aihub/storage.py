@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
 from collections.abc import Callable, Iterator, Mapping
@@ -53,12 +54,13 @@ class Source:
         return zipped(f"{self.name}.zip", self.files)
 
 
-def storage_path(parameter: str, given: str | ObjectStoragePath) -> ObjectStoragePath:
+def storage_path(parameter: str, given: str | Path | ObjectStoragePath) -> ObjectStoragePath:
     """Take a path or URI: ``/data/images``, ``s3://bucket/images``, ``gs://conn_id@bucket/images``.
 
     :raises AIHubParameterError: It is none, or what reads this kind of storage is not installed.
     """
     if not isinstance(given, ObjectStoragePath):
+        given = str(given) if isinstance(given, Path) else given
         given = check_text(parameter, given, allowed="a path or a URI such as s3://bucket/key")
     try:
         # Airflow 2.11 does not take relative paths for what they are.
@@ -76,13 +78,14 @@ def storage_path(parameter: str, given: str | ObjectStoragePath) -> ObjectStorag
     raise AIHubParameterError(f"{parameter} is '{given}', which Airflow cannot reach: {problem}.")
 
 
-def find_source(parameter: str, given: str | ObjectStoragePath) -> Source:
+def find_source(parameter: str, given: str | Path | ObjectStoragePath) -> Source:
     """Look at what is to be sent. A folder is listed once, with the sizes of its files; none is opened.
 
     Links in a folder are followed to files within it.
 
     :raises AIHubParameterError: There is no such thing, it is empty, or holds what is no file, a link that leads
         out of it, or a name that is no UTF-8.
+    :raises AIHubError: The storage does not answer now.
     """
     from fsspec.implementations.local import LocalFileSystem  # type: ignore[import-untyped]
 
@@ -103,10 +106,17 @@ def find_source(parameter: str, given: str | ObjectStoragePath) -> Source:
             found = dict(sorted(_below(storage, root)))
         else:
             found = storage.find(root, detail=True)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         found = {}
     except PermissionError:
         found, problem = {}, "it may not be read"
+    except ValueError:
+        found, problem = {}, "that is no path"
+    except Exception as error:
+        if local and isinstance(error, OSError) and error.errno in (errno.ENAMETOOLONG, errno.ELOOP):
+            found, problem = {}, f"that is no path: {error.strerror}"
+        else:
+            raise _silent(parameter, path, error) from error
     else:
         problem = "the folder holds no file"
     is_folder = root not in found
@@ -156,16 +166,17 @@ class Files:
         return self.each()
 
 
-def find_files(parameter: str, given: str | ObjectStoragePath) -> Files:
+def find_files(parameter: str, given: str | Path | ObjectStoragePath) -> Files:
     """Look at what is to be sent file by file, as :func:`find_source` does. A local folder is gone through twice.
 
     :raises AIHubParameterError: As there.
+    :raises AIHubError: As there, or what was there a moment ago is gone.
     """
     from fsspec.implementations.local import LocalFileSystem
 
     path = storage_path(parameter, given)
     root = _place(path)
-    if isinstance(path.fs, LocalFileSystem) and Path(root).is_dir():
+    if isinstance(path.fs, LocalFileSystem) and path.fs.isdir(root):
         each = partial(_each, parameter, root, root)
         count = size = 0
         for _, file in each():
@@ -187,8 +198,11 @@ def _each(parameter: str, root: str, folder: str) -> Iterator[tuple[str, File]]:
     try:
         with os.scandir(folder) as found:
             entries = list(found)
-    except OSError as error:
+    except PermissionError as error:
         raise AIHubParameterError(f"{parameter}: {folder} may not be read: {error.strerror}.") from None
+    except OSError as error:
+        # As with a file below.
+        raise AIHubError(f"{parameter}: {folder} cannot be read: {error.strerror}.") from None
 
     def order(entry: os.DirEntry[str]) -> bytes:
         return os.fsencode(entry.name) + (b"/" if entry.is_dir(follow_symlinks=False) else b"")
@@ -226,22 +240,24 @@ def _is_file(entry: os.DirEntry[str]) -> bool:
         return False
 
 
-def local_folder(parameter: str, given: str) -> Path:
+def local_folder(parameter: str, given: str | Path) -> Path:
     """Take the path of a folder on this machine that is to be written to; it is made if it is missing.
 
     :raises AIHubParameterError: It is none, or cannot be made.
     """
-    place = Path(check_text(parameter, given, allowed="the path of a folder on the worker"))
     if "://" in str(given):
         raise AIHubParameterError(f"{parameter} is '{given}', but files are fetched to a folder on the worker alone.")
+    text = str(given) if isinstance(given, Path) else given
+    place = Path(check_text(parameter, text, allowed="the path of a folder on the worker"))
     try:
         place.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise AIHubParameterError(f"{parameter} is '{given}', which cannot be made: {error.strerror}.") from None
+    except (OSError, ValueError) as error:
+        problem = error.strerror if isinstance(error, OSError) else "that is no path"
+        raise AIHubParameterError(f"{parameter} is '{given}', which cannot be made: {problem}.") from None
     return place.absolute()
 
 
-def check_output(parameter: str, given: str | ObjectStoragePath) -> ObjectStoragePath:
+def check_output(parameter: str, given: str | Path | ObjectStoragePath) -> ObjectStoragePath:
     """Take the path or URI of a file that is to be written.
 
     What is found out here, before anything is asked of AIHub, and nothing is left behind: whether it is a path, no
@@ -292,10 +308,15 @@ def _is_folder(parameter: str, path: ObjectStoragePath) -> bool:
         # Who may write need not be allowed to list.
         return False
     except Exception as error:
-        raise AIHubError(
-            f"{parameter} is '{path}', and its storage could not be asked about it ({type(error).__name__}); check the "
-            "connection of the storage, or try again later."
-        ) from error
+        raise _silent(parameter, path, error) from error
+
+
+def _silent(parameter: str, path: ObjectStoragePath, error: Exception) -> AIHubError:
+    """Say that a storage did not tell what there is. Its own words may hold a secret."""
+    return AIHubError(
+        f"{parameter} is '{path}', and its storage could not be asked about it ({type(error).__name__}); check the "
+        "connection of the storage, or try again later."
+    )
 
 
 @contextmanager

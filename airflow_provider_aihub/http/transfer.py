@@ -148,9 +148,14 @@ def opened(file: File) -> BinaryIO:
         return file.open()
     except PermissionError as error:
         final, problem = True, error.strerror or str(error)
-    except OSError as error:
-        final, problem = False, error.strerror or str(error)
+    except Exception as error:
+        final, problem = False, _why(error)
     raise (ParameterError if final else RemoteJobError)(f"The file {file.name!r} cannot be sent: {problem}.")
+
+
+def _why(error: Exception) -> str:
+    """Say what was wrong with a file; a storage elsewhere has errors of its own, whose words may hold a secret."""
+    return (error.strerror or str(error)) if isinstance(error, OSError) else type(error).__name__
 
 
 class Content:
@@ -165,8 +170,11 @@ class Content:
     def read(self, size: int = -1) -> bytes:
         try:
             data = self._content.read(self.len if size < 0 else min(size, self.len))
-        except OSError as error:
-            problem = error.strerror or str(error)
+        except RemoteJobError:
+            # An archive is made while it is read.
+            raise
+        except Exception as error:
+            problem = _why(error)
             raise RemoteJobError(f"The file {self.name!r} could not be read while it was sent: {problem}.") from None
         if not data and self.len:
             raise RemoteJobError(f"The file {self.name!r} became shorter while it was sent.")

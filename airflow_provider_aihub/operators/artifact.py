@@ -15,6 +15,8 @@ from airflow_provider_aihub.links import ViewInAIHubLink
 from airflow_provider_aihub.operators.call import CallOperator
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from airflow.providers.common.compat.sdk import Context, ObjectStoragePath
 
     from airflow_provider_aihub.aihub.artifacts import Artifact, ArtifactSpec, NewArtifact
@@ -58,7 +60,7 @@ class ArtifactUploadOperator(CallOperator):
         self,
         *,
         workflow_run_id: int | str,
-        local_path: str | ObjectStoragePath,
+        local_path: str | Path | ObjectStoragePath,
         artifact_path: str | None = None,
         artifact_type: str = "other",
         **kwargs: Any,
@@ -163,7 +165,9 @@ class ArtifactDownloadOperator(CallOperator):
     template_fields: Sequence[str] = (*CallOperator.template_fields, "workflow_run_id", "artifact_path", "local_path")
     operator_extra_links = (ViewInAIHubLink(),)
 
-    def __init__(self, *, workflow_run_id: int | str, artifact_path: str, local_path: str, **kwargs: Any) -> None:
+    def __init__(
+        self, *, workflow_run_id: int | str, artifact_path: str, local_path: str | Path, **kwargs: Any
+    ) -> None:
         super().__init__(**kwargs)
         self.workflow_run_id = workflow_run_id
         self.artifact_path = artifact_path

@@ -22,6 +22,8 @@ from airflow_provider_aihub.operators.base import JobOperator
 from airflow_provider_aihub.operators.call import CallOperator
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from airflow.providers.common.compat.sdk import Context, ObjectStoragePath
 
     from airflow_provider_aihub.aihub.dataset_management import DatasetVersion
@@ -209,7 +211,7 @@ class DatasetVersionOperator(JobOperator):
         dataset: str | int,
         upload_path: str | None = None,
         upload_type: str | int | None = None,
-        local_path: str | ObjectStoragePath | None = None,
+        local_path: str | Path | ObjectStoragePath | None = None,
         bucket: str | None = None,
         key: str | None = None,
         description: str | None = None,
@@ -490,7 +492,7 @@ class DatasetDownloadOperator(CallOperator):
     template_fields: Sequence[str] = (*CallOperator.template_fields, "dataset_version", "local_path")
     operator_extra_links = (ViewInAIHubLink(),)
 
-    def __init__(self, *, dataset_version: str | int, local_path: str, **kwargs: Any) -> None:
+    def __init__(self, *, dataset_version: str | int, local_path: str | Path, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.dataset_version = dataset_version
         self.local_path = local_path

@@ -20,6 +20,8 @@ from airflow_provider_aihub.operators.call import CallOperator
 from airflow_provider_aihub.operators.late import late
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from airflow.providers.common.compat.sdk import Context, ObjectStoragePath
 
     from airflow_provider_aihub.aihub.model_center import ModelRecord, ModelSpec
@@ -70,7 +72,7 @@ class ModelUploadOperator(JobOperator):
         self,
         *,
         model: str | int,
-        local_path: str | ObjectStoragePath,
+        local_path: str | Path | ObjectStoragePath,
         description: str | None = None,
         tags: Sequence[int | str] | None = None,
         public: bool | str = False,
@@ -243,7 +245,7 @@ class ModelDownloadOperator(CallOperator):
     template_fields: Sequence[str] = (*CallOperator.template_fields, "model", "local_path")
     operator_extra_links = (ViewInAIHubLink(),)
 
-    def __init__(self, *, model: str | int, local_path: str, **kwargs: Any) -> None:
+    def __init__(self, *, model: str | int, local_path: str | Path, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.model = model
         self.local_path = local_path

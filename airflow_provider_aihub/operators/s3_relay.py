@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_aihub.operators.call import CallOperator
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from airflow.providers.common.compat.sdk import Context, ObjectStoragePath
 
     from airflow_provider_aihub.storage import Source
@@ -37,7 +39,7 @@ class S3RelayUploadOperator(CallOperator):
     def __init__(
         self,
         *,
-        local_path: str | ObjectStoragePath,
+        local_path: str | Path | ObjectStoragePath,
         bucket: str,
         key: str,
         archive: bool | str = False,

@@ -12,6 +12,8 @@ from airflow_provider_aihub.operators.base import JobOperator
 from airflow_provider_aihub.operators.call import CallOperator
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from airflow.providers.common.compat.sdk import Context, ObjectStoragePath
 
     from airflow_provider_aihub.aihub.data_warehouse import Search
@@ -70,7 +72,7 @@ class WarehouseSearchOperator(JobOperator):
         feature_lib_id: int | str | None = None,
         top_k: int | str | None = None,
         description: str | None = None,
-        output_path: str | ObjectStoragePath | None = None,
+        output_path: str | Path | ObjectStoragePath | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -167,7 +169,7 @@ class WarehouseResultToObjectStorageOperator(CallOperator):
     template_fields: Sequence[str] = (*CallOperator.template_fields, "search_id", "output_path")
     operator_extra_links = (ViewInAIHubLink(), ResultCsvLink())
 
-    def __init__(self, *, search_id: int | str, output_path: str | ObjectStoragePath, **kwargs: Any) -> None:
+    def __init__(self, *, search_id: int | str, output_path: str | Path | ObjectStoragePath, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.search_id = search_id
         self.output_path = output_path
@@ -193,7 +195,7 @@ class WarehouseResultToObjectStorageOperator(CallOperator):
         return {"id": search.id, **save_result(self.hook, search, self.output_path)}
 
 
-def save_result(hook: AIHubHook, search: Search, output_path: str | ObjectStoragePath) -> dict[str, Any]:
+def save_result(hook: AIHubHook, search: Search, output_path: str | Path | ObjectStoragePath) -> dict[str, Any]:
     """Stream the result of a search into a file, and count its rows on the way.
 
     :return: ``{"output_path", "result_count"}``.

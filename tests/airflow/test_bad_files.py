@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -30,6 +31,7 @@ from airflow_provider_aihub.operators.dataset import (
 )
 from airflow_provider_aihub.operators.eval_report import EvalReportOperator
 from airflow_provider_aihub.operators.model import ModelDownloadOperator, ModelUploadOperator
+from airflow_provider_aihub.operators.s3_relay import S3RelayUploadOperator
 
 FILES = {"a": b"1", "b": b"2", "c": b"3"}
 
@@ -64,6 +66,11 @@ def download(model: str, target: Path) -> dict[str, Any]:
 def version(dataset: str, folder: Path) -> TaskLife:
     TaskLife(lambda: CreateDatasetOperator(task_id="create", name=dataset)).try_once()
     return TaskLife(lambda: DatasetVersionOperator(task_id="make", dataset=dataset, local_path=str(folder)))
+
+
+def relay(folder: Path) -> TaskLife:
+    task = S3RelayUploadOperator
+    return TaskLife(lambda: task(task_id="relay", bucket="b12", key="k", local_path=str(folder)))  # type: ignore[arg-type]
 
 
 def fetch(dataset: str, target: Path) -> dict[str, Any]:
@@ -244,3 +251,46 @@ def test_a_name_with_a_line_break_breaks_no_sentence(tmp_path: Path, new_name: s
     with pytest.raises(AIHubError) as refused:
         upload(new_name, folder).try_once()
     assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("path", "problem"),
+    [
+        ("a\0b", "that is no path"),
+        (f"/tmp/{'x' * 300}", "that is no path: File name too long"),
+        ("{folder}/a/b", "there is no such file or folder"),
+    ],
+    ids=["null", "long", "below a file"],
+)
+def test_a_path_that_can_be_none(folder: Path, new_name: str, path: str, problem: str) -> None:
+    given = path.replace("{folder}", str(folder))
+    for task in (upload(new_name, Path(given)), version(new_name, Path(given)), relay(Path(given))):
+        with pytest.raises(AIHubParameterError, match=f"local_path is .* but {problem}"):
+            task.try_once()
+    if "\0" in path:
+        with pytest.raises(AIHubParameterError, match="which cannot be made: that is no path"):
+            download(new_name, Path(given))
+
+
+def test_a_folder_that_is_gone_when_its_turn_comes_may_come_again(
+    tmp_path: Path, new_name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, scan = filled(tmp_path / "out", {"a": b"1", "b/c": b"2"}), os.scandir
+
+    def gone(path: str) -> Any:
+        if path.endswith("/b"):
+            raise FileNotFoundError(2, "No such file or directory")
+        return scan(path)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "scandir", gone)
+        with pytest.raises(AIHubError, match="/b cannot be read: No such file or directory") as failure:
+            upload(new_name, folder).try_once()
+        assert not failure.value.final
+    assert upload(new_name, folder).try_once()["count"] == 2
+
+
+def test_a_path_may_be_one_of_python_s_own(folder: Path, tmp_path: Path, new_name: str) -> None:
+    TaskLife(lambda: ModelUploadOperator(task_id="up", model=new_name, local_path=folder)).try_once()
+    TaskLife(lambda: ModelDownloadOperator(task_id="down", model=new_name, local_path=tmp_path / "came")).try_once()
+    assert content(tmp_path / "came") == content(folder)

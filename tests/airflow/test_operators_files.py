@@ -396,7 +396,7 @@ def test_an_output_path_that_can_be(aihub: Emulator, tmp_path: Path, path: str) 
 
 @pytest.fixture
 def refuses(memory: Any, monkeypatch: pytest.MonkeyPatch) -> dict[str, Exception]:
-    """What the object storage refuses, once: to be looked at (``isdir``), or to open a file for writing (``wb``)."""
+    """What the object storage refuses, once: to be looked at (``isdir``), or to open a file (``rb``, ``wb``)."""
     refused: dict[str, Exception] = {}
     isdir, opened = memory.isdir, memory.open
 
@@ -429,6 +429,19 @@ def test_a_storage_that_does_not_answer_is_found_before_anything_is_sent(
         assert "hunter2" not in str(failure.value)
         assert not failure.value.final
     assert len(aihub.requests) == before
+
+
+@pytest.mark.parametrize("asked", ["isdir", "rb"])
+def test_a_storage_that_does_not_answer_is_tried_again(
+    aihub: Emulator, memory: Any, refuses: dict[str, Exception], new_name: str, asked: str
+) -> None:
+    memory.pipe("/from/a.txt", b"12345")
+    refuses[asked] = RuntimeError("no credentials: hunter2")
+    with pytest.raises(AIHubError, match="RuntimeError") as failure:
+        upload(local_path="memory://from", key=new_name)
+    assert "hunter2" not in str(failure.value)
+    assert not failure.value.final
+    assert upload(local_path="memory://from", key=new_name)["count"] == 1
 
 
 def test_who_may_write_need_not_be_allowed_to_list(aihub: Emulator, refuses: dict[str, Exception]) -> None:
