@@ -171,7 +171,7 @@ def _model_pages(*, page: int, page_size: int, name: str | None, user_id: int | 
 
 def _read_model(job_id: JobId) -> Request[Any]:
     if as_int(job_id) is None:
-        return model_center.get_model_record(name=str(job_id))
+        return model_center.get_model_record(name=check_text("model", job_id, allowed="a name or an id"))
     return model_center.get_model_record(check_id("model", job_id))
 
 
@@ -227,7 +227,7 @@ class _LabelKind(JobKind):
 
 
 def _read_label_project(job_id: JobId) -> Request[Any]:
-    return labelfree.get_label_project(str(job_id))
+    return labelfree.get_label_project(check_text("label_project", job_id, allowed="the name of a label project"))
 
 
 def _label_row(data: Any) -> tuple[JobId, Status] | None:

@@ -5,12 +5,13 @@ What is wrong with one is an :class:`~airflow_provider_aihub.aihub.errors.AIHubP
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Final
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final
 
-from airflow_provider_aihub.aihub.errors import KINDS
+from airflow_provider_aihub.aihub.errors import KINDS, AIHubParameterError
 from airflow_provider_aihub.http import values
 from airflow_provider_aihub.http.errors import raised_as
+from airflow_provider_aihub.http.values import shown
 
 PAGE: Final = "page_num"
 """What AIHub calls the number of a page, from 1, asked for and answered."""
@@ -44,11 +45,22 @@ def page_query(
 
 
 def joined_ids(parameter: str, ids: Sequence[int | str] | None) -> str | None:
-    """Return ids separated by commas, as AIHub takes several; a text is one id.
+    """Return ids separated by commas, as AIHub takes several; a text or a number is one id.
 
-    :raises AIHubParameterError: One of them is not a whole number of at least 1.
+    :raises AIHubParameterError: It is no list, or one of them is not a whole number of at least 1.
     """
     if ids is None:
         return None
-    given = [ids] if isinstance(ids, str) else ids
-    return ",".join(str(check_id(parameter, one)) for one in given)
+    return ",".join(str(check_id(parameter, one)) for one in check_several(parameter, ids, "ids"))
+
+
+def check_several(parameter: str, given: Any, of_what: str) -> list[Any]:
+    """Return the elements of a list; a text or a number is one alone.
+
+    :raises AIHubParameterError: It is neither.
+    """
+    if isinstance(given, str | int) and not isinstance(given, bool):
+        return [given]
+    if not isinstance(given, Iterable) or isinstance(given, Mapping | bytes):
+        raise AIHubParameterError(f"{parameter} must be a list of {of_what}, not {shown(given)}.")
+    return list(given)

@@ -184,6 +184,10 @@ NotEmpty = AfterValidator(_not_empty)
 """Refuses an empty list."""
 
 
+def _wrong(value: object) -> str:
+    return shown(value) + (", as a template renders when it finds nothing" if value == "None" else "")
+
+
 def check_id(parameter: str, value: int | str) -> int:
     """Return a whole number of at least 1, given as a number or as text.
 
@@ -191,8 +195,7 @@ def check_id(parameter: str, value: int | str) -> int:
     """
     number = as_int(value)
     if number is None or number < 1:
-        nothing = ", as a template renders when it finds nothing" if value == "None" else ""
-        raise ParameterError(f"{parameter} must be a whole number of at least 1, not {shown(value)}{nothing}")
+        raise ParameterError(f"{parameter} must be a whole number of at least 1, not {_wrong(value)}")
     return number
 
 
@@ -225,9 +228,9 @@ def check_text(
 ) -> str:
     """Return a text that matches a pattern as a whole; a number becomes one.
 
-    :raises ParameterError: It does not match.
+    :raises ParameterError: It does not match, or is what a template renders when it finds nothing.
     """
     text = None if isinstance(value, bool) else _plain(value)
-    if text is None or not re.fullmatch(pattern, text):
-        raise ParameterError(f"{parameter} must be {allowed}, not {shown(value)}")
+    if text in (None, "None") or not re.fullmatch(pattern, text):
+        raise ParameterError(f"{parameter} must be {allowed}, not {_wrong(value)}")
     return text

@@ -78,10 +78,10 @@ class ArtifactUploadOperator(CallOperator):
         from airflow_provider_aihub.lineage import tell_collector
         from airflow_provider_aihub.storage import find_files
 
-        run_id = _run(self.workflow_run_id)
+        run_id, path = _run(self.workflow_run_id), self.artifact_path and _path(self.artifact_path)
         self._spec(run_id, "any", folder=False)
         files = find_files("local_path", self.local_path)
-        spec = self._spec(run_id, self.artifact_path or files.name, folder=files.is_folder)
+        spec = self._spec(run_id, path or files.name, folder=files.is_folder)
         self.link_to(context, run_id, "workflow_run")
         artifact = self._artifact(context, spec)
         place = Place.of(artifact.s3_path)
@@ -177,12 +177,11 @@ class ArtifactDownloadOperator(CallOperator):
         """Fetch what is missing."""
         from airflow_provider_aihub.aihub.downloading import download_file, download_folder, inside
         from airflow_provider_aihub.aihub.object_store import Place
-        from airflow_provider_aihub.aihub.values import check_text
         from airflow_provider_aihub.lineage import tell_collector
         from airflow_provider_aihub.storage import local_folder
 
         run_id = _run(self.workflow_run_id)
-        path = check_text("artifact_path", self.artifact_path, allowed="the path of an artifact")
+        path = _path(self.artifact_path)
         target = local_folder("local_path", self.local_path)
         self.link_to(context, run_id, "workflow_run")
         artifact = find_artifact(self.hook, run_id, path)
@@ -231,6 +230,12 @@ def _run(given: int | str) -> str:
     from airflow_provider_aihub.aihub.values import check_text
 
     return check_text("workflow_run_id", given, allowed="the id of a workflow run")
+
+
+def _path(given: str) -> str:
+    from airflow_provider_aihub.aihub.values import check_text
+
+    return check_text("artifact_path", given, allowed="the path of an artifact")
 
 
 def _only(files: Files) -> Any:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from airflow_provider_aihub.aihub.errors import AIHubParameterError
 from airflow_provider_aihub.operators.base import JobOperator
 
 if TYPE_CHECKING:
@@ -130,13 +129,10 @@ class ClusterJobOperator(JobOperator):
         :param more: Fields beyond those that all cluster jobs have.
         """
         from airflow_provider_aihub.aihub.model_training import Category
-        from airflow_provider_aihub.aihub.values import check_member
-        from airflow_provider_aihub.http.values import shown
+        from airflow_provider_aihub.aihub.values import check_member, check_several
         from airflow_provider_aihub.operators.names import known_id, project_id, storage_ids, virtual_cluster_id
 
-        if not isinstance(self.storages, str | int | list | tuple | set | None):
-            raise AIHubParameterError(f"storages must be a list of names or ids, not {shown(self.storages)}.")
-        storages = [self.storages] if isinstance(self.storages, str | int) else list(self.storages or ())
+        storages = [] if self.storages is None else check_several("storages", self.storages, "names or ids")
         spec = kind.build(
             name=self.name,
             command=self.command,

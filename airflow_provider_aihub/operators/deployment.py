@@ -212,6 +212,7 @@ class StartDeploymentOperator(JobOperator):
     def _spec(self) -> DeploymentSpec | None:
         """Check what is to be created; names are looked up only once all else is known to be right."""
         from airflow_provider_aihub.aihub.model_deployment import DeploymentSpec
+        from airflow_provider_aihub.aihub.values import check_several
         from airflow_provider_aihub.http.values import shown
         from airflow_provider_aihub.operators.names import known_id
 
@@ -223,13 +224,14 @@ class StartDeploymentOperator(JobOperator):
         for name, field in NAMED.items():
             given = self.create.get(name)
             if given is not None and name == "storages":
-                fields[field] = [known_id(name, one) or 1 for one in _several(given)]
+                fields[field] = [known_id(name, one) or 1 for one in check_several(name, given, "names or ids")]
             elif given is not None:
                 fields[field] = known_id(name, given) or 1
         return DeploymentSpec.build(name=str(self.deployment), **fields)
 
     def _with_ids(self, spec: DeploymentSpec) -> DeploymentSpec:
         from airflow_provider_aihub.aihub.tag_system import ModuleType
+        from airflow_provider_aihub.aihub.values import check_several
         from airflow_provider_aihub.operators.model import find_model
         from airflow_provider_aihub.operators.names import known_id, storage_ids, virtual_cluster_id
 
@@ -241,7 +243,8 @@ class StartDeploymentOperator(JobOperator):
             modules = (ModuleType.TRAINING, ModuleType.WORKFLOW)
             found["virtual_cluster_id"] = virtual_cluster_id(self.hook, given["virtual_cluster"], *modules)
         if given.get("storages") is not None:
-            found["storage_ids"] = storage_ids(self.hook, _several(given["storages"]))  # type: ignore[assignment]
+            storages = check_several("storages", given["storages"], "names or ids")
+            found["storage_ids"] = storage_ids(self.hook, storages)  # type: ignore[assignment]
         return spec.model_copy(update=found)
 
     @property
@@ -254,10 +257,6 @@ class StartDeploymentOperator(JobOperator):
 
 NAMED = {"model": "model_id", "virtual_cluster": "virtual_cluster_id", "storages": "storage_ids"}
 """What may be given by name, and what AIHub calls its id."""
-
-
-def _several(given: Any) -> list[Any]:
-    return [given] if isinstance(given, str | int) else list(given)
 
 
 class StopDeploymentOperator(StopOperator):

@@ -121,12 +121,13 @@ class EvalReportOperator(CallOperator, HasLineage):
 
     def call(self, context: Context) -> dict[str, Any]:
         """Create the report, unless AIHub has it."""
-        from airflow_provider_aihub.aihub.values import joined_ids
+        from airflow_provider_aihub.aihub.values import check_id, check_several
         from airflow_provider_aihub.tasks.job_state import Tries
 
+        given = () if self.access_user_ids is None else self.access_user_ids
+        readers = [check_id("access_user_ids", one) for one in check_several("access_user_ids", given, "ids")]
         tries = Tries.of(context)
         spec = self._spec(tries)
-        joined_ids("access_user_ids", self.access_user_ids)
         try:
             report = self._shown(spec) or (late(lambda: self._shown(spec)) if tries.since_clear else None)
         except AIHubUnsupportedError:
@@ -137,9 +138,8 @@ class EvalReportOperator(CallOperator, HasLineage):
         else:
             number, created = self._create(spec), True
         self.link_to(context, number, "eval_report")
-        if self.access_user_ids:
-            given = self.access_user_ids
-            self.hook.share_eval_report(number, [given] if isinstance(given, str) else given)
+        if readers:
+            self.hook.share_eval_report(number, readers)
         self._result = {"id": number, "name": spec.name, "run_id": spec.run_id, "created": created}
         return self._result
 
@@ -158,12 +158,14 @@ class EvalReportOperator(CallOperator, HasLineage):
 
     def _spec(self, tries: Any) -> EvalReportSpec:
         from airflow_provider_aihub.aihub.eval_platform import EvalReportSpec
+        from airflow_provider_aihub.aihub.values import check_text
         from airflow_provider_aihub.operators.model import find_model
         from airflow_provider_aihub.operators.names import known_id
 
+        run_id = "" if self.eval_run_id is None else self.eval_run_id
         model_id = None if self.model is None else known_id("model", self.model)
         spec = EvalReportSpec.build(
-            run_id=self.eval_run_id or tries.marker().life.hex,
+            run_id=tries.marker().life.hex if run_id == "" else check_text("eval_run_id", run_id),
             name=self.name,
             type=self.eval_type,
             datasets=self.datasets,

@@ -90,9 +90,10 @@ class ModelUploadOperator(JobOperator):
         from airflow_provider_aihub.operators.names import known_id
         from airflow_provider_aihub.storage import storage_path
 
+        number = known_id("model", self.model)
         self._spec()
         storage_path("local_path", self.local_path)
-        return self._reading(known_id("model", self.model))
+        return self._reading(number)
 
     def prepare_submission(self, request: Request[int]) -> Request[int]:  # noqa: ARG002 - the model may not be there yet
         """Create the model if it is missing, upload what is missing of its files, and tell AIHub."""
@@ -143,7 +144,7 @@ class ModelUploadOperator(JobOperator):
         from airflow_provider_aihub.aihub.model_center import ModelSpec
 
         return ModelSpec.build(
-            name=str(self.model) if self.model else self.model,
+            name=str(self.model),
             description=self.description,
             tags=self.tags,
             is_public=self.public,

@@ -170,7 +170,7 @@ class ModelEvalOperator(JobOperator):
             "id": found.key,
             "model_id": found.task.model_id,
             "task_id": found.task.id,
-            "name": self.name,
+            "name": str(self.name),
             "status": str(state.phase),
             "workflow_run_id": found.task.workflow_run_id,
             "eval_report_id": found.task.eval_report_id,

@@ -107,4 +107,4 @@ class WorkflowTemplateRunOperator(JobOperator):
         from airflow_provider_aihub.operators.workflow import how_it_went
 
         run: WorkflowRun = state.answer
-        return {"id": run.id, "name": self.name, "status": str(state.phase), **how_it_went(run)}
+        return {"id": run.id, "name": str(self.name), "status": str(state.phase), **how_it_went(run)}

@@ -180,6 +180,11 @@ def test_no_path_leads_out_of_the_folder(artifacts: Emulator, run: str, folder: 
     ("given", "words"),
     [
         ({"workflow_run_id": ""}, "workflow_run_id"),
+        (
+            {"workflow_run_id": "None"},
+            "workflow_run_id must be .*, not 'None', as a template renders",
+        ),
+        ({"artifact_path": "None"}, "artifact_path must be the path of an artifact, not 'None', as a template renders"),
         ({"artifact_type": "thing"}, "artifact_type must be one of dataset, model, .*, other"),
         ({"local_path": ""}, "local_path"),
     ],

@@ -264,10 +264,12 @@ def test_what_starts_is_stopped_too(aihub: Emulator, new_name: str) -> None:
     ("given", "words"),
     [
         ({"deployment": ""}, "deployment must be a name or an id"),
+        ({"deployment": "None"}, "not 'None', as a template renders when it finds nothing"),
         ({"create": {"name": "x"}}, "create must be a dict without a name"),
         ({"create": {"virtual_cluster": 1, "cpu": 2}}, "cpu is none of its parameters"),
         ({"create": {}}, "virtual_cluster_id is missing"),
         ({"create": {"virtual_cluster": 1, "storages": [""]}}, "storages must be a name or an id"),
+        ({"create": {"virtual_cluster": 1, "storages": 1.5}}, "storages must be a list of names or ids, not 1.5"),
     ],
 )
 def test_a_bad_parameter_fails_before_anything_is_sent(aihub: Emulator, given: dict[str, Any], words: str) -> None:

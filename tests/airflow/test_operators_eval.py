@@ -320,6 +320,8 @@ def test_a_lost_answer_makes_no_second_report(
         ({"datasets": [{"metrics": {}}]}, r"datasets\[0\].dataset_name is missing"),
         ({"performance": [{"metric_name": "a", "value": "fast", "unit": "s"}]}, r"performance\[0\].value"),
         ({"access_user_ids": ["me"]}, "access_user_ids must be a whole number"),
+        ({"access_user_ids": 1.5}, "access_user_ids must be a list of ids, not 1.5"),
+        ({"eval_run_id": "None"}, "eval_run_id must be a non-empty text, not 'None', as a template renders"),
         ({"overall_metrics": {"map": 1}}, "overall_metrics"),
     ],
 )

@@ -218,7 +218,8 @@ def test_the_document_has_no_models(
 @pytest.mark.parametrize(
     ("given", "words"),
     [
-        ({"model": ""}, "name must be a non-empty text"),
+        ({"model": ""}, "model must be a name or an id"),
+        ({"model": "None"}, "model must be a name or an id, not 'None', as a template renders when it finds nothing"),
         ({"tags": ["x"]}, r"tags\[0\]"),
         ({"public": "maybe"}, "is_public must be true or false"),
         ({"local_path": ""}, "local_path"),

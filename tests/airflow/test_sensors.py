@@ -34,6 +34,8 @@ from airflow_provider_aihub.emulators.aihub import Emulator
 from airflow_provider_aihub.hooks.aihub import AIHubHook
 from airflow_provider_aihub.sensors.base import JobSensor
 from airflow_provider_aihub.sensors.dataset import DatasetVersionSensor
+from airflow_provider_aihub.sensors.label_project import LabelProjectSensor
+from airflow_provider_aihub.sensors.model import ModelSensor
 from airflow_provider_aihub.sensors.quota_task import QuotaTaskSensor
 from airflow_provider_aihub.sensors.training import TrainingSensor
 from airflow_provider_aihub.sensors.warehouse import WarehouseSearchSensor
@@ -289,6 +291,10 @@ def test_a_wrong_id_is_told_of_by_the_parameter_s_own_name(aihub: Emulator, mode
         (TrainingSensor, "None"),
         (QuotaTaskSensor, "first"),
         (WarehouseSearchSensor, "first"),
+        (ModelSensor, "None"),
+        (ModelSensor, ["m"]),
+        (LabelProjectSensor, "None"),
+        (LabelProjectSensor, {"p": 1}),
     ):
         with pytest.raises(AIHubParameterError) as told:
             sensor(kind, mode, **{kind.job_field: wrong}).try_once()
