@@ -177,15 +177,16 @@ class _Journal:
         return self
 
     def _begin(self) -> None:
-        lines = self._place.read_text(encoding="utf-8").splitlines() if self._place.is_file() else []
+        there = self._place.is_file()
+        lines = self._place.read_text(encoding="utf-8", errors="replace").splitlines() if there else []
         same = lines[:1] == [self._first]
         for line in lines[1:] if same else ():
             try:
                 path, *state = json.loads(line)
-            except ValueError:
-                # Who has written it was ended in the middle.
+                self._known[path] = state
+            except (ValueError, TypeError):
+                # Who has written it was ended in the middle, or it is no line of a journal.
                 continue
-            self._known[path] = state
         # A line at a time, so that a process that is killed leaves word of all files that came.
         self._file = self._place.open("a" if same else "w", buffering=1, encoding="utf-8")
         self._file.write("\n" if same else f"{self._first}\n")

@@ -290,6 +290,18 @@ def test_a_folder_that_is_gone_when_its_turn_comes_may_come_again(
     assert upload(new_name, folder).try_once()["count"] == 2
 
 
+@pytest.mark.parametrize("line", [b"\xff\xfe", b"5", b"[[1], 2]", b'["a"', b"\0" * 9], ids=repr)
+def test_what_is_no_line_of_a_journal_is_passed_over(folder: Path, tmp_path: Path, new_name: str, line: bytes) -> None:
+    version(new_name, folder).try_once()
+    fetch(new_name, tmp_path / "came")
+    journal = tmp_path / "came" / JOURNAL
+    first, *others = journal.read_bytes().splitlines()
+    journal.write_bytes(b"\n".join([first, line, *others]))
+    assert fetch(new_name, tmp_path / "came")["count"] == len(FILES)
+    journal.write_bytes(line)
+    assert fetch(new_name, tmp_path / "came")["count"] == len(FILES)
+
+
 def test_a_path_may_be_one_of_python_s_own(folder: Path, tmp_path: Path, new_name: str) -> None:
     TaskLife(lambda: ModelUploadOperator(task_id="up", model=new_name, local_path=folder)).try_once()
     TaskLife(lambda: ModelDownloadOperator(task_id="down", model=new_name, local_path=tmp_path / "came")).try_once()
