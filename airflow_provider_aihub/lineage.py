@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from airflow_provider_aihub.aihub.errors import AIHubConfigError
-from airflow_provider_aihub.jobs.beside import beside
+from airflow_provider_aihub.jobs.best_effort import best_effort
 
 if TYPE_CHECKING:
     from airflow.providers.openlineage.extractors import OperatorLineage
@@ -77,7 +77,7 @@ class HasLineage:
         return Lineage()
 
     def _known(self, state: JobState | None, result: dict[str, Any] | None) -> Lineage:
-        with beside(log, "its lineage"):
+        with best_effort(log, "its lineage"):
             return self.lineage(state, result)
         return Lineage()
 
@@ -174,12 +174,12 @@ def tell_collector(hook: AIHubHook, *, inputs: Iterable[str] = (), outputs: Iter
     from airflow.providers.common.compat.lineage.hook import get_hook_lineage_collector
 
     what = "the lineage of its files"
-    with beside(log, what):
+    with best_effort(log, what):
         collector: Any = get_hook_lineage_collector()  # type: ignore[no-untyped-call]
         for add, places in ((collector.add_input_asset, inputs), (collector.add_output_asset, outputs)):
             for place in places:
                 # An address may be none that Airflow takes for an asset.
-                with beside(log, what):
+                with best_effort(log, what):
                     add(hook, uri=address(place))
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS
 
-from airflow_provider_aihub.jobs.beside import beside
+from airflow_provider_aihub.jobs.best_effort import best_effort
 from airflow_provider_aihub.tasks import own_xcoms
 from airflow_provider_aihub.tasks.links import TaskLink
 
@@ -53,5 +53,5 @@ def link_to_result(context: Context, operator: Any, result_url: str) -> None:
     """
     if result_url.startswith(("http://", "https://")):
         operator._result_link = result_url
-        with beside(operator.log, "its link to the result"):
+        with best_effort(operator.log, "its link to the result"):
             own_xcoms.put(context["ti"], ResultCsvLink.xcom_key, result_url)

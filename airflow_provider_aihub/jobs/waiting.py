@@ -18,7 +18,7 @@ from typing import Any, TypeAlias, cast
 
 from airflow_provider_aihub.http.durations import span
 from airflow_provider_aihub.http.errors import RemoteJobError
-from airflow_provider_aihub.jobs.beside import beside
+from airflow_provider_aihub.jobs.best_effort import best_effort
 from airflow_provider_aihub.jobs.errands import POLL_POLICY, Ask, Fetch, Redact
 from airflow_provider_aihub.jobs.identity import Identity, Verdict, other_job
 from airflow_provider_aihub.jobs.in_time import in_time, too_late
@@ -219,7 +219,7 @@ def follow(
     called = progress.called
     logs = PartLogs(watch.kind.platform, called, log) if watch.stream_logs else None
     state: JobState | None = None
-    untold: list[str] = []
+    reported: list[str] = []
     looks = 0
     pause_ignores_looks = watch.backoff in (None, 1)
     tolerance = Tolerance(
@@ -254,10 +254,10 @@ def follow(
             if state.read_at is not None:
                 age = now - state.read_at
             mentioned = False
-            with beside(log, f"news of {called}", untold):
+            with best_effort(log, f"news of {called}", reported):
                 mentioned = yield from progress.tell(state, now)
             if logs:
-                with beside(log, f"the logs of {called}", untold):
+                with best_effort(log, f"the logs of {called}", reported):
                     if state.phase.terminal:
                         yield from progress.look_at_parts(state)
                     yield from logs.follow(progress.parts, again=mentioned, last=state.phase.terminal)

@@ -16,7 +16,7 @@ from airflow_provider_aihub.aihub.errors import (
     AIHubUnsupportedError,
 )
 from airflow_provider_aihub.assets import with_versions_alias
-from airflow_provider_aihub.jobs.beside import beside
+from airflow_provider_aihub.jobs.best_effort import best_effort
 from airflow_provider_aihub.links import ViewInAIHubLink
 from airflow_provider_aihub.operators.base import JobOperator
 from airflow_provider_aihub.operators.call import CallOperator
@@ -147,7 +147,7 @@ class CreateDatasetOperator(CallOperator):
         from airflow_provider_aihub.http.values import as_int
 
         ti: Any = context["ti"]
-        with beside(self.log, "what an earlier run was told"):
+        with best_effort(self.log, "what an earlier run was told"):
             told = ti.xcom_pull(task_ids=ti.task_id, map_indexes=ti.map_index, include_prior_dates=True)
             if isinstance(told, dict) and told.get("uri") == uri:
                 return as_int(told.get("id"))

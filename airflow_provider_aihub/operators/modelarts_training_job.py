@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from airflow_provider_aihub.jobs.beside import beside
+from airflow_provider_aihub.jobs.best_effort import best_effort
 from airflow_provider_aihub.operators.modelarts_base import (
     ModelArtsCallOperator,
     ModelArtsJobOperator,
@@ -196,7 +196,7 @@ class ModelArtsTrainingJobOperator(ModelArtsJobOperator):
         """Link the task to the job's page, and set the job's tags."""
         super().link(job_id)
         if self.tags:
-            with beside(self.log, "the tags of its job"):
+            with best_effort(self.log, "the tags of its job"):
                 self.hook.add_training_job_tags(str(job_id), self.tags)
 
     def lineage(self, state: JobState | None, result: dict[str, Any] | None) -> Lineage:  # noqa: ARG002

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from airflow_provider_aihub.jobs.beside import beside
+from airflow_provider_aihub.jobs.best_effort import best_effort
 from airflow_provider_aihub.operators.modelarts_base import (
     ModelArtsCallOperator,
     ModelArtsJobOperator,
@@ -198,7 +198,7 @@ class ModelArtsWorkflowExecutionOperator(ModelArtsJobOperator):
     def _give_up(self, state: JobState) -> None:
         called = self.job_kind.called(state.job_id)
         if self.options.cancel_on_kill:
-            with beside(self.log, f"stopping {called}, which may still be running"):
+            with best_effort(self.log, f"stopping {called}, which may still be running"):
                 self.hook.stop_workflow_execution(self.workflow_id, state.answer.execution_id)
                 self.log.info("Asked ModelArts to stop %s", called)
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar
 from airflow.providers.common.compat.sdk import AirflowTaskTimeout, BaseOperator, conf
 
 from airflow_provider_aihub.http.errors import RemoteJobError
-from airflow_provider_aihub.jobs.beside import beside
+from airflow_provider_aihub.jobs.best_effort import best_effort
 from airflow_provider_aihub.jobs.tolerance import PASSING, Tolerance
 from airflow_provider_aihub.tasks.failures import task_failures
 from airflow_provider_aihub.tasks.platform_task import PlatformTask
@@ -297,14 +297,14 @@ class RemoteJobOperator(PlatformTask, BaseOperator):
         from airflow_provider_aihub.jobs.failure_report import summary
 
         self._ended = state
-        with beside(self.log, "a summary of its job"):
+        with best_effort(self.log, "a summary of its job"):
             self.log.info(summary(self.job_kind, state))
 
     def success(self, state: JobState) -> dict[str, Any]:
         """Report a job that succeeded, and return the task's return value."""
         self.ended(state)
         result = self._result = self.result(state)
-        with beside(self.log, "telling Airflow what came of it"):
+        with best_effort(self.log, "telling Airflow what came of it"):
             self.succeeded(self._context, state)
         return result
 

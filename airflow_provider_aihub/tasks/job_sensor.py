@@ -21,7 +21,7 @@ from airflow.providers.common.compat.sdk import (
 from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS, AIRFLOW_V_3_3_PLUS
 
 from airflow_provider_aihub.http.errors import ParameterError
-from airflow_provider_aihub.jobs.beside import beside
+from airflow_provider_aihub.jobs.best_effort import best_effort
 from airflow_provider_aihub.jobs.in_time import in_time
 from airflow_provider_aihub.tasks.failures import task_failures
 from airflow_provider_aihub.tasks.platform_task import PlatformTask
@@ -314,11 +314,11 @@ class RemoteJobSensor(PlatformTask, BaseSensorOperator):
         if not state.phase.terminal:
             self.log.info("%s %s", self.job_kind.called(state.job_id), state.verb)
             return PokeReturnValue(is_done=False)
-        with beside(self.log, "a summary of its job"):
+        with best_effort(self.log, "a summary of its job"):
             self.log.info(summary(self.job_kind, state))
         if state.phase is Phase.SUCCEEDED:
             result = self.result(state)
-            with beside(self.log, "telling Airflow what came of it"):
+            with best_effort(self.log, "telling Airflow what came of it"):
                 self.succeeded(context, state)
             return PokeReturnValue(is_done=True, xcom_value=result)
         error = failure(self.hook.get_conn(), self.job_kind, state)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import BaseOperatorLink
 
-from airflow_provider_aihub.jobs.beside import beside
+from airflow_provider_aihub.jobs.best_effort import best_effort
 from airflow_provider_aihub.tasks import own_xcoms
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def link_to_page(
         an XCom that is not there would put an error into the task's log.
     """
     ti = context["ti"]
-    with beside(operator.log, "its link"):
+    with best_effort(operator.log, "its link"):
         page = address()
         if page is None:
             return
@@ -81,7 +81,7 @@ async def link_in_triggerer(task_instance: Any, key: str, address: Callable[[], 
 
     from airflow_provider_aihub.triggers.cancellation import undisturbed
 
-    with beside(log, "its link until a worker ends it"):
+    with best_effort(log, "its link until a worker ends it"):
         page = address()
         if page is None:
             return

@@ -7,7 +7,7 @@ from typing import Any
 
 from asgiref.sync import sync_to_async
 
-from airflow_provider_aihub.jobs.beside import beside
+from airflow_provider_aihub.jobs.best_effort import best_effort
 from airflow_provider_aihub.jobs.kind import JobId
 from airflow_provider_aihub.jobs.log_stream import Offsets
 from airflow_provider_aihub.jobs.waiting import Log
@@ -22,7 +22,7 @@ def _key(platform: str) -> str:
 
 def begin(task_instance: Any, platform: str, job_id: JobId, log: Log) -> None:
     """Keep, in the worker, that nothing was told: asked for an XCom that is not there, Airflow logs an error."""
-    with beside(log, "keeping how far the logs were read"):
+    with best_effort(log, "keeping how far the logs were read"):
         own_xcoms.put(task_instance, _key(platform), _written(job_id, {}))
 
 

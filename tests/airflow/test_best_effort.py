@@ -1,4 +1,4 @@
-"""What stands beside a task's result may fail; the task may not fail for it."""
+"""Work besides a task's result may fail; the task may not fail because of it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from airflow_provider_aihub.aihub.client import AIHubClient
 from airflow_provider_aihub.emulators.aihub import Emulator
 from airflow_provider_aihub.hooks.aihub import AIHubHook
 from airflow_provider_aihub.jobs import log_stream
-from airflow_provider_aihub.jobs.beside import beside
+from airflow_provider_aihub.jobs.best_effort import best_effort
 from airflow_provider_aihub.operators.dataset import DatasetVersionOperator
 from airflow_provider_aihub.operators.quota_task import QuotaTaskOperator
 from airflow_provider_aihub.operators.training import TrainingOperator
@@ -251,5 +251,5 @@ def test_a_link_that_the_triggerer_cannot_set_is_one_line(warned: Callable[[], l
 
 def test_what_ends_a_task_is_not_held_back() -> None:
     for error in (KeyboardInterrupt, SystemExit, GeneratorExit):
-        with pytest.raises(error), beside(logging.getLogger("test"), "it"):
+        with pytest.raises(error), best_effort(logging.getLogger("test"), "it"):
             raise error
