@@ -145,8 +145,8 @@ def quick_aihub_polls(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(waiting, "POLL_FLOOR", POLL_FLOOR)
     for section in ("AIHUB", "MODELARTS"):
         monkeypatch.setenv(f"AIRFLOW__{section}__POLL_FLOOR", str(POLL_FLOOR))
-    monkeypatch.setattr(job, "HANDOVER", 0.0)
-    monkeypatch.setattr(job, "DRAIN", 0.0)
+    monkeypatch.setattr(job, "EARLIEST_EVENT", 0.0)
+    monkeypatch.setattr(job, "LOG_DRAIN", 0.0)
     monkeypatch.setattr(held, "PATIENCE", held.Patience(settled=10.0, shown=2.0, first_pause=0.1))
 
 

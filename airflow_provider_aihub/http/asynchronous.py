@@ -42,7 +42,7 @@ from airflow_provider_aihub.http.receiving import STEP, Receiver
 from airflow_provider_aihub.http.request import USUAL_AUTH, Form, Request
 from airflow_provider_aihub.http.retry import RetryPolicy, Trouble
 from airflow_provider_aihub.http.transfer import Body, download, multipart
-from airflow_provider_aihub.http.uncollected import uncollected
+from airflow_provider_aihub.http.gc_pause import gc_paused
 
 if TYPE_CHECKING:
     import aiohttp
@@ -186,7 +186,7 @@ class AsyncClient:
         """Go on; in the thread, where a long answer is to be read."""
         if not isinstance(came, Answer) or len(came.body) < LONG:
             return advance(steps, came)
-        return await self._in_thread(_advance_uncollected, steps, came)
+        return await self._in_thread(_advance_without_gc, steps, came)
 
     async def _in_thread(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Do in the client's thread what takes long or much memory, one after the other."""
@@ -367,8 +367,8 @@ async def _pieces(body: Body, goes_on: Callable[..., None]) -> AsyncIterator[byt
     goes_on(last=True)
 
 
-def _advance_uncollected(steps: Steps[T], came: Answer) -> Step | Done[T]:
-    with uncollected():
+def _advance_without_gc(steps: Steps[T], came: Answer) -> Step | Done[T]:
+    with gc_paused():
         return advance(steps, came)
 
 

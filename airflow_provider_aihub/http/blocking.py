@@ -86,7 +86,7 @@ class Client:
         """How many logins there have been."""
         return self._state.logins
 
-    def in_haste(self, timeout: float, policy: RetryPolicy) -> Self:
+    def with_timeout(self, timeout: float, policy: RetryPolicy) -> Self:
         """Return another client of the same connection that waits ``timeout`` seconds at most for an answer.
 
         It has the token of this one and none of its locks, so it works while this one is interrupted.

@@ -171,7 +171,7 @@ def http_date(header: str | None) -> float | None:
         return None
 
 
-def asked_for(error: Exception, most: float = LONGEST_RETRY_AFTER) -> float:
+def requested_pause(error: Exception, most: float = LONGEST_RETRY_AFTER) -> float:
     """Return the seconds for which a server wants to be left alone, as an error tells; 0 where it does not say.
 
     :param most: Bound on them: a server that asks for a day, or for longer than there is time, is asked again sooner.

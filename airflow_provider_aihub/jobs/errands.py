@@ -25,12 +25,12 @@ LARGEST_SKIP: Final = 4 * 2**20
 class Ask:
     """Carry out a request, once. It gives the request's own result.
 
-    :param longest: Seconds that it may take; ``None`` for as long as it takes.
+    :param timeout: Seconds that it may take; ``None`` for as long as it takes.
     :param policy: How long to keep trying, where that is not once.
     """
 
     request: Request[Any]
-    longest: float | None = None
+    timeout: float | None = None
     policy: RetryPolicy = POLL_POLICY
 
     def steps(self, state: State) -> Steps[Any]:
@@ -70,13 +70,13 @@ class Fetch:
 
     :param start: First byte, from 0.
     :param most: Bytes at most.
-    :param longest: Seconds that it may take; ``None`` for as long as it takes.
+    :param timeout: Seconds that it may take; ``None`` for as long as it takes.
     """
 
     url: str = field(repr=False)
     start: int
     most: int
-    longest: float | None = None
+    timeout: float | None = None
 
     def steps(self, state: State) -> Steps[Piece]:
         """Return the steps that it takes.

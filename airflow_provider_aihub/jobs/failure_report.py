@@ -74,11 +74,11 @@ def _reasons(client: Client, kind: JobKind, state: JobState, log: Log | None) ->
     if kind.parts_within:
         parts = kind.parts_within(state.answer)
     else:
-        parts = (kind.parts and _asked(client, Ask(kind.parts(state.job_id)))) or []
+        parts = (kind.parts and _result_or_none(client, Ask(kind.parts(state.job_id)))) or []
     bad = [part for part in parts if part.state == FAILED]
     # The pods of a job that has failed may have been deleted since, or be in a state of another name.
     bad = bad or [part for part in parts if part.over and part.state != SUCCEEDED]
-    told = {part.key: _last_words(client, part, kind, log) for part in (bad or parts)[:MOST_LOGS]}
+    told = {part.key: _end_of_log(client, part, kind, log) for part in (bad or parts)[:MOST_LOGS]}
     reasons = []
     if not any(part.message for part in bad[:MOST_PARTS]):
         reasons.append(quote(state.facts.message, client.config.redact))
@@ -89,30 +89,30 @@ def _reasons(client: Client, kind: JobKind, state: JobState, log: Log | None) ->
         reasons.append(f"{kind.part_noun} {plain(part.name)} {end}{machine}{message}{told.get(part.key, '')}")
     if len(bad) > MOST_PARTS:
         reasons.append(f"and {len(bad) - MOST_PARTS} more")
-    reasons += _said(client, kind.reasons(state))
+    reasons += _note_texts(client, kind.reasons(state))
     if not bad:
         reasons += [f"{kind.part_noun} {plain(part.name)}{told[part.key]}" for part in parts if told.get(part.key)]
     return reasons
 
 
-def _said(client: Client, notes: Notes) -> list[str]:
+def _note_texts(client: Client, notes: Notes) -> list[str]:
     reply: Any = None
     while True:
         try:
-            reply = _asked(client, notes.send(reply))
+            reply = _result_or_none(client, notes.send(reply))
         except StopIteration as end:
             return [quote(said, client.config.redact).strip('"') for said in end.value]
 
 
-def _last_words(client: Client, part: Part, kind: JobKind, log: Log | None) -> str:
+def _end_of_log(client: Client, part: Part, kind: JobKind, log: Log | None) -> str:
     """Tell the last lines of a part's log, or else its last events; give the very last one."""
     redact, what = client.config.redact, "its log ends with"
-    named = (_asked(client, Ask(request)) for request in (part.logs, part.logs_otherwise) if request)
+    named = (_result_or_none(client, Ask(request)) for request in (part.logs, part.logs_otherwise) if request)
     files: list[PartLog] = next(filter(None, named), [])
     found = next((tail for tail in (_tail(client, file) for file in files) if tail), [])
     if not found and part.events:
         what = "its last event is"
-        events = _asked(client, Ask(part.events)) or ""
+        events = _result_or_none(client, Ask(part.events)) or ""
         found = _without_blanks(events.encode()[-TAIL:])
     if not found:
         return ""
@@ -126,11 +126,11 @@ def _last_words(client: Client, part: Part, kind: JobKind, log: Log | None) -> s
 def _tail(client: Client, file: PartLog) -> list[str]:
     if file.text:
         return _without_blanks(file.text.encode()[-TAIL:])
-    piece = _asked(client, Fetch(file.url, 0, TAIL))
+    piece = _result_or_none(client, Fetch(file.url, 0, TAIL))
     if not piece or piece.size is None:
         return []
     if piece.size > TAIL:
-        piece = _asked(client, Fetch(file.url, piece.size - TAIL, TAIL))
+        piece = _result_or_none(client, Fetch(file.url, piece.size - TAIL, TAIL))
         # The first line lacks its beginning.
         return _without_blanks(piece.data.partition(b"\n")[2] or piece.data) if piece else []
     return _without_blanks(piece.data)
@@ -140,7 +140,7 @@ def _without_blanks(data: bytes) -> list[str]:
     return [line for line in lines(data) if line.strip()][-LAST_LINES:]
 
 
-def _asked(client: Client, errand: Ask | Fetch) -> Any:
+def _result_or_none(client: Client, errand: Ask | Fetch) -> Any:
     """Return what came of an errand, ``None`` where it failed."""
     try:
         return client.perform(errand)

@@ -15,13 +15,13 @@ from typing import Any, Final, Self
 from airflow_provider_aihub.jobs.errors import OtherJob
 from airflow_provider_aihub.jobs.kind import Facts, JobId, JobKind
 
-EARLIER: Final = 600.0
+CLOCK_SKEW: Final = 600.0
 """By how many seconds the clocks of the platform and of a worker may differ."""
-LATER: Final = 1800.0
+LONGEST_CREATION: Final = 1800.0
 """How many seconds after a create call was begun its job may come into being: the call may be sent several times."""
-CUT: Final = 64
+SHORTEST_CUT: Final = 64
 """A description of so many characters may have lost its end, and the marker with it."""
-CUT_NAME: Final = 16
+SHORTEST_CUT_NAME: Final = 16
 """Likewise a name."""
 
 _PREFIX: Final = "[airflow:"
@@ -93,13 +93,13 @@ class Identity:
         same_user = self.user_id == facts.user_id if self.user_id and facts.user_id else None
         same_time = None
         if self.submitted_at is not None and facts.created:
-            same_time = -EARLIER <= facts.created - self.submitted_at <= LATER
+            same_time = -CLOCK_SKEW <= facts.created - self.submitted_at <= LONGEST_CREATION
         if False in (same_name, same_user, same_time):
             return Verdict.OTHER
         description = facts.description
         if same_time and (same_name or same_user):
             return Verdict.OWN if self._may_be_cut(description) else Verdict.OTHER
-        is_whole = 0 < len(description) < CUT and "[" not in description
+        is_whole = 0 < len(description) < SHORTEST_CUT and "[" not in description
         return Verdict.OTHER if self.marker and is_whole else Verdict.UNKNOWN
 
     def _may_be_cut(self, description: str) -> bool:
@@ -112,7 +112,7 @@ class Identity:
 
 def opening_of(description: str) -> str:
     """Return as much of a description as is kept, to tell one that was cut off from another one."""
-    return description[:CUT]
+    return description[:SHORTEST_CUT]
 
 
 def other_job(kind: JobKind, job_id: JobId) -> OtherJob:
@@ -128,4 +128,4 @@ def other_job(kind: JobKind, job_id: JobId) -> OtherJob:
 
 def _same_name(own: str, shown: str) -> bool:
     """Whether a name is the one that was given, perhaps cut off by the platform."""
-    return own == shown or (len(shown) >= CUT_NAME and own.startswith(shown))
+    return own == shown or (len(shown) >= SHORTEST_CUT_NAME and own.startswith(shown))

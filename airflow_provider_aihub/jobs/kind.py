@@ -43,12 +43,12 @@ class Phase(StrEnum):
         return self in (Phase.SUCCEEDED, Phase.FAILED, Phase.STOPPED)
 
     @property
-    def at_its_own_end(self) -> bool:
+    def ended_by_itself(self) -> bool:
         """Whether the job is over, and was not stopped."""
         return self in (Phase.SUCCEEDED, Phase.FAILED)
 
     @property
-    def halts(self) -> bool:
+    def ends_waiting(self) -> bool:
         """Whether waiting will change nothing."""
         return self.terminal or self is Phase.HELD
 
@@ -138,7 +138,7 @@ class JobState:
         return self.job_id if row is None else row[0]
 
     @property
-    def shown(self) -> Facts:
+    def raw_facts(self) -> Facts:
         """What was shown, without a further reading of the answer."""
         return self._kind.facts(self._answer)
 
@@ -279,7 +279,7 @@ class JobKind:
         """Make the request that reads where a job stands."""
         return _reading(self.read(job_id), partial(self.state, job_id))
 
-    def glance(self, job_id: JobId) -> Request[JobState]:
+    def brief_look(self, job_id: JobId) -> Request[JobState]:
         """Make the request that reads only what is reported of a job while many are waited for."""
         return _reading(self.read(job_id), lambda data: self.state(job_id, self.brief(data)))
 

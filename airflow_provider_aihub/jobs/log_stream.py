@@ -23,7 +23,7 @@ MOST_LINES = 2000
 """How many lines are logged at a poll, of all files together: each takes Airflow about a millisecond."""
 LAST_LINES = 200
 """How many of these lines are the last ones of a file, if it has more lines than are logged."""
-LAST_WORDS = 20
+ALWAYS_LOGGED = 20
 """How many of the last lines are logged even if not all earlier ones could be: they say how a job ended."""
 MOST_FILES = 32
 """How many log files of a job are followed."""
@@ -37,25 +37,25 @@ Offsets: TypeAlias = Mapping[str, int]
 """Up to which byte each log file has been logged."""
 
 
-class Recall:
+class LoadOffsets:
     """Step: give the :data:`Offsets` that were kept for this job, or ``None``."""
 
 
 @dataclass(frozen=True, slots=True)
-class Keep:
+class SaveOffsets:
     """Step: keep the offsets where they outlive this process. The reply is ignored."""
 
     offsets: Offsets
 
 
 @dataclass(frozen=True, slots=True)
-class Tell:
+class WriteLines:
     """Step: write these lines into the log. The reply is how many were written, ``None`` for all."""
 
     lines: Sequence[str]
 
 
-LogSteps: TypeAlias = Generator[Ask | Fetch | Redact | Recall | Keep | Tell, Any, T]
+LogSteps: TypeAlias = Generator[Ask | Fetch | Redact | LoadOffsets | SaveOffsets | WriteLines, Any, T]
 
 
 class PartLogs:
@@ -85,8 +85,8 @@ class PartLogs:
         if self._unsupported:
             return
         if self._offsets is None:
-            recalled = yield Recall()
-            self._offsets = dict(recalled) if isinstance(recalled, Mapping) else {}
+            loaded = yield LoadOffsets()
+            self._offsets = dict(loaded) if isinstance(loaded, Mapping) else {}
         kept = dict(self._offsets)
         for part in parts:
             if part.logs is None or part.key in self._done or (part.state == PENDING and not last):
@@ -119,7 +119,7 @@ class PartLogs:
             if ended and read:
                 self._done.add(part.key)
         if self._offsets != kept:
-            yield Keep(dict(self._offsets))
+            yield SaveOffsets(dict(self._offsets))
 
     def _prefix(self, part: Part, parts: Sequence[Part]) -> str:
         """Say whose line it is, where that is not clear."""
@@ -128,7 +128,7 @@ class PartLogs:
     def _read(self, part: Part, file: PartLog, prefix: str, *, last: bool) -> LogSteps[bool]:
         """Tell what is new in a file, and return whether it could be read."""
         offsets = self._offsets
-        assert offsets is not None, "recalled before"  # noqa: S101
+        assert offsets is not None, "loaded before"  # noqa: S101
         key = f"{part.key}/{file.name}"
         if key not in offsets and len(offsets) >= MOST_FILES:
             if not self._said_too_many:
@@ -140,19 +140,19 @@ class PartLogs:
         offsets.setdefault(key, 0)
         budget = max(MOST_LINES // len(offsets), 1)
         named = f"[{plain(part.name)}] "
-        telling = _Telling(self._platform, self._called, self._log, prefix, named=named, budget=budget)
-        read = yield from self._read_on(part, file, key, telling, last=last)
-        yield from telling.finish()
+        new_lines = _NewLines(self._platform, self._called, self._log, prefix, named=named, budget=budget)
+        read = yield from self._read_on(part, file, key, new_lines, last=last)
+        yield from new_lines.finish()
         return read
 
-    def _read_on(self, part: Part, file: PartLog, key: str, telling: _Telling, *, last: bool) -> LogSteps[bool]:
+    def _read_on(self, part: Part, file: PartLog, key: str, new_lines: _NewLines, *, last: bool) -> LogSteps[bool]:
         offsets = self._offsets
-        assert offsets is not None, "recalled before"  # noqa: S101
+        assert offsets is not None, "loaded before"  # noqa: S101
         turns = max(3, PIECES_PER_POLL // len(offsets))
         cut = False
         for turn in range(turns):
             if not file.url and offsets[key] < file.start:
-                telling.skipped += file.start - offsets[key]
+                new_lines.skipped += file.start - offsets[key]
                 offsets[key] = file.start
             offset = offsets[key]
             piece = yield from self._piece(part, file, offset)
@@ -164,15 +164,15 @@ class PartLogs:
                 continue
             whole = len(piece.data) < LARGEST_PIECE if piece.size is None else offset + len(piece.data) >= piece.size
             begin, end = _whole_lines(piece.data, cut=cut, rest=last and whole)
-            yield from telling.take(piece.data[begin:end])
+            yield from new_lines.take(piece.data[begin:end])
             offsets[key] = offset + end
             if whole or not end:
                 return True
             cut = False
             left = (piece.size or 0) - offsets[key]
             if turn == turns - 2 and left > LARGEST_PIECE:
-                telling.skipped = left - LARGEST_PIECE
-                offsets[key] += telling.skipped
+                new_lines.skipped = left - LARGEST_PIECE
+                offsets[key] += new_lines.skipped
                 cut = True
         return True
 
@@ -194,7 +194,7 @@ class PartLogs:
         return Piece(text[begin : begin + LARGEST_PIECE], file.start + len(text))
 
 
-class _Telling:
+class _NewLines:
     """Tells what is new in one file at one poll: the first lines, and the last ones if there are too many.
 
     :param platform: Name of the platform.
@@ -238,8 +238,8 @@ class _Telling:
         """Say how much is left out, and tell the last lines."""
         if self._busy:
             self._busy = False
-            self._untold += len(self._last[:-LAST_WORDS])
-            self._last = self._last[-LAST_WORDS:]
+            self._untold += len(self._last[:-ALWAYS_LOGGED])
+            self._last = self._last[-ALWAYS_LOGGED:]
         self._say_what_is_left_out()
         yield from self._tell(self._last)
         self._say_what_is_left_out()
@@ -250,7 +250,7 @@ class _Telling:
     def _tell(self, new: list[str]) -> LogSteps[None]:
         told = 0
         if new and not self._busy:
-            reply = yield Tell(new)
+            reply = yield WriteLines(new)
             told = reply if isinstance(reply, int) else len(new) if reply is None else 0
         self._busy |= told < len(new)
         self._untold += len(new) - told

@@ -13,7 +13,7 @@ from airflow_provider_aihub.jobs.errands import Ask
 from airflow_provider_aihub.jobs.kind import JobId, JobKind, JobState, Phase, Status
 from airflow_provider_aihub.jobs.parts import FAILED, PENDING, RUNNING, Part
 
-LIFE_LINE = 300.0
+UNCHANGED_INTERVAL = 300.0
 """Seconds after which an unchanged job is mentioned in the log again."""
 PARTS_AGAIN = 1.5
 """A job's parts are read when its status changes, until all have begun, and later whenever the job's age has grown by
@@ -78,7 +78,7 @@ class ProgressLog:
         """Until when there is nothing to log unless the status changes, in Unix seconds."""
         if not self._parts_steady or self._kind.parts_within:
             return -math.inf
-        return self._told_at + LIFE_LINE
+        return self._told_at + UNCHANGED_INTERVAL
 
     def tell(self, state: JobState, now: float) -> Generator[Ask, Any, bool]:
         """Log what a look at the job showed. Return whether the log mentions the job.
@@ -86,7 +86,7 @@ class ProgressLog:
         :param now: When that was, in Unix seconds.
         """
         changed = state.status != self._status
-        due = changed or now - self._told_at >= LIFE_LINE
+        due = changed or now - self._told_at >= UNCHANGED_INTERVAL
         if due:
             self._told_at, self._status = now, state.status
         if changed:

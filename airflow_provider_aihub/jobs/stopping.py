@@ -27,17 +27,17 @@ from airflow_provider_aihub.jobs.tolerance import Tolerance
 
 
 @dataclass(frozen=True, slots=True)
-class Insist:
+class SendWithRetries:
     """Step: carry out a request, as often as a client does. The reply is its result, or a :class:`RemoteJobError`.
 
-    :param longest: Seconds that it may take; ``None`` for as long as it takes.
+    :param timeout: Seconds that it may take; ``None`` for as long as it takes.
     """
 
     request: Request[Any]
-    longest: float | None = None
+    timeout: float | None = None
 
 
-Stopping: TypeAlias = Generator[Insist | Sleep, Any, JobState | None]
+Stopping: TypeAlias = Generator[SendWithRetries | Sleep, Any, JobState | None]
 
 
 def stop(
@@ -47,7 +47,7 @@ def stop(
     *,
     judge: Callable[[JobState], Verdict] | None = None,
     seen: bool = False,
-    doubt: float | None = None,
+    check_timeout: float | None = None,
     login: Callable[[], object] = lambda: None,
     hidden: float = 0.0,
     clock: Callable[[], float] = time.time,
@@ -58,7 +58,7 @@ def stop(
     :param judge: Says whose job the platform shows. Default: the job is stopped without a look at it.
     :param seen: Whether it is known to be the right job. Then it is stopped first, since there may be time for only one
         call.
-    :param doubt: Seconds to wait until the platform shows the job; after them it is stopped anyway. Default: it is
+    :param check_timeout: Seconds to wait until the platform shows the job; after them it is stopped anyway. Default: it is
         stopped only if it was shown.
     :param login: Gives what changes with each login, ``None`` before the first one: behind another one may be another
         platform. Where it changes while the platform does not show the job, the job is not stopped until it was shown.
@@ -70,7 +70,7 @@ def stop(
     tolerance = Tolerance(hidden)
     while True:
         try:
-            return (yield from _stop(kind, job_id, log, judge, doubt, login, seen=seen))
+            return (yield from _stop(kind, job_id, log, judge, check_timeout, login, seen=seen))
         except RejectedError as trouble:
             passes = trouble.early or isinstance(trouble, NotFoundError)
             pause = tolerance.failed(trouble, clock()) if passes else None
@@ -85,7 +85,7 @@ def _stop(
     job_id: JobId,
     log: Log,
     judge: Callable[[JobState], Verdict] | None,
-    doubt: float | None,
+    check_timeout: float | None,
     login: Callable[[], object],
     *,
     seen: bool,
@@ -97,10 +97,10 @@ def _stop(
     # Who does not take the token may be another platform by now, so it is looked at anew; then a token may be over.
     for look in (not seen, True, True):
         if look and judge:
-            shown = yield from _shown(kind, job_id, judge, doubt, login)
+            shown = yield from _shown(kind, job_id, judge, check_timeout, login)
             if shown is not None and shown.phase.terminal:
                 return shown
-        answer = yield Insist(same)
+        answer = yield SendWithRetries(same)
         if not isinstance(answer, AuthError):
             break
     if (
@@ -109,7 +109,7 @@ def _stop(
         and not answer.early
     ):
         # It may have ended just now.
-        shown = yield Insist(kind.glance(job_id))
+        shown = yield SendWithRetries(kind.brief_look(job_id))
         if isinstance(shown, JobState) and shown.phase.terminal:
             return shown
     if isinstance(answer, RemoteJobError):
@@ -122,16 +122,16 @@ def _shown(
     kind: JobKind,
     job_id: JobId,
     judge: Callable[[JobState], Verdict],
-    doubt: float | None,
+    check_timeout: float | None,
     login: Callable[[], object],
-) -> Generator[Insist, Any, JobState | None]:
+) -> Generator[SendWithRetries, Any, JobState | None]:
     """Return what the platform shows of the job; ``None`` where it does not, and the job is to be stopped anyway."""
     before = login()
-    shown = yield Insist(kind.glance(job_id), doubt)
+    shown = yield SendWithRetries(kind.brief_look(job_id), check_timeout)
     if isinstance(shown, RemoteJobError) and before is not None and login() != before:
-        shown, doubt = (yield Insist(kind.glance(job_id))), None
+        shown, check_timeout = (yield SendWithRetries(kind.brief_look(job_id))), None
     if isinstance(shown, RemoteJobError):
-        if doubt is None:
+        if check_timeout is None:
             raise shown
         return None
     if judge(shown) is Verdict.OTHER:

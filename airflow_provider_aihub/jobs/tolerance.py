@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from airflow_provider_aihub.http.errors import BadAnswerError, NotFoundError, Unavailable
-from airflow_provider_aihub.http.retry import asked_for
+from airflow_provider_aihub.http.retry import requested_pause
 
-PASSING = (Unavailable, BadAnswerError, NotFoundError)
+TRANSIENT = (Unavailable, BadAnswerError, NotFoundError)
 """Errors that may pass by themselves."""
 
 
@@ -46,7 +46,7 @@ class Tolerance:
         if left <= 0:
             return None
         growing = min(self.first_pause * 2.0 ** min(self.failures - 1, 64), self.longest_pause)
-        return min(max(pause, growing, asked_for(error)), max(self.first_pause, left))
+        return min(max(pause, growing, requested_pause(error)), max(self.first_pause, left))
 
     def answered(self) -> int:
         """Note an answer. Return how many requests had failed before."""

@@ -21,27 +21,27 @@ from airflow_provider_aihub.http.errors import RemoteJobError
 from airflow_provider_aihub.jobs.best_effort import best_effort
 from airflow_provider_aihub.jobs.errands import POLL_POLICY, Ask, Fetch, Redact
 from airflow_provider_aihub.jobs.identity import Identity, Verdict, other_job
-from airflow_provider_aihub.jobs.in_time import in_time, too_late
+from airflow_provider_aihub.jobs.time_limit import with_time_limit, too_late
 from airflow_provider_aihub.jobs.kind import JobId, JobKind, JobState, Status
-from airflow_provider_aihub.jobs.log_stream import Keep, PartLogs, Recall, Tell
-from airflow_provider_aihub.jobs.progress_log import LIFE_LINE, Log, ProgressLog
+from airflow_provider_aihub.jobs.log_stream import SaveOffsets, PartLogs, LoadOffsets, WriteLines
+from airflow_provider_aihub.jobs.progress_log import UNCHANGED_INTERVAL, Log, ProgressLog
 from airflow_provider_aihub.jobs.tolerance import Tolerance
 
 __all__ = [
-    "LIFE_LINE",
+    "UNCHANGED_INTERVAL",
     "POLL_POLICY",
     "Ask",
     "Fetch",
-    "Keep",
+    "SaveOffsets",
     "Log",
     "Look",
     "Outcome",
-    "Recall",
+    "LoadOffsets",
     "Redact",
-    "Tell",
+    "WriteLines",
     "Waited",
     "Watch",
-    "courtesy",
+    "as_remote_error",
     "follow",
     "span",
     "wait",
@@ -122,7 +122,7 @@ class Watch:
 
     def is_other(self, state: JobState) -> bool:
         """Whether what was seen is another job that stands under the id."""
-        return self.identity is not None and self.identity.judge(state.shown) is Verdict.OTHER
+        return self.identity is not None and self.identity.judge(state.raw_facts) is Verdict.OTHER
 
     def max_age(self, looks: int, now: float) -> float:
         """Return how old, in seconds, what the next look shows may be."""
@@ -194,7 +194,7 @@ class Waited:
     error: RemoteJobError | None = None
 
 
-Step: TypeAlias = Look | Ask | Fetch | Redact | Recall | Keep | Tell
+Step: TypeAlias = Look | Ask | Fetch | Redact | LoadOffsets | SaveOffsets | WriteLines
 """What :func:`follow` wants done; the reply to an :class:`Ask`, a :class:`Fetch` or a :class:`Redact` is its result or
 an :class:`RemoteJobError`, too."""
 Waiting: TypeAlias = Generator[Step, Any, Waited]
@@ -234,7 +234,7 @@ def follow(
         looks += 1
         reply = yield look
         if isinstance(reply, JobState) and reply.is_from_list:
-            doubtful = watch.doubts_lists and reply.phase.halts
+            doubtful = watch.doubts_lists and reply.phase.ends_waiting
             if doubtful or watch.is_other(reply):
                 # A list may be wrong; what is read singly is believed.
                 reply = yield Look(deadline=watch.deadline)
@@ -261,7 +261,7 @@ def follow(
                     if state.phase.terminal:
                         yield from progress.look_at_parts(state)
                     yield from logs.follow(progress.parts, again=mentioned, last=state.phase.terminal)
-            if state.phase.halts:
+            if state.phase.ends_waiting:
                 return Waited(Outcome.ENDED, state)
             state.forget()
             if logs is None:
@@ -315,20 +315,20 @@ def wait(
             if step.seconds:
                 sleep(step.seconds)
             try:
-                reply = in_time(look, step.left(clock()))
+                reply = with_time_limit(look, step.left(clock()))
             except RemoteJobError as error:
                 reply = error
-        elif isinstance(step, Tell):
+        elif isinstance(step, WriteLines):
             for line in step.lines:
                 log.info("%s", line)
         elif isinstance(step, Ask | Fetch | Redact):
             if perform is None:
-                reply = _UNASKED
+                reply = _NOT_PERFORMED
                 continue
             try:
-                reply = in_time(partial(perform, step), watch.left(clock()))
+                reply = with_time_limit(partial(perform, step), watch.left(clock()))
             except Exception as error:
-                reply = courtesy(error)
+                reply = as_remote_error(error)
         # A waiting that blocks ends with its process: it has nothing to keep.
 
 
@@ -337,7 +337,7 @@ async def wait_async(
     watch: Watch,
     log: Log,
     *,
-    perform: Callable[[Ask | Fetch | Redact | Recall | Keep | Tell], Awaitable[Any]] | None = None,
+    perform: Callable[[Ask | Fetch | Redact | LoadOffsets | SaveOffsets | WriteLines], Awaitable[Any]] | None = None,
     clock: Callable[[], float] = time.time,
     jitter: Callable[[], float] = random.random,
 ) -> Waited:
@@ -366,12 +366,12 @@ async def wait_async(
                 async with asyncio.timeout(watch.left(clock())):
                     reply = await perform(step)
             elif isinstance(step, Ask | Fetch | Redact):
-                reply = _UNASKED
+                reply = _NOT_PERFORMED
         except Exception as error:
-            reply = courtesy(error)
+            reply = as_remote_error(error)
 
 
-def courtesy(error: Exception) -> RemoteJobError:
+def as_remote_error(error: Exception) -> RemoteJobError:
     """Return a failed errand's error as a :class:`RemoteJobError`: no errand ends the waiting."""
     if isinstance(error, RemoteJobError):
         return error
@@ -380,4 +380,4 @@ def courtesy(error: Exception) -> RemoteJobError:
     return RemoteJobError(f"The errand failed with {type(error).__name__}.")
 
 
-_UNASKED = RemoteJobError("Nobody is there to ask.")
+_NOT_PERFORMED = RemoteJobError("Nobody is there to ask.")

@@ -263,7 +263,7 @@ class DatasetVersionOperator(JobOperator):
             self._check_name()
         return create_dataset_version(spec.model_copy(update={"dataset_id": dataset_id(self.hook, self.dataset)}))
 
-    def unlisted(self, since: float) -> list[DatasetVersion] | None:
+    def jobs_without_list(self, since: float) -> list[DatasetVersion] | None:
         """Return the newest versions of the dataset, which are read one by one by their names."""
         from airflow_provider_aihub.aihub.dataset_versions import newest_versions
 

@@ -54,7 +54,7 @@ class StartDeploymentOperator(JobOperator):
     """
 
     kind = "deployment"
-    known_by_content = True
+    idempotent = True
     shared = True
     template_fields: Sequence[str] = (*JobOperator.template_fields, "deployment", "create")
     template_fields_renderers: ClassVar[dict[str, str]] = {"create": "json"}

@@ -129,7 +129,7 @@ class EvalReportOperator(CallOperator, HasLineage):
         tries = Tries.of(context)
         spec = self._spec(tries)
         try:
-            report = self._shown(spec) or (late(lambda: self._shown(spec)) if tries.since_clear else None)
+            report = self._shown(spec) or (late(lambda: self._shown(spec)) if tries.tries_since_clear else None)
         except AIHubUnsupportedError:
             raise AIHubParameterError(LACKING) from None
         if report is not None:

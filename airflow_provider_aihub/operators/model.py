@@ -57,7 +57,7 @@ class ModelUploadOperator(JobOperator):
     """
 
     kind = "model"
-    known_by_content = True
+    idempotent = True
     template_fields: Sequence[str] = (
         *JobOperator.template_fields,
         "model",

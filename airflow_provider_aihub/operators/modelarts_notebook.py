@@ -23,7 +23,7 @@ class _NotebookOperator(ModelArtsJobOperator):
     """
 
     kind = "notebook"
-    known_by_content = True
+    idempotent = True
 
     def __init__(self, *, notebook_id: str | None, **kwargs: Any) -> None:
         super().__init__(**kwargs)

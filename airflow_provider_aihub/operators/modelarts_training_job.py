@@ -240,7 +240,7 @@ class ModelArtsStopTrainingJobOperator(ModelArtsJobOperator):
     """
 
     kind = "training_job"
-    known_by_content = True
+    idempotent = True
 
     def __init__(self, *, training_job_id: str | None, **kwargs: Any) -> None:
         # To stop is nothing that could be stopped.

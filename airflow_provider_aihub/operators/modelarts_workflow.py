@@ -104,7 +104,7 @@ class ModelArtsWorkflowExecutionOperator(ModelArtsJobOperator):
         return self.platform.kinds[name if self.on_waiting_step == "wait" else f"{name}_attended"]
 
     @property
-    def known_by_content(self) -> bool:
+    def idempotent(self) -> bool:
         """Whether it is a stop, which may be asked for at any time."""
         return self.action == "stop"
 

@@ -97,11 +97,11 @@ class StopOperator(CallOperator):
         return kind.state(job_id, self.hook.send(kind.read(job_id)))
 
     def _stop(self, kind: JobKind, job_id: int) -> JobState:
-        from airflow_provider_aihub.jobs.stopping import Insist, stop
+        from airflow_provider_aihub.jobs.stopping import SendWithRetries, stop
 
         steps, reply = stop(kind, job_id, self.log), None
         with suppress(StopIteration):
-            while isinstance(step := steps.send(reply), Insist):
+            while isinstance(step := steps.send(reply), SendWithRetries):
                 try:
                     reply = self.hook.send(step.request)
                 except AIHubError as error:

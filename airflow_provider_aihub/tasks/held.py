@@ -12,8 +12,8 @@ from airflow_provider_aihub.http.request import Request
 from airflow_provider_aihub.jobs.errors import JobStopped
 from airflow_provider_aihub.jobs.identity import Identity, Verdict
 from airflow_provider_aihub.jobs.kind import JobId, JobKind, JobState
-from airflow_provider_aihub.jobs.stopping import Insist, stop
-from airflow_provider_aihub.jobs.tolerance import PASSING, Tolerance
+from airflow_provider_aihub.jobs.stopping import SendWithRetries, stop
+from airflow_provider_aihub.jobs.tolerance import TRANSIENT, Tolerance
 from airflow_provider_aihub.jobs.waiting import Ask, Log
 from airflow_provider_aihub.tasks import job_state
 from airflow_provider_aihub.tasks.job_state import Entry, Tries
@@ -45,7 +45,7 @@ class Patience:
 PATIENCE: Final = Patience()
 HIDDEN: Final = 5.0
 """Seconds for which the platform may say that an old job does not exist, before that is believed."""
-LAST_DOUBT: Final = 0.5
+LAST_CHECK_TIMEOUT: Final = 0.5
 """Seconds to wait, at a deadline, until the platform shows whether the job is over."""
 
 
@@ -232,7 +232,7 @@ class Held:
         while True:
             try:
                 return (yield from ask())
-            except PASSING as trouble:
+            except TRANSIENT as trouble:
                 if failing.missing is None and isinstance(trouble, NotFoundError):
                     # It may just have been created, or be hidden for a moment.
                     failing.missing = yield from self.hidden_for(job)
@@ -267,7 +267,7 @@ class Held:
         return 0.0 if server_time is None else server_time - self.clock()
 
     def stop(
-        self, job: Job, patience: float | None = None, doubt: float | None = None
+        self, job: Job, patience: float | None = None, check_timeout: float | None = None
     ) -> Steps[JobState | RemoteJobError | None]:
         """Ask the platform to stop a job, if it is this task's.
 
@@ -275,7 +275,7 @@ class Held:
 
         :param patience: Seconds for which the platform may not know a job yet that it has just created. Default: as
             long as that may take.
-        :param doubt: Seconds to wait until the platform shows whether a job that is known to be the task's is over.
+        :param check_timeout: Seconds to wait until the platform shows whether a job that is known to be the task's is over.
             Default: there may be no time for that.
         """
         called = self.kind.called(job.id)
@@ -289,10 +289,10 @@ class Held:
             return self.judge(job, state)
 
         if job.seen is None or job.seen != (yield Logins()):
-            seen, doubt = False, None
+            seen, check_timeout = False, None
         else:
-            seen = doubt is None
-        steps = stop(self.kind, job_id, self.log, judge=judge, seen=seen, doubt=doubt, hidden=hidden, clock=self.clock)
+            seen = check_timeout is None
+        steps = stop(self.kind, job_id, self.log, judge=judge, seen=seen, check_timeout=check_timeout, hidden=hidden, clock=self.clock)
         reply: Any = None
         while True:
             try:
@@ -311,10 +311,10 @@ class Held:
                 reply = error
 
     @staticmethod
-    def _wanted(step: Insist | Sleep) -> Call[Any] | Ask | Sleep:
+    def _wanted(step: SendWithRetries | Sleep) -> Call[Any] | Ask | Sleep:
         if isinstance(step, Sleep):
             return step
-        return Call(step.request) if step.longest is None else Ask(step.request, longest=step.longest)
+        return Call(step.request) if step.timeout is None else Ask(step.request, timeout=step.timeout)
 
     def stop_for_good(self, patience: float | None = None) -> Steps[None]:
         """Stop the job of a task that will not be tried again. Errors are logged.

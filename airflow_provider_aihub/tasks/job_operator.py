@@ -14,7 +14,7 @@ from airflow.providers.common.compat.sdk import AirflowTaskTimeout, BaseOperator
 
 from airflow_provider_aihub.http.errors import RemoteJobError
 from airflow_provider_aihub.jobs.best_effort import best_effort
-from airflow_provider_aihub.jobs.tolerance import PASSING, Tolerance
+from airflow_provider_aihub.jobs.tolerance import TRANSIENT, Tolerance
 from airflow_provider_aihub.tasks.failures import task_failures
 from airflow_provider_aihub.tasks.platform_task import PlatformTask
 
@@ -122,7 +122,7 @@ class RemoteJobOperator(PlatformTask, BaseOperator):
         while True:
             try:
                 return ask()
-            except PASSING as trouble:
+            except TRANSIENT as trouble:
                 pause = failing.failed(trouble, time.monotonic())
                 if pause is None:
                     raise
@@ -141,7 +141,7 @@ class RemoteJobOperator(PlatformTask, BaseOperator):
         it."""
         return False
 
-    def unlisted(self, since: float) -> Iterable[Any] | None:  # noqa: ARG002 - for those that can
+    def jobs_without_list(self, since: float) -> Iterable[Any] | None:  # noqa: ARG002 - for those that can
         """Return the jobs among which this task's would be, on a platform that does not list jobs.
 
         :param since: Older ones are not needed; in Unix seconds.
@@ -171,7 +171,7 @@ class RemoteJobOperator(PlatformTask, BaseOperator):
     # The life of a job
 
     @property
-    def known_by_content(self) -> bool:
+    def idempotent(self) -> bool:
         """Whether what there is on the platform tells by itself what is left to do.
 
         Then nobody looks for the job of an earlier try, and what creates the job may be sent again at any time. Where
@@ -219,9 +219,9 @@ class RemoteJobOperator(PlatformTask, BaseOperator):
             return
         self._life.held.killed = True
         if self._life.may_have_a_job:
-            from airflow_provider_aihub.tasks.worker import POLICY, TIMEOUT, Worker
+            from airflow_provider_aihub.tasks.worker import KILL_POLICY, KILL_TIMEOUT, Worker
 
-            with self.hook.get_conn().in_haste(TIMEOUT, POLICY) as client:
+            with self.hook.get_conn().with_timeout(KILL_TIMEOUT, KILL_POLICY) as client:
                 Worker(lambda: client, self.platform.key, self._context, self.log).run(self._life.kill())
 
     def life(

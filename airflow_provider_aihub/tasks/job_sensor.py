@@ -22,7 +22,7 @@ from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS, A
 
 from airflow_provider_aihub.http.errors import ParameterError
 from airflow_provider_aihub.jobs.best_effort import best_effort
-from airflow_provider_aihub.jobs.in_time import in_time
+from airflow_provider_aihub.jobs.time_limit import with_time_limit
 from airflow_provider_aihub.tasks.failures import task_failures
 from airflow_provider_aihub.tasks.platform_task import PlatformTask
 
@@ -89,7 +89,7 @@ class RemoteJobSensor(PlatformTask, BaseSensorOperator):
     start_trigger_args = _StartTriggerArgs()
     _clock = staticmethod(time.time)
     _monotonic = staticmethod(time.monotonic)
-    _in_time = staticmethod(in_time)
+    _with_time_limit = staticmethod(with_time_limit)
     # What may be a template until a task runs.
     poke_interval: Any
     timeout: Any
@@ -165,7 +165,7 @@ class RemoteJobSensor(PlatformTask, BaseSensorOperator):
             reference = self._reference()
             left = None if self._until is None else max(self._until + LAST_ANSWERS - self._monotonic(), LAST_LOOK)
             try:
-                seen = self._in_time(partial(self.look, reference), left)
+                seen = self._with_time_limit(partial(self.look, reference), left)
             except RemoteJobError as late:
                 seen = late
             if not isinstance(seen, RemoteJobError):

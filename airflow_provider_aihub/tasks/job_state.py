@@ -108,7 +108,7 @@ class Tries:
     :param max_tries: Airflow's ``max_tries`` of the task instance.
     :param retries: The task's ``retries``.
     :param try_number: From 1.
-    :param rested: Seconds that have passed at least since an earlier try of this task ended.
+    :param since_last_try: Seconds that have passed at least since an earlier try of this task ended.
     """
 
     task: str
@@ -117,7 +117,7 @@ class Tries:
     max_tries: int
     retries: int
     try_number: int
-    rested: float = 0.0
+    since_last_try: float = 0.0
 
     @classmethod
     def of(cls, context: Context) -> Tries:
@@ -135,7 +135,7 @@ class Tries:
             ti.try_number,
         )
         # Airflow waits before a retry, and not after a clear.
-        return replace(tries, rested=_retry_delay(task)) if tries.since_clear else tries
+        return replace(tries, since_last_try=_retry_delay(task)) if tries.tries_since_clear else tries
 
     @property
     def tried(self) -> bool:
@@ -148,7 +148,7 @@ class Tries:
         return self.try_number > self.max_tries
 
     @property
-    def since_clear(self) -> int:
+    def tries_since_clear(self) -> int:
         """How many tries there were before this one, since the task was last cleared."""
         return max(0, self.try_number - 1 - _cleared_after(self.max_tries, self.retries))
 

@@ -24,7 +24,7 @@ from airflow_provider_aihub.jobs.identity import Identity, Verdict, other_job
 from airflow_provider_aihub.jobs.kind import JobId, JobState, Phase
 from airflow_provider_aihub.jobs.waiting import Ask, Fetch, Look, Outcome, Waited, Watch, follow
 from airflow_provider_aihub.tasks import job_state
-from airflow_provider_aihub.tasks.held import LAST_DOUBT, Held, Job
+from airflow_provider_aihub.tasks.held import LAST_CHECK_TIMEOUT, Held, Job
 from airflow_provider_aihub.tasks.job_state import Entry
 from airflow_provider_aihub.tasks.steps import Do, Push, Sleep, Steps
 from airflow_provider_aihub.tasks.submission import Submission
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from airflow_provider_aihub.triggers.job import JobEvent
 
 
-IN_HASTE = 2.0
+KILL_PATIENCE = 2.0
 """Seconds for which a killed task waits until the platform knows a job that it has just created."""
 
 
@@ -140,7 +140,7 @@ class Life:
             if self.held.judge(job, state) is Verdict.OTHER:
                 raise (yield from self._given_up(job, other_job(self.held.kind, job.id)))
             job = self.held.job = yield from self.held.seen(job)
-            if state.phase.halts:
+            if state.phase.ends_waiting:
                 return (yield from self._end(job, state, deadline))
             called, platform = self.held.kind.called(job.id), self.held.kind.platform
             if rounds > MOST_ROUNDS:
@@ -193,7 +193,7 @@ class Life:
             )
         except RemoteJobError as error:
             self.held.may_be_running(error)
-        yield from self.held.stop_for_good(max(patience, IN_HASTE))
+        yield from self.held.stop_for_good(max(patience, KILL_PATIENCE))
 
     def _wait(self, job: Job, since: float, deadline: float | None, rounds: int = 0) -> Steps[Any]:
         """Wait in the triggerer, or here."""
@@ -213,8 +213,8 @@ class Life:
         )
         waited = yield from self._follow(watch)
         if waited.outcome is Outcome.DEADLINE:
-            came = yield from self.held.stop(job, doubt=LAST_DOUBT)
-            if not (isinstance(came, JobState) and came.phase.at_its_own_end):
+            came = yield from self.held.stop(job, check_timeout=LAST_CHECK_TIMEOUT)
+            if not (isinstance(came, JobState) and came.phase.ended_by_itself):
                 raise (yield from self._timed_out(job, came if isinstance(came, RemoteJobError) else None))
             # It has ended while the platform did not answer.
             waited = Waited(Outcome.ENDED, came)
@@ -236,9 +236,9 @@ class Life:
             if isinstance(step, Look):
                 if step.seconds:
                     yield Sleep(step.seconds)
-                step = Ask(self.held.kind.look(watch.job_id), longest=step.left(self.held.clock()))
+                step = Ask(self.held.kind.look(watch.job_id), timeout=step.left(self.held.clock()))
             elif isinstance(step, Ask | Fetch):
-                step = replace(step, longest=watch.left(self.held.clock()))
+                step = replace(step, timeout=watch.left(self.held.clock()))
             reply = yield step
 
     def _deadline(self, since: float) -> float | None:

@@ -79,7 +79,7 @@ async def link_in_triggerer(task_instance: Any, key: str, address: Callable[[], 
     """
     from asgiref.sync import sync_to_async
 
-    from airflow_provider_aihub.triggers.cancellation import undisturbed
+    from airflow_provider_aihub.triggers.cancellation import shielded
 
     with best_effort(log, "its link until a worker ends it"):
         page = address()
@@ -87,4 +87,4 @@ async def link_in_triggerer(task_instance: Any, key: str, address: Callable[[], 
             return
         log.info("View it at %s", page)
         # Airflow has asynchronous calls for this in its latest versions only.
-        await undisturbed(sync_to_async(own_xcoms.put)(task_instance, key, page))
+        await shielded(sync_to_async(own_xcoms.put)(task_instance, key, page))

@@ -13,7 +13,7 @@ from airflow_provider_aihub.tasks.job_state import Marker
 PAGE_SIZE: Final = 100
 MOST_PAGES: Final = 1000
 """Pages after which a list is taken to have no end."""
-DOUBT: Final = 24 * 3600.0
+AGE_MARGIN: Final = 24 * 3600.0
 """Seconds by which a job may seem to be older than it is: clocks differ, and so do notions of time zones."""
 
 
@@ -91,7 +91,7 @@ def sift_list(
         start = batch.following
         if len(seen) == seen_before or start is None:
             return
-        all_others_are_older = 0 < (last_created or 0.0) < since - DOUBT
+        all_others_are_older = 0 < (last_created or 0.0) < since - AGE_MARGIN
         if newest_first and (sieve.marked or all_others_are_older):
             return
     raise BadAnswerError(

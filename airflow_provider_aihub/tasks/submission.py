@@ -28,13 +28,13 @@ from airflow_provider_aihub.jobs.kind import Facts, JobId, JobState, Phase
 from airflow_provider_aihub.tasks import job_state
 from airflow_provider_aihub.tasks.held import Held, Job
 from airflow_provider_aihub.tasks.job_state import Entry, Marker
-from airflow_provider_aihub.tasks.search import DOUBT, Sieve, sift_list
+from airflow_provider_aihub.tasks.search import AGE_MARGIN, Sieve, sift_list
 from airflow_provider_aihub.tasks.steps import Call, Do, LogIn, Refused, ServerTime, Sleep, Steps
 
 TakenUp: TypeAlias = tuple[Job | None, JobState | None]
 """A job of an earlier try, and how it stands; or nothing."""
 NOTHING: TakenUp = (None, None)
-CLOCKS = 10.0
+SERVER_CLOCK_SKEW = 10.0
 """Seconds by which the clocks of the platform's own machines may differ."""
 
 
@@ -43,7 +43,7 @@ class Submission:
 
     def __init__(self, held: Held) -> None:
         self.held = held
-        self.looked = held.operator.known_by_content or not (held.durable and held.tries.tried)
+        self.looked = held.operator.idempotent or not (held.durable and held.tries.tried)
         """Whether it is known by now what earlier tries left behind."""
         self._began = held.clock()
         self._platform = held.kind.platform
@@ -66,11 +66,11 @@ class Submission:
         looked_at_by_a_person = entry.state == job_state.UNKNOWN
         if cleared and (looked_at_by_a_person or not self.held.kind.can_be_waited_for):
             return NOTHING
-        if entry.job_id is None and self.held.operator.known_by_content:
+        if entry.job_id is None and self.held.operator.idempotent:
             self.held.creating = None
             return NOTHING
         if entry.job_id is None:
-            job = yield from self._lost(entry)
+            job = yield from self._interrupted_creation(entry)
         else:
             job = Job(entry.job_id, entry)
         if job is None:
@@ -144,7 +144,7 @@ class Submission:
         try:
             found = yield from self._of_this_task()
         except UnsupportedError:
-            if self.held.unreadable and self.held.tries.since_clear:
+            if self.held.unreadable and self.held.tries.tries_since_clear:
                 yield from self._fail_if_unreadable(self.held.unreadable)
             elif not self.held.kept:
                 self.held.log.warning(
@@ -206,10 +206,10 @@ class Submission:
 
         :raises UnsupportedError: The platform does not list them.
         """
-        tries = 0 if self.held.kept else self.held.tries.since_clear
+        tries = 0 if self.held.kept else self.held.tries.tries_since_clear
         pause = self.held.patience.first_pause
         while True:
-            waited = self.held.tries.rested + self.held.clock() - self._began
+            waited = self.held.tries.since_last_try + self.held.clock() - self._began
             last = not tries or waited >= self.held.patience.settled
             sieve = yield from self._find(
                 lambda marker: marker.task == self.held.tries.task,
@@ -259,7 +259,7 @@ class Submission:
                 raise
             job = yield from self._after_loss(request, entry, refusal)
         self.held.job, self.held.creating = job, None
-        if not self.held.operator.known_by_content:
+        if not self.held.operator.idempotent:
             kind = self.held.kind
             self.held.log.info("%s %s on %s", kind.submitted, kind.called(job.id), self._platform)
         elif request.method != "GET":
@@ -293,9 +293,9 @@ class Submission:
                 self.held.creating = None
                 yield from self.held.forget()
                 raise _as_refusal(loss) from None
-            yield from self._unknowable(entry, loss, self._no_list)
+            yield from self._fail_as_ambiguous(entry, loss, self._no_list)
         except Unmarked as doubt:
-            yield from self._unknowable(entry, loss, str(doubt))
+            yield from self._fail_as_ambiguous(entry, loss, str(doubt))
         else:
             if job is None and refused:
                 self.held.creating = None
@@ -305,7 +305,7 @@ class Submission:
             return job
         return (yield from self.held.seen(Job((yield Call(request)), entry)))
 
-    def _lost(self, entry: Entry) -> Steps[Job | None]:
+    def _interrupted_creation(self, entry: Entry) -> Steps[Job | None]:
         """Return the job that an earlier try was creating when it was ended, if the platform has taken it."""
         age = yield from self.held.age(entry)
         try:
@@ -317,7 +317,7 @@ class Submission:
                 job = yield from self.look_for(entry, lambda: end - self.held.clock())
         except (UnsupportedError, Unmarked) as trouble:
             ended = AmbiguousSubmit(f"An earlier try was ended while it created a {self.held.kind.noun}.")
-            yield from self._unknowable(entry, ended, str(trouble) if isinstance(trouble, Unmarked) else self._no_list)
+            yield from self._fail_as_ambiguous(entry, ended, str(trouble) if isinstance(trouble, Unmarked) else self._no_list)
             return None
         if job is None:
             self.held.log.info(
@@ -340,7 +340,7 @@ class Submission:
         :raises UnsupportedError: The platform does not list them.
         :raises RemoteJobError: The platform could not be asked.
         """
-        identity, earliest = Job("", entry).identity, (entry.server_time or 0.0) - CLOCKS
+        identity, earliest = Job("", entry).identity, (entry.server_time or 0.0) - SERVER_CLOCK_SKEW
 
         def doubtful(facts: Facts) -> bool:
             return (facts.created or 0.0) >= earliest and identity.judge(facts) is Verdict.OWN
@@ -377,9 +377,9 @@ class Submission:
         if isinstance(why, Refused):
             raise why.why
         lost = AmbiguousSubmit(f"What an earlier try has written down of its {self.held.kind.noun} is unreadable.")
-        yield from self._unknowable(self._intent(self.held.tries.marker()), lost, self._no_list)
+        yield from self._fail_as_ambiguous(self._intent(self.held.tries.marker()), lost, self._no_list)
 
-    def _unknowable(self, entry: Entry, loss: RequestError, why: str) -> Steps[None]:
+    def _fail_as_ambiguous(self, entry: Entry, loss: RequestError, why: str) -> Steps[None]:
         """Fail for good, so that no retry creates a second job; unless that was asked for.
 
         :param why: Why nobody can tell.
@@ -427,10 +427,10 @@ class Submission:
                 listed = self.held.operator.listing()
                 yield from sift_list(self.held.kind, sieve, narrowed, since=since, listed=listed, ask=self.held.ask)
             except UnsupportedError:
-                unlisted = yield from self.held.retryable(Do(lambda: self.held.operator.unlisted(since - DOUBT)))
-                if unlisted is None:
+                rows = yield from self.held.retryable(Do(lambda: self.held.operator.jobs_without_list(since - AGE_MARGIN)))
+                if rows is None:
                     raise
-                for row in unlisted:
+                for row in rows:
                     sieve.take(row.id, row)
                 return sieve
             if sieve.marked:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from airflow_provider_aihub.http.errors import RemoteJobError
 from airflow_provider_aihub.http.retry import RetryPolicy
-from airflow_provider_aihub.jobs.in_time import in_time
-from airflow_provider_aihub.jobs.waiting import Ask, Fetch, Redact, Tell, courtesy
+from airflow_provider_aihub.jobs.time_limit import with_time_limit
+from airflow_provider_aihub.jobs.waiting import Ask, Fetch, Redact, WriteLines, as_remote_error
 from airflow_provider_aihub.tasks.steps import (
     Call,
     Do,
@@ -34,10 +34,10 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-TIMEOUT = 3.0
+KILL_TIMEOUT = 3.0
 """Seconds to wait for an answer while the task is killed: Airflow grants a worker 5 seconds."""
-POLICY = RetryPolicy(attempts=2, first_pause=0.5)
-GONE = {404, 409, 410}
+KILL_POLICY = RetryPolicy(attempts=2, first_pause=0.5)
+SUPERSEDED = {404, 409, 410}
 """HTTP statuses by which Airflow's API says that a try is not the task's any more."""
 
 
@@ -87,17 +87,17 @@ class Worker:
             except Exception as came:
                 if not is_errand:
                     raise
-                reply = courtesy(came)
+                reply = as_remote_error(came)
 
     def _done(self, step: Any) -> Any:
         match step:
             case Call():
                 return self._client().send(step.request)
             case Ask() | Fetch():
-                return in_time(partial(self._client().perform, step), step.longest)
+                return with_time_limit(partial(self._client().perform, step), step.timeout)
             case Redact():
                 return self._client().perform(step)
-            case Tell():
+            case WriteLines():
                 for line in step.lines:
                     self._log.info("%s", line)
             case Sleep():
@@ -109,21 +109,21 @@ class Worker:
             case ServerTime():
                 return self._client().server_time
             case Load():
-                return _asked(lambda: self._store.get(self._key))
+                return _call_airflow(lambda: self._store.get(self._key))
             case Save():
-                return _asked(lambda: self._store.set(self._key, step.entry.plain()))
+                return _call_airflow(lambda: self._store.set(self._key, step.entry.plain()))
             case Forget():
-                refused = _asked(lambda: self._store.delete(self._key))
+                refused = _call_airflow(lambda: self._store.delete(self._key))
                 if refused:
                     self._log.warning("Airflow did not delete what it keeps of an earlier job: %s", refused.why)
             case Push():
-                return _asked(lambda: self._ti.xcom_push(key=step.key, value=step.value))
+                return _call_airflow(lambda: self._ti.xcom_push(key=step.key, value=step.value))
             case Do():
                 return step.work()
         return None
 
 
-def _asked(ask: Callable[[], Any]) -> Any:
+def _call_airflow(ask: Callable[[], Any]) -> Any:
     """Ask something of Airflow; return its answer, or its refusal."""
     try:
         return uninterrupted(ask)
@@ -131,4 +131,4 @@ def _asked(ask: Callable[[], Any]) -> Any:
         response = getattr(error, "error", None)
         detail = getattr(response, "detail", None)
         status = detail.get("status_code") if isinstance(detail, dict) else None
-        return Refused(error, superseded=status in GONE)
+        return Refused(error, superseded=status in SUPERSEDED)

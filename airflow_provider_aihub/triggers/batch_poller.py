@@ -14,7 +14,7 @@ from typing import Any, Final, Protocol, TypeVar
 
 from airflow_provider_aihub.http.errors import RemoteJobError, UnsupportedError
 from airflow_provider_aihub.http.request import Request
-from airflow_provider_aihub.http.retry import asked_for
+from airflow_provider_aihub.http.retry import requested_pause
 from airflow_provider_aihub.jobs.kind import JobId, JobKind, JobState, Status
 from airflow_provider_aihub.jobs.waiting import FRESHNESS, Look
 from airflow_provider_aihub.triggers.polled_job import PolledJob, Told, free
@@ -137,7 +137,7 @@ class BatchPoller:
 
     async def _by_itself(self, job: PolledJob) -> JobState:
         if job.request is None:
-            job.request = self._kind.glance(job.job_id)
+            job.request = self._kind.brief_look(job.job_id)
         return await self._sender.send(job.request)
 
     async def _listed(self, job: PolledJob, max_age: float) -> JobState | None:
@@ -158,16 +158,16 @@ class BatchPoller:
         self._asking.discard(job)
         return None
 
-    def _ask(self, job: PolledJob, look: Look, due: float, longest: float | None = None) -> Told:
+    def _ask(self, job: PolledJob, look: Look, due: float, timeout: float | None = None) -> Told:
         """Have a list read for a job when that is due, and return what will tell what it shows.
 
-        :param longest: Seconds after which that raises :class:`TimeoutError`; ``None`` for never.
+        :param timeout: Seconds after which that raises :class:`TimeoutError`; ``None`` for never.
         """
         loop = asyncio.get_running_loop()
         job.shown, job.wanted, job.due, job.told = None, look, due, loop.create_future()
         self._asking.add(job)
-        if longest is not None:
-            late = loop.call_later(longest, self._give_up, job, job.told)
+        if timeout is not None:
+            late = loop.call_later(timeout, self._give_up, job, job.told)
             job.told.add_done_callback(lambda _: late.cancel())
         if self._reading is None or self._reading.done():
             self._reading = asyncio.create_task(self._read())
@@ -210,7 +210,7 @@ class BatchPoller:
                         return
                     for job in [job for job in self._asking if job.wanted.status is None]:
                         self._tell(job, None)
-                    await asyncio.sleep(asked_for(error, REFRAIN))
+                    await asyncio.sleep(requested_pause(error, REFRAIN))
                 else:
                     self._failures = 0
         finally:

@@ -13,7 +13,7 @@ _under_way: set[asyncio.Task[Any]] = set()
 """The event loop itself holds on to none of its tasks."""
 
 
-async def undisturbed(call: Coroutine[Any, Any, T]) -> T:
+async def shielded(call: Coroutine[Any, Any, T]) -> T:
     """Await a call to Airflow. If the awaiting is cancelled, the call still ends by itself.
 
     The triggerer of Airflow 3.0 and 3.1 reads one answer after the other from its supervisor. If a cancelled call

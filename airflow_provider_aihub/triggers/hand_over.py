@@ -15,7 +15,7 @@ from airflow.providers.common.compat.sdk import XCom
 from asgiref.sync import sync_to_async
 
 from airflow_provider_aihub.tasks import own_xcoms
-from airflow_provider_aihub.triggers.cancellation import undisturbed
+from airflow_provider_aihub.triggers.cancellation import shielded
 
 if TYPE_CHECKING:
     from airflow.models.taskinstance import TaskInstance
@@ -42,7 +42,7 @@ async def of_newer_try(task_instance: Any, trigger_id: int | None, about: Mappin
     :raises Exception: Whatever Airflow raises where it cannot tell.
     """
     if not _has_supervisor():
-        return (await undisturbed(sync_to_async(_in_database)(task_instance)))[1] != trigger_id
+        return (await shielded(sync_to_async(_in_database)(task_instance)))[1] != trigger_id
     if _shuts_down():
         return False
     for key, own in about.items():
@@ -50,7 +50,7 @@ async def of_newer_try(task_instance: Any, trigger_id: int | None, about: Mappin
             read = partial(own_xcoms.get, task_instance, key)
         else:
             read = partial(XCom.get_one, key=key, **_place(task_instance))
-        now = await undisturbed(sync_to_async(read)())
+        now = await shielded(sync_to_async(read)())
         if now is not None and str(now) != str(own):
             return True
     return False
@@ -74,7 +74,7 @@ def _place(ti: TaskInstance) -> dict[str, Any]:
 
 async def _state(ti: TaskInstance) -> str | None:
     if not _has_supervisor():
-        return (await undisturbed(sync_to_async(_in_database)(ti)))[0]
+        return (await shielded(sync_to_async(_in_database)(ti)))[0]
     if _shuts_down():
         return "deferred"
     from airflow.sdk.execution_time import task_runner
@@ -82,7 +82,7 @@ async def _state(ti: TaskInstance) -> str | None:
     call = sync_to_async(task_runner.RuntimeTaskInstance.get_task_states)(
         dag_id=ti.dag_id, task_ids=[ti.task_id], run_ids=[ti.run_id], map_index=ti.map_index
     )
-    states: dict[str, dict[str, Any]] = await undisturbed(call)
+    states: dict[str, dict[str, Any]] = await shielded(call)
     of_run = states.get(ti.run_id, {})
     # A mapped task stands under "<task_id>_<map_index>", any other under its id.
     return of_run.get(f"{ti.task_id}_{ti.map_index}", of_run.get(ti.task_id))

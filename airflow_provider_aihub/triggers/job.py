@@ -14,19 +14,19 @@ from airflow_provider_aihub.http.errors import OwnKinds, RemoteJobError, make_ow
 from airflow_provider_aihub.http.protocol import Sleep
 from airflow_provider_aihub.jobs.errors import OtherJob
 from airflow_provider_aihub.jobs.identity import Identity
-from airflow_provider_aihub.jobs.in_time import too_late
+from airflow_provider_aihub.jobs.time_limit import too_late
 from airflow_provider_aihub.jobs.kind import JobId, JobKind, JobState, Status
 from airflow_provider_aihub.jobs.platform import Platform, platform_of
 from airflow_provider_aihub.jobs.stopping import Stopping, stop
 from airflow_provider_aihub.jobs.waiting import (
     Ask,
     Fetch,
-    Keep,
+    SaveOffsets,
     Look,
     Outcome,
-    Recall,
+    LoadOffsets,
     Redact,
-    Tell,
+    WriteLines,
     Waited,
     Watch,
     wait_async,
@@ -35,7 +35,7 @@ from airflow_provider_aihub.tasks.links import link_in_triggerer
 from airflow_provider_aihub.triggers.batch_poller import BatchPoller
 from airflow_provider_aihub.triggers.cancellation import to_the_end
 from airflow_provider_aihub.triggers.log_lines import LogsInThread, finish, tell
-from airflow_provider_aihub.triggers.log_offsets import KeptOffsets
+from airflow_provider_aihub.triggers.log_offsets import OffsetStore
 from airflow_provider_aihub.triggers.polled_job import PolledJob
 from airflow_provider_aihub.triggers.poller import TRIGGERER, Poller, Surroundings
 
@@ -43,15 +43,15 @@ STOP_TIMEOUT = 20.0
 """Seconds that a trigger spends on stopping a job."""
 LONGEST_UNKNOWN = 15.0
 """Seconds of these for which the platform may not know the job yet."""
-LONGEST_DOUBT = 10.0
+KILL_CHECK_TIMEOUT = 10.0
 """Seconds that a trigger which is killed waits to be shown that the job is still the task's own, before it stops it."""
-LONGEST_LATE_DOUBT = 0.3
+DEADLINE_CHECK_TIMEOUT = 0.3
 """Likewise at a deadline: what was shown until then was judged each time, and the deadline is to strike in time."""
 KILL_TIMEOUT = 25.0 if hasattr(BaseTrigger, "on_kill") else 120.0
 """Seconds that a trigger spends on being killed. Airflow 3.3 grants ``on_kill`` 30; older ones may take long to say
 whether a task is still deferred, if many are asked for."""
-_NOTICE = conf.getfloat("workers", "min_heartbeat_interval", fallback=0.0)
-HANDOVER = _NOTICE + 3.0 if _NOTICE else 0.0
+_HEARTBEAT_INTERVAL = conf.getfloat("workers", "min_heartbeat_interval", fallback=0.0)
+EARLIEST_EVENT = _HEARTBEAT_INTERVAL + 3.0 if _HEARTBEAT_INTERVAL else 0.0
 """Seconds after its start in which a trigger sends no event.
 
 A worker of Airflow 3 may notice only after ``[workers] min_heartbeat_interval`` that its task has deferred. If the task
@@ -63,7 +63,7 @@ the memory of processes, and a scheduler that has heard it of a deferred task ch
 whose state is scheduled is spared, one that is queued or running again is not, and which of them it is when the news
 comes, the scheduler alone decides. Of tasks Airflow shows a trigger nothing but their states and numbers.
 """
-DRAIN = 0.5 if _NOTICE else 0.0
+LOG_DRAIN = 0.5 if _HEARTBEAT_INTERVAL else 0.0
 """Seconds between the last line of a trigger's log and its event. Airflow 3 closes the log of a trigger that has fired
 whether all lines have come through or not; those that come later are lost (apache/airflow#66158)."""
 _USER_ACTION = "__airflow_user_action__"
@@ -172,7 +172,7 @@ class JobTrigger(LogsInThread, BaseTrigger):
         self._poller: Poller | None = None
         self._batch: BatchPoller
         self._job: PolledJob
-        self._kept: KeptOffsets
+        self._offset_store: OffsetStore
         self._fired = False
         self._linked = False
 
@@ -217,7 +217,7 @@ class JobTrigger(LogsInThread, BaseTrigger):
             await finish(self.log)
             if self.trigger_id is not None:
                 # Else it is no triggerer's, but that of a DAG that is run for a test in one process.
-                await asyncio.sleep(max(DRAIN, began + HANDOVER - asyncio.get_running_loop().time()))
+                await asyncio.sleep(max(LOG_DRAIN, began + EARLIEST_EVENT - asyncio.get_running_loop().time()))
         except asyncio.CancelledError as cancelled:
             # Airflow before 3.3 has no on_kill and does not say why it cancels.
             if not hasattr(BaseTrigger, "on_kill") and cancelled.args[:1] != (_USER_ACTION,):
@@ -262,8 +262,8 @@ class JobTrigger(LogsInThread, BaseTrigger):
                 self._batch.leave(self._job)
             error: RemoteJobError | None = waited.error
             if waited.outcome is Outcome.DEADLINE and self.owner:
-                came = await self._stop(poller, LONGEST_LATE_DOUBT)
-                if isinstance(came, JobState) and came.phase.at_its_own_end:
+                came = await self._stop(poller, DEADLINE_CHECK_TIMEOUT)
+                if isinstance(came, JobState) and came.phase.ended_by_itself:
                     # It has ended while the platform did not answer.
                     waited = Waited(Outcome.ENDED, came)
                 elif isinstance(came, RemoteJobError):
@@ -300,21 +300,21 @@ class JobTrigger(LogsInThread, BaseTrigger):
         page: str | None = config.page(self._kind.page_kind, self._job_id) if config else None
         return page
 
-    async def _perform(self, step: Ask | Fetch | Redact | Recall | Keep | Tell) -> Any:
-        if isinstance(step, Tell):
+    async def _perform(self, step: Ask | Fetch | Redact | LoadOffsets | SaveOffsets | WriteLines) -> Any:
+        if isinstance(step, WriteLines):
             return await tell(step.lines, self.log)
-        if isinstance(step, Recall):
-            self._kept = KeptOffsets(self.task_instance, self._platform.key, self._job_id, self.log)
-            return await self._kept.recall()
-        if isinstance(step, Keep):
-            return await self._kept.keep(step.offsets)
+        if isinstance(step, LoadOffsets):
+            self._offset_store = OffsetStore(self.task_instance, self._platform.key, self._job_id, self.log)
+            return await self._offset_store.load()
+        if isinstance(step, SaveOffsets):
+            return await self._offset_store.save(step.offsets)
         assert self._poller is not None, "it is there before anything is wanted"  # noqa: S101
         return await self._poller.perform(step)
 
-    async def _stop(self, poller: Poller, doubt: float) -> JobState | RemoteJobError | None:
+    async def _stop(self, poller: Poller, check_timeout: float) -> JobState | RemoteJobError | None:
         """Stop the job. Return the error where that could not be done, and what is shown of a job that is over already.
 
-        :param doubt: Seconds to wait for what the platform shows of it.
+        :param check_timeout: Seconds to wait for what the platform shows of it.
         """
         kind, identity = self._kind, self._identity
         if kind.stop is None:
@@ -326,8 +326,8 @@ class JobTrigger(LogsInThread, BaseTrigger):
             kind,
             self._job_id,
             self.log,
-            judge=None if identity is None else lambda state: identity.judge(state.shown),
-            doubt=doubt,
+            judge=None if identity is None else lambda state: identity.judge(state.raw_facts),
+            check_timeout=check_timeout,
             login=lambda: poller.login,
             hidden=LONGEST_UNKNOWN,
             clock=clock,
@@ -355,8 +355,8 @@ class JobTrigger(LogsInThread, BaseTrigger):
                 await asyncio.sleep(step.seconds)
                 continue
             try:
-                async with asyncio.timeout(step.longest):
-                    reply = await poller.insist(step.request)
+                async with asyncio.timeout(step.timeout):
+                    reply = await poller.send_first(step.request)
             except RemoteJobError as error:
                 reply = error
             except TimeoutError:
@@ -377,7 +377,7 @@ class JobTrigger(LogsInThread, BaseTrigger):
                     return
                 poller = self._poller or await Poller.shared(self._platform, self._conn_id, self.around)
                 async with poller:
-                    problem: object = await self._stop(poller, LONGEST_DOUBT)
+                    problem: object = await self._stop(poller, KILL_CHECK_TIMEOUT)
         except Exception as error:
             problem = error
         if isinstance(problem, OtherJob):

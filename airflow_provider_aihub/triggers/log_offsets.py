@@ -12,7 +12,7 @@ from airflow_provider_aihub.jobs.kind import JobId
 from airflow_provider_aihub.jobs.log_stream import Offsets
 from airflow_provider_aihub.jobs.waiting import Log
 from airflow_provider_aihub.tasks import own_xcoms
-from airflow_provider_aihub.triggers.cancellation import undisturbed
+from airflow_provider_aihub.triggers.cancellation import shielded
 
 
 def _key(platform: str) -> str:
@@ -26,7 +26,7 @@ def begin(task_instance: Any, platform: str, job_id: JobId, log: Log) -> None:
         own_xcoms.put(task_instance, _key(platform), _written(job_id, {}))
 
 
-class KeptOffsets:
+class OffsetStore:
     """The offsets of one job.
 
     :param task_instance: What the triggerer gave the trigger; ``None`` where it gave nothing.
@@ -40,7 +40,7 @@ class KeptOffsets:
         self._log = log
         self._kept = True
 
-    async def recall(self) -> Offsets | None:
+    async def load(self) -> Offsets | None:
         """Return what an earlier triggerer kept."""
         if self._ti is None:
             # As in ``airflow dags test``, where no triggerer can start again.
@@ -52,7 +52,7 @@ class KeptOffsets:
         offsets = value.get("offsets")
         return offsets if isinstance(offsets, dict) else None
 
-    async def keep(self, offsets: Offsets) -> None:
+    async def save(self, offsets: Offsets) -> None:
         """Keep these."""
         if self._kept and self._ti is not None:
             await self._call(own_xcoms.put, _written(self._job_id, offsets))
@@ -60,7 +60,7 @@ class KeptOffsets:
     async def _call(self, method: Any, *arguments: Any) -> Any:
         try:
             # Airflow has asynchronous calls for this in its latest versions only.
-            return await undisturbed(sync_to_async(method)(self._ti, self._key, *arguments))
+            return await shielded(sync_to_async(method)(self._ti, self._key, *arguments))
         except Exception as error:
             if self._kept:
                 self._kept = False

@@ -23,7 +23,7 @@ from airflow_provider_aihub.jobs.kind import JobKind
 from airflow_provider_aihub.jobs.platform import Platform
 from airflow_provider_aihub.triggers import hand_over
 from airflow_provider_aihub.triggers.batch_poller import BatchPoller
-from airflow_provider_aihub.triggers.cancellation import undisturbed
+from airflow_provider_aihub.triggers.cancellation import shielded
 from airflow_provider_aihub.triggers.lanes import Lanes
 from airflow_provider_aihub.triggers.settings import Settings
 
@@ -46,8 +46,8 @@ async def read_connection(platform: Platform, conn_id: str) -> Any:
     :raises ConfigError: It cannot be used.
     """
     try:
-        connection = await undisturbed(get_async_connection(conn_id))
-        extra = await undisturbed(get_async_extra_dejson(connection))
+        connection = await shielded(get_async_connection(conn_id))
+        extra = await shielded(get_async_extra_dejson(connection))
     except Exception as error:
         # What Airflow says may quote the connection, and so its secrets.
         raise Unavailable(
@@ -185,7 +185,7 @@ class Poller:
         """What changes with each login and each change of the connection; ``None`` before the first login."""
         return (self._client, self._client.logins) if self._client and self._client.logins else None
 
-    def insist(self, request: Request[T]) -> Awaitable[T]:
+    def send_first(self, request: Request[T]) -> Awaitable[T]:
         """Carry out a request that stops a job, or reads whose it is. It does not wait for slow requests.
 
         It is tried again as a client does.

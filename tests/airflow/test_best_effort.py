@@ -157,7 +157,7 @@ def test_reading_the_logs_may_fail_in_any_way(
 
     def follow(self: Any, parts: Any, **_: Any) -> Iterator[Any]:
         calls.append(True)
-        yield log_stream.Recall()
+        yield log_stream.LoadOffsets()
         raise ValueError("Invalid IPv6 URL")
 
     monkeypatch.setattr(log_stream.PartLogs, "follow", follow)

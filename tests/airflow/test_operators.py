@@ -317,7 +317,7 @@ def test_a_wrong_upload_type_names_the_right_ones(aihub: Emulator, wrong: dict[s
 def test_the_trigger_fires_only_once_the_worker_has_noticed_that_the_task_deferred(
     hook: AIHubHook, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(job, "HANDOVER", 1.5)
+    monkeypatch.setattr(job, "EARLIEST_EVENT", 1.5)
     life = TaskLife(train(deferrable=True))
     trigger = life.start()
     began = time.monotonic()

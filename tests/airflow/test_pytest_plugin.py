@@ -37,7 +37,7 @@ def project(pytester: pytest.Pytester) -> pytest.Pytester:
 def state() -> tuple[object, ...]:
     """What the plugin changes while a test runs."""
     environ = {name: value for name, value in os.environ.items() if name.startswith("AIRFLOW")}
-    return waiting.POLL_FLOOR, job.HANDOVER, held.PATIENCE, environ
+    return waiting.POLL_FLOOR, job.EARLIEST_EVENT, held.PATIENCE, environ
 
 
 def test_the_connection_leads_to_an_aihub_of_the_tests_own(project: pytest.Pytester) -> None:

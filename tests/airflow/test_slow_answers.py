@@ -176,7 +176,7 @@ async def test_of_a_large_answer_little_is_kept(monkeypatch: pytest.MonkeyPatch)
         batch = poller.batch(TRAINING)
         seen = await batch.look(batch.watch(1, lambda _now: 1.0), Look())
     assert isinstance(seen, JobState)
-    assert (seen.status, seen.shown.name, seen.answer.virtual_cluster.id) == (RUNNING, "t", 3)
+    assert (seen.status, seen.raw_facts.name, seen.answer.virtual_cluster.id) == (RUNNING, "t", 3)
     assert len(seen.answer.model_dump_json()) < 3 * BRIEF
     assert seen.answer.command == ""
 

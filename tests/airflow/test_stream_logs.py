@@ -291,7 +291,7 @@ async def test_what_was_told_comes_through_before_the_event(
     xcoms: Xcoms,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("airflow_provider_aihub.triggers.job.DRAIN", 0.4)
+    monkeypatch.setattr("airflow_provider_aihub.triggers.job.LOG_DRAIN", 0.4)
     life = TaskLife(make(command="echo hello", deferrable=True))
     await Triggerer(life, await asyncio.to_thread(life.start)).run()
     fired = time.time()

@@ -42,7 +42,7 @@ from airflow_provider_aihub.tasks.steps import (
     ServerTime,
     Sleep,
 )
-from airflow_provider_aihub.tasks.worker import POLICY
+from airflow_provider_aihub.tasks.worker import KILL_POLICY
 
 from .platforms import Side
 from .server import Server
@@ -251,7 +251,7 @@ class Worker(Blocking):
             case Push():
                 return self._told(lambda: self.ti.xcom_push(step.key, step.value))
             case Do():
-                if self.operator.known_by_content:
+                if self.operator.idempotent:
                     return (yield from self._in_pieces(step.work))
                 return step.work()
             case _:
@@ -326,8 +326,8 @@ class Worker(Blocking):
             steps: Any = self.run(self.life.kill(patience=patience))
         else:
             # What is interrupted may hold the client's locks.
-            state, self.state = self.state, self.client.in_haste(3.0, POLICY)._state
-            steps = self.run(self.life.kill(), POLICY)
+            state, self.state = self.state, self.client.with_timeout(3.0, KILL_POLICY)._state
+            steps = self.run(self.life.kill(), KILL_POLICY)
         for _ in steps:
             pass
         if not patience:

@@ -12,8 +12,8 @@ from airflow.providers.common.compat.sdk import AirflowFailException
 from airflow_provider_aihub.http.errors import AmbiguousSubmit, RemoteJobError
 from airflow_provider_aihub.jobs.errors import JobTimeout
 from airflow_provider_aihub.tasks.failures import as_task_failure
-from airflow_provider_aihub.tasks.life import IN_HASTE, Deferral
-from airflow_provider_aihub.triggers.job import HANDOVER, STOP_TIMEOUT
+from airflow_provider_aihub.tasks.life import KILL_PATIENCE, Deferral
+from airflow_provider_aihub.triggers.job import EARLIEST_EVENT, STOP_TIMEOUT
 
 from .airflow import BEFORE, GRACE, HEARTBEAT, LOG, Process, Superseded, Task, Unwell, Worker, World
 from .histories import (
@@ -63,7 +63,7 @@ ENDS: Final = {*KILLS, "clear less", "timeout", "freeze"}
 """Blows after which a job may be stopped: a worker that was taken for dead stops what it alone knows of."""
 REFUSALS: Final = ("create code 1", "create code 3", "list lags, create code 3")
 """Weathers in which what the platform has refused is done."""
-LATEST: Final = STOP_TIMEOUT + HANDOVER + 2.0
+LATEST: Final = STOP_TIMEOUT + EARLIEST_EVENT + 2.0
 """Seconds after its deadline, or after it has begun, within which a trigger has fired."""
 
 
@@ -144,7 +144,7 @@ class Life:
             self._clear(self._cleared.pop(0))
         for at in self._killed_creating:
             for job in self.servers[0].jobs:
-                if at < max(job.listed_at, job.shown_at) - IN_HASTE and job.asked_at <= at + GRACE:
+                if at < max(job.listed_at, job.shown_at) - KILL_PATIENCE and job.asked_at <= at + GRACE:
                     self.excuses.add(CREATING)
         for process in self.processes:
             if isinstance(process, Triggerer):
@@ -251,7 +251,7 @@ class Life:
                 killed_at = self.world.now
                 if worker.life.held.creating is not None:
                     self._killed_creating.append(killed_at)
-                if any(job.shown_at > killed_at + IN_HASTE for job in self.servers[0].jobs):
+                if any(job.shown_at > killed_at + KILL_PATIENCE for job in self.servers[0].jobs):
                     self.excuses.add(CREATING)
                 outcome = KILLS[came]
                 if came == "clear":

@@ -10,7 +10,7 @@ from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSen
 
 from airflow_provider_aihub.http.errors import RemoteJobError
 from airflow_provider_aihub.jobs.errors import JobFailed
-from airflow_provider_aihub.jobs.in_time import too_late
+from airflow_provider_aihub.jobs.time_limit import too_late
 
 from .airflow import AFTER, BEFORE, HEARTBEAT, LOG, Blocking, kept
 from .lives import KILLS, LONGEST, Life
@@ -38,14 +38,14 @@ class Poking(Blocking):
     def __init__(self, *given: Any, **more: Any) -> None:
         super().__init__(*given, **more)
         # There is no machinery of Airflow's to keep a link.
-        own = {"_clock": self.clock, "_monotonic": self.clock, "_in_time": self.in_time, "_linked": True}
+        own = {"_clock": self.clock, "_monotonic": self.clock, "_with_time_limit": self.with_time_limit, "_linked": True}
         self.operator.__dict__.update(own)
 
-    def in_time(self, ask: Callable[[], T], longest: float | None) -> T:
+    def with_time_limit(self, ask: Callable[[], T], timeout: float | None) -> T:
         """Ask something with a time limit, by the world's time."""
         began = self.world.now
         answer = ask()
-        if longest is not None and self.world.now - began > longest:
+        if timeout is not None and self.world.now - began > timeout:
             raise too_late()
         return answer
 

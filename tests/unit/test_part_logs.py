@@ -29,10 +29,10 @@ from airflow_provider_aihub.jobs.log_stream import (
     MOST_FILES,
     MOST_LINES,
     PIECES_PER_POLL,
-    Keep,
+    SaveOffsets,
     PartLogs,
-    Recall,
-    Tell,
+    LoadOffsets,
+    WriteLines,
 )
 
 SECRET = "http://files/secret-signature/"
@@ -86,7 +86,7 @@ class Aihub:
                 step = steps.send(reply)
             except StopIteration:
                 return
-            if isinstance(step, Tell):
+            if isinstance(step, WriteLines):
                 reply = len(step.lines) if self.room is None else min(self.room, len(step.lines))
                 for line in step.lines[:reply]:
                     follower._log.info("%s", line)
@@ -96,9 +96,9 @@ class Aihub:
     def _reply(self, step: Any) -> Any:
         if isinstance(step, Redact):
             return step.text.replace("open sesame", "***")
-        if isinstance(step, Recall):
+        if isinstance(step, LoadOffsets):
             return self.kept
-        if isinstance(step, Keep):
+        if isinstance(step, SaveOffsets):
             self.kept, self.keeps = dict(step.offsets), self.keeps + 1
             return None
         if isinstance(step, Ask):

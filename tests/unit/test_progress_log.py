@@ -10,7 +10,7 @@ import pytest
 
 from airflow_provider_aihub.aihub.errors import AIHubBadAnswerError, AIHubError, AIHubUnavailable, AIHubUnsupportedError
 from airflow_provider_aihub.aihub.kinds import QUOTA_TASK, SEARCH, TRAINING, WORKFLOW_RUN, JobKind
-from airflow_provider_aihub.jobs.progress_log import LIFE_LINE
+from airflow_provider_aihub.jobs.progress_log import UNCHANGED_INTERVAL
 from airflow_provider_aihub.jobs.waiting import Ask, Fetch, Outcome, Watch, wait
 
 LOG = logging.getLogger("test.story")
@@ -212,7 +212,7 @@ def test_a_kind_without_parts_is_asked_for_no_more(caplog: pytest.LogCaptureFixt
 def test_the_pods_of_a_job_that_runs_for_days_are_asked_for_ever_more_seldom(caplog: pytest.LogCaptureFixture) -> None:
     hours = 24
     lines, asked = tell(
-        caplog, TRAINING, status(*[2] * (hours * 12), 3), {"pods": pods("Running", "Running")}, every=LIFE_LINE
+        caplog, TRAINING, status(*[2] * (hours * 12), 3), {"pods": pods("Running", "Running")}, every=UNCHANGED_INTERVAL
     )
     assert len([line for line in lines if "still running" in line and "all 2 pods Running" in line]) == hours * 12 - 1
     assert 10 <= len(asked) <= 20
@@ -221,7 +221,7 @@ def test_the_pods_of_a_job_that_runs_for_days_are_asked_for_ever_more_seldom(cap
 def test_pods_that_cannot_be_listed_are_asked_for_seldom(caplog: pytest.LogCaptureFixture) -> None:
     looks = 40
     told, asked = tell(caplog, TRAINING, status(*[2] * looks, 3), {"/pods": AIHubUnavailable("It is away.")})
-    assert len(asked) == 1 + int((looks - 1) * 30 / LIFE_LINE)
+    assert len(asked) == 1 + int((looks - 1) * 30 / UNCHANGED_INTERVAL)
     assert len(told) == 2 + len(asked) - 1
 
 

@@ -25,7 +25,7 @@ from airflow_provider_aihub.http.retry import LONGEST_RETRY_AFTER
 from airflow_provider_aihub.jobs.log_stream import PartLogs
 from airflow_provider_aihub.jobs.waiting import (
     GONE_TOLERANCE,
-    LIFE_LINE,
+    UNCHANGED_INTERVAL,
     POLL_FLOOR,
     Ask,
     Look,
@@ -278,7 +278,7 @@ def test_the_log_tells_changes_and_signs_of_life_only(caplog: pytest.LogCaptureF
     assert len(looked) > 100
     assert sum("is running" in line for line in told) == 1
     still = sum("is still running" in line for line in told)
-    assert 0 < still <= (clock.now - 1000) / LIFE_LINE
+    assert 0 < still <= (clock.now - 1000) / UNCHANGED_INTERVAL
     assert len(told) == still + 3
 
 
@@ -316,10 +316,10 @@ def calm(parts: list[Part], **watch: float | bool) -> list[Look]:
 
 
 def test_where_only_another_status_is_news_the_look_says_so() -> None:
-    assert {(look.status, look.calm_until, look.deadline) for look in calm([RUNS])} == {(2, 1000 + LIFE_LINE, None)}
+    assert {(look.status, look.calm_until, look.deadline) for look in calm([RUNS])} == {(2, 1000 + UNCHANGED_INTERVAL, None)}
     assert {look.status for look in calm([RUNS], backoff=1.0)} == {2}
     soon = calm([RUNS], deadline=1100.0)
-    assert {(look.status, look.calm_until, look.deadline) for look in soon} == {(2, 1000 + LIFE_LINE, 1100.0)}
+    assert {(look.status, look.calm_until, look.deadline) for look in soon} == {(2, 1000 + UNCHANGED_INTERVAL, 1100.0)}
 
 
 @pytest.mark.parametrize(("parts", "watch"), [([], {}), ([RUNS], {"stream_logs": True}), ([RUNS], {"backoff": 2.0})])

@@ -14,7 +14,7 @@ from waiting import eventually
 from airflow_provider_aihub.aihub.platform import PLATFORM
 from airflow_provider_aihub.tasks.links import link_in_triggerer
 from airflow_provider_aihub.triggers import hand_over, log_offsets, poller
-from airflow_provider_aihub.triggers.cancellation import undisturbed
+from airflow_provider_aihub.triggers.cancellation import shielded
 
 
 class Airflow:
@@ -34,7 +34,7 @@ LOG = logging.getLogger(__name__)
 TI = SimpleNamespace(dag_id="d", task_id="t", run_id="r", map_index=-1)
 CALLS: dict[str, Callable[[], Awaitable[Any]]] = {
     "for the connection": lambda: poller.Poller(PLATFORM, "aihub_default")._load(None),
-    "for how far the logs were read": lambda: log_offsets.KeptOffsets(TI, "aihub", 1, LOG).recall(),
+    "for how far the logs were read": lambda: log_offsets.OffsetStore(TI, "aihub", 1, LOG).load(),
     "for the state of the task": lambda: hand_over.still_deferred(TI),
     "to keep a link": lambda: link_in_triggerer(TI, "key", lambda: "http://aihub.example", LOG),
 }
@@ -60,15 +60,15 @@ async def test_what_comes_of_a_call_is_told() -> None:
     async def fails() -> None:
         raise LookupError("no")
 
-    assert await undisturbed(asyncio.sleep(0, "yes")) == "yes"
+    assert await shielded(asyncio.sleep(0, "yes")) == "yes"
     with pytest.raises(LookupError):
-        await undisturbed(fails())
+        await shielded(fails())
 
 
 async def test_without_a_task_instance_how_far_the_logs_were_read_is_not_kept(caplog: pytest.LogCaptureFixture) -> None:
     """As in `airflow dags test`, where no triggerer can start again, so that there is nothing to warn of."""
     caplog.set_level(logging.INFO)
-    kept = log_offsets.KeptOffsets(None, "aihub", 1, LOG)
-    assert await kept.recall() is None
-    await kept.keep({})
+    kept = log_offsets.OffsetStore(None, "aihub", 1, LOG)
+    assert await kept.load() is None
+    await kept.save({})
     assert caplog.messages == []

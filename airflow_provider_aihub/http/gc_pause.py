@@ -13,7 +13,7 @@ _collects = True
 
 
 @contextmanager
-def uncollected() -> Iterator[None]:
+def gc_paused() -> Iterator[None]:
     """Let Python collect no garbage, in any thread, for the moment in which many objects are made and dropped.
 
     It would look at all that Airflow has in memory because of them, which stops every thread for a quarter of a second.

@@ -12,15 +12,15 @@ from airflow_provider_aihub.http.errors import Unavailable
 T = TypeVar("T")
 
 
-def in_time(ask: Callable[[], T], longest: float | None) -> T:
+def with_time_limit(ask: Callable[[], T], timeout: float | None) -> T:
     """Call something, and return its result.
 
     If it takes longer, it goes on in a thread of its own and its result is dropped. So use it only for reading.
 
-    :param longest: Seconds; ``None`` for as long as it takes.
+    :param timeout: Seconds; ``None`` for as long as it takes.
     :raises Unavailable: It takes longer.
     """
-    if longest is None:
+    if timeout is None:
         return ask()
     answers: queue.SimpleQueue[tuple[T | None, BaseException | None]] = queue.SimpleQueue()
 
@@ -32,7 +32,7 @@ def in_time(ask: Callable[[], T], longest: float | None) -> T:
 
     threading.Thread(target=asking, daemon=True).start()
     try:
-        answer, error = answers.get(timeout=longest)
+        answer, error = answers.get(timeout=timeout)
     except queue.Empty:
         raise too_late() from None
     if error is not None:
