@@ -139,7 +139,7 @@ def quick_aihub_polls(monkeypatch: pytest.MonkeyPatch) -> None:
     waited for only briefly, since the lists of the emulator are never late.
     """
     from airflow_provider_aihub.jobs import waiting
-    from airflow_provider_aihub.tasks import held
+    from airflow_provider_aihub.tasks import task_try
     from airflow_provider_aihub.triggers import job
 
     monkeypatch.setattr(waiting, "POLL_FLOOR", POLL_FLOOR)
@@ -147,7 +147,7 @@ def quick_aihub_polls(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv(f"AIRFLOW__{section}__POLL_FLOOR", str(POLL_FLOOR))
     monkeypatch.setattr(job, "EARLIEST_EVENT", 0.0)
     monkeypatch.setattr(job, "LOG_DRAIN", 0.0)
-    monkeypatch.setattr(held, "PATIENCE", held.Patience(settled=10.0, shown=2.0, first_pause=0.1))
+    monkeypatch.setattr(task_try, "PATIENCE", task_try.Patience(settled=10.0, shown=2.0, first_pause=0.1))
 
 
 def _marked(request: pytest.FixtureRequest, name: str, example: str) -> dict[str, Any]:

@@ -14,7 +14,7 @@ PAUSE = 5.0
 
 def late(look: Callable[[], T | None]) -> T | None:
     """Look for something until it appears or the time is over. Return it, or ``None`` if it did not appear."""
-    from airflow_provider_aihub.tasks.held import PATIENCE
+    from airflow_provider_aihub.tasks.task_try import PATIENCE
 
     end = time.monotonic() + PATIENCE.settled
     while True:

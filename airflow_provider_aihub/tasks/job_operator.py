@@ -217,7 +217,7 @@ class RemoteJobOperator(PlatformTask, BaseOperator):
         """
         if self._life is None:
             return
-        self._life.held.killed = True
+        self._life.task_try.killed = True
         if self._life.may_have_a_job:
             from airflow_provider_aihub.tasks.worker import KILL_POLICY, KILL_TIMEOUT, Worker
 
@@ -232,13 +232,13 @@ class RemoteJobOperator(PlatformTask, BaseOperator):
         :param clock: Gives Unix time in seconds.
         :param jitter: Gives a number from 0 to 1.
         """
-        from airflow_provider_aihub.tasks.held import Held
+        from airflow_provider_aihub.tasks.task_try import TaskTry
         from airflow_provider_aihub.tasks.job_state import Tries
         from airflow_provider_aihub.tasks.life import Life
 
         self._context, self.begun = context, None
         kept = context.get("task_state_store") is not None
-        return Life(Held(self, Tries.of(context), kept=kept, clock=clock), jitter=jitter)
+        return Life(TaskTry(self, Tries.of(context), kept=kept, clock=clock), jitter=jitter)
 
     def _live(self, context: Context, part: Callable[[Life], Steps[Any]]) -> Any:
         from airflow_provider_aihub.tasks.life import Deferral
@@ -253,9 +253,9 @@ class RemoteJobOperator(PlatformTask, BaseOperator):
                 raise
             except BaseException as end:
                 # Nobody else would stop the job. There may be time to find one that is just being created, too.
-                given_up = life.held.tries.last and isinstance(end, Exception)
-                if given_up or life.held.killed or isinstance(end, AirflowTaskTimeout):
-                    worker.run(life.kill(patience=life.held.patience.settled))
+                given_up = life.task_try.tries.last and isinstance(end, Exception)
+                if given_up or life.task_try.killed or isinstance(end, AirflowTaskTimeout):
+                    worker.run(life.kill(patience=life.task_try.patience.settled))
                 raise
         if isinstance(came, Deferral):
             self._defer(came)

@@ -24,7 +24,7 @@ from airflow_provider_aihub.jobs.identity import Identity, Verdict, other_job
 from airflow_provider_aihub.jobs.kind import JobId, JobState, Phase
 from airflow_provider_aihub.jobs.waiting import Ask, Fetch, Look, Outcome, Waited, Watch, follow
 from airflow_provider_aihub.tasks import job_state
-from airflow_provider_aihub.tasks.held import LAST_CHECK_TIMEOUT, Held, Job
+from airflow_provider_aihub.tasks.task_try import LAST_CHECK_TIMEOUT, TaskTry, Job
 from airflow_provider_aihub.tasks.job_state import Entry
 from airflow_provider_aihub.tasks.steps import Do, Push, Sleep, Steps
 from airflow_provider_aihub.tasks.submission import Submission
@@ -51,26 +51,26 @@ class Deferral:
 class Life:
     """One try of a task, from its record to its result.
 
-    :param held: What the try holds.
+    :param task_try: What the try holds.
     :param jitter: Gives a number from 0 to 1.
     """
 
-    def __init__(self, held: Held, *, jitter: Callable[[], float] = random.random) -> None:
-        self.held = held
-        self.submission = Submission(held)
+    def __init__(self, task_try: TaskTry, *, jitter: Callable[[], float] = random.random) -> None:
+        self.task_try = task_try
+        self.submission = Submission(task_try)
         self._jitter = jitter
 
     @property
     def may_have_a_job(self) -> bool:
         """Whether there is, or may be, a job to be stopped with the task."""
-        held = self.held
-        known = held.job is not None or held.creating is not None or held.operator.begun is not None
+        task_try = self.task_try
+        known = task_try.job is not None or task_try.creating is not None or task_try.operator.begun is not None
         return known or not self.submission.looked
 
     @property
     def _begun_since(self) -> bool:
         """Whether what a kill has interrupted may have started something only after that was to be stopped."""
-        return self.held.killed and self.held.operator.begun is not None
+        return self.task_try.killed and self.task_try.operator.begun is not None
 
     def begin(self) -> Steps[Any]:
         """Submit the job, or take up the one an earlier try left behind, and wait for its end.
@@ -78,38 +78,38 @@ class Life:
         :return: The task's result, or a :class:`Deferral`.
         :raises RemoteJobError: One of its kinds.
         """
-        entry = yield from self.held.load()
+        entry = yield from self.task_try.load()
         try:
-            options = self.held.operator.options
+            options = self.task_try.operator.options
             job, state = yield from self._job(entry)
         except RemoteJobError as error:
             since = self._begun_since
-            self.held.stopped = self.held.stopped and not since
-            if since or error.final or self.held.tries.last:
+            self.task_try.stopped = self.task_try.stopped and not since
+            if since or error.final or self.task_try.tries.last:
                 # No retry will take it up.
                 yield from self.kill()
             raise
-        self.held.job, self.held.creating = job, None
-        if self.held.killed:
-            self.held.stopped = self.held.stopped and not self._begun_since
-            yield from self.held.stop_for_good()
-        self.held.go_on_unless_killed()
-        self.held.operator.begun = None
+        self.task_try.job, self.task_try.creating = job, None
+        if self.task_try.killed:
+            self.task_try.stopped = self.task_try.stopped and not self._begun_since
+            yield from self.task_try.stop_for_good()
+        self.task_try.go_on_unless_killed()
+        self.task_try.operator.begun = None
         refused = yield Push("job_id", job.id)
         if refused:
-            yield from self.held.airflow_refused(refused, "the XCom 'job_id'")
-        yield Do(lambda: self.held.operator.link(job.id))
-        if not options.wait_for_completion or not self.held.kind.can_be_waited_for:
-            self.held.job = None
-            yield from self.held.move(job, job_state.DONE)
+            yield from self.task_try.airflow_refused(refused, "the XCom 'job_id'")
+        yield Do(lambda: self.task_try.operator.link(job.id))
+        if not options.wait_for_completion or not self.task_try.kind.can_be_waited_for:
+            self.task_try.job = None
+            yield from self.task_try.move(job, job_state.DONE)
             return {"id": job.id}
         if state is not None and state.phase.terminal:
             return (yield from self._end(job, state, self._deadline(job.entry.since)))
         try:
-            reference = yield from self.held.patiently(job, lambda: self.held.reference(job))
+            reference = yield from self.task_try.patiently(job, lambda: self.task_try.reference(job))
         except RemoteJobError as error:
             raise (yield from self._given_up(job, error)) from None
-        job = self.held.job = replace(job, reference=reference)
+        job = self.task_try.job = replace(job, reference=reference)
         return (yield from self._wait(job, job.entry.since, self._deadline(job.entry.since)))
 
     def resume(self, event: JobEvent) -> Steps[Any]:
@@ -121,46 +121,46 @@ class Life:
         from airflow_provider_aihub.triggers.job import MOST_ROUNDS, error_of
 
         job = yield from self._deferred_job(event)
-        self.held.job, self.held.creating = job, None
-        error = error_of(event, self.held.operator.platform.errors)
+        self.task_try.job, self.task_try.creating = job, None
+        error = error_of(event, self.task_try.operator.platform.errors)
         if event["outcome"] == Outcome.DEADLINE:
             raise (yield from self._timed_out(job, error))
         if event["outcome"] != Outcome.ENDED:
             raise (yield from self._given_up(job, error))
         deadline, rounds = event["deadline"], event["rounds"] + 1
         try:
-            state = yield from self.held.read(job)
+            state = yield from self.task_try.read(job)
         except (Unavailable, BadAnswerError, AuthError, NotFoundError) as trouble:
             if rounds > MOST_ROUNDS:
                 raise (yield from self._given_up(job, trouble)) from None
-            self.held.log.warning("Waiting until %s can be asked how it ended: %s", self.held.kind.platform, trouble)
+            self.task_try.log.warning("Waiting until %s can be asked how it ended: %s", self.task_try.kind.platform, trouble)
             # It has ended in time, as the trigger saw.
             deadline = None
         else:
-            if self.held.judge(job, state) is Verdict.OTHER:
-                raise (yield from self._given_up(job, other_job(self.held.kind, job.id)))
-            job = self.held.job = yield from self.held.seen(job)
+            if self.task_try.judge(job, state) is Verdict.OTHER:
+                raise (yield from self._given_up(job, other_job(self.task_try.kind, job.id)))
+            job = self.task_try.job = yield from self.task_try.seen(job)
             if state.phase.ends_waiting:
                 return (yield from self._end(job, state, deadline))
-            called, platform = self.held.kind.called(job.id), self.held.kind.platform
+            called, platform = self.task_try.kind.called(job.id), self.task_try.kind.platform
             if rounds > MOST_ROUNDS:
                 contradiction = BadAnswerError(
                     f"{platform}'s list said {rounds} times that {called} had ended, and {platform} then said of the "
                     f"job itself that it {state.verb}; see whether {platform} is well."
                 )
                 raise (yield from self._given_up(job, contradiction))
-            self.held.log.warning("%s %s again", called, state.verb)
-        return (yield from self._wait(job, event["since"] or self.held.clock(), deadline, rounds))
+            self.task_try.log.warning("%s %s again", called, state.verb)
+        return (yield from self._wait(job, event["since"] or self.task_try.clock(), deadline, rounds))
 
     def _job(self, entry: Entry | None) -> Steps[tuple[Job, JobState | None]]:
         """Return the task's job, and how one that was taken up stands."""
-        operator, marker = self.held.operator, self.held.tries.marker()
+        operator, marker = self.task_try.operator, self.task_try.tries.marker()
         request = yield Do(lambda: operator.create_request(marker))
         taken_up, state = yield from self.submission.take_up(entry)
         if taken_up is not None:
             return taken_up, state
         request = yield Do(lambda: operator.prepare_submission(request))
-        self.held.go_on_unless_killed()
+        self.task_try.go_on_unless_killed()
         return (yield from self.submission.create(request, marker)), None
 
     def kill(self, *, patience: float = 0.0) -> Steps[None]:
@@ -170,38 +170,38 @@ class Life:
 
         :param patience: Seconds for which a job that is being created may be looked for.
         """
-        self.held.killed = True
-        if not self.held.cancels or self.held.stopped:
+        self.task_try.killed = True
+        if not self.task_try.cancels or self.task_try.stopped:
             return
-        end = self.held.clock() + patience
+        end = self.task_try.clock() + patience
         try:
-            if self.held.job is None and self.held.operator.begun is not None:
-                self.held.job = self.submission.begun_job(self.held.operator.begun)
-            elif self.held.job is None and self.held.creating is not None:
-                self.held.job = yield from self.submission.look_for(
-                    self.held.creating, lambda: end - self.held.clock(), killing=True
+            if self.task_try.job is None and self.task_try.operator.begun is not None:
+                self.task_try.job = self.submission.begun_job(self.task_try.operator.begun)
+            elif self.task_try.job is None and self.task_try.creating is not None:
+                self.task_try.job = yield from self.submission.look_for(
+                    self.task_try.creating, lambda: end - self.task_try.clock(), killing=True
                 )
-                if self.held.job is None:
-                    self.held.log.warning(
-                        "The task ends while %s may be creating its %s", self.held.kind.platform, self.held.kind.noun
+                if self.task_try.job is None:
+                    self.task_try.log.warning(
+                        "The task ends while %s may be creating its %s", self.task_try.kind.platform, self.task_try.kind.noun
                     )
-            elif self.held.job is None and not self.submission.looked:
-                self.held.job = yield from self.submission.unrecorded_job()
+            elif self.task_try.job is None and not self.submission.looked:
+                self.task_try.job = yield from self.submission.unrecorded_job()
         except UnsupportedError:
-            self.held.log.warning(
-                "This %s cannot be asked whether there is a %s to stop", self.held.kind.platform, self.held.kind.noun
+            self.task_try.log.warning(
+                "This %s cannot be asked whether there is a %s to stop", self.task_try.kind.platform, self.task_try.kind.noun
             )
         except RemoteJobError as error:
-            self.held.may_be_running(error)
-        yield from self.held.stop_for_good(max(patience, KILL_PATIENCE))
+            self.task_try.may_be_running(error)
+        yield from self.task_try.stop_for_good(max(patience, KILL_PATIENCE))
 
     def _wait(self, job: Job, since: float, deadline: float | None, rounds: int = 0) -> Steps[Any]:
         """Wait in the triggerer, or here."""
-        reference, options = job.id if job.reference is None else job.reference, self.held.operator.options
+        reference, options = job.id if job.reference is None else job.reference, self.task_try.operator.options
         if options.deferrable:
             return Deferral(reference=reference, since=since, deadline=deadline, rounds=rounds, identity=job.identity)
         watch = Watch(
-            kind=self.held.kind,
+            kind=self.task_try.kind,
             job_id=reference,
             since=since,
             poll_interval=options.poll_interval,
@@ -213,19 +213,19 @@ class Life:
         )
         waited = yield from self._follow(watch)
         if waited.outcome is Outcome.DEADLINE:
-            came = yield from self.held.stop(job, check_timeout=LAST_CHECK_TIMEOUT)
+            came = yield from self.task_try.stop(job, check_timeout=LAST_CHECK_TIMEOUT)
             if not (isinstance(came, JobState) and came.phase.ended_by_itself):
                 raise (yield from self._timed_out(job, came if isinstance(came, RemoteJobError) else None))
             # It has ended while the platform did not answer.
             waited = Waited(Outcome.ENDED, came)
         if waited.outcome is Outcome.UNREADABLE or waited.state is None:
             raise (yield from self._given_up(job, waited.error))
-        if self.held.judge(job, waited.state) is Verdict.OTHER:
-            raise (yield from self._given_up(job, other_job(self.held.kind, job.id)))
+        if self.task_try.judge(job, waited.state) is Verdict.OTHER:
+            raise (yield from self._given_up(job, other_job(self.task_try.kind, job.id)))
         return (yield from self._end(job, waited.state, deadline))
 
     def _follow(self, watch: Watch) -> Steps[Waited]:
-        waiting = follow(watch, self.held.log, clock=self.held.clock, jitter=self._jitter)
+        waiting = follow(watch, self.task_try.log, clock=self.task_try.clock, jitter=self._jitter)
         reply = None
         while True:
             try:
@@ -236,9 +236,9 @@ class Life:
             if isinstance(step, Look):
                 if step.seconds:
                     yield Sleep(step.seconds)
-                step = Ask(self.held.kind.look(watch.job_id), timeout=step.left(self.held.clock()))
+                step = Ask(self.task_try.kind.look(watch.job_id), timeout=step.left(self.task_try.clock()))
             elif isinstance(step, Ask | Fetch):
-                step = replace(step, timeout=watch.left(self.held.clock()))
+                step = replace(step, timeout=watch.left(self.task_try.clock()))
             reply = yield step
 
     def _deadline(self, since: float) -> float | None:
@@ -246,11 +246,11 @@ class Life:
 
         Airflow 3 does not count the time in the triggerer towards ``execution_timeout``, so the trigger does.
         """
-        deadlines, options = [], self.held.operator.options
+        deadlines, options = [], self.task_try.operator.options
         if options.job_timeout is not None:
             deadlines.append(since + options.job_timeout)
         if options.execution_timeout is not None:
-            deadlines.append(self.held.clock() + options.execution_timeout)
+            deadlines.append(self.task_try.clock() + options.execution_timeout)
         return min(deadlines, default=None)
 
     def _deferred_job(self, event: JobEvent) -> Steps[Job]:
@@ -260,18 +260,18 @@ class Life:
         known = Entry(
             state=job_state.SUBMITTED,
             marker=identity.marker or "",
-            since=identity.submitted_at or event["since"] or self.held.clock(),
-            max_tries=self.held.tries.max_tries,
-            retries=self.held.tries.retries,
-            try_number=self.held.tries.try_number,
+            since=identity.submitted_at or event["since"] or self.task_try.clock(),
+            max_tries=self.task_try.tries.max_tries,
+            retries=self.task_try.tries.retries,
+            try_number=self.task_try.tries.try_number,
             name=identity.name,
             user_id=identity.user_id,
             opening=identity.opening,
             job_id=reference,
         )
         # So that a task that is killed before its record is read stops it.
-        self.held.job = Job(reference, known, reference=reference)
-        entry = yield from self.held.load()
+        self.task_try.job = Job(reference, known, reference=reference)
+        entry = yield from self.task_try.load()
         if entry is None or (identity.marker and entry.marker != identity.marker):
             entry = known
         job_id = entry.job_id if entry.job_id is not None else reference
@@ -280,22 +280,22 @@ class Life:
 
     def _end(self, job: Job, state: JobState, deadline: float | None) -> Steps[Any]:
         """Return the result of a job that succeeded, or raise what became of it; wait again for one that goes on."""
-        if (yield Do(lambda: self.held.operator.attend(state))):
+        if (yield Do(lambda: self.task_try.operator.attend(state))):
             return (yield from self._wait(job, job.entry.since, deadline))
-        self.held.job = None
+        self.task_try.job = None
         if state.phase is not Phase.SUCCEEDED:
-            yield from self.held.forget()
-            raise (yield Do(lambda: self.held.operator.failure(state)))
-        result = yield Do(lambda: self.held.operator.success(state))
-        yield from self.held.move(job, job_state.DONE)
+            yield from self.task_try.forget()
+            raise (yield Do(lambda: self.task_try.operator.failure(state)))
+        result = yield Do(lambda: self.task_try.operator.success(state))
+        yield from self.task_try.move(job, job_state.DONE)
         return result
 
     def _timed_out(self, job: Job, error: RemoteJobError | None) -> Steps[RemoteJobError]:
         """Return the error for a job that was not done at its deadline, and was asked to stop."""
-        self.held.job = None
+        self.task_try.job = None
         if not error:
-            yield from self.held.forget()
-        called, kind = self.held.kind.called(job.id), self.held.kind
+            yield from self.task_try.forget()
+        called, kind = self.task_try.kind.called(job.id), self.task_try.kind
         if error:
             stopped = f"and stopping it failed, so it may still be running: {error}"
         elif kind.stop is None:
@@ -310,10 +310,10 @@ class Life:
 
     def _given_up(self, job: Job, error: RemoteJobError | None) -> Steps[RemoteJobError]:
         """Return the error for a job that could not be read for too long; it goes on, and the next try takes it up."""
-        self.held.job = None
-        yield from self.held.move(job, job_state.LEFT)
-        called = self.held.kind.called(job.id)
-        self.held.log.error("Gave up waiting for %s, which was left as it is; the next try takes it up again", called)
+        self.task_try.job = None
+        yield from self.task_try.move(job, job_state.LEFT)
+        called = self.task_try.kind.called(job.id)
+        self.task_try.log.error("Gave up waiting for %s, which was left as it is; the next try takes it up again", called)
         error = error or RemoteJobError(f"The waiting for {called} ended without a word on why.")
         # Whatever is wrong now, such as the login, may be mended by the time of the next try.
         error.final = False

@@ -17,7 +17,7 @@ AGE_MARGIN: Final = 24 * 3600.0
 """Seconds by which a job may seem to be older than it is: clocks differ, and so do notions of time zones."""
 
 
-class Sieve:
+class JobMatcher:
     """Picks the jobs that are looked for out of those that are listed.
 
     :param wanted: Whether a job with this marker is looked for.
@@ -37,7 +37,7 @@ class Sieve:
         """The jobs that are looked for, the newest first."""
         return sorted(self._marked.items(), key=lambda job: job[1].facts.created or 0.0, reverse=True)
 
-    def take(self, job_id: JobId, row: Any) -> None:
+    def add(self, job_id: JobId, row: Any) -> None:
         """Look at a job."""
         state = self._kind.state(job_id, row)
         facts = state.facts
@@ -51,9 +51,9 @@ class Sieve:
             self.unmarked.append(state)
 
 
-def sift_list(
+def search_list(
     kind: JobKind,
-    sieve: Sieve,
+    matcher: JobMatcher,
     name: str | None,
     *,
     since: float,
@@ -87,12 +87,12 @@ def sift_list(
             seen.add(job_id)
             newest_first = newest_first and (last_created is None or created <= last_created)
             last_created = created
-            sieve.take(job_id, row)
+            matcher.add(job_id, row)
         start = batch.following
         if len(seen) == seen_before or start is None:
             return
         all_others_are_older = 0 < (last_created or 0.0) < since - AGE_MARGIN
-        if newest_first and (sieve.marked or all_others_are_older):
+        if newest_first and (matcher.marked or all_others_are_older):
             return
     raise BadAnswerError(
         f"{kind.platform} was asked to list its jobs of kind {kind.name} and gave {MOST_PAGES} pages without coming to "

@@ -26,9 +26,9 @@ from airflow_provider_aihub.http.request import Request
 from airflow_provider_aihub.jobs.identity import Verdict, opening_of
 from airflow_provider_aihub.jobs.kind import Facts, JobId, JobState, Phase
 from airflow_provider_aihub.tasks import job_state
-from airflow_provider_aihub.tasks.held import Held, Job
+from airflow_provider_aihub.tasks.task_try import TaskTry, Job
 from airflow_provider_aihub.tasks.job_state import Entry, Marker
-from airflow_provider_aihub.tasks.search import AGE_MARGIN, Sieve, sift_list
+from airflow_provider_aihub.tasks.search import AGE_MARGIN, JobMatcher, search_list
 from airflow_provider_aihub.tasks.steps import Call, Do, LogIn, Refused, ServerTime, Sleep, Steps
 
 TakenUp: TypeAlias = tuple[Job | None, JobState | None]
@@ -41,12 +41,12 @@ SERVER_CLOCK_SKEW = 10.0
 class Submission:
     """Creates the job of one task instance, or finds the one that is there."""
 
-    def __init__(self, held: Held) -> None:
-        self.held = held
-        self.looked = held.operator.idempotent or not (held.durable and held.tries.tried)
+    def __init__(self, task_try: TaskTry) -> None:
+        self.task_try = task_try
+        self.looked = task_try.operator.idempotent or not (task_try.durable and task_try.tries.tried)
         """Whether it is known by now what earlier tries left behind."""
-        self._began = held.clock()
-        self._platform = held.kind.platform
+        self._began = task_try.clock()
+        self._platform = task_try.kind.platform
         self._no_list = f"this {self._platform} cannot list its jobs of that kind"
 
     def take_up(self, entry: Entry | None) -> Steps[TakenUp]:
@@ -62,29 +62,29 @@ class Submission:
         if entry is None:
             return NOTHING if self.looked else (yield from self._unrecorded())
         # A job that the waiting gave up on was left for whatever try comes next.
-        cleared = entry.state != job_state.LEFT and self.held.tries.cleared_since(entry)
+        cleared = entry.state != job_state.LEFT and self.task_try.tries.cleared_since(entry)
         looked_at_by_a_person = entry.state == job_state.UNKNOWN
-        if cleared and (looked_at_by_a_person or not self.held.kind.can_be_waited_for):
+        if cleared and (looked_at_by_a_person or not self.task_try.kind.can_be_waited_for):
             return NOTHING
-        if entry.job_id is None and self.held.operator.idempotent:
-            self.held.creating = None
+        if entry.job_id is None and self.task_try.operator.idempotent:
+            self.task_try.creating = None
             return NOTHING
         if entry.job_id is None:
             job = yield from self._interrupted_creation(entry)
         else:
             job = Job(entry.job_id, entry)
         if job is None:
-            self.held.creating = None
+            self.task_try.creating = None
             return NOTHING
-        self.held.job, self.held.creating = job, None
-        if not self.held.kind.can_be_waited_for:
+        self.task_try.job, self.task_try.creating = job, None
+        if not self.task_try.kind.can_be_waited_for:
             return job, None
         state = yield from self._worth_taking_up(job, cleared=cleared)
         if state is None:
-            self.held.job = None
+            self.task_try.job = None
             return NOTHING
-        job = yield from self.held.seen(replace(job, reference=state.job_id))
-        yield from self.held.move(job, entry.state if entry.state == job_state.DONE else job_state.SUBMITTED)
+        job = yield from self.task_try.seen(replace(job, reference=state.job_id))
+        yield from self.task_try.move(job, entry.state if entry.state == job_state.DONE else job_state.SUBMITTED)
         return job, state
 
     def unrecorded_job(self) -> Steps[Job | None]:
@@ -92,46 +92,46 @@ class Submission:
 
         :raises RemoteJobError: The platform could not be asked, or does not list its jobs.
         """
-        sieve = yield from self._find(self._is_own, self.held.operator.job_name, since=self._oldest, thorough=False)
-        for marker, state in _going_on(sieve.marked):
-            return (yield from self.held.seen(Job(state.job_id, self._found_entry(marker, state, self.held.clock()))))
+        matcher = yield from self._find(self._is_own, self.task_try.operator.job_name, since=self._oldest, thorough=False)
+        for marker, state in _going_on(matcher.marked):
+            return (yield from self.task_try.seen(Job(state.job_id, self._found_entry(marker, state, self.task_try.clock()))))
         return None
 
     def begun_job(self, job_id: JobId) -> Job:
         """Return as a job what the task's own preparations have started."""
-        return Job(job_id, self._intent(self.held.tries.marker()))
+        return Job(job_id, self._intent(self.task_try.tries.marker()))
 
     def _worth_taking_up(self, job: Job, *, cleared: bool) -> Steps[JobState | None]:
         """Return how a job stands if it is this task's and of use; stop it if it goes on and its task was cleared."""
-        called = self.held.kind.called(job.id)
+        called = self.task_try.kind.called(job.id)
         try:
             # Who comes after the last try would not take it up.
-            tolerance = None if self.held.tries.last else 0.0
-            state = yield from self.held.patiently(job, lambda: self.held.read(job), tolerance)
+            tolerance = None if self.task_try.tries.last else 0.0
+            state = yield from self.task_try.patiently(job, lambda: self.task_try.read(job), tolerance)
         except NotFoundError:
-            self.held.log.info("%s of an earlier try is gone; creating a new one", called)
+            self.task_try.log.info("%s of an earlier try is gone; creating a new one", called)
             return None
-        if self.held.judge(job, state) is Verdict.OTHER:
-            self.held.log.warning(
+        if self.task_try.judge(job, state) is Verdict.OTHER:
+            self.task_try.log.warning(
                 "%s is another job than that of an earlier try, so it is left alone and a new one is created; the "
                 "connection may lead to another %s than it did then, where the earlier job may still be running",
                 called,
                 self._platform,
             )
             return None
-        job = self.held.job = yield from self.held.seen(replace(job, reference=state.job_id))
+        job = self.task_try.job = yield from self.task_try.seen(replace(job, reference=state.job_id))
         if state.phase in (Phase.FAILED, Phase.STOPPED, Phase.STOPPING):
-            self.held.log.info("%s of an earlier try %s; creating a new one", called, state.verb)
+            self.task_try.log.info("%s of an earlier try %s; creating a new one", called, state.verb)
             return None
-        runs_on_when_cleared = not self.held.cancels and not state.phase.terminal
+        runs_on_when_cleared = not self.task_try.cancels and not state.phase.terminal
         if not cleared or runs_on_when_cleared:
-            self.held.log.info("Taking up %s of an earlier try, which %s", called, state.verb)
+            self.task_try.log.info("Taking up %s of an earlier try, which %s", called, state.verb)
             return state
-        self.held.log.info("The task was cleared, so its %s, which %s, is not taken up", called, state.verb)
+        self.task_try.log.info("The task was cleared, so its %s, which %s, is not taken up", called, state.verb)
         if not state.phase.terminal:
-            came = yield from self.held.stop(job)
+            came = yield from self.task_try.stop(job)
             if isinstance(came, UnsupportedError):
-                self.held.log.warning("%s cannot stop a %s; %s runs on", self._platform, self.held.kind.noun, called)
+                self.task_try.log.warning("%s cannot stop a %s; %s runs on", self._platform, self.task_try.kind.noun, called)
             elif isinstance(came, RemoteJobError):
                 raise came
         return None
@@ -144,39 +144,39 @@ class Submission:
         try:
             found = yield from self._of_this_task()
         except UnsupportedError:
-            if self.held.unreadable and self.held.tries.tries_since_clear:
-                yield from self._fail_if_unreadable(self.held.unreadable)
-            elif not self.held.kept:
-                self.held.log.warning(
+            if self.task_try.unreadable and self.task_try.tries.tries_since_clear:
+                yield from self._fail_if_unreadable(self.task_try.unreadable)
+            elif not self.task_try.kept:
+                self.task_try.log.warning(
                     "Airflow before 3.3 does not keep the id of the %s of an earlier try, and this %s cannot list any; "
                     "creating a new one",
-                    self.held.kind.noun,
+                    self.task_try.kind.noun,
                     self._platform,
                 )
             return NOTHING
         own = [(marker, state) for marker, state in found if self._is_own(marker)]
-        offset = yield from self.held.clock_offset()
+        offset = yield from self.task_try.clock_offset()
         if own:
             marker, state = (_going_on(own) or own)[0]
             return (yield from self._take_up_found(marker, state, offset, cleared=False))
         for marker, state in _going_on(found):
-            same_run = marker.run == self.held.tries.run
+            same_run = marker.run == self.task_try.tries.run
             # One of another run was left when the run ended; if it began later, then another Airflow has it.
-            if same_run or _created(state, offset, math.inf) < self.held.tries.run_began:
+            if same_run or _created(state, offset, math.inf) < self.task_try.tries.run_began:
                 taken = yield from self._take_up_found(marker, state, offset, cleared=same_run)
                 if taken[0]:
                     return taken
         return NOTHING
 
     def _take_up_found(self, marker: Marker, state: JobState, offset: float, *, cleared: bool) -> Steps[TakenUp]:
-        entry = self._found_entry(marker, state, _created(state, offset, self.held.clock()))
-        job = self.held.job = Job(state.job_id, entry)
+        entry = self._found_entry(marker, state, _created(state, offset, self.task_try.clock()))
+        job = self.task_try.job = Job(state.job_id, entry)
         seen = yield from self._worth_taking_up(job, cleared=cleared)
         if seen is None:
-            self.held.job = None
+            self.task_try.job = None
             return NOTHING
-        job = yield from self.held.seen(replace(job, reference=seen.job_id))
-        yield from self.held.move(job, job_state.SUBMITTED)
+        job = yield from self.task_try.seen(replace(job, reference=seen.job_id))
+        yield from self.task_try.move(job, job_state.SUBMITTED)
         return job, seen
 
     def _found_entry(self, marker: Marker, state: JobState, since: float) -> Entry:
@@ -187,41 +187,41 @@ class Submission:
             max_tries=marker.max_tries,
             retries=marker.retries,
             try_number=marker.try_number,
-            name=state.facts.name or self.held.operator.job_name,
+            name=state.facts.name or self.task_try.operator.job_name,
             job_id=state.job_id,
         )
 
     def _is_own(self, marker: Marker) -> bool:
         """Whether a job is of this task and run, and no older than the last clear."""
-        tries = self.held.tries
+        tries = self.task_try.tries
         return (marker.task, marker.run) == (tries.task, tries.run) and not tries.cleared_since(marker)
 
     @property
     def _oldest(self) -> float:
         """When the oldest job that this task may have was submitted, in Unix seconds."""
-        return min(self.held.tries.run_began or math.inf, self.held.clock())
+        return min(self.task_try.tries.run_began or math.inf, self.task_try.clock())
 
     def _of_this_task(self) -> Steps[list[tuple[Marker, JobState]]]:
         """Return the jobs of this task, the newest first; those that come late, too, if an earlier try may have any.
 
         :raises UnsupportedError: The platform does not list them.
         """
-        tries = 0 if self.held.kept else self.held.tries.tries_since_clear
-        pause = self.held.patience.first_pause
+        tries = 0 if self.task_try.kept else self.task_try.tries.tries_since_clear
+        pause = self.task_try.patience.first_pause
         while True:
-            waited = self.held.tries.since_last_try + self.held.clock() - self._began
-            last = not tries or waited >= self.held.patience.settled
-            sieve = yield from self._find(
-                lambda marker: marker.task == self.held.tries.task,
-                self.held.operator.job_name,
+            waited = self.task_try.tries.since_last_try + self.task_try.clock() - self._began
+            last = not tries or waited >= self.task_try.patience.settled
+            matcher = yield from self._find(
+                lambda marker: marker.task == self.task_try.tries.task,
+                self.task_try.operator.job_name,
                 since=self._oldest,
                 thorough=last,
             )
-            own = [state for marker, state in sieve.marked if self._is_own(marker)]
+            own = [state for marker, state in matcher.marked if self._is_own(marker)]
             if last or len(own) >= tries or any(state.phase is Phase.SUCCEEDED or _goes_on(state) for state in own):
-                return sieve.marked
+                return matcher.marked
             yield Sleep(pause)
-            pause = min(2 * pause, self.held.patience.longest_pause)
+            pause = min(2 * pause, self.task_try.patience.longest_pause)
 
     def create(self, request: Request[JobId], marker: Marker) -> Steps[Job]:
         """Create the job.
@@ -230,101 +230,101 @@ class Submission:
         :raises RemoteJobError: The platform has not created it.
         """
         user_id = yield LogIn()
-        description_of = self.held.kind.sent_description
+        description_of = self.task_try.kind.sent_description
         description = description_of(request) if description_of else None
         entry = replace(
             self._intent(marker),
-            name=self.held.kind.sent_name(request) or self.held.operator.job_name,
+            name=self.task_try.kind.sent_name(request) or self.task_try.operator.job_name,
             server_time=(yield ServerTime()),
             user_id=user_id,
             opening=None if description is None else opening_of(description),
         )
-        refused = yield from self.held.save(entry)
+        refused = yield from self.task_try.save(entry)
         if refused:
             raise refused.why
-        if self.held.killed:
-            yield from self.held.forget()
-        self.held.go_on_unless_killed()
-        self.held.creating = entry
+        if self.task_try.killed:
+            yield from self.task_try.forget()
+        self.task_try.go_on_unless_killed()
+        self.task_try.creating = entry
         try:
-            job = yield from self.held.seen(Job((yield Call(request)), entry))
-            self.held.answered = self.held.clock()
+            job = yield from self.task_try.seen(Job((yield Call(request)), entry))
+            self.task_try.answered = self.task_try.clock()
         except AmbiguousSubmit as loss:
-            self.held.log.warning("%s", loss)
+            self.task_try.log.warning("%s", loss)
             job = yield from self._after_loss(request, entry, loss)
         except RemoteJobError as refusal:
-            if not (isinstance(refusal, ExistsError) and self.held.kind.unique_names):
-                self.held.creating = None
-                yield from self.held.forget()
+            if not (isinstance(refusal, ExistsError) and self.task_try.kind.unique_names):
+                self.task_try.creating = None
+                yield from self.task_try.forget()
                 raise
             job = yield from self._after_loss(request, entry, refusal)
-        self.held.job, self.held.creating = job, None
-        if not self.held.operator.idempotent:
-            kind = self.held.kind
-            self.held.log.info("%s %s on %s", kind.submitted, kind.called(job.id), self._platform)
+        self.task_try.job, self.task_try.creating = job, None
+        if not self.task_try.operator.idempotent:
+            kind = self.task_try.kind
+            self.task_try.log.info("%s %s on %s", kind.submitted, kind.called(job.id), self._platform)
         elif request.method != "GET":
-            self.held.log.info("Asked %s to %s", self._platform, request.asks)
-        refused = yield from self.held.save(replace(entry, state=job_state.SUBMITTED, job_id=job.id))
+            self.task_try.log.info("Asked %s to %s", self._platform, request.asks)
+        refused = yield from self.task_try.save(replace(entry, state=job_state.SUBMITTED, job_id=job.id))
         if refused:
-            yield from self.held.airflow_refused(refused, f"that {self.held.kind.called(job.id)} is this task's")
+            yield from self.task_try.airflow_refused(refused, f"that {self.task_try.kind.called(job.id)} is this task's")
         return job
 
     def _intent(self, marker: Marker) -> Entry:
         return Entry(
             state=job_state.SUBMITTING,
             marker=str(marker),
-            since=self.held.clock(),
-            max_tries=self.held.tries.max_tries,
-            retries=self.held.tries.retries,
-            try_number=self.held.tries.try_number,
-            name=self.held.operator.job_name,
+            since=self.task_try.clock(),
+            max_tries=self.task_try.tries.max_tries,
+            retries=self.task_try.tries.retries,
+            try_number=self.task_try.tries.try_number,
+            name=self.task_try.operator.job_name,
         )
 
     def _after_loss(self, request: Request[JobId], entry: Entry, loss: RequestError) -> Steps[Job]:
         """Return the job whose create call lost its answer, or found the name of the job taken."""
         # A platform that has said no is not at work on it any more; else the call may have been sent just now.
         refused = not isinstance(loss, AmbiguousSubmit) or loss.refused
-        patience = self.held.patience.shown if refused else self.held.patience.settled
-        end = self.held.clock() + patience
+        patience = self.task_try.patience.shown if refused else self.task_try.patience.settled
+        end = self.task_try.clock() + patience
         try:
-            job = yield from self.look_for(entry, lambda: end - self.held.clock())
+            job = yield from self.look_for(entry, lambda: end - self.task_try.clock())
         except UnsupportedError:
             if refused:
-                self.held.creating = None
-                yield from self.held.forget()
+                self.task_try.creating = None
+                yield from self.task_try.forget()
                 raise _as_refusal(loss) from None
             yield from self._fail_as_ambiguous(entry, loss, self._no_list)
         except Unmarked as doubt:
             yield from self._fail_as_ambiguous(entry, loss, str(doubt))
         else:
             if job is None and refused:
-                self.held.creating = None
+                self.task_try.creating = None
                 raise _as_refusal(loss)
             if job is None:
                 raise loss
             return job
-        return (yield from self.held.seen(Job((yield Call(request)), entry)))
+        return (yield from self.task_try.seen(Job((yield Call(request)), entry)))
 
     def _interrupted_creation(self, entry: Entry) -> Steps[Job | None]:
         """Return the job that an earlier try was creating when it was ended, if the platform has taken it."""
-        age = yield from self.held.age(entry)
+        age = yield from self.task_try.age(entry)
         try:
             # The first answer tells what time it is there.
             job = (yield from self.look_for(entry, lambda: 0.0, thorough=False)) if age is None else None
             if job is None:
-                age = (yield from self.held.age(entry)) or 0.0
-                end = self.held.clock() + self.held.patience.settled - age
-                job = yield from self.look_for(entry, lambda: end - self.held.clock())
+                age = (yield from self.task_try.age(entry)) or 0.0
+                end = self.task_try.clock() + self.task_try.patience.settled - age
+                job = yield from self.look_for(entry, lambda: end - self.task_try.clock())
         except (UnsupportedError, Unmarked) as trouble:
-            ended = AmbiguousSubmit(f"An earlier try was ended while it created a {self.held.kind.noun}.")
+            ended = AmbiguousSubmit(f"An earlier try was ended while it created a {self.task_try.kind.noun}.")
             yield from self._fail_as_ambiguous(entry, ended, str(trouble) if isinstance(trouble, Unmarked) else self._no_list)
             return None
         if job is None:
-            self.held.log.info(
+            self.task_try.log.info(
                 "An earlier try was ended while it created a %s, which %s does not have after %s",
-                self.held.kind.noun,
+                self.task_try.kind.noun,
                 self._platform,
-                span(self.held.patience.settled),
+                span(self.task_try.patience.settled),
             )
         return job
 
@@ -345,11 +345,11 @@ class Submission:
         def doubtful(facts: Facts) -> bool:
             return (facts.created or 0.0) >= earliest and identity.judge(facts) is Verdict.OWN
 
-        pause = self.held.patience.first_pause
+        pause = self.task_try.patience.first_pause
         while True:
-            last = left() <= 0 or (self.held.killed and not killing)
+            last = left() <= 0 or (self.task_try.killed and not killing)
             try:
-                sieve = yield from self._find(
+                matcher = yield from self._find(
                     lambda marker: str(marker) == entry.marker,
                     entry.name,
                     since=entry.since,
@@ -360,14 +360,14 @@ class Submission:
                 if last:
                     raise
             else:
-                for _, state in sieve.marked:
-                    return (yield from self.held.seen(Job(state.job_id, replace(entry, job_id=state.job_id))))
-                if last and sieve.unmarked and thorough:
-                    raise Unmarked(self.held.kind.called(sieve.unmarked[0].job_id))
+                for _, state in matcher.marked:
+                    return (yield from self.task_try.seen(Job(state.job_id, replace(entry, job_id=state.job_id))))
+                if last and matcher.unmarked and thorough:
+                    raise Unmarked(self.task_try.kind.called(matcher.unmarked[0].job_id))
                 if last:
                     return None
             yield Sleep(min(pause, max(left(), 0.1)))
-            pause = min(2 * pause, self.held.patience.longest_pause)
+            pause = min(2 * pause, self.task_try.patience.longest_pause)
 
     def _fail_if_unreadable(self, why: Refused | ValueError) -> Steps[None]:
         """Do not go on where a record is there, but cannot be read, and nothing else tells.
@@ -376,26 +376,26 @@ class Submission:
         """
         if isinstance(why, Refused):
             raise why.why
-        lost = AmbiguousSubmit(f"What an earlier try has written down of its {self.held.kind.noun} is unreadable.")
-        yield from self._fail_as_ambiguous(self._intent(self.held.tries.marker()), lost, self._no_list)
+        lost = AmbiguousSubmit(f"What an earlier try has written down of its {self.task_try.kind.noun} is unreadable.")
+        yield from self._fail_as_ambiguous(self._intent(self.task_try.tries.marker()), lost, self._no_list)
 
     def _fail_as_ambiguous(self, entry: Entry, loss: RequestError, why: str) -> Steps[None]:
         """Fail for good, so that no retry creates a second job; unless that was asked for.
 
         :param why: Why nobody can tell.
         """
-        if self.held.operator.options.resubmit:
-            self.held.log.warning("Creating another %s, since on_ambiguous_submit is 'resubmit'", self.held.kind.noun)
+        if self.task_try.operator.options.resubmit:
+            self.task_try.log.warning("Creating another %s, since on_ambiguous_submit is 'resubmit'", self.task_try.kind.noun)
             return
         # A person who has looked on the platform and clears the task means it to start anew.
-        yield from self.held.save(entry.moved(job_state.UNKNOWN, self.held.tries))
-        self.held.creating = None
-        named = f"{self.held.kind.noun} {entry.name!r}" if entry.name else self.held.kind.noun
-        look, task = f"whether the {named} exists", self.held.tries.task
-        if self.held.kind.can_be_waited_for:
-            if self.held.kind.sent_description and task not in named:
+        yield from self.task_try.save(entry.moved(job_state.UNKNOWN, self.task_try.tries))
+        self.task_try.creating = None
+        named = f"{self.task_try.kind.noun} {entry.name!r}" if entry.name else self.task_try.kind.noun
+        look, task = f"whether the {named} exists", self.task_try.tries.task
+        if self.task_try.kind.can_be_waited_for:
+            if self.task_try.kind.sent_description and task not in named:
                 look += f" (its description holds {task})"
-            if self.held.kind.stop is not None:
+            if self.task_try.kind.stop is not None:
                 look += " and stop it if it does"
         final = AmbiguousSubmit(
             f"{loss} {why[0].upper()}{why[1:]}, so look there {look}; then clear this task to create a new one.",
@@ -414,28 +414,28 @@ class Submission:
         since: float,
         thorough: bool,
         doubtful: Callable[[Facts], bool] = lambda _: False,
-    ) -> Steps[Sieve]:
+    ) -> Steps[JobMatcher]:
         """Look through the platform's jobs of this kind.
 
         :param doubtful: Whether a job without a marker may be one that is looked for.
         :raises UnsupportedError: The platform does not list them.
         """
-        names = [name.strip() or None] if name and self.held.kind.lists_by_name else []
+        names = [name.strip() or None] if name and self.task_try.kind.lists_by_name else []
         for narrowed in dict.fromkeys([*names, None] if thorough or not names else names):
-            sieve = Sieve(self.held.kind, wanted, doubtful)
+            matcher = JobMatcher(self.task_try.kind, wanted, doubtful)
             try:
-                listed = self.held.operator.listing()
-                yield from sift_list(self.held.kind, sieve, narrowed, since=since, listed=listed, ask=self.held.ask)
+                listed = self.task_try.operator.listing()
+                yield from search_list(self.task_try.kind, matcher, narrowed, since=since, listed=listed, ask=self.task_try.ask)
             except UnsupportedError:
-                rows = yield from self.held.retryable(Do(lambda: self.held.operator.jobs_without_list(since - AGE_MARGIN)))
+                rows = yield from self.task_try.retryable(Do(lambda: self.task_try.operator.jobs_without_list(since - AGE_MARGIN)))
                 if rows is None:
                     raise
                 for row in rows:
-                    sieve.take(row.id, row)
-                return sieve
-            if sieve.marked:
+                    matcher.add(row.id, row)
+                return matcher
+            if matcher.marked:
                 break
-        return sieve
+        return matcher
 
 
 class Unmarked(RemoteJobError):

@@ -49,7 +49,7 @@ from airflow_provider_aihub.emulators.aihub import Emulator
 from airflow_provider_aihub.hooks.aihub import AIHubHook
 from airflow_provider_aihub.operators.dataset import DatasetVersionOperator
 from airflow_provider_aihub.operators.training import TrainingOperator
-from airflow_provider_aihub.tasks import held
+from airflow_provider_aihub.tasks import task_try
 from airflow_provider_aihub.triggers.job import MOST_ROUNDS
 
 pytestmark = pytest.mark.usefixtures("patience")
@@ -173,8 +173,8 @@ def test_a_lost_answer_is_no_other_s_failed_connection(twisted: Twisted, new_nam
 @pytest.fixture
 def _patience_for_a_minute(patience: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """A bound that clocks which differ by 70 s exceed."""
-    patience = held.Patience(settled=60.0, shown=60.0, first_pause=0.05, longest_pause=0.1)
-    monkeypatch.setattr(held, "PATIENCE", patience)
+    patience = task_try.Patience(settled=60.0, shown=60.0, first_pause=0.05, longest_pause=0.1)
+    monkeypatch.setattr(task_try, "PATIENCE", patience)
 
 
 CLOCKS = {"right": (0, 0), "the worker ahead": (70, 0), "AIHub behind": (0, -70), "AIHub ahead": (0, 70)}
@@ -214,7 +214,7 @@ def test_a_job_that_cannot_come_any_more_is_created_anew(
     aihub: Emulator, twisted: Twisted, monkeypatch: pytest.MonkeyPatch, new_name: str
 ) -> None:
     """AIHub's own clock says that it was long ago, and that is enough: nobody waits."""
-    monkeypatch.setattr(held, "PATIENCE", held.Patience(settled=600.0, shown=600.0))
+    monkeypatch.setattr(task_try, "PATIENCE", task_try.Patience(settled=600.0, shown=600.0))
     twisted.rules = [once(creates, lambda *_: None)]
     task = life(new_name)
     killed_in_the_create_call(twisted, monkeypatch, task)

@@ -49,7 +49,7 @@ from airflow_provider_aihub.sensors.modelarts import (
     ModelArtsWorkflowExecutionSensor,
     ModelArtsWorkflowStepSensor,
 )
-from airflow_provider_aihub.tasks import held
+from airflow_provider_aihub.tasks import task_try
 from airflow_provider_aihub.triggers.job import JobTrigger
 
 deferred_or_not = pytest.mark.parametrize("deferrable", [True, False], ids=["deferred", "in place"])
@@ -59,8 +59,8 @@ SECRET_KEY = "SKexample/0000000000000000000000000TEST+"
 
 @pytest.fixture(autouse=True)
 def _little_patience(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(held, "PATIENCE", held.Patience(settled=0.3, shown=0.2, first_pause=0.05, longest_pause=0.1))
-    monkeypatch.setattr(held, "HIDDEN", 0.1)
+    monkeypatch.setattr(task_try, "PATIENCE", task_try.Patience(settled=0.3, shown=0.2, first_pause=0.05, longest_pause=0.1))
+    monkeypatch.setattr(task_try, "HIDDEN", 0.1)
     monkeypatch.setenv("AIRFLOW__MODELARTS__POLL_FLOOR", "0.1")
 
 

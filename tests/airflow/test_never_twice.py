@@ -32,7 +32,7 @@ from airflow_provider_aihub.hooks.aihub import AIHubHook
 from airflow_provider_aihub.operators.training import TrainingOperator
 from airflow_provider_aihub.operators.warehouse import WarehouseSearchOperator
 from airflow_provider_aihub.operators.workflow import WorkflowRunOperator
-from airflow_provider_aihub.tasks import held
+from airflow_provider_aihub.tasks import task_try
 from airflow_provider_aihub.triggers.job import JobTrigger
 
 TRAININGS = "/model-training-platform/api/v1/trainings"
@@ -47,8 +47,8 @@ class WorkerKilled(BaseException):
 
 @pytest.fixture(autouse=True)
 def _little_patience(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(held, "PATIENCE", held.Patience(settled=0.3, shown=0.2, first_pause=0.05, longest_pause=0.1))
-    monkeypatch.setattr(held, "HIDDEN", 0.1)
+    monkeypatch.setattr(task_try, "PATIENCE", task_try.Patience(settled=0.3, shown=0.2, first_pause=0.05, longest_pause=0.1))
+    monkeypatch.setattr(task_try, "HIDDEN", 0.1)
 
 
 def life(name: str, *, remembers: bool = True, map_index: int = -1, **given: Any) -> TaskLife:

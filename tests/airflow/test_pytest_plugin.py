@@ -12,7 +12,7 @@ import pytest
 
 from airflow_provider_aihub.emulators import aihub, modelarts  # noqa: F401
 from airflow_provider_aihub.jobs import waiting
-from airflow_provider_aihub.tasks import held
+from airflow_provider_aihub.tasks import task_try
 from airflow_provider_aihub.triggers import job
 
 CONFTEST = """
@@ -37,7 +37,7 @@ def project(pytester: pytest.Pytester) -> pytest.Pytester:
 def state() -> tuple[object, ...]:
     """What the plugin changes while a test runs."""
     environ = {name: value for name, value in os.environ.items() if name.startswith("AIRFLOW")}
-    return waiting.POLL_FLOOR, job.EARLIEST_EVENT, held.PATIENCE, environ
+    return waiting.POLL_FLOOR, job.EARLIEST_EVENT, task_try.PATIENCE, environ
 
 
 def test_the_connection_leads_to_an_aihub_of_the_tests_own(project: pytest.Pytester) -> None:

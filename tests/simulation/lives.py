@@ -225,9 +225,9 @@ class Life:
                     return outcome, None
                 if not isinstance(error, Unwell | Superseded):
                     self.wrong.append(f"raw: {error!r}")
-                if worker.life.held.tries.last:
+                if worker.life.task_try.tries.last:
                     self.may_stop = True
-                    worker.kill(patience=worker.life.held.patience.settled)
+                    worker.kill(patience=worker.life.task_try.patience.settled)
                 return "retry", error
             if killed_at is not None:
                 if self.world.now - killed_at > GRACE:
@@ -249,7 +249,7 @@ class Life:
                 continue
             if came in KILLS:
                 killed_at = self.world.now
-                if worker.life.held.creating is not None:
+                if worker.life.task_try.creating is not None:
                     self._killed_creating.append(killed_at)
                 if any(job.shown_at > killed_at + KILL_PATIENCE for job in self.servers[0].jobs):
                     self.excuses.add(CREATING)
@@ -268,7 +268,7 @@ class Life:
             case "kill" | "freeze":
                 self.world.pass_time(HEARTBEAT)
                 # It may have been about to fail for good.
-                self.may_stop |= worker.life.held.killed
+                self.may_stop |= worker.life.task_try.killed
                 if not self.task.may_retry:
                     self.excuses.add(LAST)
                 if blow.what == "freeze":
@@ -283,7 +283,7 @@ class Life:
                 running.close()  # type: ignore[attr-defined]
                 if not self.history.lists:
                     self._excuse(worker, OUT_OF_TIME)
-                worker.kill(patience=worker.life.held.patience.settled)
+                worker.kill(patience=worker.life.task_try.patience.settled)
                 return "retry"
             case _ if blow.what in KILLS:
                 return blow.what
@@ -292,7 +292,7 @@ class Life:
         return None
 
     def _excuse(self, worker: Worker, why: str) -> None:
-        if worker.life.held.creating is not None:
+        if worker.life.task_try.creating is not None:
             self.excuses.add(why)
 
     def _disturb(self, what: str) -> None:

@@ -15,8 +15,8 @@ from airflow_provider_aihub.http.errors import AmbiguousSubmit, ExistsError
 from airflow_provider_aihub.jobs import stopping, waiting
 from airflow_provider_aihub.jobs.identity import Identity, Verdict
 from airflow_provider_aihub.jobs.waiting import Watch
-from airflow_provider_aihub.tasks import held, job_state, submission
-from airflow_provider_aihub.tasks.held import Held
+from airflow_provider_aihub.tasks import task_try, job_state, submission
+from airflow_provider_aihub.tasks.task_try import TaskTry
 from airflow_provider_aihub.tasks.job_state import Marker, Tries
 from airflow_provider_aihub.tasks.life import Life
 from airflow_provider_aihub.tasks.steps import Call
@@ -74,7 +74,7 @@ def _no_look_up(real: Any) -> Any:
 
 def _sent_again(real: Any) -> Any:
     def after_loss(self: Submission, request: Any, entry: Any, loss: Any) -> Steps:
-        return held.Job((yield Call(request)), entry, seen=True)
+        return task_try.Job((yield Call(request)), entry, seen=True)
 
     return after_loss
 
@@ -82,7 +82,7 @@ def _sent_again(real: Any) -> Any:
 def _forgets_a_refusal(real: Any) -> Any:
     def after_loss(self: Submission, request: Any, entry: Any, loss: Any) -> Steps:
         if isinstance(loss, AmbiguousSubmit) and loss.refused:
-            yield from self.held.forget()
+            yield from self.task_try.forget()
             raise submission._as_refusal(loss)
         return (yield from real(self, request, entry, loss))
 
@@ -90,7 +90,7 @@ def _forgets_a_refusal(real: Any) -> Any:
 
 
 def _no_intent(real: Any) -> Any:
-    def save(self: Held, entry: Any) -> Steps:
+    def save(self: TaskTry, entry: Any) -> Steps:
         return None if entry.state == job_state.SUBMITTING else (yield from real(self, entry))
 
     return save
@@ -98,7 +98,7 @@ def _no_intent(real: Any) -> Any:
 
 def _kill_forgets_what_is_created(real: Any) -> Any:
     def kill(self: Life, *, patience: float = 0.0) -> Steps:
-        self.held.creating = None
+        self.task_try.creating = None
         return (yield from real(self, patience=patience))
 
     return kill
@@ -128,16 +128,16 @@ def _fires_at_the_first_look(real: Any) -> Any:
 
 
 def _believes_the_first_page(real: Any) -> Any:
-    def sift_list(*given: Any, listed: Any, **more: Any) -> Steps:
+    def search_list(*given: Any, listed: Any, **more: Any) -> Steps:
         return (yield from real(*given, listed=lambda _=None, /, **asked: listed(None, **asked), **more))
 
-    return sift_list
+    return search_list
 
 
 def _a_name_that_is_taken_is_anothers(real: Any) -> Any:
     def after_loss(self: Submission, request: Any, entry: Any, loss: Any) -> Steps:
         if isinstance(loss, ExistsError):
-            yield from self.held.forget()
+            yield from self.task_try.forget()
             raise loss
         return (yield from real(self, request, entry, loss))
 
@@ -147,10 +147,10 @@ def _a_name_that_is_taken_is_anothers(real: Any) -> Any:
 def _a_name_that_is_taken_is_ones_own(real: Any) -> Any:
     def after_loss(self: Submission, request: Any, entry: Any, loss: Any) -> Steps:
         if isinstance(loss, ExistsError):
-            batch = yield Call(self.held.operator.listing()(None, size=20, name=entry.name))
+            batch = yield Call(self.task_try.operator.listing()(None, size=20, name=entry.name))
             for row in batch.rows:
-                job_id, _ = self.held.kind.row(row)
-                return held.Job(job_id, replace(entry, job_id=job_id), seen=True)
+                job_id, _ = self.task_try.kind.row(row)
+                return task_try.Job(job_id, replace(entry, job_id=job_id), seen=True)
         return (yield from real(self, request, entry, loss))
 
     return after_loss
@@ -158,9 +158,9 @@ def _a_name_that_is_taken_is_ones_own(real: Any) -> Any:
 
 def _a_name_that_begins_alike_will_do(real: Any) -> Any:
     class Credulous(real):
-        def take(self, job_id: Any, row: Any) -> None:
+        def add(self, job_id: Any, row: Any) -> None:
             state = self._kind.state(job_id, row)
-            super().take(job_id, row)
+            super().add(job_id, row)
             if state.facts.name.startswith(NAME):
                 self._marked[MARKER] = state
 
@@ -169,7 +169,7 @@ def _a_name_that_begins_alike_will_do(real: Any) -> Any:
 
 def _seen_by_the_trigger(real: Any) -> Any:
     def deferred_job(self: Life, event: Any) -> Steps:
-        return (yield from self.held.seen((yield from real(self, event))))
+        return (yield from self.task_try.seen((yield from real(self, event))))
 
     return deferred_job
 
@@ -179,17 +179,17 @@ MUTANTS = (
     Mutant("a create call that lost its answer is sent again", (Submission, "_after_loss"), _sent_again),
     Mutant("a refusal is believed", (Submission, "_after_loss"), _forgets_a_refusal),
     Mutant("no look-up before a create call", (Submission, "take_up"), _no_look_up),
-    Mutant("the intent is not written", (Held, "save"), _no_intent),
+    Mutant("the intent is not written", (TaskTry, "save"), _no_intent),
     Mutant("an id is an identity", (Identity, "judge"), lambda _: lambda *_: Verdict.OWN),
     Mutant("a kill does nothing", (Life, "kill"), _nothing),
     Mutant("a kill forgets what is just being created", (Life, "kill"), _kill_forgets_what_is_created),
-    Mutant("nothing is ever stopped", (Held, "stop"), _nothing),
+    Mutant("nothing is ever stopped", (TaskTry, "stop"), _nothing),
     Mutant("a clear is taken for a retry", (Tries, "cleared_since"), lambda _: lambda *_: False),
     Mutant("a retry is taken for a clear", (Tries, "cleared_since"), lambda _: lambda *_: True),
-    Mutant("a worker that is not the task's any more goes on", (Held, "airflow_refused"), _nothing),
-    Mutant("what a list does not show at once is not there", (held, "PATIENCE"), lambda p: replace(p, settled=0.0)),
-    Mutant("what cannot be read at once is not there", (held, "PATIENCE"), lambda p: replace(p, shown=0.0)),
-    Mutant("only the first page of a list is read", (submission, "sift_list"), _believes_the_first_page),
+    Mutant("a worker that is not the task's any more goes on", (TaskTry, "airflow_refused"), _nothing),
+    Mutant("what a list does not show at once is not there", (task_try, "PATIENCE"), lambda p: replace(p, settled=0.0)),
+    Mutant("what cannot be read at once is not there", (task_try, "PATIENCE"), lambda p: replace(p, shown=0.0)),
+    Mutant("only the first page of a list is read", (submission, "search_list"), _believes_the_first_page),
     Mutant("a trigger that is handed over stops its job", (Triggerer, "still_deferred"), _always(answer=False)),
     Mutant("a trigger whose task was killed leaves its job", (JobTrigger, "on_kill"), _always(None)),
     Mutant("a trigger stops nothing at its deadline", (JobTrigger, "_stop"), _always(None)),
@@ -202,7 +202,7 @@ MUTANTS = (
     Mutant("a worker that resumes stops what the trigger has seen", (Life, "_deferred_job"), _seen_by_the_trigger),
     Mutant("a name that is taken is another's", (Submission, "_after_loss"), _a_name_that_is_taken_is_anothers),
     Mutant("a name that is taken is one's own", (Submission, "_after_loss"), _a_name_that_is_taken_is_ones_own),
-    Mutant("a name that begins alike will do", (submission, "Sieve"), _a_name_that_begins_alike_will_do),
+    Mutant("a name that begins alike will do", (submission, "JobMatcher"), _a_name_that_begins_alike_will_do),
 )
 WEATHERS_WITH_BLOWS = ("fair", "create late, 55 s", "reads lag")
 

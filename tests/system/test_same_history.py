@@ -127,10 +127,10 @@ class Simulated(Life):
         return came
 
     def _work(self, worker: Any, running: Iterator[Any]) -> Generator[None, None, tuple[str, Any]]:
-        kill, held = worker.kill, worker.life.held
+        kill, task_try = worker.kill, worker.life.task_try
 
         def noted_kill(**given: Any) -> None:
-            self.notes.append({"event": "is killed", "try": held.tries.try_number, "holds a job": held.job is not None})
+            self.notes.append({"event": "is killed", "try": task_try.tries.try_number, "holds a job": task_try.job is not None})
             kill(**given)
 
         worker.kill = noted_kill

@@ -27,8 +27,8 @@ class NotedTraining(TrainingOperator):
 
     def on_kill(self) -> None:
         """Note that the task is killed in its worker; stop the job."""
-        held = self._life.held
-        self._write({"event": "is killed", "try": held.tries.try_number, "holds a job": held.job is not None})
+        task_try = self._life.task_try
+        self._write({"event": "is killed", "try": task_try.tries.try_number, "holds a job": task_try.job is not None})
         super().on_kill()
 
     def _note(self, event: str, context: Any) -> None:

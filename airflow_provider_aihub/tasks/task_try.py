@@ -78,7 +78,7 @@ class Job:
         )
 
 
-class Held:
+class TaskTry:
     """What one try of a task holds.
 
     :param operator: Says what is to be created, and what a good job gives.
