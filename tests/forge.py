@@ -15,7 +15,7 @@ from typing import Any
 from airflow.providers.common.compat.sdk import BaseHook
 
 from airflow_provider_aihub.http import errors
-from airflow_provider_aihub.http.answers import Call, Heard, decoded, trouble_by_status
+from airflow_provider_aihub.http.answers import Call, ParsedAnswer, decoded, trouble_by_status
 from airflow_provider_aihub.http.asynchronous import AsyncClient
 from airflow_provider_aihub.http.blocking import Client
 from airflow_provider_aihub.http.dialect import Dialect, Reading
@@ -148,7 +148,7 @@ class ForgeDialect(Dialect):
             return None
         if isinstance(payload, dict) and (code := payload.get("error_code")):
             gateway = code.startswith("GATEWAY")
-            return Reading(refused=True, code=code, words=payload.get("error_msg", ""), strange=gateway)
+            return Reading(refused=True, code=code, words=payload.get("error_msg", ""), may_be_gateway=gateway)
         return Reading(payload=payload | {"header": answer.headers["X-Subject-Token"]} if call.is_login else payload)
 
     def check(self, request: Request[Any], payload: Any) -> None:
@@ -156,14 +156,14 @@ class ForgeDialect(Dialect):
             if payload.get(name) != wanted:
                 raise ValueError(f"{name} is {payload.get(name)}")
 
-    def trouble(self, heard: Heard, call: Call) -> Trouble | None:
-        if heard.code == "FORGE.1":
+    def trouble(self, parsed: ParsedAnswer, call: Call) -> Trouble | None:
+        if parsed.code == "FORGE.1":
             return Trouble.UNAUTHORIZED
-        doubtful = call.creates and heard.code is not None and heard.status < 300
-        return trouble_by_status(heard, call) or (Trouble.DOUBTFUL if doubtful else None)
+        doubtful = call.creates and parsed.code is not None and parsed.status < 300
+        return trouble_by_status(parsed, call) or (Trouble.DOUBTFUL if doubtful else None)
 
-    def refusal(self, heard: Heard, call: Call) -> tuple[type[errors.RequestError], str] | None:
-        return (errors.NotFoundError, "see what there is") if heard.code == "FORGE.404" else None
+    def refusal(self, parsed: ParsedAnswer, call: Call) -> tuple[type[errors.RequestError], str] | None:
+        return (errors.NotFoundError, "see what there is") if parsed.code == "FORGE.404" else None
 
     def refused_credential(self, auth: str) -> str:
         return "see who you are"

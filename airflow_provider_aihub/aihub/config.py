@@ -14,7 +14,7 @@ from airflow_provider_aihub.aihub.services import Service
 from airflow_provider_aihub.aihub.web import PAGES
 from airflow_provider_aihub.http import fields
 from airflow_provider_aihub.http.errors import raised_as
-from airflow_provider_aihub.http.secrets import hidden
+from airflow_provider_aihub.http.secrets import redacted
 from airflow_provider_aihub.http.token import is_header_value
 from airflow_provider_aihub.http.urls import origin
 
@@ -209,7 +209,7 @@ class Config:
         """Replace this connection's secrets, and the tokens given, by ``***``, however they are written."""
         secrets = {self.password, self.token, self.relay_token, *tokens} - {""}
         login = f"{self.username}:{self.password}" if self.can_log_in else ""
-        return hidden(text, secrets | {login} - {""})
+        return redacted(text, secrets | {login} - {""})
 
 
 def unknown_fields(extra: Mapping[str, Any]) -> str:

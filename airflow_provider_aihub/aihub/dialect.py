@@ -18,7 +18,7 @@ from airflow_provider_aihub.http.answers import (
     FORBIDDEN,
     STATUSES,
     Call,
-    Heard,
+    ParsedAnswer,
     decoded,
     trouble_by_status,
 )
@@ -107,7 +107,7 @@ class AIHubDialect(Dialect):
         said = envelope.get("msg") or ""
         words = said if isinstance(said, str) else json.dumps(said)
         # A router may well speak JSON, but with a code of its own.
-        return Reading(refused=True, code=code, words=words, strange=code not in KNOWN_CODES)
+        return Reading(refused=True, code=code, words=words, may_be_gateway=code not in KNOWN_CODES)
 
     def check(self, request: Request[Any], payload: Any) -> None:
         if not isinstance(payload, dict):
@@ -120,21 +120,21 @@ class AIHubDialect(Dialect):
             if found is not None and found != number:
                 raise ValueError(f"{name} is {found}, but {number} was asked for")
 
-    def trouble(self, heard: Heard, call: Call) -> Trouble | None:
-        code, status = heard.code, heard.status
+    def trouble(self, parsed: ParsedAnswer, call: Call) -> Trouble | None:
+        code, status = parsed.code, parsed.status
         if status not in STATUSES and (code in REFUSALS or status == FORBIDDEN):
             return None
-        if trouble := trouble_by_status(heard, call):
+        if trouble := trouble_by_status(parsed, call):
             return trouble
         doubtful = status < 300 or code in (0, UNKNOWN_ERROR, DATABASE_ERROR)
-        return Trouble.DOUBTFUL if call.creates and heard.said and code is not None and doubtful else None
+        return Trouble.DOUBTFUL if call.creates and parsed.said and code is not None and doubtful else None
 
-    def refusal(self, heard: Heard, call: Call) -> tuple[type[RequestError], str] | None:
-        if call.is_login and not heard.unknown_path:
-            return (RejectedError, CHECK_PARAMETERS) if heard.code == DATABASE_ERROR else None
-        if heard.status == FORBIDDEN and call.auth == Auth.RELAY and heard.code not in REFUSALS:
+    def refusal(self, parsed: ParsedAnswer, call: Call) -> tuple[type[RequestError], str] | None:
+        if call.is_login and not parsed.unknown_path:
+            return (RejectedError, CHECK_PARAMETERS) if parsed.code == DATABASE_ERROR else None
+        if parsed.status == FORBIDDEN and call.auth == Auth.RELAY and parsed.code not in REFUSALS:
             return RejectedError, CHECK_RELAY_TOKEN
-        return REFUSALS.get(heard.code)
+        return REFUSALS.get(parsed.code)
 
     def refused_credential(self, auth: str) -> str:
         if auth == Auth.RELAY:

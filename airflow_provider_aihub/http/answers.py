@@ -136,7 +136,7 @@ class Call:
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class ParsedAnswer:
     """An answer, read as far as HTTP and the platform's form go.
 
     :param reading: What the platform says in it; ``None`` where it is none of the platform's.
@@ -163,17 +163,17 @@ class Heard:
         return self.status == 405 or (self.status == 404 and self.reading is None)
 
 
-def hear(answer: Answer, call: Call, redact: Redact) -> Heard:
+def parse_answer(answer: Answer, call: Call, redact: Redact) -> ParsedAnswer:
     """Read an answer."""
     success = 200 <= answer.status < 300
     if success and call.sink is not None:
-        return Heard(answer, None)
+        return ParsedAnswer(answer, None)
     if 300 <= answer.status < 400:
         host = _host(answer.headers.get("Location", ""))
-        return Heard(answer, None, f"answered with a redirect (HTTP {answer.status}) to {host}, which is not followed")
+        return ParsedAnswer(answer, None, f"answered with a redirect (HTTP {answer.status}) to {host}, which is not followed")
     reading = call.dialect.read(answer, call)
     if success and reading is not None and not reading.refused:
-        return Heard(answer, reading)
+        return ParsedAnswer(answer, reading)
     status, is_page = "" if success else f"HTTP {answer.status}", False
     if reading is not None and reading.refused:
         status += f"{' with ' if status else ''}code {reading.code}"
@@ -184,12 +184,12 @@ def hear(answer: Answer, call: Call, redact: Redact) -> Heard:
         words = "" if call.is_login and success else answer.body[: 4 * LONGEST_READ].decode(errors="replace")
         is_page = words.lstrip("\ufeff \t\r\n").startswith("<")
     quoted = quote(words, redact, is_page=is_page)
-    return Heard(answer, reading, f"answered {status}: {quoted}" if quoted else f"answered {status} and no more")
+    return ParsedAnswer(answer, reading, f"answered {status}: {quoted}" if quoted else f"answered {status} and no more")
 
 
-def trouble_by_status(heard: Heard, call: Call) -> Trouble | None:
+def trouble_by_status(parsed: ParsedAnswer, call: Call) -> Trouble | None:
     """Tell by its HTTP status whether an answer leaves the request undone without saying yes or no to it."""
-    status = heard.status
+    status = parsed.status
     success = 200 <= status < 300
     if status in STATUSES:
         return STATUSES[status]
@@ -198,12 +198,12 @@ def trouble_by_status(heard: Heard, call: Call) -> Trouble | None:
     if 300 <= status < 400:
         # A file may lie elsewhere, see transfer.fetch.
         return Trouble.REDIRECTED if call.sink is None else None
-    if not 200 <= status < 500 or (success and heard.reading is None and call.sink is None):
+    if not 200 <= status < 500 or (success and parsed.reading is None and call.sink is None):
         return Trouble.GARBLED
     return None
 
 
-def failed(failure: Failure) -> str:
+def failure_text(failure: Failure) -> str:
     """Say that no answer came."""
     return f"{FAILURES[failure.trouble]}: {failure.why}"
 
@@ -215,35 +215,35 @@ def advice(trouble: Trouble, call: Call) -> str:
     return OTHER_CREDENTIALS if call.service is None else call.dialect.refused_credential(call.auth)
 
 
-def refusal(call: Call, heard: Heard, *, optional: bool = False) -> RequestError:
+def refusal(call: Call, parsed: ParsedAnswer, *, optional: bool = False) -> RequestError:
     """Make the error for an answer that says no."""
-    kind, what_to_do = _refusal(call, heard, optional=optional)
-    return call.error(kind, heard.said, what_to_do, status=heard.status, code=heard.code or None)
+    kind, what_to_do = _refusal(call, parsed, optional=optional)
+    return call.error(kind, parsed.said, what_to_do, status=parsed.status, code=parsed.code or None)
 
 
-def _refusal(call: Call, heard: Heard, *, optional: bool) -> tuple[type[RequestError], str]:
-    status, reading = heard.status, heard.reading
+def _refusal(call: Call, parsed: ParsedAnswer, *, optional: bool) -> tuple[type[RequestError], str]:
+    status, reading = parsed.status, parsed.reading
     if 300 <= status < 400:
         return BadAnswerError, CHECK_ADDRESS
-    if optional and (status == 405 or (status == 404 and (reading is None or reading.strange))):
+    if optional and (status == 405 or (status == 404 and (reading is None or reading.may_be_gateway))):
         return UnsupportedError, f"this {call.dialect.name} does not offer it"
-    if call.is_login and not heard.unknown_path:
+    if call.is_login and not parsed.unknown_path:
         otherwise: tuple[type[RequestError], str] = AuthError, call.dialect.refused_credential(call.auth)
     elif call.service is None and status == 404:
         return NotFoundError, "it may have been removed"
     elif status == FORBIDDEN:
         otherwise = RejectedError, OTHER_CREDENTIALS if call.service is None else CHECK_RIGHTS
     else:
-        otherwise = RejectedError, CHECK_ADDRESS if heard.unknown_path else CHECK_PARAMETERS
-    return call.dialect.refusal(heard, call) or otherwise
+        otherwise = RejectedError, CHECK_ADDRESS if parsed.unknown_path else CHECK_PARAMETERS
+    return call.dialect.refusal(parsed, call) or otherwise
 
 
-def look_first(call: Call) -> str:
+def ambiguous_advice(call: Call) -> str:
     """Say what a person can do where nobody knows whether something was done."""
     return f"it may or may not have been done, so look on {call.dialect.name} before asking again"
 
 
-def unreadable(call: Call, problem: ValueError, heard: Heard, redact: Redact) -> RequestError:
+def unreadable(call: Call, problem: ValueError, parsed: ParsedAnswer, redact: Redact) -> RequestError:
     """Make the error for a success whose payload lacks what it must have."""
     if isinstance(problem, ValidationError):
         details = problem.errors(include_url=False, include_context=False, include_input=False)
@@ -252,9 +252,9 @@ def unreadable(call: Call, problem: ValueError, heard: Heard, redact: Redact) ->
         words = str(problem)
     what = f"answered with data that cannot be used: {quote(words, redact)}"
     if call.creates:
-        return call.error(AmbiguousSubmit, what, look_first(call), status=heard.status, code=heard.code)
+        return call.error(AmbiguousSubmit, what, ambiguous_advice(call), status=parsed.status, code=parsed.code)
     what_to_do = f"see whether this {call.dialect.name} is of another version than the document describes"
-    return call.error(BadAnswerError, what, what_to_do, status=heard.status, code=heard.code)
+    return call.error(BadAnswerError, what, what_to_do, status=parsed.status, code=parsed.code)
 
 
 def quote(text: str, redact: Redact, *, is_page: bool = False) -> str:

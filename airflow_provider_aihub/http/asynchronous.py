@@ -154,32 +154,32 @@ class AsyncClient:
         await self.close()
 
     async def _run(self, steps: Steps[T]) -> T:
-        with _Room(self._large) as room:
+        with _LargeAnswerLock(self._large) as lock:
             try:
-                return await self._carry(room, steps)
+                return await self._carry(lock, steps)
             except RemoteJobError as error:
                 make_own(error, self.config.dialect.kinds)
                 # It may be kept for long, and with it all that is on its way here: the answer above all.
                 error.__context__ = error.__cause__ = None
                 raise error.with_traceback(None) from None
 
-    async def _carry(self, room: _Room, steps: Steps[T]) -> T:
+    async def _carry(self, lock: _LargeAnswerLock, steps: Steps[T]) -> T:
         came: Outcome | list[str] | None = None
         while not isinstance(step := await self._advance(steps, came), Done):
             came = None
-            room.leave()
+            lock.release()
             if isinstance(step, Send):
-                came = await self._send(step, room)
+                came = await self._send(step, lock)
             elif isinstance(step, Sleep):
                 await self._sleep(step.seconds)
             elif isinstance(step, Resolve):
                 came = await _addresses(step.host, self.config.timeout)
             elif isinstance(step, Prepare):
                 async with self._preparing:
-                    await self._carry(room, prepare(self._state, step))
+                    await self._carry(lock, prepare(self._state, step))
             else:
                 async with self._login:
-                    await self._carry(room, authenticate(self._state, step))
+                    await self._carry(lock, authenticate(self._state, step))
         return step.result
 
     async def _advance(self, steps: Steps[T], came: Outcome | list[str] | None) -> Step | Done[T]:
@@ -193,20 +193,20 @@ class AsyncClient:
         done = partial(copy_context().run, call, *args, **kwargs)
         return await asyncio.get_running_loop().run_in_executor(self._thread, done)
 
-    async def _send(self, step: Send, room: _Room) -> Outcome:
+    async def _send(self, step: Send, lock: _LargeAnswerLock) -> Outcome:
         handled = sys.exception()
         session = self._session or await self._shared()
         try:
             if step.alone or step.form is not None:
-                return await self._send_apart(step, session, room)
+                return await self._send_apart(step, session, lock)
             async with self._turns:
-                return await self._sent(session, step, step.headers, step.body, room)
+                return await self._sent(session, step, step.headers, step.body, lock)
         except RemoteJobError:
             raise
         except Exception as error:
             return _failure(error, causes(error, handled), self.config.timeout, step)
 
-    async def _send_apart(self, step: Send, session: aiohttp.ClientSession, room: _Room) -> Outcome:
+    async def _send_apart(self, step: Send, session: aiohttp.ClientSession, lock: _LargeAnswerLock) -> Outcome:
         """Send what needs a connection of its own, or has files."""
         headers: dict[str, str] = dict(step.headers)
         data: Any = step.body
@@ -219,7 +219,7 @@ class AsyncClient:
                 body = await stack.enter_async_context(_multipart(step.form))
                 headers |= {"Content-Type": body.content_type, "Content-Length": str(body.len)}
                 data = body
-            return await self._sent(session, step, headers, data, room)
+            return await self._sent(session, step, headers, data, lock)
 
     async def _sent(
         self,
@@ -227,7 +227,7 @@ class AsyncClient:
         step: Send,
         headers: Mapping[str, str],
         data: bytes | Body | None,
-        room: _Room,
+        lock: _LargeAnswerLock,
     ) -> Outcome:
         import aiohttp
         from yarl import URL
@@ -246,9 +246,9 @@ class AsyncClient:
                 step.method, url, headers=headers, data=sent, timeout=limits, allow_redirects=False
             )
         async with response:
-            return await self._receive(response, step.sink, patience, room)
+            return await self._receive(response, step.sink, patience, lock)
 
-    async def _receive(self, response: aiohttp.ClientResponse, sink: Sink | None, limit: float, room: _Room) -> Outcome:
+    async def _receive(self, response: aiohttp.ClientResponse, sink: Sink | None, limit: float, lock: _LargeAnswerLock) -> Outcome:
         now = asyncio.get_running_loop().time
         receiver = Receiver(response.status, response.headers, sink)
         until, left = now() + limit, STEP
@@ -267,14 +267,14 @@ class AsyncClient:
                 while receiver.size < LARGE and await self._in_thread(next, steps, _END) is not _END:
                     pass
                 if receiver.size >= LARGE:
-                    await room.take()
+                    await lock.acquire()
                     await self._in_thread(deque, steps, 0)
             elif receiver.slow:
                 await asyncio.to_thread(receiver.take, piece)
             else:
                 receiver.take(piece)
             if receiver.size >= LARGE:
-                await room.take()
+                await lock.acquire()
             until += now() - came
             left -= len(piece)
             if receiver.patient and left <= 0:
@@ -372,7 +372,7 @@ def _advance_without_gc(steps: Steps[T], came: Answer) -> Step | Done[T]:
         return advance(steps, came)
 
 
-class _Room:
+class _LargeAnswerLock:
     """Room in memory for a large answer, from when it has come in part until it has been decoded.
 
     :param large: Is held while there is none for another one.
@@ -380,23 +380,23 @@ class _Room:
 
     def __init__(self, large: asyncio.Lock) -> None:
         self._large = large
-        self._taken = False
+        self._locked = False
 
-    async def take(self) -> None:
-        if not self._taken:
+    async def acquire(self) -> None:
+        if not self._locked:
             await self._large.acquire()
-            self._taken = True
+            self._locked = True
 
-    def leave(self) -> None:
-        if self._taken:
-            self._taken = False
+    def release(self) -> None:
+        if self._locked:
+            self._locked = False
             self._large.release()
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.leave()
+        self.release()
 
 
 _END: Final = object()

@@ -208,10 +208,10 @@ class Client:
 
 
 def _receive(response: requests.Response, sink: Sink | None) -> Outcome:
-    from airflow_provider_aihub.http.connections import body_begins
+    from airflow_provider_aihub.http.connections import start_body_timer
 
     receiver = Receiver(response.status_code, response.headers, sink)
-    body_begins(response, patient=receiver.patient)
+    start_body_timer(response, patient=receiver.patient)
     if receiver.wanted:
         for piece in response.raw.stream(CHUNK, decode_content=False):
             if not receiver.take(piece):

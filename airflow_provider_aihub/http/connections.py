@@ -60,7 +60,7 @@ def prepared(method: str, url: str, headers: Mapping[str, str], data: Any) -> re
     return request
 
 
-def body_begins(response: requests.Response, *, patient: bool) -> None:
+def start_body_timer(response: requests.Response, *, patient: bool) -> None:
     """Let the time for a body begin.
 
     :param patient: Whether each :data:`~.receiving.STEP` of it has that time, and not all of it together.
@@ -91,7 +91,7 @@ class _Timed(io.RawIOBase):
         self._raw = raw
         self._sock = sock
         self._limit = sock.gettimeout() or 0.0
-        self._heard = False
+        self._received = False
         self.begin(None)
 
     def begin(self, step: int | None) -> None:
@@ -110,10 +110,10 @@ class _Timed(io.RawIOBase):
         try:
             count: int | None = self._raw.readinto(buffer)
         except TimeoutError as error:
-            if self._heard:
+            if self._received:
                 raise TooSlowError from error
             raise
-        self._heard = True
+        self._received = True
         if self._left is not None and self._step is not None:
             self._left -= count or 0
             if self._left <= 0:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar
 from airflow_provider_aihub.http.errors import OwnKinds, RequestError
 
 if TYPE_CHECKING:
-    from airflow_provider_aihub.http.answers import Call, Heard
+    from airflow_provider_aihub.http.answers import Call, ParsedAnswer
     from airflow_provider_aihub.http.protocol import Answer, Send
     from airflow_provider_aihub.http.request import Request
     from airflow_provider_aihub.http.retry import Trouble
@@ -58,14 +58,14 @@ class Reading:
     :param refused: Whether it says no, whatever its HTTP status.
     :param code: The platform's own code.
     :param words: The platform's own words for a refusal.
-    :param strange: Whether it may be a gateway's instead, which speaks the same form.
+    :param may_be_gateway: Whether it may be a gateway's instead, which speaks the same form.
     """
 
     payload: Any = field(default=None, repr=False)
     refused: bool = False
     code: int | str | None = None
     words: str = field(default="", repr=False)
-    strange: bool = False
+    may_be_gateway: bool = False
 
 
 class Dialect(Protocol):
@@ -131,13 +131,13 @@ class Dialect(Protocol):
         :raises ValueError: It is about something else.
         """
 
-    def trouble(self, heard: Heard, call: Call) -> Trouble | None:
+    def trouble(self, parsed: ParsedAnswer, call: Call) -> Trouble | None:
         """Tell whether an answer leaves a request undone without saying yes or no to it, or leaves that open.
 
         See :func:`~.answers.trouble_by_status`.
         """
 
-    def refusal(self, heard: Heard, call: Call) -> tuple[type[RequestError], str] | None:
+    def refusal(self, parsed: ParsedAnswer, call: Call) -> tuple[type[RequestError], str] | None:
         """Say of which kind a refusal is, and what a person can do; ``None`` where the HTTP status says all of it."""
 
     def refused_credential(self, auth: str) -> str:

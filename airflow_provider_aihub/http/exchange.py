@@ -15,7 +15,7 @@ from urllib.parse import urlencode
 
 from airflow_provider_aihub import __version__
 from airflow_provider_aihub.http import answers
-from airflow_provider_aihub.http.answers import Call, Heard
+from airflow_provider_aihub.http.answers import Call, ParsedAnswer
 from airflow_provider_aihub.http.errors import (
     AmbiguousSubmit,
     AuthError,
@@ -34,7 +34,7 @@ from airflow_provider_aihub.http.token import Token, is_header_value
 T = TypeVar("T")
 log = logging.getLogger("airflow_provider_aihub.http")
 
-MOST_OFF: Final = 60.0
+CLOCK_TOLERANCE: Final = 60.0
 """Seconds by which a clock may be off without being the reason why a credential is refused."""
 HEADERS: Final = {
     "Accept": "application/json",
@@ -168,7 +168,7 @@ def prepare(state: State, step: Prepare) -> Steps[None]:
         state.prepared += 1
 
 
-def send_with_retries(call: Call, state: State, policy: RetryPolicy) -> Steps[Heard]:
+def send_with_retries(call: Call, state: State, policy: RetryPolicy) -> Steps[ParsedAnswer]:
     """Send a call, log in for it, and send it again as the rules of :mod:`~.retry` say, until it is answered."""
     dialect, attempt, renewed = call.dialect, 1, False
     needs_token = dialect.needs_token(call.auth)
@@ -195,20 +195,20 @@ def send_with_retries(call: Call, state: State, policy: RetryPolicy) -> Steps[He
         outcome: Outcome = yield send
         status, code, wait = None, None, None
         if isinstance(outcome, Failure):
-            trouble, what = outcome.trouble, answers.failed(outcome)
+            trouble, what = outcome.trouble, answers.failure_text(outcome)
         else:
             if call.service is not None:
-                state.hear_time(outcome.headers.get("Date"))
-            heard = answers.hear(outcome, call, state.redact)
-            found = dialect.trouble(heard, call)
+                state.note_server_time(outcome.headers.get("Date"))
+            parsed = answers.parse_answer(outcome, call, state.redact)
+            found = dialect.trouble(parsed, call)
             if found is None:
-                return heard
-            trouble, what, status, code = found, heard.said, outcome.status, heard.code
+                return parsed
+            trouble, what, status, code = found, parsed.said, outcome.status, parsed.code
             wait = retry_after(outcome.headers.get("Retry-After"), state.clock())
-            del heard
+            del parsed
         # Many may wait to send again, and an answer may be large.
         del outcome
-        if trouble is Trouble.UNAUTHORIZED and not (needs_token or renewed) and _off(now, state):
+        if trouble is Trouble.UNAUTHORIZED and not (needs_token or renewed) and _clock_was_off(now, state):
             renewed = True
             continue
         verdict = decide(
@@ -232,15 +232,15 @@ def send_with_retries(call: Call, state: State, policy: RetryPolicy) -> Steps[He
             if attempt > 1 and not ambiguous:
                 what += f" (attempt {attempt})"
             if ambiguous:
-                advice = answers.look_first(call) + (f"; {answers.LONGER}" if trouble is Trouble.LATE else "")
+                advice = answers.ambiguous_advice(call) + (f"; {answers.LONGER}" if trouble is Trouble.LATE else "")
             else:
                 advice = answers.advice(trouble, call)
             raise call.error(verdict.error, what, advice, status=status, code=code, retry_after=wait)
 
 
-def _off(now: float, state: State) -> bool:
+def _clock_was_off(now: float, state: State) -> bool:
     """Whether a time that a signature may carry was none that the platform takes, as its answer has told."""
-    return state.server_time is not None and abs(state.server_time - now) > MOST_OFF
+    return state.server_time is not None and abs(state.server_time - now) > CLOCK_TOLERANCE
 
 
 def endpoint(request: Request[Any]) -> str:
@@ -254,19 +254,19 @@ def _ask(request: Request[T], state: State, policy: RetryPolicy) -> Steps[T | Re
         yield Prepare(request, state.prepared, policy)
     request = state.dialect.completed(request)
     call = _call(request, state)
-    heard = yield from send_with_retries(call, state, policy)
-    if heard.code in request.already:
+    parsed = yield from send_with_retries(call, state, policy)
+    if parsed.code in request.already:
         return request.read(None)
-    if heard.said or heard.reading is None:
-        raise answers.refusal(call, heard, optional=request.optional)
-    payload = heard.reading.payload
+    if parsed.said or parsed.reading is None:
+        raise answers.refusal(call, parsed, optional=request.optional)
+    payload = parsed.reading.payload
     try:
         state.dialect.check(request, payload)
         following = request.then and request.then(payload)
         return following or request.read(payload)
     except ValueError as error:
         problem = error
-    raise answers.unreadable(call, problem, heard, state.redact)
+    raise answers.unreadable(call, problem, parsed, state.redact)
 
 
 def _call(request: Request[Any], state: State) -> Call:

@@ -17,13 +17,13 @@ from airflow_provider_aihub.http.values import shown
 
 C = TypeVar("C")
 
-OUTSIDE: Final[Mapping[str, str]] = {
+STANDARD_FIELDS: Final[Mapping[str, str]] = {
     **{name: name for name in ("host", "port", "login", "password")},
     **dict.fromkeys(("url", "base_url"), "host"),
     **dict.fromkeys(("user", "username"), "login"),
 }
 """What people put into the extra that has a field of its own beside it, and which."""
-NEAR: Final = 0.75
+SIMILARITY: Final = 0.75
 """How much alike a misspelt field and the one that was meant are, from 0 to 1."""
 log = logging.getLogger(__name__)
 _told: set[str] = set()
@@ -40,8 +40,8 @@ def unknown(extra: Mapping[str, Any], known: Collection[str]) -> str:
     for name in extra:
         if name in known:
             continue
-        near = get_close_matches(name.lower(), known, 1, NEAR)
-        if own := OUTSIDE.get(name.lower()):
+        near = get_close_matches(name.lower(), known, 1, SIMILARITY)
+        if own := STANDARD_FIELDS.get(name.lower()):
             said.append(f"{shown(name)} (it belongs into the field {own!r} beside the extra)")
         else:
             said.append(f"{shown(name)} (the nearest field is {near[0]!r})" if near else shown(name))

@@ -239,7 +239,7 @@ class State:
         self.dialect = self.config.dialect
         self.token = self.dialect.token
 
-    def hear_time(self, date: str | None) -> None:
+    def note_server_time(self, date: str | None) -> None:
         """Learn from the ``Date`` of an answer what time it is at the platform, once in a while."""
         now = self.clock()
         if not 0 <= now - self.ahead_at < CLOCK_KNOWN and (at := http_date(date)) is not None:

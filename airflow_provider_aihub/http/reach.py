@@ -55,7 +55,7 @@ METADATA_ADDRESSES: Final = frozenset(
 NAT64: Final = IPv6Network("64:ff9b::/96")
 
 
-def reached(url: str, config: ClientConfig, before: Addresses) -> Steps[Addresses]:
+def allowed_addresses(url: str, config: ClientConfig, before: Addresses) -> Steps[Addresses]:
     """Return the addresses of the host that a URL names; none where it cannot be looked up.
 
     Nothing of the kinds above may be among them, unless one of the platform's own services is at an address of that

@@ -20,7 +20,7 @@ STEP: Final = 16 * 2**10
 CHUNK: Final = 256 * 2**10
 """Bytes that are read or written at once."""
 
-PACKED: Final = frozenset({"gzip", "x-gzip", "deflate"})
+COMPRESSIONS: Final = frozenset({"gzip", "x-gzip", "deflate"})
 """How a body may be packed."""
 
 
@@ -38,15 +38,15 @@ class Receiver:
         self._most = LARGEST_ANSWER if success else LARGEST_REFUSAL
         self._body = bytearray()
         self._failure: Failure | None = None
-        self._packed: _Packed | None = None
+        self._decompressor: _Decompressor | None = None
         # What comes with a redirect is of no use, and what comes after HTTP 101 is no HTTP.
         self.wanted = success or 400 <= status < 600
         """Whether any of the body is."""
         if not self.wanted:
             return
         encoding = headers.get("Content-Encoding", "").strip().lower()
-        if encoding in PACKED:
-            self._packed = _Packed()
+        if encoding in COMPRESSIONS:
+            self._decompressor = _Decompressor()
         elif encoding not in ("", "identity"):
             self._give_up(Trouble.GARBLED, "it is packed in a way that was not asked for")
         elif success and sink is None and _length(headers) > LARGEST_ANSWER:
@@ -62,12 +62,12 @@ class Receiver:
     @property
     def slow(self) -> bool:
         """Whether a piece may take long to be taken: it is unpacked or written."""
-        return self._packed is not None or self._sink is not None
+        return self._decompressor is not None or self._sink is not None
 
     @property
     def grows(self) -> bool:
         """Whether a piece may become many times as large in memory."""
-        return self._packed is not None and self._sink is None
+        return self._decompressor is not None and self._sink is None
 
     @property
     def patient(self) -> bool:
@@ -83,7 +83,7 @@ class Receiver:
     def steps(self, data: bytes, most: int) -> Iterator[None]:
         """Take the next piece, unpacked by so many bytes at a time."""
         try:
-            for piece in self._packed.unpack(data, most) if self._packed else (data,):
+            for piece in self._decompressor.decompress(data, most) if self._decompressor else (data,):
                 if self._sink is None:
                     self._keep(piece)
                 elif self._sink.write(piece):
@@ -96,7 +96,7 @@ class Receiver:
 
     def outcome(self) -> Outcome:
         """Return what was received."""
-        if self._failure is None and self.wanted and self._packed and not self._packed.whole:
+        if self._failure is None and self.wanted and self._decompressor and not self._decompressor.whole:
             self._give_up(Trouble.LOST, "it was cut off")
         values = sum(map(self._body.count, (b",", b":", b"[", b"{"))) if len(self._body) > MOST_VALUES else 0
         if self._failure is None and values > MOST_VALUES:
@@ -121,7 +121,7 @@ class Receiver:
         self.wanted = False
 
 
-class _Packed:
+class _Decompressor:
     """Unpacks a body, little by little whatever it holds."""
 
     def __init__(self) -> None:
@@ -133,7 +133,7 @@ class _Packed:
         """Whether it has come to its end, or was nothing at all."""
         return self._stream.eof or not self._begun
 
-    def unpack(self, data: bytes, most: int) -> Iterator[bytes]:
+    def decompress(self, data: bytes, most: int) -> Iterator[bytes]:
         while data:
             self._begun = True
             if self._stream.eof:

@@ -109,7 +109,7 @@ ERRORS: Final[dict[Trouble, type[RequestError]]] = {
 NOT_TAKEN: Final = frozenset({Trouble.UNREACHED, Trouble.UNTRUSTED, Trouble.NO_TLS, Trouble.BUSY, Trouble.UNAUTHORIZED})
 """Troubles after which the server certainly did nothing."""
 
-HOPELESS: Final = frozenset(
+PERMANENT: Final = frozenset(
     {
         Trouble.UNTRUSTED,
         Trouble.NO_TLS,
@@ -144,7 +144,7 @@ def decide(
         return LogIn()
     if creates and trouble not in NOT_TAKEN:
         return GiveUp(AmbiguousSubmit)
-    if trouble in HOPELESS or attempt >= policy.attempts:
+    if trouble in PERMANENT or attempt >= policy.attempts:
         return GiveUp(ERRORS[trouble])
     if retry_after is not None:
         return Again(min(retry_after, policy.longest_retry_after))

@@ -12,29 +12,29 @@ from typing import Final
 
 RUNS: Final = re.compile(r"\\+|(?s:.)")
 """The characters of a secret. Backslashes in a row go together: how many there are depends on how they were escaped."""
-SHORT: Final = {"\b": "b", "\f": "f", "\n": "n", "\r": "r", "\t": "t"}
+JSON_ESCAPES: Final = {"\b": "b", "\f": "f", "\n": "n", "\r": "r", "\t": "t"}
 """What JSON writes them as."""
 ESCAPES: Final = r"\\{0,8}"
 """Bounds here and below keep the time to look in proportion to the text."""
 
 
-def hidden(text: str, secrets: Iterable[str]) -> str:
+def redacted(text: str, secrets: Iterable[str]) -> str:
     """Replace secrets by ``***``, however they are written."""
-    for pattern in sorted(map(written, secrets), key=lambda pattern: -len(pattern.pattern)):
+    for pattern in sorted(map(pattern_of, secrets), key=lambda pattern: -len(pattern.pattern)):
         text = pattern.sub("***", text)
     return text
 
 
 @lru_cache(maxsize=64)
-def written(secret: str) -> re.Pattern[str]:
+def pattern_of(secret: str) -> re.Pattern[str]:
     """Return the pattern of a secret as it is, in JSON, HTML, a URL or a form, escaped once or more; and in Base64."""
     encoded = secret.encode(errors="surrogatepass")
     packed = {encode(encoded).decode().rstrip("=") for encode in (base64.b64encode, base64.urlsafe_b64encode)}
-    plain = "".join(_writings(run, before) for before, run in pairwise(["", *RUNS.findall(secret)]))
+    plain = "".join(_pattern_of_run(run, before) for before, run in pairwise(["", *RUNS.findall(secret)]))
     return re.compile("|".join([plain, *(re.escape(form) + "=*" for form in packed if len(form) > 4)]))
 
 
-def _writings(run: str, before: str) -> str:
+def _pattern_of_run(run: str, before: str) -> str:
     """Return the pattern of a character, or of backslashes in a row, in any of its writings.
 
     :param before: What comes before it. Backslashes there take those that escape this one.
@@ -52,8 +52,8 @@ def _writings(run: str, before: str) -> str:
     ]
     if name:
         ways.append(f"&(?:amp;){{0,3}}{name};")
-    if char in SHORT:
-        ways.append(rf"{escapes}\\{SHORT[char]}")
+    if char in JSON_ESCAPES:
+        ways.append(rf"{escapes}\\{JSON_ESCAPES[char]}")
     if char == " ":
         ways.append(r"\+")
     if char == "\\":

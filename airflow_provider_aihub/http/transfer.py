@@ -14,12 +14,12 @@ from typing import BinaryIO, Final, TypeVar
 from urllib.parse import urljoin, urlsplit
 
 from airflow_provider_aihub.http import answers
-from airflow_provider_aihub.http.answers import Call, Heard
+from airflow_provider_aihub.http.answers import Call, ParsedAnswer
 from airflow_provider_aihub.http.errors import ParameterError, RemoteJobError, Unavailable
 from airflow_provider_aihub.http.exchange import send_with_retries
 from airflow_provider_aihub.http.progress import Progress
 from airflow_provider_aihub.http.protocol import Sink, State, Steps
-from airflow_provider_aihub.http.reach import reached
+from airflow_provider_aihub.http.reach import allowed_addresses
 from airflow_provider_aihub.http.receiving import CHUNK
 from airflow_provider_aihub.http.request import NO_AUTH, USUAL_AUTH, File, Form
 from airflow_provider_aihub.http.retry import RetryPolicy
@@ -227,13 +227,13 @@ def download(url: str, target: BinaryIO, state: State) -> Steps[int]:
     :param target: A binary file open for writing. Where it cannot be rewound, an answer that breaks off in the middle
         is an error at once.
     :raises ParameterError: where the URL is none that can be read, or leads to a host that is not to be asked; see
-        :func:`~.reach.reached`.
+        :func:`~.reach.allowed_addresses`.
     :raises RequestError: of the kind that says what went wrong.
     """
-    call, heard, sink = yield from fetch(url, lambda call: _Target(call, target), state, state.policy)
-    if 200 <= heard.answer.status < 300:
+    call, parsed, sink = yield from fetch(url, lambda call: _Target(call, target), state, state.policy)
+    if 200 <= parsed.answer.status < 300:
         return sink.size
-    raise answers.refusal(call, heard)
+    raise answers.refusal(call, parsed)
 
 
 def fetch(
@@ -242,13 +242,13 @@ def fetch(
     state: State,
     policy: RetryPolicy,
     headers: Mapping[str, str] | None = None,
-) -> Steps[tuple[Call, Heard, S]]:
+) -> Steps[tuple[Call, ParsedAnswer, S]]:
     """Read what is at a URL, with the token where :func:`download` would send it along, and return what was answered.
 
     :param sink: Makes what takes the content.
     :param headers: Headers to send besides.
     :raises ParameterError: where the URL is none that can be read, or leads to a host that is not to be asked; see
-        :func:`~.reach.reached`.
+        :func:`~.reach.allowed_addresses`.
     :raises RequestError: where no answer came.
     """
     try:
@@ -260,20 +260,20 @@ def fetch(
     if problem:
         raise ParameterError(problem)
     call = _call(url, headers or {}, state, with_token=state.config.takes_token(url))
-    asked = [] if call.auth else (yield from reached(url, state.config, []))
+    asked = [] if call.auth else (yield from allowed_addresses(url, state.config, []))
     for _ in range(MOST_REDIRECTS):
         taker = sink(call)
-        heard = yield from send_with_retries(replace(call, sink=taker), state, policy)
-        location = heard.answer.headers.get("Location")
-        if not 300 <= heard.answer.status < 400 or not location or call.auth:
+        parsed = yield from send_with_retries(replace(call, sink=taker), state, policy)
+        location = parsed.answer.headers.get("Location")
+        if not 300 <= parsed.answer.status < 400 or not location or call.auth:
             break
         try:
             url = quoted(urljoin(url, answers.as_text(location)))
         except ValueError:
             break
-        asked = yield from reached(url, state.config, asked)
+        asked = yield from allowed_addresses(url, state.config, asked)
         call = _call(url, headers or {}, state, with_token=False)
-    return call, heard, taker
+    return call, parsed, taker
 
 
 def _call(url: str, headers: Mapping[str, str], state: State, *, with_token: bool) -> Call:

@@ -85,10 +85,10 @@ class Fetch:
         """
         # A file that is compressed on its way has no bytes that could be counted.
         headers = {"Range": f"bytes={self.start}-{self.start + self.most - 1}", "Accept-Encoding": "identity"}
-        call, heard, window = yield from fetch(
+        call, parsed, window = yield from fetch(
             self.url, lambda _call: _Window(self.start, self.most), state, POLL_POLICY, headers
         )
-        status, begin, size = heard.answer.status, *_content_range(heard.answer.headers)
+        status, begin, size = parsed.answer.status, *_content_range(parsed.answer.headers)
         if status == 416:
             return Piece(b"", size)
         if status == 206 and begin == self.start:
@@ -96,11 +96,11 @@ class Fetch:
         if 200 <= status < 300 and status != 206:
             if window.full and self.start > LARGEST_SKIP:
                 raise call.error(UnsupportedError, "gives files as a whole only", "its end cannot be read")
-            return Piece(bytes(window.part), _length(heard.answer.headers) if window.full else window.received)
+            return Piece(bytes(window.part), _length(parsed.answer.headers) if window.full else window.received)
         if 200 <= status < 300:
             what = "gave another part of a file than was asked for"
             raise call.error(BadAnswerError, what, "it cannot be read in parts", status=status)
-        raise answers.refusal(call, heard)
+        raise answers.refusal(call, parsed)
 
 
 class _Window:

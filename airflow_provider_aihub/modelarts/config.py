@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from airflow_provider_aihub.http import fields
 from airflow_provider_aihub.http.errors import ConfigError, raised_as
-from airflow_provider_aihub.http.secrets import hidden
+from airflow_provider_aihub.http.secrets import redacted
 from airflow_provider_aihub.http.token import is_header_value
 from airflow_provider_aihub.http.urls import origin
 from airflow_provider_aihub.modelarts.errors import KINDS
@@ -207,7 +207,7 @@ class Config:
         """Replace this connection's secrets, the tokens given and the last signatures by ``***``."""
         for signature in tuple(self.learnt.signatures):
             text = text.replace(signature, "***")
-        return hidden(text, {self.secret_key, self.security_token, self.iam_password, *tokens} - {""})
+        return redacted(text, {self.secret_key, self.security_token, self.iam_password, *tokens} - {""})
 
 
 def unknown_fields(extra: Mapping[str, Any]) -> str:

@@ -12,7 +12,7 @@ from airflow_provider_aihub.http.answers import (
     FORBIDDEN,
     STATUSES,
     Call,
-    Heard,
+    ParsedAnswer,
     decoded,
     trouble_by_status,
 )
@@ -164,7 +164,7 @@ class ModelArtsDialect(Dialect):
             code, words = f"IAM.{of_iam.get('code')}", of_iam.get("message")
         if code:
             text = str(words or "") + (f" ({hint})" if (hint := said.get("error_solution")) else "")
-            return Reading(refused=True, code=str(code), words=text, strange=str(code).startswith(GATEWAYS))
+            return Reading(refused=True, code=str(code), words=text, may_be_gateway=str(code).startswith(GATEWAYS))
         if call.is_login and isinstance(payload, dict):
             payload = {**payload, iam.TOKEN_HEADER: answer.headers.get(iam.TOKEN_HEADER)}
         return Reading(payload=payload)
@@ -177,23 +177,23 @@ class ModelArtsDialect(Dialect):
             if found not in (None, "") and str(found) != str(wanted):
                 raise ValueError(f"{name} is {found}, but {wanted} was asked for")
 
-    def trouble(self, heard: Heard, call: Call) -> Trouble | None:
-        code, status = heard.code, heard.status
+    def trouble(self, parsed: ParsedAnswer, call: Call) -> Trouble | None:
+        code, status = parsed.code, parsed.status
         if code == BAD_TOKEN and self.can_log_in:
             return Trouble.UNAUTHORIZED
         if status not in STATUSES and (code in MISSING or status == FORBIDDEN):
             return None
-        if trouble := trouble_by_status(heard, call):
+        if trouble := trouble_by_status(parsed, call):
             return trouble
         return Trouble.DOUBTFUL if call.creates and code is not None and status < 300 else None
 
-    def refusal(self, heard: Heard, call: Call) -> tuple[type[RequestError], str] | None:
-        code = str(heard.code)
+    def refusal(self, parsed: ParsedAnswer, call: Call) -> tuple[type[RequestError], str] | None:
+        code = str(parsed.code)
         if code in MISSING:
             return NotFoundError, "check the ids given"
         if code == EXISTS:
             return ExistsError, "choose another name"
-        if call.is_login and heard.status == 400:
+        if call.is_login and parsed.status == 400:
             return RejectedError, CHECK_PARAMETERS
         return (RejectedError, ADVICE[code]) if code in ADVICE else None
 
