@@ -17,7 +17,7 @@ from airflow_provider_aihub.http.request import Request
 from airflow_provider_aihub.http.retry import requested_pause
 from airflow_provider_aihub.jobs.kind import JobId, JobKind, JobState, Status
 from airflow_provider_aihub.jobs.waiting import FRESHNESS, Look
-from airflow_provider_aihub.triggers.polled_job import PolledJob, Told, free
+from airflow_provider_aihub.triggers.polled_job import PolledJob, ListAnswer, release
 
 T = TypeVar("T")
 
@@ -41,7 +41,7 @@ LONGEST_SWEEP: Final = 60.0
 LONGEST_WAIT: Final = 10.0
 """Seconds for which a look waits for pages that are slow. And those after which the clock is looked at again, in case
 that somebody has set it."""
-REFRAIN = 60.0
+PAUSE_LISTS = 60.0
 """Seconds for which no pages are read after reading them failed, or they showed few of the jobs that are waited for."""
 
 
@@ -84,11 +84,11 @@ class BatchPoller:
         self._clock = clock
         self._jitter = jitter
         self._jobs: set[PolledJob] = set()
-        self._asking: set[PolledJob] = set()
+        self._waiting: set[PolledJob] = set()
         self._paces: Counter[int] = Counter()
         self._reading: asyncio.Task[None] | None = None
         self._sooner = asyncio.Event()
-        self._due = self._began = self._refrained = self._now = -math.inf
+        self._due = self._began = self._lists_paused_at = self._now = -math.inf
         self._of_all_users = False
         self._failures = 0
 
@@ -110,7 +110,7 @@ class BatchPoller:
     def leave(self, job: PolledJob) -> None:
         """Stop waiting for a job."""
         self._jobs.discard(job)
-        self._asking.discard(job)
+        self._waiting.discard(job)
         self._set_pace(job, None)
 
     async def look(self, job: PolledJob, look: Look) -> JobState | RemoteJobError:
@@ -155,17 +155,17 @@ class BatchPoller:
         with suppress(TimeoutError):
             async with asyncio.timeout(LONGEST_WAIT):
                 return await self._ask(job, Look(), -math.inf)
-        self._asking.discard(job)
+        self._waiting.discard(job)
         return None
 
-    def _ask(self, job: PolledJob, look: Look, due: float, timeout: float | None = None) -> Told:
+    def _ask(self, job: PolledJob, look: Look, due: float, timeout: float | None = None) -> ListAnswer:
         """Have a list read for a job when that is due, and return what will tell what it shows.
 
         :param timeout: Seconds after which that raises :class:`TimeoutError`; ``None`` for never.
         """
         loop = asyncio.get_running_loop()
         job.shown, job.wanted, job.due, job.told = None, look, due, loop.create_future()
-        self._asking.add(job)
+        self._waiting.add(job)
         if timeout is not None:
             late = loop.call_later(timeout, self._give_up, job, job.told)
             job.told.add_done_callback(lambda _: late.cancel())
@@ -175,8 +175,8 @@ class BatchPoller:
             self._sooner.set()
         return job.told
 
-    def _give_up(self, job: PolledJob, told: Told) -> None:
-        self._asking.discard(job)
+    def _give_up(self, job: PolledJob, told: ListAnswer) -> None:
+        self._waiting.discard(job)
         if not told.done():
             told.set_exception(TimeoutError())
 
@@ -185,18 +185,18 @@ class BatchPoller:
         return (
             self._threshold > 0
             and job.pace is not None
-            and self._since(self._refrained) >= REFRAIN
-            and self._company(job.pace) >= self._threshold
+            and self._since(self._lists_paused_at) >= PAUSE_LISTS
+            and self._count_at_pace(job.pace) >= self._threshold
         )
 
-    def _company(self, pace: int) -> int:
+    def _count_at_pace(self, pace: int) -> int:
         """How many jobs are looked at about as often as that, or more often."""
         return sum(count for other, count in self._paces.items() if other <= pace + 1)
 
     async def _read(self) -> None:
         """Read the lists, time and again, for as long as anybody asks."""
         try:
-            while await self._until_due() and self._since(self._refrained) >= REFRAIN:
+            while await self._until_due() and self._since(self._lists_paused_at) >= PAUSE_LISTS:
                 self._began = self._clock()
                 try:
                     async with asyncio.timeout(LONGEST_SWEEP):
@@ -205,37 +205,37 @@ class BatchPoller:
                     self._failures += 1
                     if self._failures >= MOST_FAILURES or isinstance(error, UnsupportedError):
                         why = error if isinstance(error, RemoteJobError) else f"no list within {LONGEST_SWEEP:.0f} s"
-                        log.info("Each %s is read by itself for %.0f s: %s", self._kind.noun, REFRAIN, why)
-                        self._refrained = self._clock()
+                        log.info("Each %s is read by itself for %.0f s: %s", self._kind.noun, PAUSE_LISTS, why)
+                        self._lists_paused_at = self._clock()
                         return
-                    for job in [job for job in self._asking if job.wanted.status is None]:
-                        self._tell(job, None)
-                    await asyncio.sleep(requested_pause(error, REFRAIN))
+                    for job in [job for job in self._waiting if job.wanted.status is None]:
+                        self._answer(job, None)
+                    await asyncio.sleep(requested_pause(error, PAUSE_LISTS))
                 else:
                     self._failures = 0
         finally:
             self._reading = None
-            for job in list(self._asking):
-                self._let_go(job)
+            for job in list(self._waiting):
+                self._release(job)
 
-    def _let_go(self, job: PolledJob) -> None:
+    def _release(self, job: PolledJob) -> None:
         """Let a job be read by itself; of those that need not be read at once, not all at the same time."""
-        self._asking.discard(job)
+        self._waiting.discard(job)
         if job.told and job.wanted.status is None:
-            free(job.told)
+            release(job.told)
         elif job.told:
-            asyncio.get_running_loop().call_later(self._jitter() * job.pause(self._clock()), free, job.told)
+            asyncio.get_running_loop().call_later(self._jitter() * job.pause(self._clock()), release, job.told)
 
     async def _until_due(self) -> bool:
         """Wait until a list is to be read; return whether anybody still asks."""
-        while self._asking:
+        while self._waiting:
             before, now = self._now, self._clock()
             self._now = now
             if now < before:
                 # The clock was set back.
-                for job in self._asking:
+                for job in self._waiting:
                     job.due = min(job.due, now + job.pause(now))
-            self._due = min(job.due for job in self._asking)
+            self._due = min(job.due for job in self._waiting)
             seconds = max(self._due - now, self._spacing - self._since(self._began))
             if seconds <= 0:
                 return True
@@ -247,9 +247,9 @@ class BatchPoller:
     def _wanted(self) -> set[PolledJob]:
         """Return the jobs that a list is read for: those for which that is due, and those for which it will be soon."""
         now, slowest = self._clock(), -math.inf
-        for job in [job for job in self._asking if job.due <= now]:
+        for job in [job for job in self._waiting if job.due <= now]:
             if job.wanted.status is not None and not self._is_served(job):
-                self._tell(job, None)
+                self._answer(job, None)
             elif job.pace is not None:
                 slowest = max(slowest, job.pace)
         return {job for job in self._jobs if job.pace is not None and job.pace <= slowest + 1 and self._soon(job, now)}
@@ -294,11 +294,11 @@ class BatchPoller:
             if user_id is not None:
                 self._of_all_users = True
             elif self._of_all_users or self._sender.user_id is None:
-                self._of_all_users, self._refrained = False, self._clock()
+                self._of_all_users, self._lists_paused_at = False, self._clock()
         for job in wanted:
             if not poor:
                 self._miss(job)
-            self._let_go(job)
+            self._release(job)
 
     def _show(self, job: PolledJob, status: Status, row: dict[str, Any], now: float) -> bool:
         """Show what a list says of a job, and return whether it is to be looked at."""
@@ -320,7 +320,7 @@ class BatchPoller:
             job.misses = 0
         else:
             self._miss(job)
-        self._tell(job, state)
+        self._answer(job, state)
         return True
 
     def _miss(self, job: PolledJob) -> None:
@@ -329,8 +329,8 @@ class BatchPoller:
         if job.misses >= MOST_MISSES:
             self._set_pace(job, None)
 
-    def _tell(self, job: PolledJob, state: JobState | None) -> None:
-        self._asking.discard(job)
+    def _answer(self, job: PolledJob, state: JobState | None) -> None:
+        self._waiting.discard(job)
         job.show(state)
 
     def _set_pace(self, job: PolledJob, pace: int | None) -> None:

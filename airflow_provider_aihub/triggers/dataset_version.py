@@ -25,8 +25,8 @@ else:
 
 if TYPE_CHECKING:
     from airflow_provider_aihub.watcher.acknowledgements import Tick, Ticks
-    from airflow_provider_aihub.watcher.checkpoint import Fired
-    from airflow_provider_aihub.watcher.watcher import Watching
+    from airflow_provider_aihub.watcher.checkpoint import Checkpoint
+    from airflow_provider_aihub.watcher.watcher import Watcher
 
 
 class DatasetVersionTrigger(LogsInThread, BaseEventTrigger):
@@ -109,11 +109,11 @@ class DatasetVersionTrigger(LogsInThread, BaseEventTrigger):
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Report versions, without a confirmation by Airflow that the events were recorded."""
         self.log.info("This Airflow keeps nothing for a watcher: what is built while no triggerer runs is not told")
-        async with self._watching(None) as watching:
+        async with self._watcher(None) as watcher:
             while True:
-                for payload in await watching.look():
+                for payload in await watcher.look():
                     yield TriggerEvent(payload)
-                await asyncio.sleep(watching.pause)
+                await asyncio.sleep(watcher.pause)
 
     def shared_stream_key(self) -> Hashable | None:
         """Ask Airflow for acknowledgements, if it keeps a state for the asset."""
@@ -128,23 +128,23 @@ class DatasetVersionTrigger(LogsInThread, BaseEventTrigger):
 
     async def filter_shared_stream(self, shared_stream: AsyncIterator[Tick]) -> AsyncIterator[TriggerEvent]:
         """Report versions, and note it when Airflow has recorded the events."""
-        from airflow_provider_aihub.watcher.checkpoint import Fired
+        from airflow_provider_aihub.watcher.checkpoint import Checkpoint
 
-        fired = Fired(self.asset_state_store, self.aihub_conn_id, self.dataset)
-        async with self._watching(fired) as watching:
+        checkpoint = Checkpoint(self.asset_state_store, self.aihub_conn_id, self.dataset)
+        async with self._watcher(checkpoint) as watcher:
             async for tick in shared_stream:
-                told = await watching.look()
-                tick.pause, tick.recorded = watching.pause, watching.recorded
+                told = await watcher.look()
+                tick.pause, tick.recorded = watcher.pause, watcher.recorded
                 for payload in told:
                     yield TriggerEvent(payload)
 
-    def _watching(self, fired: Fired | None) -> AbstractAsyncContextManager[Watching]:
-        from airflow_provider_aihub.watcher.watcher import Watching
+    def _watcher(self, checkpoint: Checkpoint | None) -> AbstractAsyncContextManager[Watcher]:
+        from airflow_provider_aihub.watcher.watcher import Watcher
 
-        return Watching.of(
+        return Watcher.of(
             self.aihub_conn_id,
             self.dataset,
-            fired,
+            checkpoint,
             poll_interval=self.poll_interval,
             include_existing=self.include_existing,
             log=self.log,

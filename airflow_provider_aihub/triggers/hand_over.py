@@ -30,7 +30,7 @@ async def still_deferred(task_instance: Any) -> bool:
     return bool(await _state(task_instance) == "deferred")
 
 
-async def of_newer_try(task_instance: Any, trigger_id: int | None, about: Mapping[str, Any]) -> bool:
+async def has_newer_try(task_instance: Any, trigger_id: int | None, about: Mapping[str, Any]) -> bool:
     """Whether a task that is deferred was cleared or tried again meanwhile, and waits for another job.
 
     Airflow 2 shows which trigger the task waits for. Airflow 3 shows a trigger nothing of a task's tries (the task

@@ -34,10 +34,10 @@ from airflow_provider_aihub.jobs.waiting import (
 from airflow_provider_aihub.tasks.links import link_in_triggerer
 from airflow_provider_aihub.triggers.batch_poller import BatchPoller
 from airflow_provider_aihub.triggers.cancellation import to_the_end
-from airflow_provider_aihub.triggers.log_lines import LogsInThread, finish, tell
+from airflow_provider_aihub.triggers.log_lines import LogsInThread, flush, write_lines
 from airflow_provider_aihub.triggers.log_offsets import OffsetStore
 from airflow_provider_aihub.triggers.polled_job import PolledJob
-from airflow_provider_aihub.triggers.poller import TRIGGERER, Poller, Surroundings
+from airflow_provider_aihub.triggers.poller import TRIGGERER, Poller, Environment
 
 STOP_TIMEOUT = 20.0
 """Seconds that a trigger spends on stopping a job."""
@@ -131,7 +131,7 @@ class JobTrigger(LogsInThread, BaseTrigger):
         ``training_id=12``.
     """
 
-    around: Surroundings = TRIGGERER
+    environment: Environment = TRIGGERER
 
     def __init__(
         self,
@@ -214,7 +214,7 @@ class JobTrigger(LogsInThread, BaseTrigger):
         began = asyncio.get_running_loop().time()
         try:
             event = await self._wait()
-            await finish(self.log)
+            await flush(self.log)
             if self.trigger_id is not None:
                 # Else it is no triggerer's, but that of a DAG that is run for a test in one process.
                 await asyncio.sleep(max(LOG_DRAIN, began + EARLIEST_EVENT - asyncio.get_running_loop().time()))
@@ -234,7 +234,7 @@ class JobTrigger(LogsInThread, BaseTrigger):
         return Watch(
             kind=self._kind,
             job_id=self._job_id,
-            since=self.around.clock() if self.since is None else self.since,
+            since=self.environment.clock() if self.since is None else self.since,
             poll_interval=self.poll_interval,
             backoff=self.backoff,
             longest_interval=self.longest_interval,
@@ -249,12 +249,12 @@ class JobTrigger(LogsInThread, BaseTrigger):
         )
 
     async def _wait(self) -> JobEvent:
-        async with await Poller.shared(self._platform, self._conn_id, self.around) as poller:
+        async with await Poller.shared(self._platform, self._conn_id, self.environment) as poller:
             self._poller = poller
             watch = self.watch(poller.floor)
             self._batch = poller.batch(watch.kind)
             self._job = self._batch.watch(watch.job_id, watch.pace)
-            clock, jitter, perform = self.around.clock, self.around.jitter, self._perform
+            clock, jitter, perform = self.environment.clock, self.environment.jitter, self._perform
             try:
                 await asyncio.sleep(watch.head_start(clock(), jitter))
                 waited = await wait_async(self._look, watch, self.log, perform=perform, clock=clock, jitter=jitter)
@@ -302,7 +302,7 @@ class JobTrigger(LogsInThread, BaseTrigger):
 
     async def _perform(self, step: Ask | Fetch | Redact | LoadOffsets | SaveOffsets | WriteLines) -> Any:
         if isinstance(step, WriteLines):
-            return await tell(step.lines, self.log)
+            return await write_lines(step.lines, self.log)
         if isinstance(step, LoadOffsets):
             self._offset_store = OffsetStore(self.task_instance, self._platform.key, self._job_id, self.log)
             return await self._offset_store.load()
@@ -372,10 +372,10 @@ class JobTrigger(LogsInThread, BaseTrigger):
     async def _stop_unless_handed_over(self) -> None:
         try:
             async with asyncio.timeout(KILL_TIMEOUT):
-                deferred = await self.around.guard.still_deferred(self.task_instance)
+                deferred = await self.environment.guard.still_deferred(self.task_instance)
                 if deferred and not await self._has_newer_try():
                     return
-                poller = self._poller or await Poller.shared(self._platform, self._conn_id, self.around)
+                poller = self._poller or await Poller.shared(self._platform, self._conn_id, self.environment)
                 async with poller:
                     problem: object = await self._stop(poller, KILL_CHECK_TIMEOUT)
         except Exception as error:
@@ -385,7 +385,7 @@ class JobTrigger(LogsInThread, BaseTrigger):
         elif isinstance(problem, Exception):
             why = str(problem) or type(problem).__name__
             self.log.error("%s may still be running on %s: %s", self._called, self._platform.name, why)
-        await finish(self.log)
+        await flush(self.log)
 
     async def _has_newer_try(self) -> bool:
         """Whether the task was cleared or tried again, and is deferred because of that."""
@@ -397,7 +397,7 @@ class JobTrigger(LogsInThread, BaseTrigger):
             if config and (page := config.page(self._kind.name, listed)):
                 about[self._platform.page_link] = page
         try:
-            return bool(await self.around.guard.of_newer_try(self.task_instance, self.trigger_id, about))
+            return bool(await self.environment.guard.has_newer_try(self.task_instance, self.trigger_id, about))
         except Exception as error:
             self.log.info("Airflow does not say whether the task has a newer try (%s)", type(error).__name__)
             return False

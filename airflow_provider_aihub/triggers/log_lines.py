@@ -25,7 +25,7 @@ from weakref import WeakKeyDictionary
 if TYPE_CHECKING:
     from airflow_provider_aihub.jobs.progress_log import Log
 
-AT_ONCE: Final = 0.02
+WRITE_SLICE: Final = 0.02
 """Seconds for which lines are written before all else on the event loop has its turn, for as long again."""
 LONGEST_WAIT: Final = 5.0
 """Seconds after which lines that have not been written are left out: there are more of them than can be written."""
@@ -34,7 +34,7 @@ _turns: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock] = WeakKeyDict
 """One trigger of an event loop writes at a time: many would hold it up together."""
 
 
-async def tell(lines: Sequence[str], log: Log) -> int:
+async def write_lines(lines: Sequence[str], log: Log) -> int:
     """Write lines into a log, and return how many of them were written."""
     turn = _turns.setdefault(asyncio.get_running_loop(), asyncio.Lock())
     told = 0
@@ -43,7 +43,7 @@ async def tell(lines: Sequence[str], log: Log) -> int:
             while told < len(lines):
                 async with turn:
                     began = time.monotonic()
-                    while told < len(lines) and time.monotonic() - began < AT_ONCE:
+                    while told < len(lines) and time.monotonic() - began < WRITE_SLICE:
                         log.info("%s", lines[told])
                         told += 1
                     if isinstance(log, PipedLog):
@@ -51,17 +51,17 @@ async def tell(lines: Sequence[str], log: Log) -> int:
                     await asyncio.sleep(time.monotonic() - began)
     except TimeoutError:
         if isinstance(log, PipedLog):
-            told -= log.leave_out(told)
+            told -= log.drop(told)
     return told
 
 
-async def finish(log: Log) -> None:
+async def flush(log: Log) -> None:
     """Wait until what a log was told is written; what is not within some seconds, is left out."""
     if isinstance(log, PipedLog):
         with suppress(TimeoutError):
             async with asyncio.timeout(LONGEST_WAIT):
                 await log.written()
-        log.leave_out()
+        log.drop()
 
 
 class PipedLog:
@@ -96,7 +96,7 @@ class PipedLog:
         if self._last:
             await asyncio.wait([asyncio.wrap_future(self._last)])
 
-    def leave_out(self, most: float = math.inf) -> int:
+    def drop(self, most: float = math.inf) -> int:
         """Do not write the last lines that still wait, so many at most, and return how many these are."""
         count = 0
         with suppress(IndexError):

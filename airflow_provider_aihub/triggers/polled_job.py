@@ -11,7 +11,7 @@ from airflow_provider_aihub.http.request import Request
 from airflow_provider_aihub.jobs.kind import JobId, JobState
 from airflow_provider_aihub.jobs.waiting import Look
 
-Told = asyncio.Future[JobState | None]
+ListAnswer = asyncio.Future[JobState | None]
 """What a list shows of a job; ``None`` where it is to be read by itself."""
 
 
@@ -40,7 +40,7 @@ class PolledJob:
     shown: JobState | None = None
     wanted: Look = Look()  # noqa: RUF009 - it cannot be changed
     due: float = -math.inf
-    told: Told | None = field(default=None, repr=False)
+    told: ListAnswer | None = field(default=None, repr=False)
 
     @property
     def waits(self) -> bool:
@@ -58,7 +58,7 @@ class PolledJob:
             self.shown = state
 
 
-def free(told: Told) -> None:
+def release(told: ListAnswer) -> None:
     """Let a job be read by itself."""
     if not told.done():
         told.set_result(None)

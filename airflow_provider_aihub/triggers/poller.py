@@ -31,7 +31,7 @@ T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
-NEWS = 1.0
+CONNECTION_FRESHNESS = 1.0
 """Seconds for which a connection that was read is used for further triggers that begin: many begin at once."""
 RELOAD_PAUSE = 30.0
 """Seconds between two looks whether the connection was changed in Airflow, while the platform is away or refuses it."""
@@ -58,7 +58,7 @@ async def read_connection(platform: Platform, conn_id: str) -> Any:
 
 
 @dataclass(frozen=True, slots=True)
-class Surroundings:
+class Environment:
     """What triggers find around them in a triggerer; a simulation gives them another world.
 
     :param clock: Gives Unix time in seconds. Time that has passed is measured by the event loop's own clock.
@@ -77,7 +77,7 @@ class Surroundings:
     settings: Callable[[str], Settings] = Settings.of
 
 
-TRIGGERER: Final = Surroundings()
+TRIGGERER: Final = Environment()
 """A triggerer of Airflow."""
 
 
@@ -92,11 +92,11 @@ class Poller:
         WeakKeyDictionary()
     )
 
-    def __init__(self, platform: Platform, conn_id: str, around: Surroundings = TRIGGERER) -> None:
+    def __init__(self, platform: Platform, conn_id: str, environment: Environment = TRIGGERER) -> None:
         self.platform = platform
         self.conn_id = conn_id
-        self._around = around
-        self._settings = around.settings(platform.key)
+        self._environment = environment
+        self._settings = environment.settings(platform.key)
         self.floor = self._settings.poll_floor
         """Seconds between two polls of a job at least."""
         self._client: Any = None
@@ -111,15 +111,15 @@ class Poller:
         self._batches: dict[str, BatchPoller] = {}
 
     @classmethod
-    async def shared(cls, platform: Platform, conn_id: str, around: Surroundings = TRIGGERER) -> Poller:
+    async def shared(cls, platform: Platform, conn_id: str, environment: Environment = TRIGGERER) -> Poller:
         """Return the poller of a connection, as it stands in Airflow now, on the running event loop.
 
         Where it has come to point to another place, those that began before go on with the poller that they have.
         """
         pollers = cls._of_loop.setdefault(asyncio.get_running_loop(), {})
         key = (platform.key, conn_id)
-        known = pollers.get(key) or pollers.setdefault(key, cls(platform, conn_id, around))
-        current = await known._now()
+        known = pollers.get(key) or pollers.setdefault(key, cls(platform, conn_id, environment))
+        current = await known._current()
         if pollers[key] is known:
             pollers[key] = current
         return pollers[key]
@@ -131,9 +131,9 @@ class Poller:
     async def __aexit__(self, *_: object) -> None:
         self._users -= 1
         if not self._users:
-            await self._rest()
+            await self._close_clients()
 
-    async def _rest(self) -> None:
+    async def _close_clients(self) -> None:
         for batch in self._batches.values():
             batch.close()
         clients, self._retired = [*self._retired, *filter(None, [self._client])], []
@@ -158,8 +158,8 @@ class Poller:
                 self,
                 threshold=self._settings.page_threshold,
                 spacing=self.floor,
-                clock=self._around.clock,
-                jitter=self._around.jitter,
+                clock=self._environment.clock,
+                jitter=self._environment.jitter,
             )
         return self._batches[kind.name]
 
@@ -196,14 +196,14 @@ class Poller:
 
     async def _carry_out(self, errand: Errand[Any]) -> Any:
         client = self._client or await self._load(None)
-        if self._refusal and _moment() - self._refused_at < REFUSAL_PAUSE:
+        if self._refusal and _loop_time() - self._refused_at < REFUSAL_PAUSE:
             raise copy(self._refusal)
         try:
             return await client.perform(errand)
         except (AuthError, Unavailable) as error:
             # A job that may not be read with a token that was taken for others is no concern of theirs.
             if isinstance(error, AuthError) and client.login_refused and client is self._client:
-                self._refusal, self._refused_at = error, _moment()
+                self._refusal, self._refused_at = error, _loop_time()
             changed = await self._load(client)
             if changed is client:
                 raise
@@ -212,7 +212,7 @@ class Poller:
     async def _load(self, failed: Any) -> Any:
         """Read the connection, unless that was just done, and return a new client if it says something new."""
         async with self._loading:
-            if self._client and (self._client is not failed or _moment() - self._loaded_at < RELOAD_PAUSE):
+            if self._client and (self._client is not failed or _loop_time() - self._loaded_at < RELOAD_PAUSE):
                 return self._client
             try:
                 config = await self._read()
@@ -226,7 +226,7 @@ class Poller:
     async def _now(self) -> Poller:
         """Return the poller of the connection as it stands in Airflow: another one if it points elsewhere now."""
         async with self._loading:
-            if self._config is None or _moment() - self._loaded_at < NEWS:
+            if self._config is None or _loop_time() - self._loaded_at < CONNECTION_FRESHNESS:
                 return self
             try:
                 config = await self._read()
@@ -238,13 +238,13 @@ class Poller:
                 return self
             said = "The connection %s points to another %s; what has begun goes on at the old one"
             log.info(said, self.conn_id, self.platform.name)
-            other = type(self)(self.platform, self.conn_id, self._around)
+            other = type(self)(self.platform, self.conn_id, self._environment)
             other._use(config)
             return other
 
     async def _read(self) -> Any:
-        self._loaded_at = _moment()
-        return await self._around.read(self.platform, self.conn_id)
+        self._loaded_at = _loop_time()
+        return await self._environment.read(self.platform, self.conn_id)
 
     def _use(self, config: Any) -> Any:
         """Have a client for what the connection says."""
@@ -254,11 +254,11 @@ class Poller:
             log.info("The connection %s was changed; using what it says now", self.conn_id)
             # Requests of other triggers may be under way on it.
             self._retired.append(self._client)
-        self._config, self._refusal, self._loaded_at = config, None, _moment()
-        make = self._around.client or self.platform.client
+        self._config, self._refusal, self._loaded_at = config, None, _loop_time()
+        make = self._environment.client or self.platform.client
         self._client = make(config, limit=self._lanes.most)
         return self._client
 
 
-def _moment() -> float:
+def _loop_time() -> float:
     return asyncio.get_running_loop().time()

@@ -21,7 +21,7 @@ from airflow_provider_aihub.watcher.version_feed import Mark
 
 log = logging.getLogger(__name__)
 
-FEW = 50
+NOTE_EVERY = 50
 """So many versions of other datasets are passed without a note; after a restart they are read again."""
 
 
@@ -29,7 +29,7 @@ class StoreTrouble(Exception):
     """Airflow could not read or write an asset's state."""
 
 
-class Fired:
+class Checkpoint:
     """How far one watcher has come, as all triggerers know it.
 
     :param store: The ``asset_state_store`` of the trigger: of the assets that it watches for, of which there may be
@@ -46,7 +46,7 @@ class Fired:
         self._about = {"aihub_conn_id": conn_id, "dataset": str(dataset)}
         self._note: dict[str, Any] | None = None
 
-    async def recall(self) -> tuple[Mark | None, set[int]]:
+    async def load(self) -> tuple[Mark | None, set[int]]:
         """Return how far the watcher has come, and the ids of versions behind that whose events are recorded already.
 
         :raises StoreTrouble: Airflow does not say.
@@ -75,9 +75,9 @@ class Fired:
             return False
         new, old = _plain(mark), self._note
         same: bool = new["open"] == old["open"] and new["number"] == old["number"]
-        return same and 0 <= new["seen"] - old["seen"] < FEW
+        return same and 0 <= new["seen"] - old["seen"] < NOTE_EVERY
 
-    async def keep(self, before: Mark, firing: Iterable[Mapping[str, Any]] = ()) -> None:
+    async def save(self, before: Mark, firing: Iterable[Mapping[str, Any]] = ()) -> None:
         """Write down how far the watcher has come, and what it is about to give beyond that.
 
         :param before: Up to there all events are recorded.

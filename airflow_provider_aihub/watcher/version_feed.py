@@ -160,7 +160,7 @@ class Reading:
         )
 
 
-class NewVersions:
+class VersionFeed:
     """The versions of all datasets that are watched over one connection.
 
     Where AIHub lists versions, one page of the newest of all datasets serves every watcher; versions that were not
@@ -171,7 +171,7 @@ class NewVersions:
     :param poller: Carries out the requests.
     """
 
-    _of_poller: ClassVar[WeakKeyDictionary[Poller, NewVersions]] = WeakKeyDictionary()
+    _of_poller: ClassVar[WeakKeyDictionary[Poller, VersionFeed]] = WeakKeyDictionary()
 
     def __init__(self, poller: Poller) -> None:
         # Whoever watches holds it.
@@ -183,7 +183,7 @@ class NewVersions:
         self._ahead = 0
 
     @classmethod
-    def of(cls, poller: Poller) -> NewVersions:
+    def of(cls, poller: Poller) -> VersionFeed:
         """Return those of a connection."""
         found = cls._of_poller.get(poller)
         return found or cls._of_poller.setdefault(poller, cls(poller))

@@ -15,8 +15,8 @@ from airflow_provider_aihub.assets import version_facts
 from airflow_provider_aihub.jobs.platform import platform_of
 from airflow_provider_aihub.jobs.tolerance import Tolerance
 from airflow_provider_aihub.triggers.poller import Poller
-from airflow_provider_aihub.watcher.checkpoint import Fired, StoreTrouble
-from airflow_provider_aihub.watcher.version_feed import Mark, NewVersions, Watched
+from airflow_provider_aihub.watcher.checkpoint import Checkpoint, StoreTrouble
+from airflow_provider_aihub.watcher.version_feed import Mark, VersionFeed, Watched
 
 JITTER: Final = 0.1
 FRESHNESS: Final = 0.5
@@ -25,12 +25,12 @@ LONGEST_PAUSE: Final = 600.0
 """Seconds between two attempts at most while AIHub or Airflow cannot be asked, unless the interval is longer."""
 
 
-class Watching:
+class Watcher:
     """What :class:`~airflow_provider_aihub.triggers.dataset_version.DatasetVersionTrigger` does.
 
     :param versions: Those of the connection.
     :param dataset: Name or id of the dataset.
-    :param fired: Where it is written down how far the watcher has come; ``None`` where Airflow keeps nothing.
+    :param checkpoint: Where it is written down how far the watcher has come; ``None`` where Airflow keeps nothing.
     :param poll_interval: Seconds between two looks.
     :param include_existing: Whether to begin with the first version that there is.
     :param floor: Seconds between two looks at least.
@@ -38,9 +38,9 @@ class Watching:
 
     def __init__(
         self,
-        versions: NewVersions,
+        versions: VersionFeed,
         dataset: str | int,
-        fired: Fired | None,
+        checkpoint: Checkpoint | None,
         *,
         poll_interval: float,
         include_existing: bool,
@@ -49,7 +49,7 @@ class Watching:
     ) -> None:
         self._versions = versions
         self._watched = Watched(dataset)
-        self._fired = fired
+        self._checkpoint = checkpoint
         self._floor = floor
         self._interval = max(poll_interval, floor)
         self._include_existing = include_existing
@@ -64,15 +64,15 @@ class Watching:
 
     @classmethod
     @asynccontextmanager
-    async def of(cls, conn_id: str, dataset: str | int, fired: Fired | None, **given: Any) -> AsyncIterator[Watching]:
+    async def of(cls, conn_id: str, dataset: str | int, checkpoint: Checkpoint | None, **given: Any) -> AsyncIterator[Watcher]:
         """Watch a dataset over a connection for a while."""
         async with await Poller.shared(platform_of("aihub"), conn_id) as poller:
-            watching = cls(NewVersions.of(poller), dataset, fired, floor=poller.floor, **given)
-            watching._versions.watch(watching._watched)
+            watcher = cls(VersionFeed.of(poller), dataset, checkpoint, floor=poller.floor, **given)
+            watcher._versions.watch(watcher._watched)
             try:
-                yield watching
+                yield watcher
             finally:
-                watching._versions.leave(watching._watched)
+                watcher._versions.leave(watcher._watched)
 
     async def look(self) -> list[dict[str, str | int]]:
         """Return the events to send now. Trouble is logged, and then there are none."""
@@ -88,15 +88,15 @@ class Watching:
     async def recorded(self) -> None:
         """Write down that Airflow has recorded all events that were sent so far."""
         mark = self._watched.mark
-        if self._fired is None or mark is None or self._fired.is_kept(mark):
+        if self._checkpoint is None or mark is None or self._checkpoint.is_kept(mark):
             return
         try:
-            await self._fired.keep(mark)
+            await self._checkpoint.save(mark)
         except StoreTrouble as trouble:
             self._log.warning("Trying again at the next look: %s", trouble)
 
     async def _look(self) -> list[dict[str, str | int]]:
-        watched, fired = self._watched, self._fired
+        watched, checkpoint = self._watched, self._checkpoint
         if not self._begun:
             await self._begin()
         reading = await self._versions.look(watched, FRESHNESS * self._interval)
@@ -110,18 +110,18 @@ class Watching:
         mark, done = watched.advance(reading)
         self.pause = max(self._interval * (1 + JITTER * random.random()) - (time.monotonic() - reading.at), self._floor)  # noqa: S311
         told = [version_facts(version, version.dataset_name or str(watched.dataset)) for version in done]
-        if told and fired:
-            if await fired.overtaken():
+        if told and checkpoint:
+            if await checkpoint.overtaken():
                 self._log.info("Another triggerer watches dataset %s as well; going on from there", watched.dataset)
                 self._begun, self.pause = False, self._floor
                 return []
-            await fired.keep(watched.mark or Mark(), told)
+            await checkpoint.save(watched.mark or Mark(), told)
         watched.mark = mark
         return [facts for facts in told if facts["id"] not in self._told]
 
     async def _begin(self) -> None:
         """Go on where the watcher was left, by this triggerer or another."""
-        mark, self._told = await self._fired.recall() if self._fired else (None, set())
+        mark, self._told = await self._checkpoint.load() if self._checkpoint else (None, set())
         if mark is None and self._include_existing:
             mark = Mark()
         if mark is None:

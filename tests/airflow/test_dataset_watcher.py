@@ -35,8 +35,8 @@ from airflow_provider_aihub.hooks.aihub import AIHubHook
 from airflow_provider_aihub.triggers.dataset_version import HAS_WATCHERS, DatasetVersionTrigger
 from airflow_provider_aihub.triggers.poller import Poller
 from airflow_provider_aihub.watcher import version_feed
-from airflow_provider_aihub.watcher.version_feed import Mark, NewVersions, Reading, Watched
-from airflow_provider_aihub.watcher.watcher import Watching
+from airflow_provider_aihub.watcher.version_feed import Mark, VersionFeed, Reading, Watched
+from airflow_provider_aihub.watcher.watcher import Watcher
 
 LIST = "/dataset-mng/api/v2/dataset-versions"
 DATASETS = "/dataset-mng/api/v2/datasets"
@@ -223,7 +223,7 @@ async def test_what_was_read_for_one_watcher_may_not_do_for_another(hub: Emulato
     for number in range(2, 12):
         await dataset.built(number, "/no/such/folder")
     async with await Poller.shared(PLATFORM, "aihub_default") as poller:
-        versions = NewVersions.of(poller)
+        versions = VersionFeed.of(poller)
         for watched in (Watched(new_name), Watched(new_name, Mark(seen=first, number=1))):
             versions.watch(watched)
             shown = watched.own(await versions.look(watched, 60))
@@ -317,20 +317,20 @@ def row(number: int, **given: Any) -> dict[str, Any]:
     return {"id": number, "version": number, "dataset_id": 1, "dataset_name": "d", "status": 3, **given}
 
 
-async def look_at(answer: Act, monkeypatch: pytest.MonkeyPatch, **given: Any) -> tuple[Watching, list[Any], Any]:
+async def look_at(answer: Act, monkeypatch: pytest.MonkeyPatch, **given: Any) -> tuple[Watcher, list[Any], Any]:
     """Let a watcher look once; gives it, what it tells, and how often AIHub was asked for what."""
     arguments = {"poll_interval": 60.0, "include_existing": True, "log": logging.getLogger("watcher"), **given}
-    async with hostile(answer, monkeypatch) as asked, Watching.of("aihub_default", "d", None, **arguments) as watching:
-        return watching, await watching.look(), asked
+    async with hostile(answer, monkeypatch) as asked, Watcher.of("aihub_default", "d", None, **arguments) as watcher:
+        return watcher, await watcher.look(), asked
 
 
 async def test_one_that_is_told_to_come_back_tomorrow_comes_back_sooner(monkeypatch: pytest.MonkeyPatch) -> None:
     async def busy(_: web.Request) -> web.StreamResponse:
         return web.Response(status=429, headers={"Retry-After": "86400"})
 
-    watching, told, _ = await look_at(busy, monkeypatch)
+    watcher, told, _ = await look_at(busy, monkeypatch)
     assert told == []
-    assert watching.pause <= 1.1 * 120
+    assert watcher.pause <= 1.1 * 120
 
 
 async def test_a_list_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -340,10 +340,10 @@ async def test_a_list_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
         page = int(request.query["page_num"])
         return said({"total": 10**9, "data": [row(10**9 - page * 10 - place) for place in range(10)]})
 
-    watching, told, asked = await look_at(endless, monkeypatch)
+    watcher, told, asked = await look_at(endless, monkeypatch)
     assert told == []
     assert asked["GET", LIST] == version_feed.MOST_PAGES
-    assert watching.pause > 0
+    assert watcher.pause > 0
 
 
 @pytest.mark.parametrize("total", [None, 0, -1, 10**9])
@@ -379,7 +379,7 @@ async def test_versions_that_are_never_built_are_not_all_asked_for_each_time(mon
         return sum(count for (_, path), count in asked.items() if path.startswith(f"{LIST}/"))
 
     async with hostile(building, monkeypatch) as asked, await Poller.shared(PLATFORM, "aihub_default") as poller:
-        versions, watched = NewVersions.of(poller), Watched("d", Mark())
+        versions, watched = VersionFeed.of(poller), Watched("d", Mark())
         versions.watch(watched)
         watched.mark, _ = watched.advance(await versions.look(watched, 0.0))
         assert len(watched.mark.open) == 300
@@ -404,10 +404,10 @@ async def test_an_aihub_that_has_every_version(
         asked_for = int(request.query["name"].rpartition("/V")[2])
         return said(row(asked_for, version=asked_for if number is None else number))
 
-    watching, told, asked = await look_at(anything, monkeypatch, include_existing=begun)
+    watcher, told, asked = await look_at(anything, monkeypatch, include_existing=begun)
     assert told == []
     assert asked["GET", BY_NAME] <= version_feed.MOST_PROBES
-    assert watching.pause > 0
+    assert watcher.pause > 0
 
 
 def test_arguments_are_checked() -> None:
@@ -449,7 +449,7 @@ async def test_one_that_goes_on_where_it_was_left_knows_its_dataset(known: bool)
             raise AssertionError(f"nothing has to be asked, but {request.asks} was")
 
     poller: Any = Nobody()
-    versions = NewVersions(poller)
+    versions = VersionFeed(poller)
     versions._unlisted = True
     watched = Watched("d", Mark(seen=7, number=2) if known else None)
     assert await versions.is_known(watched, Reading(at=0.0, numbers_from=2)) is known

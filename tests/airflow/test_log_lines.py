@@ -36,11 +36,11 @@ async def main(lines):
         structlog.get_logger("airflow").info("one of Airflow's own")
     if sys.argv[3] == "ends":
         log_lines.LONGEST_WAIT = 0.1
-        await log_lines.finish(triggers[0].log)
+        await log_lines.flush(triggers[0].log)
     print("goes on", flush=True)
     sys.stdin.readline()
     if sys.argv[3] == "streams":
-        assert await log_lines.tell([f"streamed {number}" for number in range(200)], triggers[0].log) == 200
+        assert await log_lines.write_lines([f"streamed {number}" for number in range(200)], triggers[0].log) == 200
     await triggers[1].log.written()
     print("ended", flush=True)
 

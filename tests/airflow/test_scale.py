@@ -225,7 +225,7 @@ def test_lists_that_fail_do_no_harm(within: Callable[[Hub, Looks], None], monkey
             assert phases(await look(batch, jobs)) == [Phase.RUNNING] * 50
         assert (hub.counts["singles"], hub.counts["requests"]) == (200, 202)
         hub.broken_lists = False
-        monkeypatch.setattr(module, "REFRAIN", 0.0)
+        monkeypatch.setattr(module, "PAUSE_LISTS", 0.0)
         assert phases(await look(batch, jobs)) == [Phase.RUNNING] * 50
         assert (hub.counts["singles"], hub.counts["pages"]) == (200, 1)
 

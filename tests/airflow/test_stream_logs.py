@@ -24,7 +24,7 @@ from airflow_provider_aihub.operators.workflow import WorkflowRunOperator
 from airflow_provider_aihub.tasks import own_xcoms
 from airflow_provider_aihub.triggers import hand_over, log_lines
 from airflow_provider_aihub.triggers.job import JobTrigger
-from airflow_provider_aihub.triggers.log_lines import tell
+from airflow_provider_aihub.triggers.log_lines import write_lines
 
 deferred_or_not = pytest.mark.parametrize("deferrable", [True, False], ids=["deferred", "in place"])
 SLOW = "for i in 1 2 3 4 5; do echo line $i of rank $RANK; sleep 0.15; done; printf 'the end'"
@@ -172,7 +172,7 @@ async def test_a_restarted_triggerer_goes_on_where_the_last_one_ended(
 ) -> None:
     # Airflow of any version takes a task that is still deferred for one that is handed over.
     monkeypatch.setattr(hand_over, "still_deferred", _answering(True))
-    monkeypatch.setattr(hand_over, "of_newer_try", _answering(False))
+    monkeypatch.setattr(hand_over, "has_newer_try", _answering(False))
     command = f"echo 1; echo 2; printf 'and '; while [ ! -e {gate} ]; do sleep 0.02; done; echo 3; echo 4"
     life = TaskLife(make(command=command, instances=2, deferrable=True))
     trigger = await asyncio.to_thread(life.start)
@@ -262,7 +262,7 @@ async def test_lines_of_many_triggers_leave_the_event_loop_free(monkeypatch: pyt
             await asyncio.sleep(0)
 
     turns = asyncio.create_task(count_turns())
-    told = await asyncio.gather(*(tell(["line"] * 100, Log("l")) for _ in range(10)))
+    told = await asyncio.gather(*(write_lines(["line"] * 100, Log("l")) for _ in range(10)))
     turns.cancel()
     assert told == [100] * 10
     # Twenty milliseconds at once, of all triggers together.
@@ -279,7 +279,7 @@ async def test_lines_for_which_there_is_no_time_are_left_out(monkeypatch: pytest
             written.extend(line)
 
     lines = [str(number) for number in range(1000)]
-    told = await tell(lines, Log("l"))
+    told = await write_lines(lines, Log("l"))
     assert written == lines[:told]
     assert 0 < told < 1000
 

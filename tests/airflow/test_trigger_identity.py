@@ -165,7 +165,7 @@ def test_an_end_that_only_the_list_shows_does_not_wake_a_task_twice(monkeypatch:
 
 
 async def test_a_connection_that_points_elsewhere_concerns_those_that_begin(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(poller, "NEWS", 0.0)
+    monkeypatch.setattr(poller, "CONNECTION_FRESHNESS", 0.0)
     airflow_says(monkeypatch, deferred=False)
     before, after = Training(RUNNING), Training(RUNNING, STRANGERS)
     async with hostile(before, monkeypatch) as asked_before:
@@ -253,7 +253,7 @@ async def test_an_airflow_that_does_not_answer_keeps_the_job_alive(
         raise RuntimeError("Airflow's API server is away")
 
     airflow_says(monkeypatch, deferred=True)
-    monkeypatch.setattr(hand_over, "of_newer_try", fail)
+    monkeypatch.setattr(hand_over, "has_newer_try", fail)
     monkeypatch.setattr(JobTrigger, "log", logging.getLogger("test.trigger"))
     async with hostile(Training(RUNNING), monkeypatch) as asked:
         await trigger_of(identity=IDENTITY).on_kill()

@@ -20,7 +20,7 @@ from airflow_provider_aihub.http.protocol import Outcome as HttpOutcome
 from airflow_provider_aihub.http.protocol import Send
 from airflow_provider_aihub.jobs.platform import Platform
 from airflow_provider_aihub.triggers.job import JobTrigger
-from airflow_provider_aihub.triggers.poller import Poller, Surroundings
+from airflow_provider_aihub.triggers.poller import Poller, Environment
 from airflow_provider_aihub.triggers.settings import Settings
 
 from .airflow import BEFORE, LOG, LONG, Process, Task, World
@@ -156,7 +156,7 @@ class Triggerer(Process):
         self.event: dict[str, Any] | None = None
         self.cancelled = False
         self.trigger = QuietTrigger(**json.loads(given))
-        self.trigger.around = Surroundings(
+        self.trigger.environment = Environment(
             self.clock, dice.random, self._read, self._client, self, lambda _: self.settings
         )
         self.trigger.task_instance = task.ti
@@ -233,7 +233,7 @@ class Triggerer(Process):
         await asyncio.sleep(0.05)
         return self.task.state == "deferred"
 
-    async def of_newer_try(self, ti: Any, trigger_id: int | None, about: dict[str, Any]) -> bool:
+    async def has_newer_try(self, ti: Any, trigger_id: int | None, about: dict[str, Any]) -> bool:
         """Whether the task waits for another job by now: Airflow 3 shows XComs, older ones show the trigger."""
         await asyncio.sleep(0.05)
         if self.task.store is None:
