@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from airflow_provider_aihub.aihub.object_store import ObjectStore
 
 
-def _token_taker(client: AIHubClient) -> str:
+def _try_token(client: AIHubClient) -> str:
     """Show the token to the first service whose address is known, and return that service.
 
     :raises AIHubError: It does not take it.
@@ -97,7 +97,7 @@ class AIHubHook(Endpoints, PlatformHook[AIHubClient]):
         """Log in, or try the token. Return a sentence that says which."""
         if client.config.can_log_in:
             return f"Logged in to AIHub as user {client.authenticate()}."
-        return f"AIHub's {_token_taker(client)} takes the token."
+        return f"AIHub's {_try_token(client)} takes the token."
 
     def object_store(self, issue: Callable[[], StoreAccess]) -> ObjectStore:
         """Return AIHub's object store, with credentials that AIHub gives out. They are masked in Airflow's logs.

@@ -83,7 +83,7 @@ class ArtifactUploadOperator(CallOperator):
         files = find_files("local_path", self.local_path)
         spec = self._spec(run_id, path or files.name, folder=files.is_folder)
         self.link_to(context, run_id, "workflow_run")
-        artifact = self._artifact(context, spec)
+        artifact = self._find_or_create(context, spec)
         place = Place.of(artifact.s3_path)
         store = self.hook.object_store(self.hook.get_artifact_store_access)
         uploaded = (
@@ -118,24 +118,24 @@ class ArtifactUploadOperator(CallOperator):
         of_type = check_member("artifact_type", ArtifactType, self.artifact_type)
         return ArtifactSpec.build(entity_id=run_id, entity_type=of_type, src_path=path, is_dir=folder)
 
-    def _artifact(self, context: Context, spec: ArtifactSpec) -> Artifact | NewArtifact:
+    def _find_or_create(self, context: Context, spec: ArtifactSpec) -> Artifact | NewArtifact:
         """Return the artifact, which is created if it is missing."""
-        from airflow_provider_aihub.operators.late import late
+        from airflow_provider_aihub.operators.late import wait_until_shown
         from airflow_provider_aihub.tasks.job_state import Tries
 
-        def shown() -> Artifact | None:
+        def find() -> Artifact | None:
             found = find_artifact(self.hook, spec.entity_id, spec.src_path)
             return found if found and found.is_dir == spec.is_dir else None
 
         # A try that was ended in the middle of the create call may show its artifact late.
-        found = shown() or (late(shown) if Tries.of(context).tried else None)
+        found = find() or (wait_until_shown(find) if Tries.of(context).tried else None)
         if found:
             self.log.info("Run %s has artifact %r already", spec.entity_id, spec.src_path)
             return found
         try:
             created = self.hook.create_artifact(spec)
         except AIHubAmbiguousSubmit as loss:
-            found = late(shown)
+            found = wait_until_shown(find)
             if found is None:
                 raise
             self.log.info("AIHub has artifact %r: %s", spec.src_path, loss)

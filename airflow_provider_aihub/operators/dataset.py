@@ -276,7 +276,7 @@ class DatasetVersionOperator(JobOperator):
 
         if self.local_path is None:
             return request
-        ingest = self._into_the_store(request)
+        ingest = self._upload_to_store(request)
         if ingest is not None:
             return ingest
         file = find_source("local_path", self.local_path).as_file()
@@ -295,7 +295,7 @@ class DatasetVersionOperator(JobOperator):
         tell_collector(self.hook, inputs=[str(self.local_path)], outputs=[upload.path] if is_uri(upload.path) else ())
         return replace(request, json={**(request.json or {}), "upload_path": upload.path})
 
-    def _into_the_store(self, request: Request[int]) -> Request[int] | None:
+    def _upload_to_store(self, request: Request[int]) -> Request[int] | None:
         """Put a folder into AIHub's object store, and return the request that makes a version of it.
 
         ``None`` where it goes another way: it is a single file or goes to a bucket, the version builds on another one,
@@ -355,7 +355,7 @@ class DatasetVersionOperator(JobOperator):
         try:
             self.hook.get_dataset_version(job_id)
         except AIHubUnsupportedError:
-            return self._found_by_name(int(job_id))
+            return self._name_by_id(int(job_id))
         return job_id
 
     def result(self, state: JobState) -> dict[str, Any]:
@@ -447,7 +447,7 @@ class DatasetVersionOperator(JobOperator):
                 "dataset's name as dataset or as dataset_name."
             ) from None
 
-    def _found_by_name(self, version_id: int) -> str:
+    def _name_by_id(self, version_id: int) -> str:
         from airflow_provider_aihub.aihub.dataset_versions import find_version
 
         name = self._name()

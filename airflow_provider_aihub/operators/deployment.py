@@ -16,7 +16,7 @@ from airflow_provider_aihub.aihub.errors import (
     AIHubUnsupportedError,
 )
 from airflow_provider_aihub.operators.base import JobOperator
-from airflow_provider_aihub.operators.late import late
+from airflow_provider_aihub.operators.late import wait_until_shown
 from airflow_provider_aihub.operators.stop import StopOperator
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ class StartDeploymentOperator(JobOperator):
         from airflow_provider_aihub.operators.names import known_id
 
         try:
-            number = known_id("deployment", self.deployment) or self._found()
+            number = known_id("deployment", self.deployment) or self._find_or_create()
             before = self._served(number)
         except AIHubUnsupportedError:
             raise AIHubParameterError(LACKING) from None
@@ -173,12 +173,12 @@ class StartDeploymentOperator(JobOperator):
                 raise other_job(self.job_kind, number) from None
             self.hook.send(start)
 
-    def _found(self) -> int:
+    def _find_or_create(self) -> int:
         """Return the id of the deployment of that name, which is created if it is missing.
 
         A try that was ended in the middle of that, or a create call that lost its answer, may show it late.
         """
-        found = self._shown() or (late(self._shown) if self._tried and self.create is not None else None)
+        found = self._find() or (wait_until_shown(self._find) if self._tried and self.create is not None else None)
         if found:
             return found
         spec = self._spec()
@@ -189,7 +189,7 @@ class StartDeploymentOperator(JobOperator):
         try:
             number = self.hook.create_deployment(self._with_ids(spec))
         except (AIHubAmbiguousSubmit, AIHubExistsError) as loss:
-            found = late(self._shown)
+            found = wait_until_shown(self._find)
             if found is None:
                 raise
             self.log.info("AIHub has deployment %d: %s", found, loss)
@@ -197,7 +197,7 @@ class StartDeploymentOperator(JobOperator):
         self.log.info("Created deployment %d on AIHub", number)
         return number
 
-    def _shown(self) -> int | None:
+    def _find(self) -> int | None:
         """Return the id of the deployment of that name."""
         from airflow_provider_aihub.operators.names import deployments_named
 

@@ -9,7 +9,7 @@ from airflow_provider_aihub.aihub.errors import AIHubAmbiguousSubmit, AIHubParam
 from airflow_provider_aihub.lineage import HasLineage
 from airflow_provider_aihub.links import ViewInAIHubLink
 from airflow_provider_aihub.operators.call import CallOperator
-from airflow_provider_aihub.operators.late import late
+from airflow_provider_aihub.operators.late import wait_until_shown
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
@@ -129,7 +129,7 @@ class EvalReportOperator(CallOperator, HasLineage):
         tries = Tries.of(context)
         spec = self._spec(tries)
         try:
-            report = self._shown(spec) or (late(lambda: self._shown(spec)) if tries.tries_since_clear else None)
+            report = self._find(spec) or (wait_until_shown(lambda: self._find(spec)) if tries.tries_since_clear else None)
         except AIHubUnsupportedError:
             raise AIHubParameterError(LACKING) from None
         if report is not None:
@@ -188,13 +188,13 @@ class EvalReportOperator(CallOperator, HasLineage):
         try:
             return self.hook.create_eval_report(spec)
         except AIHubAmbiguousSubmit as loss:
-            report = late(lambda: self._shown(spec))
+            report = wait_until_shown(lambda: self._find(spec))
             if report is None:
                 raise
             self.log.info("AIHub has taken report %d: %s", report.id, loss)
             return report.id
 
-    def _shown(self, spec: EvalReportSpec) -> EvalReport | None:
+    def _find(self, spec: EvalReportSpec) -> EvalReport | None:
         """Return the newest report of that name and ``run_id``."""
         found: list[EvalReport] = []
         for number in range(1, MOST_PAGES + 1):

@@ -12,7 +12,7 @@ PAUSE = 5.0
 """Seconds between two looks."""
 
 
-def late(look: Callable[[], T | None]) -> T | None:
+def wait_until_shown(look: Callable[[], T | None]) -> T | None:
     """Look for something until it appears or the time is over. Return it, or ``None`` if it did not appear."""
     from airflow_provider_aihub.tasks.task_try import PATIENCE
 

@@ -17,7 +17,7 @@ from airflow_provider_aihub.aihub.errors import (
 from airflow_provider_aihub.links import ViewInAIHubLink
 from airflow_provider_aihub.operators.base import JobOperator
 from airflow_provider_aihub.operators.call import CallOperator
-from airflow_provider_aihub.operators.late import late
+from airflow_provider_aihub.operators.late import wait_until_shown
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -100,8 +100,8 @@ class ModelUploadOperator(JobOperator):
         from airflow_provider_aihub.storage import find_files
 
         files = find_files("local_path", self.local_path)
-        record = self._model()
-        uploaded = self._uploaded(record, files)
+        record = self._find_or_create()
+        uploaded = self._upload(record, files)
         self.log.info(
             "Model %d has %d files, %d bytes; %d bytes were sent, the others lay there",
             record.id,
@@ -111,10 +111,10 @@ class ModelUploadOperator(JobOperator):
         )
         if uploaded.strange:
             self.log.warning("%d files of model %d are not in local_path; they stay", uploaded.strange, record.id)
-        if _was_told(record, uploaded):
+        if _is_reported(record, uploaded):
             self.log.info("AIHub has been told of these files already")
         else:
-            self._tell(record, uploaded)
+            self._report(record, uploaded)
         return self._reading(record.id)
 
     def result(self, state: JobState) -> dict[str, Any]:
@@ -157,7 +157,7 @@ class ModelUploadOperator(JobOperator):
         request = get_model_record(name=str(self.model)) if model_id is None else get_model_record(model_id)
         return replace(request, read=lambda data: ModelRecord.read(data).id)  # type: ignore[return-value,arg-type]
 
-    def _model(self) -> ModelRecord:
+    def _find_or_create(self) -> ModelRecord:
         """Return the model, which is created if it is missing.
 
         A try that was ended in the middle of that, or a create call that lost its answer, may show its model late.
@@ -167,13 +167,13 @@ class ModelUploadOperator(JobOperator):
         number = known_id("model", self.model)
         if number is not None:
             return find_model(self.hook, number)
-        record = self._shown() or (late(self._shown) if self._tried else None)
+        record = self._find() or (wait_until_shown(self._find) if self._tried else None)
         if record:
             return record
         try:
             created = self.hook.create_model(self._spec())
         except (AIHubAmbiguousSubmit, AIHubExistsError) as loss:
-            record = late(self._shown)
+            record = wait_until_shown(self._find)
             if record is None:
                 raise
             self.log.info("AIHub has model %r: %s", record.name, loss)
@@ -181,13 +181,13 @@ class ModelUploadOperator(JobOperator):
         self.log.info("Created model %d on AIHub", created)
         return self.patiently(lambda: find_model(self.hook, created))
 
-    def _shown(self) -> ModelRecord | None:
+    def _find(self) -> ModelRecord | None:
         try:
             return find_model(self.hook, str(self.model))
         except AIHubNotFoundError:
             return None
 
-    def _uploaded(self, record: ModelRecord, files: Any) -> Uploaded:
+    def _upload(self, record: ModelRecord, files: Any) -> Uploaded:
         from airflow_provider_aihub.aihub.object_store import Place
         from airflow_provider_aihub.aihub.uploading import put_status, upload_folder
         from airflow_provider_aihub.lineage import tell_collector
@@ -199,7 +199,7 @@ class ModelUploadOperator(JobOperator):
         tell_collector(self.hook, inputs=[str(self.local_path)], outputs=[str(target)])
         return uploaded
 
-    def _tell(self, before: ModelRecord, uploaded: Uploaded) -> None:
+    def _report(self, before: ModelRecord, uploaded: Uploaded) -> None:
         """Tell AIHub that the files are there, once: after a lost answer the model shows whether it was taken."""
         from airflow_provider_aihub.aihub.model_center import UploadedSpec
 
@@ -208,14 +208,14 @@ class ModelUploadOperator(JobOperator):
             changed = (record.status, record.updated_at) != (before.status, before.updated_at)
             return record if changed else None
 
-        if uploaded.same and self._tried and late(taken) is not None:
+        if uploaded.same and self._tried and wait_until_shown(taken) is not None:
             # The try before had told it and was ended before AIHub showed that.
             return
         spec = UploadedSpec.build(model_id=before.id, object_cnt=uploaded.count, data_size=uploaded.size)
         try:
             self.hook.finish_model_upload(spec)
         except AIHubAmbiguousSubmit as loss:
-            if late(taken) is None:
+            if wait_until_shown(taken) is None:
                 raise
             self.log.info("AIHub takes in the files of model %d: %s", before.id, loss)
 
@@ -295,7 +295,7 @@ class ModelDownloadOperator(CallOperator):
         }
 
 
-def _was_told(record: ModelRecord, uploaded: Uploaded) -> bool:
+def _is_reported(record: ModelRecord, uploaded: Uploaded) -> bool:
     """Whether AIHub has been told of these very files: who had put them may have been ended before that."""
     if not uploaded.same or 0 < record.updated_at < 1000 * uploaded.sheet_put:
         return False

@@ -113,10 +113,10 @@ class ModelEvalOperator(JobOperator):
             virtual_cluster_id=None if cluster is None else known_id("virtual_cluster", cluster) or 1,
         )
         record = self._record = find_model(self.hook, str(self.model) if number is None else number)
-        request = create_model_eval_task(record.id, spec.model_copy(update=self._found(spec.params or {})))
+        request = create_model_eval_task(record.id, spec.model_copy(update=self._ids_by_name(spec.params or {})))
         return replace(request, read=lambda data: key_of(record.id, request.read(data)))  # type: ignore[arg-type, return-value]
 
-    def _found(self, params: Mapping[str, str]) -> dict[str, int]:
+    def _ids_by_name(self, params: Mapping[str, str]) -> dict[str, int]:
         from airflow_provider_aihub.aihub.tag_system import ModuleType
         from airflow_provider_aihub.operators.names import check_template_params, template_id, virtual_cluster_id
         from airflow_provider_aihub.operators.workflow_template import LACKING
@@ -160,7 +160,7 @@ class ModelEvalOperator(JobOperator):
 
     def result(self, state: JobState) -> dict[str, Any]:
         """Return the ids of the evaluation and of what belongs to it, and how its nodes ended."""
-        from airflow_provider_aihub.operators.workflow import how_it_went
+        from airflow_provider_aihub.operators.workflow import run_summary
 
         found: ModelEval = state.answer
         if found.task.eval_report_id < 1:
@@ -174,5 +174,5 @@ class ModelEvalOperator(JobOperator):
             "status": str(state.phase),
             "workflow_run_id": found.task.workflow_run_id,
             "eval_report_id": found.task.eval_report_id,
-            **(how_it_went(found.run) if found.run else {}),
+            **(run_summary(found.run) if found.run else {}),
         }

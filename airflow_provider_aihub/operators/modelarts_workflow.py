@@ -147,14 +147,14 @@ class ModelArtsWorkflowExecutionOperator(ModelArtsJobOperator):
             (execution,) = parts_of("execution_id", self.execution_id, "execution")
             if stops:
                 return reading(
-                    stop_workflow_execution(self.workflow_id, execution), lambda _: self._acted_on(execution)
+                    stop_workflow_execution(self.workflow_id, execution), lambda _: self._full_id(execution)
                 )
             inputs = _inputs("the execution", _given(self.parameters, self.data_requirements))
             request = act_on_workflow_execution(
                 self.workflow_id, execution, "rerun", rerun_steps=self.rerun_steps, inputs=inputs
             )
         read = request.read
-        return reading(request, lambda data: self._acted_on(read(data).execution_id))
+        return reading(request, lambda data: self._full_id(read(data).execution_id))
 
     def prepare_submission(self, request: Request[Any]) -> Request[Any]:
         """Let an execution be that is to be stopped and has ended: ModelArts would refuse to stop it."""
@@ -166,9 +166,9 @@ class ModelArtsWorkflowExecutionOperator(ModelArtsJobOperator):
         (execution,) = parts_of("execution_id", self.execution_id, "execution")
         look = get_workflow_execution(self.workflow_id, execution)
         ended = self.job_kind.state(execution, self.hook.send(look)).phase.terminal
-        return reading(look, lambda _: self._acted_on(execution)) if ended else request
+        return reading(look, lambda _: self._full_id(execution)) if ended else request
 
-    def _acted_on(self, execution: str) -> str:
+    def _full_id(self, execution: str) -> str:
         return f"{self.workflow_id}/{execution}"
 
     def listing(self) -> ListRequest:

@@ -137,7 +137,7 @@ class WorkflowRunOperator(JobOperator):
     def result(self, state: JobState) -> dict[str, Any]:
         """Return the run's id, name and duration, and how its nodes ended."""
         run: WorkflowRun = state.answer
-        return {"id": run.id, "name": run.name, "status": str(state.phase), **how_it_went(run)}
+        return {"id": run.id, "name": run.name, "status": str(state.phase), **run_summary(run)}
 
 
 def run_lineage(state: JobState | None, job: dict[str, Any]) -> Lineage:
@@ -151,11 +151,11 @@ def run_lineage(state: JobState | None, job: dict[str, Any]) -> Lineage:
     if state is not None:
         run: WorkflowRun = state.answer
         known.job |= {"pipeline": run.pipeline_name, "pipeline_version": run.pipeline_version_name}
-        known.run = {"id": run.id, "status": str(state.phase), **how_it_went(run)}
+        known.run = {"id": run.id, "status": str(state.phase), **run_summary(run)}
     return known
 
 
-def how_it_went(run: WorkflowRun) -> dict[str, Any]:
+def run_summary(run: WorkflowRun) -> dict[str, Any]:
     """Return a run's duration in seconds, and how its nodes ended."""
     nodes = [{"name": node.name, "status": _node_status(node)} for node in run.task_nodes[:MOST_NODES]]
     return {"duration": run.duration, "nodes": nodes}

@@ -104,7 +104,7 @@ class WorkflowTemplateRunOperator(JobOperator):
 
     def result(self, state: JobState) -> dict[str, Any]:
         """Return the run's id, name and duration, and how its nodes ended."""
-        from airflow_provider_aihub.operators.workflow import how_it_went
+        from airflow_provider_aihub.operators.workflow import run_summary
 
         run: WorkflowRun = state.answer
-        return {"id": run.id, "name": str(self.name), "status": str(state.phase), **how_it_went(run)}
+        return {"id": run.id, "name": str(self.name), "status": str(state.phase), **run_summary(run)}
