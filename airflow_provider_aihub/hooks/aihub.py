@@ -24,16 +24,16 @@ if TYPE_CHECKING:
 
 
 def _try_token(client: AIHubClient) -> str:
-    """Show the token to the first service whose address is known, and return that service.
+    """Send a harmless request, with the token, to the first service whose address is known. Return its name.
 
-    :raises AIHubError: It does not take it.
+    :raises AIHubError: The service refuses the token, or cannot be asked.
     """
     for service, request in READS.items():
         if service in client.config.addresses:
             try:
                 client.send(request)
             except AIHubRejectedError as error:
-                # There may well be nothing with the id 1; but it was AIHub that said so.
+                # A refusal with a code comes from AIHub, so the token is accepted: the thing with id 1 may not exist.
                 if error.code is None:
                     raise
             return service
@@ -49,7 +49,7 @@ def _try_token(client: AIHubClient) -> str:
 def _mask(secret: str) -> None:
     """Keep a secret out of Airflow's logs."""
     for name in ("airflow.sdk.log", "airflow.utils.log.secrets_masker"):
-        # Airflow 3 has it in the first place, Airflow 2 in the second.
+        # The first module is that of Airflow 3, the second that of Airflow 2.
         with suppress(ImportError):
             masker = import_module(name)
             uninterrupted(lambda: masker.mask_secret(secret))  # noqa: B023 - it is called at once
@@ -94,7 +94,10 @@ class AIHubHook(Endpoints, PlatformHook[AIHubClient]):
         return size
 
     def get_in(self, client: AIHubClient) -> str:
-        """Log in, or try the token. Return a sentence that says which."""
+        """Log in, or try the token. Return a sentence about what succeeded.
+
+        :raises AIHubError: It failed.
+        """
         if client.config.can_log_in:
             return f"Logged in to AIHub as user {client.authenticate()}."
         return f"AIHub's {_try_token(client)} takes the token."

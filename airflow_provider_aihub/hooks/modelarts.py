@@ -34,7 +34,10 @@ class ModelArtsHook(Endpoints, PlatformHook[ModelArtsClient]):
         super().__init__(modelarts_conn_id, **kwargs)
 
     def get_in(self, client: ModelArtsClient) -> str:
-        """List a training job. Return a sentence that says which credentials ModelArts accepted."""
+        """List one training job. Return a sentence that says which credentials ModelArts has accepted.
+
+        :raises ModelArtsError: It failed.
+        """
         client.search_training_jobs(limit=1)
         how = "signatures" if client.config.signs else "the token of the IAM user"
         return f"ModelArts takes {how} and lists the training jobs of workspace {client.config.workspace_id}."

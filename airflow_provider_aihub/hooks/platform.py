@@ -38,13 +38,14 @@ class PlatformHook(BaseHook, ABC, Generic[C]):
     _configuration: Any
     """The platform's module ``config``."""
     _fields: ClassVar[Mapping[str, dict[str, Any]]]
-    """The fields of the connection's form, and ``_form``: how the standard ones look."""
+    """The platform's own fields of the connection's form, see :mod:`~airflow_provider_aihub.provider_info`."""
     _form: ClassVar[Mapping[str, Any]]
+    """Labels, placeholders and visibility of the standard fields of the form."""
     conn_name_attr: ClassVar[str]
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        # Airflow before 3.2 looks for the form among what the hook's own class has.
+        # Airflow before 3.2 looks for these methods only in the class itself, not in its bases.
         for name in ("get_connection_form_widgets", "get_ui_field_behaviour"):
             setattr(cls, name, vars(PlatformHook)[name])
 
@@ -54,9 +55,12 @@ class PlatformHook(BaseHook, ABC, Generic[C]):
         self._client: C | None = None
 
     def get_conn(self) -> C:
-        """Return the client that carries out this hook's calls; one for the life of the hook."""
+        """Return the client of this hook. It is created at the first call, and after :meth:`close`.
+
+        :raises RemoteJobError: The connection is not valid.
+        """
         if self._client is None:
-            # To read what is in extra tells Airflow what to mask, which is a call, too.
+            # Reading the extra makes Airflow mask its secrets, which is another call that must not be interrupted.
             self._client = self._client_type(uninterrupted(self._config))  # type: ignore[assignment]
         assert self._client is not None, "it was just made"  # noqa: S101
         return self._client
@@ -90,7 +94,7 @@ class PlatformHook(BaseHook, ABC, Generic[C]):
         return self.get_conn().download(url, target)
 
     def test_connection(self) -> tuple[bool, str]:
-        """Return whether the login works, and a sentence about it; for the *Test* button of Airflow's UI."""
+        """Test the connection, for the *Test* button of Airflow's UI. Return whether it works, and a sentence."""
         try:
             connection = self.get_connection(getattr(self, self.conn_name_attr))
         except AirflowNotFoundException as error:
@@ -110,9 +114,10 @@ class PlatformHook(BaseHook, ABC, Generic[C]):
         return said
 
     def trial(self, connection: Any) -> C:
-        """Return a client for a person who waits for the answer: it tries once, with a short time limit.
+        """Return a client for tests by a person: it makes one attempt, with a short time limit.
 
-        :raises RemoteJobError: The connection cannot be used.
+        :param connection: The Airflow connection.
+        :raises RemoteJobError: The connection is not valid.
         """
         config = self._configuration.config_from(connection, connection.extra_dejson)
         config = replace(config, timeout=min(config.timeout, TEST_TIMEOUT))
@@ -120,7 +125,7 @@ class PlatformHook(BaseHook, ABC, Generic[C]):
 
     @abstractmethod
     def get_in(self, client: Any) -> str:
-        """Log in. Return a sentence that says how.
+        """Log in, or try the credentials in another way. Return a sentence about what succeeded.
 
         :raises RemoteJobError: It failed.
         """
@@ -138,5 +143,5 @@ class PlatformHook(BaseHook, ABC, Generic[C]):
 
     @classmethod
     def get_ui_field_behaviour(cls) -> dict[str, Any]:
-        """Say how the standard fields of the form look for Airflow before 3.2."""
+        """Return labels, placeholders and visibility of the standard fields, for the form of Airflow before 3.2."""
         return {key.replace("-", "_"): value for key, value in cls._form.items()}

@@ -1,4 +1,4 @@
-"""One request, carried out: built, sent, retried, logged in for, read. It knows no platform, no Airflow and no jobs.
+"""Sends requests to a platform: login, retries, decoding, errors. It knows no platform, no Airflow and no jobs.
 
 :class:`~airflow_provider_aihub.http.blocking.Client` and :class:`~airflow_provider_aihub.http.asynchronous.AsyncClient`
 do the I/O. Everything else they share: :mod:`~airflow_provider_aihub.http.exchange` builds what is sent, reads what

@@ -1,4 +1,4 @@
-"""What an HTTP answer means, and the sentence that says so when it is a bad one."""
+"""Parses HTTP answers, and writes the messages of the errors about them."""
 
 from __future__ import annotations
 
@@ -36,14 +36,14 @@ LONGEST_QUOTE: Final = 300
 LONGEST_READ: Final = 32 * 2**10
 """Characters of a text that are looked at to quote it: patterns take their time."""
 LONGEST_SECRET: Final = 4 * 2**10
-"""Characters at the end of that part which are not quoted: a secret that was cut there would not be known."""
+"""Characters at the end of that part which are not quoted: half a secret could not be recognised there."""
 TAG: Final = re.compile(r"<(/?[A-Za-z]*+)[^<>]*+>")
 _STRINGS: Final = r"[^\x07\x1b\x9c\n]*(?:\x07|\x1b\\|\x9c)?"
 ESCAPES: Final = re.compile(
     # Colours and movements, titles and links, all else that begins with an escape; also as single characters.
     rf"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]?|(?:\x1b[\]PX^_]|[\x90\x98\x9d-\x9f]){_STRINGS}|\x1b[ -/]*[0-~]?"
 )
-"""What terminals take for an order."""
+"""Control sequences of terminals."""
 STATUSES: Final[Mapping[int, Trouble]] = {
     401: Trouble.UNAUTHORIZED,
     408: Trouble.SERVER_ERROR,
@@ -51,9 +51,9 @@ STATUSES: Final[Mapping[int, Trouble]] = {
 }
 """What an HTTP status means whatever the body says."""
 FORBIDDEN: Final = 403
-"""Refused unseen, for want of rights; another login would change nothing."""
+"""HTTP status of a request for which the user lacks the rights; a new login would not help."""
 JWT: Final = re.compile(r"eyJ[\w-]{8,}(?:\.[\w-]*)*")
-"""A token that this client does not know, or a part of one."""
+"""A JSON Web Token, or a part of one, also if this client does not know it."""
 
 CHECK_ADDRESS: Final = "check the address in the connection"
 CHECK_PARAMETERS: Final = "check the parameters given"
@@ -85,12 +85,17 @@ FAILURES: Final[Mapping[Trouble, str]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """One HTTP call and what its error messages say of it.
+    """One HTTP call, and the words for its error messages.
 
-    :param who: Who is asked, as a sentence begins.
-    :param service: The service, or ``None`` for a file, wherever it is.
-    :param url: Address without the query, which may hold what is nobody's business.
+    :param who: Subject of the message, such as ``AIHub's model_training``.
+    :param asks: What is asked, after "was asked to": ``read training 12``.
+    :param service: Name of the service; ``None`` for the download of a file.
+    :param url: Address without the query: messages show the address, and the query may hold a secret.
     :param headers: Headers beyond those that every call has.
+    :param sink: Takes the body of a successful answer; ``None`` to keep it in memory.
+    :param decode: Decodes the body; ``None`` for JSON.
+
+    The other parameters are those of :class:`~.request.Request`.
     """
 
     dialect: Dialect = field(repr=False)
@@ -111,7 +116,10 @@ class Call:
     decode: Callable[[bytes], Any] | None = field(default=None, repr=False)
 
     def sentence(self, what: str) -> str:
-        """Say what was asked, and what came of it."""
+        """Return the sentence that says what was asked, and what happened.
+
+        :param what: What happened, as a verb: ``could not be reached``.
+        """
         return f"{self.who} was asked to {self.asks} ({self.method} {self.url}) and {what}"
 
     def error(
@@ -124,7 +132,11 @@ class Call:
         code: int | str | None = None,
         retry_after: float | None = None,
     ) -> RequestError:
-        """Make the error that says it, with what to do about it."""
+        """Return an error of the given class whose message says what was asked, what happened and what to do.
+
+        :param what: What happened, as a verb: ``could not be reached``.
+        :param advice: What the user can do, as an imperative: ``check the address``.
+        """
         return kind(
             f"{self.sentence(what)}; {advice}.",
             service=self.service or "",
@@ -137,10 +149,10 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class ParsedAnswer:
-    """An answer, read as far as HTTP and the platform's form go.
+    """An HTTP answer and what the platform's dialect has read from it.
 
-    :param reading: What the platform says in it; ``None`` where it is none of the platform's.
-    :param said: What came back, in words, where it was no success.
+    :param reading: Content of the answer; ``None`` if it does not have the platform's form, or is a file.
+    :param said: What the answer says, for an error message: ``answered HTTP 404: ...``; "" for a success.
     """
 
     answer: Answer
@@ -159,12 +171,15 @@ class ParsedAnswer:
 
     @property
     def unknown_path(self) -> bool:
-        """Whether no such path is known, as far as HTTP tells."""
+        """Whether the server does not know the path: HTTP 405, or a 404 that is not in the platform's form."""
         return self.status == 405 or (self.status == 404 and self.reading is None)
 
 
 def parse_answer(answer: Answer, call: Call, redact: Redact) -> ParsedAnswer:
-    """Read an answer."""
+    """Parse an answer, whether it is a success or not.
+
+    :param redact: Takes the secrets out of what :attr:`ParsedAnswer.said` quotes.
+    """
     success = 200 <= answer.status < 300
     if success and call.sink is not None:
         return ParsedAnswer(answer, None)
@@ -188,7 +203,7 @@ def parse_answer(answer: Answer, call: Call, redact: Redact) -> ParsedAnswer:
 
 
 def trouble_by_status(parsed: ParsedAnswer, call: Call) -> Trouble | None:
-    """Tell by its HTTP status whether an answer leaves the request undone without saying yes or no to it."""
+    """Return what has gone wrong, by the HTTP status; ``None`` if the platform has granted or refused the request."""
     status = parsed.status
     success = 200 <= status < 300
     if status in STATUSES:
@@ -204,19 +219,22 @@ def trouble_by_status(parsed: ParsedAnswer, call: Call) -> Trouble | None:
 
 
 def failure_text(failure: Failure) -> str:
-    """Say that no answer came."""
+    """Return why no answer came, as the verb of a message: ``could not be reached: connection refused``."""
     return f"{FAILURES[failure.trouble]}: {failure.why}"
 
 
 def advice(trouble: Trouble, call: Call) -> str:
-    """Say what a person can do about a trouble."""
+    """Return what the user can do about a trouble, as an imperative."""
     if trouble is not Trouble.UNAUTHORIZED:
         return ADVICE[trouble].format(name=call.dialect.name)
     return OTHER_CREDENTIALS if call.service is None else call.dialect.refused_credential(call.auth)
 
 
 def refusal(call: Call, parsed: ParsedAnswer, *, optional: bool = False) -> RequestError:
-    """Make the error for an answer that says no."""
+    """Return the error for an answer that refuses the request.
+
+    :param optional: Whether the platform may lack the endpoint; then a 404 or 405 is an :class:`UnsupportedError`.
+    """
     kind, what_to_do = _refusal(call, parsed, optional=optional)
     return call.error(kind, parsed.said, what_to_do, status=parsed.status, code=parsed.code or None)
 
@@ -239,12 +257,15 @@ def _refusal(call: Call, parsed: ParsedAnswer, *, optional: bool) -> tuple[type[
 
 
 def ambiguous_advice(call: Call) -> str:
-    """Say what a person can do where nobody knows whether something was done."""
+    """Return what the user can do if it is unknown whether the platform has done what was asked."""
     return f"it may or may not have been done, so look on {call.dialect.name} before asking again"
 
 
 def unreadable(call: Call, problem: ValueError, parsed: ParsedAnswer, redact: Redact) -> RequestError:
-    """Make the error for a success whose payload lacks what it must have."""
+    """Return the error for a successful answer whose payload lacks a required field.
+
+    :param problem: What ``Request.read`` has raised.
+    """
     if isinstance(problem, ValidationError):
         details = problem.errors(include_url=False, include_context=False, include_input=False)
         words = "; ".join(f"{'.'.join(map(str, at['loc'])) or 'data'}: {at['msg']}" for at in details)
@@ -262,7 +283,7 @@ def quote(text: str, redact: Redact, *, is_page: bool = False) -> str:
 
     :param is_page: It is HTML or XML, of which only the text is quoted.
     """
-    # They come out first, lest they part a secret.
+    # Control sequences are removed first: a secret with one in it would not be recognised.
     read = JWT.sub("***", redact(ESCAPES.sub("", text[:LONGEST_READ])))
     if len(text) > LONGEST_READ:
         read = read[:-LONGEST_SECRET]
@@ -294,10 +315,10 @@ _DECODE: Final = partial(from_json, cache_strings="keys")
 
 
 def decoded(body: bytes, decode: Callable[[bytes], Any] | None) -> Any:
-    """Decode JSON: as pydantic does, in half the time, unless it is of a form that only Python's own decoder takes.
+    """Decode JSON, with pydantic's decoder if it can (twice as fast), or else with Python's own, which accepts more.
 
-    :param decode: Decodes as much as is wanted.
-    :raises ValueError: It is no JSON.
+    :param decode: Tried before both: decodes only what is wanted.
+    :raises ValueError: The body is no JSON, or is nested too deeply.
     """
     for quick in (decode, _DECODE):
         if quick:

@@ -1,4 +1,4 @@
-"""Connections of the asynchronous client: ``aiohttp``, held to what this client promises. Import it late."""
+"""Connections of the asynchronous client: ``aiohttp`` with stricter limits. Import it within functions: it is slow."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from aiohttp.client_proto import ResponseHandler
 from airflow_provider_aihub.http.connections import MOST_INTERIM
 
 LARGEST_TURN: Final = 16 * 2**10
-"""Bytes that are read and parsed at once: whatever they hold, that takes the event loop a few milliseconds."""
+"""Bytes that are read and parsed at once, so that the event loop is blocked for a few milliseconds at most."""
 FIRST_TURN: Final = 2 * 2**10
-"""Likewise until an answer's head has come. Each may be a hundred heads of interim answers, and each of these many
-objects: with those of many connections, Python would search all that Airflow has in memory for garbage."""
+"""The same until the head of an answer has come. More bytes could hold a hundred heads of interim answers, whose many
+objects would start a garbage collection."""
 
 
 class Connector(aiohttp.TCPConnector):
-    """Opens connections that no server can hold the event loop with."""
+    """Opens connections on which no server can block the event loop."""
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)

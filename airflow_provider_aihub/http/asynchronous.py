@@ -51,9 +51,9 @@ T = TypeVar("T")
 P = ParamSpec("P")
 
 LONG: Final = 16 * 2**10
-"""Bytes of an answer from which on it is read in a thread: many may come at once."""
+"""An answer of so many bytes or more is decoded in a thread, since many may come at once."""
 LARGE: Final = 64 * 2**10
-"""Bytes of an answer from which on no other such answer is in memory until it has been read."""
+"""Of answers of so many bytes or more, only one at a time is in memory."""
 
 
 class AsyncClient:
@@ -86,7 +86,7 @@ class AsyncClient:
         self._preparing = asyncio.Lock()
         self._opening = asyncio.Lock()
         self._large = asyncio.Lock()
-        # One that is the client's own: what several have had in memory, each keeps for later.
+        # One thread only: each thread would keep the memory of its largest answer.
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="answers")
         self._turns = asyncio.Semaphore(limit)
         self._tls: ssl.SSLContext | None = None
@@ -134,9 +134,9 @@ class AsyncClient:
         return await self._run(download(url, target, self._state))
 
     async def perform(self, errand: Errand[T]) -> T:
-        """Carry out an errand: what takes more than a request, or another one.
+        """Carry out an :class:`~.protocol.Errand`, and return its result.
 
-        :raises RequestError: of the kind that says what went wrong.
+        :raises RequestError: One of its subclasses.
         """
         return await self._run(errand.steps(self._state))
 
@@ -189,7 +189,7 @@ class AsyncClient:
         return await self._in_thread(_advance_without_gc, steps, came)
 
     async def _in_thread(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Do in the client's thread what takes long or much memory, one after the other."""
+        """Call a function in the client's only thread, so that such calls run one after the other."""
         done = partial(copy_context().run, call, *args, **kwargs)
         return await asyncio.get_running_loop().run_in_executor(self._thread, done)
 
@@ -310,7 +310,7 @@ class AsyncClient:
 
 
 def _one_connection() -> aiohttp.TraceConfig:
-    """Refuse a session a second connection, so that no version of aiohttp can send a call that creates twice."""
+    """Allow a session one connection only, so that no version of aiohttp can send a create call twice."""
     import aiohttp
 
     used = False
@@ -327,9 +327,9 @@ def _one_connection() -> aiohttp.TraceConfig:
 
 
 def _tls(config: ClientConfig) -> ssl.SSLContext:
-    """Trust whom the blocking client trusts.
+    """Return the TLS settings, with the same authorities as the blocking client.
 
-    In a thread of its own: reading the authorities takes tens of milliseconds, and so does the first import of aiohttp.
+    To be called in a thread: reading the authorities takes tens of milliseconds, and so does importing aiohttp.
     """
     import aiohttp  # noqa: F401
 
@@ -359,7 +359,10 @@ async def _multipart(form: Form) -> AsyncIterator[Body]:
 
 
 async def _pieces(body: Body, goes_on: Callable[..., None]) -> AsyncIterator[bytes]:
-    """Read a body in a thread, and tell of each piece that it comes."""
+    """Yield the pieces of a body, which are read in a thread.
+
+    :param goes_on: Is called before each piece (``last=False``) and after the last one (``last=True``).
+    """
     pieces = iter(body)
     while (piece := await asyncio.to_thread(next, pieces, None)) is not None:
         goes_on(last=False)
@@ -373,9 +376,9 @@ def _advance_without_gc(steps: Steps[T], came: Answer) -> Step | Done[T]:
 
 
 class _LargeAnswerLock:
-    """Room in memory for a large answer, from when it has come in part until it has been decoded.
+    """Lets only one large answer be in memory, from when a part of it has come until it is decoded.
 
-    :param large: Is held while there is none for another one.
+    :param large: The client's lock, which is acquired at most once for an answer.
     """
 
     def __init__(self, large: asyncio.Lock) -> None:
@@ -412,7 +415,7 @@ async def _addresses(host: str, limit: float) -> list[str]:
 
 
 def _failure(error: Exception, chain: Sequence[BaseException], timeout: float, step: Send) -> Failure:
-    """Tell whether a request that failed in ``aiohttp`` was sent."""
+    """Return what went wrong in ``aiohttp``, and so whether the request may have been sent."""
     import aiohttp
 
     for cause in chain:

@@ -87,9 +87,11 @@ class Client:
         return self._state.logins
 
     def with_timeout(self, timeout: float, policy: RetryPolicy) -> Self:
-        """Return another client of the same connection that waits ``timeout`` seconds at most for an answer.
+        """Return another client of the same connection that waits at most ``timeout`` seconds for an answer.
 
-        It has the token of this one and none of its locks, so it works while this one is interrupted.
+        It has the token of this client but locks of its own, so it works while a call of this client is interrupted.
+
+        :param policy: How long the new client keeps trying.
         """
         config = replace(self.config, timeout=min(self.config.timeout, timeout))
         client = type(self)(config, policy=policy, sleep=self._sleep, clock=self._state.clock)
@@ -125,9 +127,9 @@ class Client:
         return self._run(download(url, target, self._state))
 
     def perform(self, errand: Errand[T]) -> T:
-        """Carry out an errand: what takes more than a request, or another one.
+        """Carry out an :class:`~.protocol.Errand`, and return its result.
 
-        :raises RequestError: of the kind that says what went wrong.
+        :raises RequestError: One of its subclasses.
         """
         return self._run(errand.steps(self._state))
 
@@ -227,7 +229,7 @@ def _addresses(host: str) -> list[str]:
 
 
 def _failure(chain: Sequence[BaseException], timeout: float, patience: float) -> Failure:
-    """Tell whether a request that failed in ``requests`` was sent."""
+    """Return what went wrong in ``requests``, and so whether the request may have been sent."""
     from urllib3.exceptions import ConnectTimeoutError, NewConnectionError, ReadTimeoutError
 
     if failure := tls_failure(chain):

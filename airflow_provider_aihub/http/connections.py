@@ -1,4 +1,4 @@
-"""Connections of the blocking client: ``requests``, held to what this client promises. Import it late."""
+"""Connections of the blocking client: ``requests`` with stricter limits. Import it within functions: it is slow."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class Session(requests.Session):
 
 
 def prepared(method: str, url: str, headers: Mapping[str, str], data: Any) -> requests.PreparedRequest:
-    """Make a request of just this: ``requests`` would quote the address in its own way."""
+    """Return a request with exactly this URL: ``requests`` would quote it in its own way."""
     request = requests.PreparedRequest()
     request.method, request.url = method, url
     request.headers = CaseInsensitiveDict(headers)
@@ -61,9 +61,9 @@ def prepared(method: str, url: str, headers: Mapping[str, str], data: Any) -> re
 
 
 def start_body_timer(response: requests.Response, *, patient: bool) -> None:
-    """Let the time for a body begin.
+    """Start the time limit of a body.
 
-    :param patient: Whether each :data:`~.receiving.STEP` of it has that time, and not all of it together.
+    :param patient: Whether the limit is for each :data:`~.receiving.STEP` of the body, and not for all of it.
     """
     original = getattr(response.raw, "_original_response", None)
     if isinstance(original, _Response):
@@ -85,7 +85,7 @@ class _NoCookies(RequestsCookieJar):
 
 
 class _Timed(io.RawIOBase):
-    """What a socket receives, as long as it comes in time."""
+    """Reads from a socket, within a time limit."""
 
     def __init__(self, raw: io.RawIOBase, sock: socket.socket) -> None:
         self._raw = raw
@@ -95,7 +95,7 @@ class _Timed(io.RawIOBase):
         self.begin(None)
 
     def begin(self, step: int | None) -> None:
-        """Begin to count: the time limit holds for so many bytes, or for all that comes."""
+        """Start the time limit: for the next ``step`` bytes, and again for each ``step`` after; ``None`` for all."""
         self._step = self._left = step
         self._until = time.monotonic() + self._limit
 

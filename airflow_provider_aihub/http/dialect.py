@@ -1,4 +1,4 @@
-"""What a platform must tell of itself, and of a connection to it, so that its requests can be carried out. No I/O."""
+"""What a platform must define so that the clients can send requests to it. No I/O."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ T = TypeVar("T")
 
 
 class ClientConfig(Protocol):
-    """A connection to a platform: where it is and how to get in. A dataclass."""
+    """Configuration of a client: the platform's addresses, the credentials, timeout and TLS. A dataclass."""
 
     __dataclass_fields__: ClassVar[dict[str, Any]]
 
     @property
     def dialect(self) -> Dialect:
-        """How to speak to the platform over this connection."""
+        """The platform's :class:`Dialect`, for this configuration."""
 
     @property
     def addresses(self) -> Mapping[str, str]:
@@ -52,13 +52,13 @@ class ClientConfig(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
-    """An answer of the platform, as far as the platform's own form goes.
+    """What a :class:`Dialect` has read from an answer that has the platform's form.
 
-    :param payload: What :attr:`Request.read` is given.
-    :param refused: Whether it says no, whatever its HTTP status.
+    :param payload: The argument for :attr:`Request.read`.
+    :param refused: Whether the answer refuses the request, whatever its HTTP status.
     :param code: The platform's own code.
-    :param words: The platform's own words for a refusal.
-    :param may_be_gateway: Whether it may be a gateway's instead, which speaks the same form.
+    :param words: The platform's message about a refusal.
+    :param may_be_gateway: Whether the answer may come from a gateway, whose answers have the same form.
     """
 
     payload: Any = field(default=None, repr=False)
@@ -97,20 +97,23 @@ class Dialect(Protocol):
         """
 
     def before(self, request: Request[Any]) -> Request[Any] | None:  # noqa: ARG002 - for those who need it
-        """Return what must be asked before a request can be completed; nothing by default, and before a login."""
+        """Return a request that must be sent first, since :meth:`completed` needs its result, e.g. a project's id.
+
+        Default, and always for a login: ``None``.
+        """
         return None
 
     def completed(self, request: Request[T]) -> Request[T]:
-        """Return a request with what the connection alone knows put into it; by default as it is."""
+        """Return the request with the parts that come from the connection, e.g. a workspace. Default: unchanged."""
         return request
 
     def who(self, service: str) -> str:
-        """Say who is asked, as a sentence begins."""
+        """Return the subject of an error message about a service: ``AIHub's model_training``."""
 
     def address(self, request: Request[Any]) -> str:
         """Return the URL of a request, without its query.
 
-        :raises ConfigError: where the connection does not say it.
+        :raises ConfigError: The connection lacks the address of the service.
         """
 
     def authorise(self, send: Send, auth: str, token: Token | None, now: float) -> Mapping[str, str]:
@@ -123,7 +126,7 @@ class Dialect(Protocol):
         """
 
     def read(self, answer: Answer, call: Call) -> Reading | None:
-        """Read an answer; ``None`` where it is none of the platform's. See :func:`~.answers.decoded`."""
+        """Read an answer; return ``None`` if it does not have the platform's form. See :func:`~.answers.decoded`."""
 
     def check(self, request: Request[Any], payload: Any) -> None:
         """Check that an answer is about what was asked for.
@@ -132,13 +135,14 @@ class Dialect(Protocol):
         """
 
     def trouble(self, parsed: ParsedAnswer, call: Call) -> Trouble | None:
-        """Tell whether an answer leaves a request undone without saying yes or no to it, or leaves that open.
+        """Return what has gone wrong; ``None`` if the answer grants the request, or refuses it for certain.
 
-        See :func:`~.answers.trouble_by_status`.
+        A refusal that may hide a job which was created all the same is :attr:`Trouble.DOUBTFUL`. See
+        :func:`~.answers.trouble_by_status`.
         """
 
     def refusal(self, parsed: ParsedAnswer, call: Call) -> tuple[type[RequestError], str] | None:
-        """Say of which kind a refusal is, and what a person can do; ``None`` where the HTTP status says all of it."""
+        """Return the class of the error for a refusal, and the advice; ``None`` if the HTTP status decides both."""
 
     def refused_credential(self, auth: str) -> str:
-        """Say what a person can do where a credential was refused."""
+        """Return what the user can do about a refused credential, as an imperative."""

@@ -1,4 +1,4 @@
-"""An endpoint as a method of whoever carries out requests."""
+"""Makes a method of a client out of a function that returns a request."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ T = TypeVar("T")
 
 
 class Sender(Protocol):
-    """Whoever carries out requests, blocking."""
+    """Sends requests and blocks until the answer, as a client or a hook does."""
 
     def send(self, request: Request[T], /) -> T: ...
 
 
 class AsyncSender(Protocol):
-    """Whoever carries out requests, to be awaited."""
+    """Sends requests; the result must be awaited."""
 
     def send(self, request: Request[T], /) -> Coroutine[Any, Any, T]: ...
 

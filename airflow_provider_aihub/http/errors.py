@@ -1,6 +1,6 @@
-"""What can go wrong with a platform, as types. Each message is one sentence and holds no secret.
+"""The errors of the clients. Each message is one sentence and holds no secret.
 
-A platform has kinds of its own, each of which is one of these as well: ``class OwnAuthError(AuthError, OwnError)``.
+Each platform defines subclasses of them, such as ``class AIHubAuthError(AuthError, AIHubRequestError)``.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ class RemoteJobError(Exception):
         super().__init__(message if not message or message.endswith(".") else f"{message}.")
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # As it is: its message may have become more than a sentence.
+        # The usual way would call __init__, which would change a message of several sentences.
         return made_again, (type(self), self.args, self.__dict__)
 
 
 def made_again(kind: type[RemoteJobError], args: tuple[Any, ...], attributes: Mapping[str, Any]) -> RemoteJobError:
-    """Make an error as one was."""
+    """Restore a pickled or copied error: its class, ``args`` and attributes."""
     error: RemoteJobError = kind.__new__(kind, *args)
     error.__dict__.update(attributes)
     return error
@@ -76,7 +76,7 @@ class RequestError(RemoteJobError):
 
 
 class AuthError(RequestError):
-    """The platform did not take the credential, or the login."""
+    """The platform refused the token, the signature or the login."""
 
     final = True
 
@@ -85,7 +85,7 @@ class RejectedError(RequestError):
     """The platform understood the request and refused it."""
 
     early = False
-    """Whether it may be granted a little later: what it takes does not exist yet."""
+    """Whether the same request may succeed a little later, since something that it needs does not exist yet."""
 
 
 class NotFoundError(RejectedError):
@@ -101,7 +101,7 @@ class UnsupportedError(RejectedError):
 
 
 class BadAnswerError(RequestError):
-    """The answer is none of the platform's: HTML, nothing at all, cut off, or without a field that must be there."""
+    """The answer does not come from the platform (e.g. HTML), or is empty, cut off or without a required field."""
 
 
 class Unavailable(RequestError):
@@ -109,35 +109,32 @@ class Unavailable(RequestError):
 
 
 class AmbiguousSubmit(RequestError):
-    """A create call was sent, and no answer says for certain what came of it: there may be a job or none."""
+    """A create call was sent, and it is unknown whether the platform has created a job."""
 
     @property
     def refused(self) -> bool:
-        """Whether the platform itself said no, but not that nothing was done. An HTTP 5xx is no such no."""
+        """Whether the platform answered with a refusal (not HTTP 5xx) that does not exclude that a job was created."""
         return bool(self.code) and (self.status or 0) < 500
 
 
 OwnKinds: TypeAlias = Mapping[type[RemoteJobError], type[RemoteJobError]]
-"""The kinds of errors of a platform, by the general kinds that they are of."""
+"""A platform's own error classes, by the general class of this module, or of ``jobs.errors``, that each extends."""
 
 
 def own_kinds(errors: ModuleType) -> OwnKinds:
-    """Return the kinds that a platform's module of errors defines.
-
-    The first base of each class there is the general kind that it is of.
-    """
+    """Return the error classes that a platform's module of errors defines, by the first base of each."""
     kinds = [kind for kind in vars(errors).values() if isinstance(kind, type) and kind.__module__ == errors.__name__]
     return {kind.__bases__[0]: kind for kind in kinds if issubclass(kind, RemoteJobError)}
 
 
 def make_own(error: RemoteJobError, own: OwnKinds) -> None:
-    """Make an error of a general kind the platform's own, with all that it holds."""
+    """Change the class of an error from a general one to the platform's own; message and attributes stay."""
     error.__class__ = own.get(type(error), type(error))
 
 
 @contextmanager
 def raised_as(own: OwnKinds) -> Iterator[None]:
-    """Let errors of general kinds leave as the platform's own. Also a decorator."""
+    """Raise errors of general classes as the platform's own. May also be used as a decorator."""
     try:
         yield
     except RemoteJobError as error:

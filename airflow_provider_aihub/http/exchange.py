@@ -1,6 +1,7 @@
 """How a request is carried out, without doing any I/O.
 
-The generators here yield what is to be done and are sent what came of it. A transport drives them, blocking or not.
+The generators here yield the steps of :mod:`~.protocol` and are sent the results. A blocking or an asynchronous
+transport runs them.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ T = TypeVar("T")
 log = logging.getLogger("airflow_provider_aihub.http")
 
 CLOCK_TOLERANCE: Final = 60.0
-"""Seconds by which a clock may be off without being the reason why a credential is refused."""
+"""Seconds by which our clock may differ from the platform's without a signature being refused for it."""
 HEADERS: Final = {
     "Accept": "application/json",
     "Accept-Encoding": "gzip",
@@ -44,13 +45,14 @@ HEADERS: Final = {
 
 
 def exchange(request: Request[T], state: State, policy: RetryPolicy | None = None) -> Steps[T]:
-    """Carry out a request, and what is to be asked then; its fallback, where the platform does not have its endpoint.
+    """Carry out a request, and the requests that its ``then`` returns; or its ``fallback`` if the endpoint is missing.
 
-    What is to be asked then goes to the login that the request went to. If that has ended, all is asked anew, once.
+    The requests of ``then`` are sent with the same token as the first one. If that token is refused, everything is
+    asked again from the beginning, once.
 
-    :param policy: How long to keep trying; the client's own policy by default.
-    :raises RequestError: of the kind that says what went wrong.
-    :raises ConfigError: where the connection lacks an address or a credential for it.
+    :param policy: How long to keep trying. Default: the client's policy.
+    :raises RequestError: One of its subclasses.
+    :raises ConfigError: The connection lacks an address or a credential.
     """
     policy, may_begin_anew = policy or state.policy, not (request.same_login or request.creates)
     came = yield from _exchange(request, state, policy)
@@ -60,7 +62,7 @@ def exchange(request: Request[T], state: State, policy: RetryPolicy | None = Non
         except AuthError:
             if not may_begin_anew:
                 raise
-            # Behind another login may be another platform, which is to be asked the whole question.
+            # After another login, another platform may answer, so its answer must not be mixed with the first one.
             may_begin_anew = False
             came = yield from _exchange(request, state, policy)
     return came
@@ -97,17 +99,16 @@ def _exchange(request: Request[T], state: State, policy: RetryPolicy) -> Steps[T
 
 
 def _with_fields(request: Request[T], without: FieldsWithout, state: State, policy: RetryPolicy) -> Steps[Request[T]]:
-    """Put into a body what is needed there where the platform lacks an endpoint.
+    """Add the fields of ``without`` to the body if the platform lacks the endpoint that ``without`` names.
 
-    Whether it does is asked before, by a request that does no harm: a call that creates something is never sent on
-    trial.
+    A harmless request finds that out first, because a call that creates something is never sent just to try.
     """
     key = endpoint(without.endpoint)
     if key not in state.found | state.missing:
         try:
             yield from exchange(without.endpoint, state, policy)
         except RejectedError as error:
-            # Whatever else it refuses, it has.
+            # Any other refusal comes from an endpoint that exists.
             (state.missing if error.status in (404, 405) else state.found).add(key)
         else:
             state.found.add(key)
@@ -116,17 +117,17 @@ def _with_fields(request: Request[T], without: FieldsWithout, state: State, poli
 
 
 def valid_token(state: State, policy: RetryPolicy) -> Steps[Token]:
-    """Have a token that is not due for renewal."""
+    """Return a token that is not due for renewal; log in if there is none."""
     while (token := state.token) is None or token.due(state.clock()):
         yield Authenticate(state.logins, policy)
     return token
 
 
 def authenticate(state: State, step: Authenticate) -> Steps[None]:
-    """Get a new token. To be run by one at a time; whoever waited meanwhile shares what came of it.
+    """Log in. The transport runs this one at a time; those that waited meanwhile share its token, or its error.
 
-    :raises AuthError: where the login is refused.
-    :raises ConfigError: where there is nothing to log in with.
+    :raises AuthError: The login is refused.
+    :raises ConfigError: The connection has nothing to log in with.
     """
     if state.logins != step.logins:
         if state.login_error is not None:
@@ -149,9 +150,10 @@ def authenticate(state: State, step: Authenticate) -> Steps[None]:
 
 
 def prepare(state: State, step: Prepare) -> Steps[None]:
-    """Ask what must be known before a request can be sent. As with :func:`authenticate`, whoever waited shares it.
+    """Carry out :meth:`Dialect.before` of a request. Those that waited meanwhile share the result, as for
+    :func:`authenticate`.
 
-    :raises RequestError: of the kind that says what went wrong.
+    :raises RequestError: One of its subclasses.
     """
     first = state.dialect.before(step.request)
     if first is None:
@@ -169,7 +171,10 @@ def prepare(state: State, step: Prepare) -> Steps[None]:
 
 
 def send_with_retries(call: Call, state: State, policy: RetryPolicy) -> Steps[ParsedAnswer]:
-    """Send a call, log in for it, and send it again as the rules of :mod:`~.retry` say, until it is answered."""
+    """Send a call until it is answered: log in if needed, and repeat it as :func:`~.retry.decide` says.
+
+    :raises RequestError: All attempts failed. A refusal by the platform is returned and not raised.
+    """
     dialect, attempt, renewed = call.dialect, 1, False
     needs_token = dialect.needs_token(call.auth)
     while True:
@@ -206,7 +211,7 @@ def send_with_retries(call: Call, state: State, policy: RetryPolicy) -> Steps[Pa
             trouble, what, status, code = found, parsed.said, outcome.status, parsed.code
             wait = retry_after(outcome.headers.get("Retry-After"), state.clock())
             del parsed
-        # Many may wait to send again, and an answer may be large.
+        # Many calls may wait for their next attempt, and an answer may be large.
         del outcome
         if trouble is Trouble.UNAUTHORIZED and not (needs_token or renewed) and _clock_was_off(now, state):
             renewed = True
@@ -239,12 +244,15 @@ def send_with_retries(call: Call, state: State, policy: RetryPolicy) -> Steps[Pa
 
 
 def _clock_was_off(now: float, state: State) -> bool:
-    """Whether a time that a signature may carry was none that the platform takes, as its answer has told."""
+    """Whether the answer shows that the time in the signature was too far from the platform's own time."""
     return state.server_time is not None and abs(state.server_time - now) > CLOCK_TOLERANCE
 
 
 def endpoint(request: Request[Any]) -> str:
-    """Name an endpoint whatever ids are in its path: parts with a digit are ids, but for the API's version."""
+    """Return the name of an endpoint: method, path and service, with ``{}`` for parts of the path that have a digit.
+
+    Such parts are ids, except for the API's version, e.g. ``v1``.
+    """
     path = re.sub(r"/(?!v\d+(?:/|$))[^/]*\d[^/]*", "/{}", request.path)
     return f"{request.method} {path} of {request.service}"
 

@@ -22,19 +22,19 @@ STANDARD_FIELDS: Final[Mapping[str, str]] = {
     **dict.fromkeys(("url", "base_url"), "host"),
     **dict.fromkeys(("user", "username"), "login"),
 }
-"""What people put into the extra that has a field of its own beside it, and which."""
+"""Keys that people wrongly put into the extra, and the standard field of Airflow in which their value belongs."""
 SIMILARITY: Final = 0.75
-"""How much alike a misspelt field and the one that was meant are, from 0 to 1."""
+"""How similar an unknown key and a known one must be, from 0 to 1, for the message to suggest the known one."""
 log = logging.getLogger(__name__)
 _told: set[str] = set()
-"""What this process has said of the fields of connections; it is said once."""
+"""Warnings about connections that this process has logged already: each is logged once."""
 _PLACEHOLDER: Final = "{id}"
 
 
 def unknown(extra: Mapping[str, Any], known: Collection[str]) -> str:
-    """Say which keys of a connection's extra are none of its fields, and which field is near; "" where all are known.
+    """Return a sentence that names the unknown keys of a connection's extra, with suggestions; "" if all are known.
 
-    No value is told.
+    Values are not shown, since they may be secrets.
     """
     said = []
     for name in extra:
@@ -49,13 +49,12 @@ def unknown(extra: Mapping[str, Any], known: Collection[str]) -> str:
 
 
 def read_connection(read: Callable[..., C], known: Collection[str], connection: Any, extra: Any, **more: Any) -> C:
-    """Read an Airflow connection, and tell once in the log which keys of its extra are none of its fields.
+    """Return what ``read`` makes of an Airflow connection. Unknown keys of its extra are logged, once in a process.
 
-    :param read: Makes a platform's configuration of the fields.
-    :param known: The fields that the extra may have.
+    :param read: Is called with ``host``, ``port``, ``schema``, ``login``, ``password``, ``extra`` and ``more``.
+    :param known: The keys that the extra may have.
     :param extra: The connection's extra, as a dict.
-    :param more: What else ``read`` is given.
-    :raises ConfigError: The connection contradicts itself or has a value that cannot be.
+    :raises ConfigError: The fields contradict each other, or one has an invalid value.
     """
     if not isinstance(extra, dict):
         raise ConfigError("The connection's extra must be a JSON object.")
@@ -112,9 +111,10 @@ def check_place(port: str, schema: str) -> None:
 
 
 def split(url: str, name: str) -> SplitResult:
-    """Take an address apart. The address is not repeated in the error where it could hold a password.
+    """Split an address into its parts. The error does not show the address, which may hold a password.
 
-    :raises ConfigError: It is none, or has more than an address.
+    :param name: Name of the field, for the error.
+    :raises ConfigError: It is no HTTP URL, or has credentials, a query or a fragment.
     """
     try:
         parts = urlsplit(url)
@@ -222,12 +222,12 @@ def pages(given: Any, known: Mapping[str, str], name: str) -> dict[str, str]:
 
 
 def address_of(page: str, thing: int | str, web_url: str | None) -> str | None:
-    """Give the address of one thing's page.
+    """Return the URL of the page of one thing, such as a training.
 
-    :param page: Where pages of its kind are: a path or a whole URL.
-    :param thing: Its id; its name where it has no other.
-    :param web_url: Address of the web UI.
-    :return: ``None`` where the address of the web UI is needed and not known.
+    :param page: Path or URL of such pages, with the placeholder ``{id}``.
+    :param thing: Its id; its name if it has no id.
+    :param web_url: URL of the web UI; ``None`` if unknown.
+    :return: ``None`` if ``page`` is a path and ``web_url`` is unknown.
     """
     if page.startswith("/"):
         if web_url is None:

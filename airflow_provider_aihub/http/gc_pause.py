@@ -1,4 +1,4 @@
-"""Making many objects at once without a search for garbage among all others."""
+"""Pauses Python's garbage collection while a large answer is decoded."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ _collects = True
 
 @contextmanager
 def gc_paused() -> Iterator[None]:
-    """Let Python collect no garbage, in any thread, for the moment in which many objects are made and dropped.
+    """Turn Python's garbage collection off, in all threads, as long as any thread is in such a ``with`` block.
 
-    It would look at all that Airflow has in memory because of them, which stops every thread for a quarter of a second.
-    They are dropped without that.
+    The many new objects would start a collection, which looks at all objects of Airflow and stops every thread for a
+    quarter of a second. Reference counting alone frees the new objects.
     """
     global _under_way, _collects
     with _lock:

@@ -172,7 +172,7 @@ def nothing(data: Any) -> None:
 
 
 def brief(data: Any, most: int = BRIEF) -> Any:
-    """Copy the beginning of data: texts, lists and objects end where there would be more of it than is good."""
+    """Return a copy of decoded JSON that is cut off (within texts, lists and objects) after about ``most`` bytes."""
     left = most
 
     def begin(value: Any) -> Any:

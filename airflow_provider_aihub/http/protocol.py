@@ -1,4 +1,4 @@
-"""What passes between the shared logic and a transport: things to do, and what came of them."""
+"""The steps that the shared generators yield to a transport, and the results that they are sent."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ CLOCK_KNOWN: Final = 60.0
 """Seconds after which the platform's clock is looked at again."""
 
 SLOWEST_STORE: Final = 2**20
-"""Bytes of an upload that a server may take a second to store before it answers."""
+"""Bytes per second that a server stores at least: it may answer only after it has stored a whole upload."""
 
 NOT_TLS: Final = frozenset({"WRONG_VERSION_NUMBER", "UNSUPPORTED_PROTOCOL", "HTTP_REQUEST"})
-"""What OpenSSL says of a server that does not speak TLS, or none that is spoken here."""
+"""OpenSSL's reasons that mean that the server does not speak TLS, or only a version that is too old."""
 
 
 class Sink(Protocol):
-    """Where the body of a successful answer goes instead of into memory.
+    """Receives the body of a successful answer, which then is not kept in memory.
 
-    :param patient: Whether all of it may take as long as it keeps coming; else it must be there within the time limit.
+    :param patient: Whether the time limit applies to each :data:`~.receiving.STEP` of the body instead of all of it.
     """
 
     patient: bool
@@ -44,16 +44,16 @@ class Sink(Protocol):
         """Drop what an earlier attempt has written."""
 
     def write(self, data: bytes) -> bool | None:
-        """Take the next piece; true says that no more is wanted, and the answer is left at that."""
+        """Take the next piece. Return true if the rest of the body is not wanted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Send:
-    """Send just this and answer with an :class:`Answer` or a :class:`Failure`; follow no redirect, try nothing again.
+    """Send this once, and follow no redirect. The result is an :class:`Answer` or a :class:`Failure`.
 
     :param sink: Takes the body of an answer with a 2xx status.
-    :param alone: Use a connection of its own: one that lay idle may die under a request, and for a request that must
-        not be sent twice that would be an answer lost.
+    :param alone: Open a new connection: the server may just be closing an idle one, and then it would be unknown
+        whether a request that must not be sent twice was received.
     """
 
     method: str
@@ -82,7 +82,7 @@ class Sleep:
 
 @dataclass(frozen=True, slots=True)
 class Resolve:
-    """Look a host name up and answer with its IP addresses, as texts; with none where that does not succeed."""
+    """Resolve a host name. The result is a list of IP addresses as texts; it is empty if the look-up fails."""
 
     host: str
 
@@ -91,7 +91,7 @@ class Resolve:
 class Authenticate:
     """Run :func:`~.exchange.authenticate` with this, one at a time for a client.
 
-    :param logins: How many logins had ended when this was wanted.
+    :param logins: ``State.logins`` when the step was yielded; if it has changed since, there is a new token already.
     """
 
     logins: int
@@ -102,8 +102,8 @@ class Authenticate:
 class Prepare:
     """Run :func:`~.exchange.prepare` with this, one at a time for a client. It may need a login.
 
-    :param request: Which request cannot be sent before something else was asked.
-    :param prepared: How many such preparations had ended when this was wanted.
+    :param request: The request that needs the preparation.
+    :param prepared: ``State.prepared`` when the step was yielded.
     """
 
     request: Request[Any]
@@ -122,21 +122,21 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """No HTTP answer; ``why`` is a few words."""
+    """The request got no HTTP answer; ``why`` is a few words for an error message."""
 
     trouble: Trouble
     why: str
 
 
 class TooSlowError(TimeoutError):
-    """An answer has begun, and has not come as fast as it must."""
+    """An answer has begun to arrive, and was not complete within the time limit."""
 
 
 def causes(error: BaseException, handled: BaseException | None) -> list[BaseException]:
-    """Return an error and those behind it, as the HTTP libraries nest them.
+    """Return an error and its causes: ``__cause__``, ``__context__``, and those that the HTTP libraries put elsewhere.
 
-    :param handled: What was being handled when the call began, if anything. Python makes it the context of whatever
-        goes wrong meanwhile, but neither it nor what lies behind it says anything of this call.
+    :param handled: The exception that was being handled when the call began, if any. Python makes it the context of
+        the new error, but it has nothing to do with this call, so it and its causes are left out.
     """
     found = [error]
     for cause in found:
@@ -150,12 +150,12 @@ def causes(error: BaseException, handled: BaseException | None) -> list[BaseExce
 
 
 def tls_failure(chain: Sequence[BaseException]) -> Failure | None:
-    """Recognise TLS that failed before anything was sent, and that will fail again.
+    """Return the failure if TLS failed before anything was sent, in a way that a retry cannot mend; else ``None``.
 
-    :param chain: What :func:`causes` gives, as for :func:`why`.
+    :param chain: The result of :func:`causes`.
     """
     for cause in chain:
-        # aiohttp's errors of these types lack the attributes; those that they stand for have them.
+        # aiohttp has subclasses of these types without the attributes; the causes of those errors have them.
         if isinstance(cause, ssl.SSLCertVerificationError) and hasattr(cause, "verify_message"):
             return Failure(Trouble.UNTRUSTED, f"its certificate was not accepted, {cause.verify_message}")
         if isinstance(cause, ssl.SSLError) and getattr(cause, "reason", None) in NOT_TLS:
@@ -164,7 +164,10 @@ def tls_failure(chain: Sequence[BaseException]) -> Failure | None:
 
 
 def why(chain: Sequence[BaseException]) -> str:
-    """Say in a few words what went wrong. Messages of the HTTP libraries are not repeated: they hold whole URLs."""
+    """Return in a few words what went wrong. The messages of the HTTP libraries are not used: they hold whole URLs.
+
+    :param chain: The result of :func:`causes`.
+    """
     for kinds, words in (
         (socket.gaierror, "the host name could not be resolved"),
         (ConnectionRefusedError, "connection refused"),
@@ -177,7 +180,7 @@ def why(chain: Sequence[BaseException]) -> str:
 
 
 class Errand(Protocol[T_co]):
-    """Something a client can be asked to carry out, beyond a :class:`~airflow_provider_aihub.http.request.Request`."""
+    """An operation for a client's ``perform``: something other than one plain ``send`` of a request."""
 
     def steps(self, state: State) -> Steps[T_co]:
         """Return the steps that it takes."""
@@ -185,13 +188,13 @@ class Errand(Protocol[T_co]):
 
 @dataclass(frozen=True, slots=True)
 class Done(Generic[T]):
-    """There is nothing more to do, and this came of it."""
+    """The generator has ended with this result."""
 
     result: T
 
 
 def advance(steps: Steps[T], came: Outcome | list[str] | None) -> Step | Done[T]:
-    """Return what is to be done next."""
+    """Send the result of the last step to the generator; return its next step."""
     try:
         return steps.send(came)
     except StopIteration as end:
@@ -205,18 +208,18 @@ Steps: TypeAlias = Generator[Step, Any, T]
 
 @dataclass(slots=True)
 class State:
-    """What a client knows and has learnt.
+    """The state of a client that its requests share.
 
-    :param clock: Gives Unix time in seconds.
-    :param random: Gives numbers from 0 to 1.
-    :param token: The token in use.
-    :param issued: The last tokens that logins have returned.
-    :param logins: How many logins have ended, well or not.
-    :param login_error: How the last login went wrong.
-    :param prepared: How many preparations have ended, well or not, and ``prepare_error`` how the last one went wrong.
-    :param missing: The endpoints that the platform was found not to have.
-    :param found: Those that it was found to have, as far as something depends on that.
-    :param ahead: By how many seconds the platform's clock is ahead of ours, where an answer has told it.
+    :param clock: Returns Unix time in seconds.
+    :param random: Returns numbers from 0 to 1.
+    :param token: The token in use; ``None`` before the first login.
+    :param issued: The last tokens that logins have returned, so that they can be redacted.
+    :param logins: Number of logins, failed ones included.
+    :param login_error: The error of the last login; ``None`` if it succeeded.
+    :param prepared: Number of preparations, failed ones included; ``prepare_error`` is the error of the last one.
+    :param missing: Endpoints (see :func:`~.exchange.endpoint`) that the platform is known not to have.
+    :param found: Endpoints that it is known to have; only those of :class:`~.request.FieldsWithout`.
+    :param ahead: Seconds by which the platform's clock is ahead of ours; ``None`` if no answer has told it yet.
     """
 
     config: ClientConfig
@@ -240,7 +243,7 @@ class State:
         self.token = self.dialect.token
 
     def note_server_time(self, date: str | None) -> None:
-        """Learn from the ``Date`` of an answer what time it is at the platform, once in a while."""
+        """Take the platform's time from the ``Date`` of an answer, once in :data:`CLOCK_KNOWN` seconds."""
         now = self.clock()
         if not 0 <= now - self.ahead_at < CLOCK_KNOWN and (at := http_date(date)) is not None:
             self.ahead, self.ahead_at = at - now, now

@@ -1,8 +1,8 @@
-"""Which hosts a file is fetched from. Platforms, and file servers that redirect, name addresses as they like.
+"""Protection against server-side request forgery (SSRF): from which hosts a file is fetched.
 
-The networks of a company are open, the platform may be in one. The machine that asks, its own link, and what clouds
-tell their machines (credentials among it) are not. A host name is looked up before it is asked, so a name that stands
-for another address a moment later is not noticed.
+A platform, or a redirect of a file server, may name any address. Private networks are allowed, since the platform may
+be in one. This machine itself, link-local addresses and the metadata services of clouds, which give out credentials,
+are not. A host name is resolved before the request, so a name that gets another address just after that is not noticed.
 """
 
 from __future__ import annotations
@@ -56,13 +56,13 @@ NAT64: Final = IPv6Network("64:ff9b::/96")
 
 
 def allowed_addresses(url: str, config: ClientConfig, before: Addresses) -> Steps[Addresses]:
-    """Return the addresses of the host that a URL names; none where it cannot be looked up.
+    """Return the IP addresses of a URL's host, if a file may be fetched from it; none if its name cannot be resolved.
 
-    Nothing of the kinds above may be among them, unless one of the platform's own services is at an address of that
-    kind, as an emulator is. For metadata it must be that very host.
+    A loopback or link-local address is allowed only if a service of the platform has one as well, as an emulator does.
+    A metadata address is allowed only if a service of the platform has that very host name.
 
-    :param before: The addresses of the host that redirects to it, if one does: where they are public, these must be.
-    :raises ParameterError: The host is not to be asked.
+    :param before: Addresses of the host that redirected to this one. If they are public, these must be public, too.
+    :raises ParameterError: No file may be fetched from the host.
     """
     host = _host(url)
     found = yield from _addresses(host)
@@ -96,7 +96,7 @@ def _addresses(host: str) -> Steps[Addresses]:
 
 
 def _address(text: str) -> Address:
-    """Read an address; one of IPv4 that is written as one of IPv6 is the one that it stands for."""
+    """Parse an IP address. An IPv4 address that is written as IPv6 becomes the IPv4 address."""
     address = ip_address(text.partition("%")[0])
     if isinstance(address, IPv4Address):
         return address
@@ -106,7 +106,7 @@ def _address(text: str) -> Address:
 
 
 def _kind(address: Address) -> str | None:
-    """Say what is wrong with an address, if anything."""
+    """Return why no file may be fetched from an address, as the verb of a message; ``None`` if one may."""
     if address in METADATA_ADDRESSES:
         return METADATA
     if address.is_loopback or address.is_unspecified:

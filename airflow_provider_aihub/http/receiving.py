@@ -1,4 +1,4 @@
-"""The body of an answer, as both clients take it: a piece at a time, unpacked, and never more than is good."""
+"""Receives the body of an answer, for both clients: piece by piece, decompressed, and within limits of size."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ LARGEST_REFUSAL: Final = 64 * 2**10
 MOST_VALUES: Final = 250_000
 """Values in an answer that are decoded: each takes up to 100 bytes, however short it is written."""
 STEP: Final = 16 * 2**10
-"""Bytes of a file that must come within the time limit; of any other answer, that is all of it."""
+"""The time limit is for so many bytes of a file; for any other answer, it is for the whole body."""
 CHUNK: Final = 256 * 2**10
 """Bytes that are read or written at once."""
 
 COMPRESSIONS: Final = frozenset({"gzip", "x-gzip", "deflate"})
-"""How a body may be packed."""
+"""Values of ``Content-Encoding`` that can be decompressed."""
 
 
 class Receiver:
@@ -41,7 +41,7 @@ class Receiver:
         self._decompressor: _Decompressor | None = None
         # What comes with a redirect is of no use, and what comes after HTTP 101 is no HTTP.
         self.wanted = success or 400 <= status < 600
-        """Whether any of the body is."""
+        """Whether more of the body is wanted."""
         if not self.wanted:
             return
         encoding = headers.get("Content-Encoding", "").strip().lower()
@@ -61,7 +61,7 @@ class Receiver:
 
     @property
     def slow(self) -> bool:
-        """Whether a piece may take long to be taken: it is unpacked or written."""
+        """Whether :meth:`take` may take long, since it decompresses or writes a piece."""
         return self._decompressor is not None or self._sink is not None
 
     @property
@@ -71,7 +71,7 @@ class Receiver:
 
     @property
     def patient(self) -> bool:
-        """Whether the body may take as long as it keeps coming, by :data:`STEP`."""
+        """Whether the time limit is for each :data:`STEP` of the body, and not for all of it."""
         return self._sink is not None and self._sink.patient
 
     def take(self, data: bytes) -> bool:
@@ -81,7 +81,7 @@ class Receiver:
         return self.wanted
 
     def steps(self, data: bytes, most: int) -> Iterator[None]:
-        """Take the next piece, unpacked by so many bytes at a time."""
+        """Take the next piece; yield after each ``most`` decompressed bytes, so that the caller can do other things."""
         try:
             for piece in self._decompressor.decompress(data, most) if self._decompressor else (data,):
                 if self._sink is None:
@@ -122,7 +122,7 @@ class Receiver:
 
 
 class _Decompressor:
-    """Unpacks a body, little by little whatever it holds."""
+    """Decompresses a body in small steps, however much a compressed piece expands."""
 
     def __init__(self) -> None:
         self._stream = _stream()
@@ -130,7 +130,7 @@ class _Decompressor:
 
     @property
     def whole(self) -> bool:
-        """Whether it has come to its end, or was nothing at all."""
+        """Whether the end of the compressed data was reached, or there was no data at all."""
         return self._stream.eof or not self._begun
 
     def decompress(self, data: bytes, most: int) -> Iterator[bytes]:

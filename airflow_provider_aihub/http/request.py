@@ -39,10 +39,10 @@ class Form:
 
 @dataclass(frozen=True, slots=True)
 class FieldsWithout:
-    """Fields that a JSON body needs where the platform lacks an endpoint.
+    """Fields that a JSON body needs only on platforms that lack a certain endpoint.
 
-    :param fields: The fields, which a platform that has the endpoint takes for something else.
-    :param endpoint: An optional request to that endpoint, which may be sent at any time.
+    :param fields: The fields. They have another meaning on a platform that has the endpoint.
+    :param endpoint: An optional, harmless request to that endpoint, to find out whether the platform has it.
     """
 
     fields: Mapping[str, Any]
@@ -58,28 +58,28 @@ class Request(Generic[T]):
     :param path: Path and nothing else, every part of it quoted; see :func:`path`.
     :param read: Turns the payload of an answer into the result. It raises :class:`ValueError` (pydantic's
         ``ValidationError`` is one) where the answer lacks what it must have.
-    :param about: What the answer must be about, where it says it: the id of the thing that is read, by the name that
-        it has in the payload; see ``Dialect.check``.
-    :param decode: Decodes the body of the answer, where not all of it is wanted. It raises :class:`ValueError` where it
-        cannot; then all is decoded.
-    :param query: Query parameters; ``None`` leaves one out.
+    :param about: Names and values that fields of the payload must have if they are there, such as ``{"id": 12}``; see
+        ``Dialect.check``.
+    :param decode: Decodes only a part of the body of the answer. If it raises :class:`ValueError`, all is decoded.
+    :param query: Query parameters; one that is ``None`` is left out.
     :param json: Body, sent as JSON.
-    :param fields_without: What is added to it where the platform lacks an endpoint.
+    :param fields_without: Fields that are added to ``json`` if the platform lacks a certain endpoint.
     :param form: Body, sent as a multipart form. Excludes ``json``.
     :param auth: Which credential it carries, by its platform's name for it; :data:`NO_AUTH`, :data:`USUAL_AUTH`.
     :param headers: Headers beyond those that every request has.
-    :param already: The platform's codes for a refusal which says that things are already as they were asked to be; what
-        then is read is ``None``.
-    :param is_login: It asks for a token: no success is quoted, lest the token is, and a refusal is one of the login.
-    :param creates: The call makes something new and must never be sent twice: it is sent again only where the server
-        certainly did not take it.
-    :param same_login: The call is for the platform that has given the token that there is, and is not sent with another
-        one: who does not take it may be another platform.
-    :param then: What to ask next, by the payload of the answer; ``None`` for nothing. It is a part of the same
-        question: what comes of it is the result. It raises as ``read`` does, and a :class:`~.errors.RequestError`
-        where the answer says that there is none.
-    :param optional: Not every version of the platform has this endpoint.
-    :param fallback: What to send to one that does not have it.
+    :param already: Codes of refusals that mean that nothing is left to do, e.g. *already stopped*. They count as a
+        success, and ``read`` gets ``None``.
+    :param is_login: Whether it asks for a token. Then no message quotes a success, which holds the token, and a refusal
+        is an :class:`~.errors.AuthError`, unless the dialect says otherwise.
+    :param creates: Whether it creates something and so must not be sent twice: it is sent again only if the server
+        certainly did not receive it.
+    :param same_login: Whether it may be sent with the current token only. If that is refused, there is no new login:
+        after one, another platform may answer.
+    :param then: Returns the next request, by the payload of the answer, or ``None``. The result of the next request is
+        then the result of this one. It may raise what ``read`` raises, and a :class:`~.errors.RequestError` if the
+        answer says that there is no result.
+    :param optional: Whether some versions of the platform lack this endpoint.
+    :param fallback: The request for versions that lack it.
     """
 
     asks: str

@@ -1,4 +1,4 @@
-"""Which failure may be tried again, and when. No I/O, no clock and no dice of its own."""
+"""Which failed requests are repeated, and when. No I/O; time and random numbers are arguments."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from airflow_provider_aihub.http.errors import (
 
 
 class Trouble(Enum):
-    """The ways in which one attempt at a request goes wrong without the platform having said yes or no."""
+    """How an attempt at a request has failed, other than by a clear refusal of the platform."""
 
     UNREACHED = "unreached"
     """Nothing was sent: connection refused, host name unknown, no connection in time."""
@@ -35,15 +35,15 @@ class Trouble(Enum):
     SERVER_ERROR = "server error"
     """HTTP 5xx, or 408."""
     BUSY = "busy"
-    """HTTP 429: refused unseen."""
+    """HTTP 429: the platform has not looked at the request."""
     UNAUTHORIZED = "unauthorized"
     """HTTP 401: the credential was refused, and with it the request."""
     REDIRECTED = "redirected"
     """HTTP 3xx, which is not followed."""
     GARBLED = "garbled"
-    """A success by its HTTP status whose body is none of the platform's (HTML, nothing, cut off), or no such status."""
+    """A 2xx answer without the platform's form (HTML, empty, cut off), or an HTTP status that does not exist."""
     DOUBTFUL = "doubtful"
-    """A refusal of a call that creates, in words that do not say that nothing was done."""
+    """A refusal of a create call that does not exclude that something was created."""
     TOO_LARGE = "too large"
     """The answer is larger than what is read into memory."""
 
@@ -107,7 +107,7 @@ ERRORS: Final[dict[Trouble, type[RequestError]]] = {
 }
 
 NOT_TAKEN: Final = frozenset({Trouble.UNREACHED, Trouble.UNTRUSTED, Trouble.NO_TLS, Trouble.BUSY, Trouble.UNAUTHORIZED})
-"""Troubles after which the server certainly did nothing."""
+"""Troubles after which it is certain that the server did nothing."""
 
 PERMANENT: Final = frozenset(
     {
@@ -119,7 +119,7 @@ PERMANENT: Final = frozenset(
         Trouble.TOO_LARGE,
     }
 )
-"""Troubles that will not pass by waiting."""
+"""Troubles that another attempt would meet again."""
 
 
 def decide(
@@ -132,13 +132,13 @@ def decide(
     retry_after: float | None,
     random: Callable[[], float],
 ) -> Again | LogIn | GiveUp:
-    """Decide what follows on a failed attempt.
+    """Decide what to do after a failed attempt.
 
     :param attempt: Number of the attempt that failed, from 1.
-    :param creates: The request makes something new, so it is sent again only where the server did not take it.
-    :param can_log_in: A new token can be had, and was not got for this request already.
-    :param retry_after: Seconds the server asked for.
-    :param random: Gives numbers from 0 to 1.
+    :param creates: Whether the request creates something; then it is repeated only after a trouble in ``NOT_TAKEN``.
+    :param can_log_in: Whether a login can renew the token, and has not done so for this request yet.
+    :param retry_after: The server's ``Retry-After``, in seconds; ``None`` if there was none.
+    :param random: Returns numbers from 0 to 1, for the jitter.
     """
     if trouble is Trouble.UNAUTHORIZED and can_log_in:
         return LogIn()
@@ -172,9 +172,9 @@ def http_date(header: str | None) -> float | None:
 
 
 def requested_pause(error: Exception, most: float = LONGEST_RETRY_AFTER) -> float:
-    """Return the seconds for which a server wants to be left alone, as an error tells; 0 where it does not say.
+    """Return the ``Retry-After`` of an error, in seconds; 0 if there was none.
 
-    :param most: Bound on them: a server that asks for a day, or for longer than there is time, is asked again sooner.
+    :param most: Upper bound of the result, in seconds: a server may ask for a day.
     """
     seconds = error.retry_after if isinstance(error, RequestError) else None
     return min(seconds or 0.0, most)

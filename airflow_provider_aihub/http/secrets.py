@@ -1,4 +1,4 @@
-"""Finding a secret in a text, however a server has written it."""
+"""Finds a secret in a text, also if it is escaped or encoded there."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from itertools import pairwise
 from typing import Final
 
 RUNS: Final = re.compile(r"\\+|(?s:.)")
-"""The characters of a secret. Backslashes in a row go together: how many there are depends on how they were escaped."""
+"""Splits a secret into characters; backslashes in a row stay together, since escaping changes their number."""
 JSON_ESCAPES: Final = {"\b": "b", "\f": "f", "\n": "n", "\r": "r", "\t": "t"}
-"""What JSON writes them as."""
+"""The letter after the backslash by which JSON writes a control character."""
 ESCAPES: Final = r"\\{0,8}"
-"""Bounds here and below keep the time to look in proportion to the text."""
+"""Backslashes before a character. The bounds in patterns keep the time of a search proportional to the text."""
 
 
 def redacted(text: str, secrets: Iterable[str]) -> str:
-    """Replace secrets by ``***``, however they are written."""
+    """Replace secrets by ``***``, in each of the forms that :func:`pattern_of` matches."""
     for pattern in sorted(map(pattern_of, secrets), key=lambda pattern: -len(pattern.pattern)):
         text = pattern.sub("***", text)
     return text
@@ -27,7 +27,7 @@ def redacted(text: str, secrets: Iterable[str]) -> str:
 
 @lru_cache(maxsize=64)
 def pattern_of(secret: str) -> re.Pattern[str]:
-    """Return the pattern of a secret as it is, in JSON, HTML, a URL or a form, escaped once or more; and in Base64."""
+    """Return a pattern that matches a secret plain, escaped once or more (JSON, HTML, URL, form), or in Base64."""
     encoded = secret.encode(errors="surrogatepass")
     packed = {encode(encoded).decode().rstrip("=") for encode in (base64.b64encode, base64.urlsafe_b64encode)}
     plain = "".join(_pattern_of_run(run, before) for before, run in pairwise(["", *RUNS.findall(secret)]))
@@ -35,9 +35,9 @@ def pattern_of(secret: str) -> re.Pattern[str]:
 
 
 def _pattern_of_run(run: str, before: str) -> str:
-    """Return the pattern of a character, or of backslashes in a row, in any of its writings.
+    """Return a pattern that matches a character, or backslashes in a row, plain or escaped.
 
-    :param before: What comes before it. Backslashes there take those that escape this one.
+    :param before: The run before it. If that is of backslashes, its pattern matches those that escape this run, too.
     """
     char = run[0]
     if char.isascii() and char.isalnum():

@@ -1,4 +1,4 @@
-"""What a login gives, and when to get a new one. No I/O, no clock of its own."""
+"""The result of a login, and when to log in again. No I/O; time is an argument."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ RENEW_FRACTION: Final = 0.1
 
 @dataclass(frozen=True, slots=True)
 class Login:
-    """A login that was taken.
+    """The result of a successful login.
 
-    :param token: The token that it gives.
-    :param user_id: Id of the user it stands for, where that is known.
-    :param issued: When its lifetime began, in Unix seconds by the platform's clock; ``None`` for just now.
-    :param expires: When it ends, likewise; ``None`` where nobody says.
+    :param token: The token.
+    :param user_id: Id of the user; ``None`` if unknown.
+    :param issued: When the token's lifetime began, in Unix seconds by the platform's clock; ``None`` for just now.
+    :param expires: When it ends, in the same unit and by the same clock; ``None`` if unknown.
     """
 
     token: str = field(repr=False)
@@ -30,8 +30,8 @@ class Token:
     """A token in use.
 
     :param value: The token itself.
-    :param user_id: Id of the user it stands for, where that is known.
-    :param renew_at: Unix time in seconds from which on it should be renewed; ``None`` means when it is refused.
+    :param user_id: Id of the user; ``None`` if unknown.
+    :param renew_at: When to log in again, in Unix seconds; ``None`` to wait until the token is refused.
     """
 
     value: str = field(repr=False)

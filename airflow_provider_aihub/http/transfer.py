@@ -89,7 +89,7 @@ def check_name(name: str) -> None:
 
 
 class Body:
-    """A multipart form on its way, made while it is sent.
+    """The body of a multipart form, which is built while it is sent.
 
     :param fields: Names and content of its parts: texts as they are, files with their names.
     """
@@ -141,8 +141,8 @@ def multipart(form: Form) -> Iterator[Body]:
 def opened(file: File) -> BinaryIO:
     """Open a file.
 
-    :raises ParameterError: It may not be read.
-    :raises RemoteJobError: It is not there any more, or is none any more: a retry looks anew at what there is.
+    :raises ParameterError: This process has no permission to read it.
+    :raises RemoteJobError: It has been deleted or replaced meanwhile; another try of the task may succeed.
     """
     try:
         return file.open()
@@ -159,7 +159,10 @@ def _why(error: Exception) -> str:
 
 
 class Content:
-    """A file on its way: ``len`` is what remains. It gives neither more nor less than was promised."""
+    """A file that is being sent, as ``requests`` wants it. It yields exactly ``file.size`` bytes, or raises.
+
+    :ivar len: Bytes that have not been read yet.
+    """
 
     def __init__(self, file: File, content: BinaryIO, progress: Progress | None = None) -> None:
         self.name = file.name
@@ -243,13 +246,14 @@ def fetch(
     policy: RetryPolicy,
     headers: Mapping[str, str] | None = None,
 ) -> Steps[tuple[Call, ParsedAnswer, S]]:
-    """Read what is at a URL, with the token where :func:`download` would send it along, and return what was answered.
+    """Request a URL, with the token if it is on the platform, and follow redirects as :func:`download` does.
 
-    :param sink: Makes what takes the content.
-    :param headers: Headers to send besides.
-    :raises ParameterError: where the URL is none that can be read, or leads to a host that is not to be asked; see
+    :param sink: Returns a new receiver of the content, for each request.
+    :param headers: Additional headers.
+    :return: The last call, its answer (which may be a refusal), and the receiver of its content.
+    :raises ParameterError: The URL is invalid, or no file may be fetched from its host; see
         :func:`~.reach.allowed_addresses`.
-    :raises RequestError: where no answer came.
+    :raises RequestError: No answer came.
     """
     try:
         url = quoted(url)

@@ -12,9 +12,9 @@ _HOST: Final = re.compile(r"[\w.-]*|\[[0-9a-fA-F:.]+(%[\w.-]+)?\]", re.ASCII)
 
 
 def quoted(url: str) -> str:
-    """Return an HTTP URL in which all is quoted that no request can hold, such as blanks and Chinese.
+    """Return an HTTP URL in which characters that a request cannot hold, such as blanks and Chinese, are quoted.
 
-    What is quoted already stays so. Credentials and the fragment are left out.
+    What is quoted already is not quoted again. Credentials and the fragment are left out.
 
     :raises ValueError: It is no such URL.
     """

@@ -14,7 +14,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer
 from airflow_provider_aihub.http.errors import ParameterError
 
 EXACT: Final = 2**53
-"""Below this, every whole number has a float of its own."""
+"""Below this, a float stands for exactly one whole number."""
 _SHOWN = 60
 _WHOLE = re.compile(r"\s*[+-]?[0-9]{1,18}\s*")
 
@@ -55,7 +55,7 @@ def _least(least: int | None) -> BeforeValidator:
 
 
 def is_nothing(value: object) -> bool:
-    """Whether a value says that there is none: a template that finds nothing renders to ``"None"``."""
+    """Whether a value is empty: ``None``, "", blanks, or ``"None"``, to which a template renders that finds nothing."""
     return value is None or (isinstance(value, str) and value.strip() in ("", "None"))
 
 

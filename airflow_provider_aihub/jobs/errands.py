@@ -1,4 +1,7 @@
-"""What is asked of the platform besides the job itself while one waits: more about it, and parts of its log files."""
+"""Errands: requests besides reading the job's state, such as for its pods, its events, or parts of its log files.
+
+A client carries them out with ``perform``.
+"""
 
 from __future__ import annotations
 
@@ -16,17 +19,17 @@ from airflow_provider_aihub.http.retry import RetryPolicy
 from airflow_provider_aihub.http.transfer import fetch
 
 POLL_POLICY: Final = RetryPolicy(attempts=1)
-"""A poll that fails is not repeated at once: the next one comes anyway."""
+"""A failed poll is not repeated at once, since the next poll comes anyway."""
 LARGEST_SKIP: Final = 4 * 2**20
-"""At most so many bytes are read and dropped to reach a part of a file, if the server gives only whole files."""
+"""Most bytes that are read and dropped to get to a part of a file, if the server sends only whole files."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """Carry out a request, once. It gives the request's own result.
+    """Send a request. The result is that of the request.
 
-    :param timeout: Seconds that it may take; ``None`` for as long as it takes.
-    :param policy: How long to keep trying, where that is not once.
+    :param timeout: Time limit in seconds; ``None`` for none.
+    :param policy: How long to keep trying. Default: one attempt.
     """
 
     request: Request[Any]
@@ -34,18 +37,18 @@ class Ask:
     policy: RetryPolicy = POLL_POLICY
 
     def steps(self, state: State) -> Steps[Any]:
-        """Return the steps that it takes."""
+        """Return the generator that carries it out."""
         return exchange(self.request, state, self.policy)
 
 
 @dataclass(frozen=True, slots=True)
 class Redact:
-    """Replace the secrets that the client knows in a text. It gives the text."""
+    """Replace the secrets that the client knows in a text. The result is the new text."""
 
     text: str = field(repr=False)
 
     def steps(self, state: State) -> Steps[str]:
-        """Return the steps that it takes: none."""
+        """Return a generator that yields nothing."""
         yield from ()
         return state.redact(self.text)
 
@@ -54,8 +57,8 @@ class Redact:
 class Piece:
     """A part of a file.
 
-    :param data: What was asked for, or as much of it as there is.
-    :param size: Size of the whole file in bytes; ``None`` where the server does not say.
+    :param data: The bytes that were asked for; fewer if the file ends before.
+    :param size: Size of the whole file in bytes; ``None`` if the server does not say.
     """
 
     data: bytes = field(repr=False)
@@ -64,13 +67,13 @@ class Piece:
 
 @dataclass(frozen=True, slots=True)
 class Fetch:
-    """Read a part of a file, once. It gives a :class:`Piece`.
+    """Read a part of a file, in one attempt. The result is a :class:`Piece`.
 
-    Errors name the file's address, which may carry a signature: show nothing but their type.
+    The messages of errors name the file's URL, which may have a signature: log only their types.
 
-    :param start: First byte, from 0.
-    :param most: Bytes at most.
-    :param timeout: Seconds that it may take; ``None`` for as long as it takes.
+    :param start: Offset of the first byte, from 0.
+    :param most: Maximum number of bytes.
+    :param timeout: Time limit in seconds; ``None`` for none.
     """
 
     url: str = field(repr=False)
@@ -79,11 +82,11 @@ class Fetch:
     timeout: float | None = None
 
     def steps(self, state: State) -> Steps[Piece]:
-        """Return the steps that it takes.
+        """Return the generator that carries it out.
 
-        :raises UnsupportedError: The server gives only whole files, and the part is far from the beginning.
+        :raises UnsupportedError: The server sends only whole files, and the part begins after ``LARGEST_SKIP`` bytes.
         """
-        # A file that is compressed on its way has no bytes that could be counted.
+        # Offsets would not fit the bytes of a compressed answer.
         headers = {"Range": f"bytes={self.start}-{self.start + self.most - 1}", "Accept-Encoding": "identity"}
         call, parsed, window = yield from fetch(
             self.url, lambda _call: _Window(self.start, self.most), state, POLL_POLICY, headers
@@ -104,7 +107,10 @@ class Fetch:
 
 
 class _Window:
-    """Takes what may be the part alone, or the whole file with the part in it; which one, the status tells later."""
+    """Receives the answer to a :class:`Fetch` before its status is known: HTTP 206 is the part, 200 the whole file.
+
+    ``head`` is the part in the first case, ``part`` in the second.
+    """
 
     patient = False
 
@@ -125,12 +131,12 @@ class _Window:
 
     @property
     def full(self) -> bool:
-        """Whether there is more than is wanted."""
+        """Whether nothing more is needed, although the answer goes on."""
         return self.received > self._most + (self._start if self._start <= LARGEST_SKIP else 0)
 
 
 def _content_range(headers: Mapping[str, str]) -> tuple[int | None, int | None]:
-    """Read where a part begins, and the size of the whole."""
+    """Return from ``Content-Range`` the offset of the part and the size of the file; ``None`` for what it lacks."""
     found = re.fullmatch(r"bytes (?:(\d{1,18})-\d+|\*)/(?:(\d{1,18})|\*)", headers.get("Content-Range", "").strip())
     if not found:
         return None, None

@@ -1,4 +1,4 @@
-"""What can become of a job other than success, as types; see :mod:`airflow_provider_aihub.http.errors`."""
+"""The errors for jobs that did not succeed. Those of requests are in :mod:`airflow_provider_aihub.http.errors`."""
 
 from __future__ import annotations
 

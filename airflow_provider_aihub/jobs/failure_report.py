@@ -1,4 +1,4 @@
-"""What is said of a job that has ended: a line in the log, and for one that ended badly the error with its reasons."""
+"""Reports about a job that has ended: a line for the log and, if it did not succeed, the error with the reasons."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from airflow_provider_aihub.http.blocking import Client
 
 MOST_PARTS = 5
-"""How many of the parts that ended badly are named."""
+"""The error names so many of the parts that failed."""
 MOST_LOGS = 3
-"""Of how many of them the log is read."""
+"""The logs of so many of them are read."""
 LAST_LINES = 20
 TAIL = 8 * 1024
 """Bytes at the end of a log file that are read for its last lines."""
@@ -34,7 +34,7 @@ class Log(Protocol):
 
 
 def summary(kind: JobKind, state: JobState) -> str:
-    """Say how a job ended, how long it waited and ran, and what it used."""
+    """Return the line of the log that says how a job ended, how long it waited and ran, and what it used."""
     facts = state.facts
     parts = [f"{kind.called(state.job_id)} {state.verb}"]
     if facts.created and (facts.started or 0) >= facts.created:
@@ -49,9 +49,10 @@ def summary(kind: JobKind, state: JobState) -> str:
 
 
 def failure(client: Client, kind: JobKind, state: JobState, log: Log | None = None) -> JobError:
-    """Return the error for a job that failed or was stopped, with all that the platform says about it.
+    """Return the error for a job that failed or was stopped. The platform is asked for the reasons.
 
-    :param log: Where the last lines of the logs of what failed are told; nowhere by default.
+    :param client: Asks for parts, logs and events. A request that fails only shortens the message.
+    :param log: Gets the last lines of the logs of the failed parts. Default: they are not logged.
     """
     facts = state.facts
     subject = f"{kind.platform}'s {kind.called(state.job_id)}" + (f" ({plain(facts.name)})" if facts.name else "")
@@ -96,6 +97,7 @@ def _reasons(client: Client, kind: JobKind, state: JobState, log: Log | None) ->
 
 
 def _note_texts(client: Client, notes: Notes) -> list[str]:
+    """Run the generator of notes, and return them, redacted."""
     reply: Any = None
     while True:
         try:
@@ -105,7 +107,7 @@ def _note_texts(client: Client, notes: Notes) -> list[str]:
 
 
 def _end_of_log(client: Client, part: Part, kind: JobKind, log: Log | None) -> str:
-    """Tell the last lines of a part's log, or else its last events; give the very last one."""
+    """Log the last lines of a part's log, or else its last events. Return the last line as the end of a sentence."""
     redact, what = client.config.redact, "its log ends with"
     named = (_result_or_none(client, Ask(request)) for request in (part.logs, part.logs_otherwise) if request)
     files: list[PartLog] = next(filter(None, named), [])
@@ -141,7 +143,7 @@ def _without_blanks(data: bytes) -> list[str]:
 
 
 def _result_or_none(client: Client, errand: Ask | Fetch) -> Any:
-    """Return what came of an errand, ``None`` where it failed."""
+    """Return the result of an errand; ``None`` if it failed."""
     try:
         return client.perform(errand)
     except RemoteJobError:

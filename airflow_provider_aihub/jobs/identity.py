@@ -1,7 +1,7 @@
-"""Whether a job that the platform shows is the one that a task has created.
+"""Decides whether a job that the platform shows is the one that a task has created.
 
-An id alone does not identify a job: the connection may point to another platform by now, where the same id is somebody
-else's job.
+The id alone does not decide that: if the connection has been changed to another platform, the same id is another job
+there.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from airflow_provider_aihub.jobs.errors import OtherJob
 from airflow_provider_aihub.jobs.kind import Facts, JobId, JobKind
 
 CLOCK_SKEW: Final = 600.0
-"""By how many seconds the clocks of the platform and of a worker may differ."""
+"""Seconds by which the clocks of the platform and of a worker may differ."""
 LONGEST_CREATION: Final = 1800.0
-"""How many seconds after a create call was begun its job may come into being: the call may be sent several times."""
+"""Seconds that may pass from the beginning of a create call to the creation: the call may be sent several times."""
 SHORTEST_CUT: Final = 64
-"""A description of so many characters may have lost its end, and the marker with it."""
+"""A description of at least so many characters may be one whose end, with the marker, the platform has cut off."""
 SHORTEST_CUT_NAME: Final = 16
-"""Likewise a name."""
+"""The same for a name."""
 
 _PREFIX: Final = "[airflow:"
 _MARKERS: Final = re.compile(r"\[airflow:[0-9a-f.]+\]")
@@ -34,21 +34,22 @@ class Verdict(StrEnum):
     OWN = "own"
     OTHER = "other"
     UNKNOWN = "unknown"
-    """The platform shows too little to tell."""
+    """The platform shows too little to decide."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Identity:
     """What a task knows of its job besides the id.
 
-    The marker decides. Where the platform shows none, or one that is cut off, name, user and time of creation do.
+    The marker decides whether a job is the task's. If the platform shows no whole marker, the name, the user and the
+    time of creation decide.
 
-    :param marker: The text that the job's description was signed with; ``None`` for none.
-    :param name: The job's name; ``None`` for a kind that has none.
-    :param user_id: Id of the user who created it; ``None`` where that is not known.
-    :param submitted_at: When the create call was begun, in Unix seconds; ``None`` where that is not known.
-    :param opening: The first characters of the description that it was given, see :func:`opening_of`; ``None`` where
-        they are not known.
+    :param marker: The marker in the job's description; ``None`` if the job has none.
+    :param name: The job's name; ``None`` for a kind that has no names.
+    :param user_id: Id of the user who created it; ``None`` if unknown.
+    :param submitted_at: When the create call began, in Unix seconds; ``None`` if unknown.
+    :param opening: The first characters of the description in the create call, see :func:`opening_of`; ``None`` if
+        unknown.
     """
 
     marker: str | None = None
@@ -63,13 +64,13 @@ class Identity:
         return cls(**{field.name: plain[field.name] for field in fields(cls) if field.name in plain})
 
     def plain(self) -> dict[str, Any]:
-        """Return it as JSON values; what is not known is left out."""
+        """Return the known fields as a dict of JSON values."""
         return {name: value for name, value in asdict(self).items() if value is not None}
 
     def judge(self, facts: Facts) -> Verdict:
-        """Return whose job this is.
+        """Return whether the platform shows the task's own job.
 
-        :param facts: What the platform shows of the job.
+        :param facts: What the platform shows.
         """
         return self._by_marker(facts.description) or self._by_facts(facts)
 
@@ -103,7 +104,7 @@ class Identity:
         return Verdict.OTHER if self.marker and is_whole else Verdict.UNKNOWN
 
     def _may_be_cut(self, description: str) -> bool:
-        """Whether a description without the marker may be what is left of the one that was given."""
+        """Whether a description without the marker may be the beginning of the one in the create call."""
         if self.opening is None:
             return True
         left = description.rstrip(" .…")[: len(self.opening)]
@@ -111,12 +112,12 @@ class Identity:
 
 
 def opening_of(description: str) -> str:
-    """Return as much of a description as is kept, to tell one that was cut off from another one."""
+    """Return the beginning of a description: by it, a cut-off description is distinguished from a different one."""
     return description[:SHORTEST_CUT]
 
 
 def other_job(kind: JobKind, job_id: JobId) -> OtherJob:
-    """Return the error for an id under which the platform shows another job."""
+    """Return the error for a job that has the id of the task's job but is another one."""
     called = kind.called(job_id)
     return OtherJob(
         f"{kind.platform} was asked for {called} and showed a job that this task did not create, which is left alone; "
@@ -127,5 +128,5 @@ def other_job(kind: JobKind, job_id: JobId) -> OtherJob:
 
 
 def _same_name(own: str, shown: str) -> bool:
-    """Whether a name is the one that was given, perhaps cut off by the platform."""
+    """Whether the platform shows the job's own name, or its beginning."""
     return own == shown or (len(shown) >= SHORTEST_CUT_NAME and own.startswith(shown))

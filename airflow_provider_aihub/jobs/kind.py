@@ -1,4 +1,4 @@
-"""What a job is: where it stands, what is known of it, and how its kind is read, stopped and listed.
+"""Describes kinds of job: their statuses and facts, and the requests that read, stop and list them.
 
 A platform describes its kinds of job as :class:`JobKind`. Nothing else reads a platform's answer about a job.
 """
@@ -18,21 +18,21 @@ from airflow_provider_aihub.jobs.parts import Part
 T = TypeVar("T")
 
 JobId: TypeAlias = int | str
-"""What a job is read by. It is never parsed, sorted or compared by size."""
+"""The key by which a job is read: its id, or its name where the platform knows it by name. It is never parsed."""
 Status: TypeAlias = int | str
-"""A platform's own word, or number, for where a job stands."""
+"""A platform's own status of a job, a word or a number."""
 
 
 class Phase(StrEnum):
-    """Where a job stands, in words that hold for every kind."""
+    """The status of a job, in words that are the same for all kinds and platforms."""
 
     WAITING = "waiting"
     RUNNING = "running"
     STOPPING = "stopping"
     UNKNOWN = "unknown"
-    """The platform has a status that this provider does not know; it counts as in progress."""
+    """The platform's status is unknown to this provider. The job counts as in progress."""
     HELD = "waiting for a person"
-    """The job goes on only after somebody has acted on it, so nobody waits for it until then."""
+    """The job goes on only after somebody has acted on it. So the waiting ends, and the operator decides what to do."""
     SUCCEEDED = "succeeded"
     FAILED = "failed"
     STOPPED = "stopped"
@@ -44,23 +44,23 @@ class Phase(StrEnum):
 
     @property
     def ended_by_itself(self) -> bool:
-        """Whether the job is over, and was not stopped."""
+        """Whether the job has succeeded or failed, and was not stopped."""
         return self in (Phase.SUCCEEDED, Phase.FAILED)
 
     @property
     def ends_waiting(self) -> bool:
-        """Whether waiting will change nothing."""
+        """Whether nobody waits any longer: the job is over, or held until somebody acts on it."""
         return self.terminal or self is Phase.HELD
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
-    """What may be known of a job besides its status. What a platform does not tell is empty.
+    """What a platform shows of a job besides its status. A field that it does not show is empty.
 
-    :param created: When it came into being, in Unix seconds, as are ``started`` and ``finished``.
-    :param message: The platform's own words on its status.
+    :param created: When it was created, in Unix seconds, as are ``started`` and ``finished``.
+    :param message: The platform's message about its status.
     :param stopped_by: Name of the user who stopped it.
-    :param usage: How much of its resources it has used, as it stands in a sentence.
+    :param usage: A phrase about what it has used or done: ``12 of 30 are labelled``.
     """
 
     name: str = ""
@@ -75,15 +75,14 @@ class Facts:
 
 
 class JobState:
-    """What one look at a job showed.
+    """The state of a job, as one poll or one row of a list shows it.
 
-    Most looks are about the status alone, and one list shows hundreds of jobs, so an answer is read as a whole only
-    when more of it is asked for.
+    Mostly only the status is needed, and one list shows hundreds of jobs. So the rest is decoded only on access.
 
-    :param kind: What kind of job it is.
-    :param job_id: The id it was asked by.
-    :param status: The platform's own.
-    :param answer: The whole answer, or the data that it is made from.
+    :param kind: Kind of the job.
+    :param job_id: The id by which it was read.
+    :param status: The platform's own status.
+    :param answer: The decoded answer, or the JSON from which it can be decoded.
     """
 
     __slots__ = ("_answer", "_kind", "job_id", "phase", "read_at", "status")
@@ -94,67 +93,67 @@ class JobState:
         self.job_id = job_id
         self.status = status
         self.phase = kind.phases.get(status, Phase.UNKNOWN)
-        """What the status means."""
+        """The meaning of the status."""
         self.read_at: float | None = None
-        """When a list has shown this, in Unix seconds; ``None`` if the job itself was read just now."""
+        """When the list was read that shows this, in Unix seconds; ``None`` if the job itself was read just now."""
 
     def __repr__(self) -> str:
         return f"JobState(job_id={self.job_id!r}, status={self.status}, phase={self.phase!r})"
 
     @property
     def is_from_list(self) -> bool:
-        """Whether a list has shown this, and not a reading of the job itself."""
+        """Whether this comes from a list, and not from a request for the job itself."""
         return self.read_at is not None
 
     @property
     def word(self) -> str:
-        """The phase as a sentence has it: ``running``, or the status that nobody here knows."""
+        """The phase for a message, without a verb: ``running``; for an unknown phase, a phrase with the status."""
         if self.phase is Phase.UNKNOWN:
             return f"in status {self.status}, which this provider does not know"
         return str(self.phase)
 
     @property
     def verb(self) -> str:
-        """The phase as the verb of a sentence: ``is running``, ``has failed``."""
+        """The phase for a message, with its verb: ``is running``, ``has failed``, ``was stopped``."""
         if self.phase is Phase.STOPPED:
             return "was stopped"
         return f"has {self.word}" if self.phase.terminal else f"is {self.word}"
 
     def forget(self) -> None:
-        """Keep only the status: the answers of thousands of jobs would take much memory."""
+        """Drop all but the status, since the answers of thousands of jobs would take much memory."""
         self._answer = None
 
     @property
     def answer(self) -> Any:
-        """The whole answer, unless it was forgotten."""
+        """The decoded answer; ``None`` after :meth:`forget`."""
         if isinstance(self._answer, dict):
             self._answer = self._kind.decode(self._answer)
         return self._answer
 
     @property
     def id(self) -> JobId:
-        """The id that the answer shows: a job may have been asked for by its name."""
+        """The id in the answer. It differs from ``job_id`` if the job was read by its name."""
         row = self._kind.row(self._answer)
         return self.job_id if row is None else row[0]
 
     @property
     def raw_facts(self) -> Facts:
-        """What was shown, without a further reading of the answer."""
+        """The facts that can be had without decoding the answer."""
         return self._kind.facts(self._answer)
 
     @property
     def facts(self) -> Facts:
-        """What the whole answer says."""
+        """The facts of the decoded answer."""
         return self._kind.facts(self.answer)
 
 
 @dataclass(frozen=True, slots=True)
 class Batch(Generic[T]):
-    """Some jobs of a list.
+    """One page of a list of jobs.
 
-    :param rows: The jobs. A row that cannot be read is left out; that does not mean that its job is gone.
-    :param following: Where the list goes on, as the next request wants it; ``None`` where it does not.
-    :param total: How many jobs the whole list has, where the platform says it.
+    :param rows: The jobs. A row that cannot be read is left out; its job may exist all the same.
+    :param following: ``start`` of the request for the next page; ``None`` after the last page.
+    :param total: Number of jobs in the whole list; ``None`` if the platform does not say it.
     """
 
     rows: list[T]
@@ -163,22 +162,22 @@ class Batch(Generic[T]):
 
 
 class ListRequest(Protocol):
-    """Makes the request for a part of a list, newest jobs first."""
+    """A function that returns the request for one page of a list, newest jobs first."""
 
     def __call__(
         self, start: Any = None, /, *, size: int, name: str | None = None, user_id: JobId | None = None
     ) -> Request[Batch[Any]]:
-        """Make it.
+        """Return the request.
 
-        :param start: ``following`` of the part before; ``None`` for the first.
-        :param size: How many jobs at most.
-        :param name: Narrows the list to jobs of a name, or of one that has it in it.
-        :param user_id: Narrows it to jobs of a user.
+        :param start: ``following`` of the page before; ``None`` for the first page.
+        :param size: Maximum number of jobs on the page.
+        :param name: Only jobs whose name is, or contains, this one.
+        :param user_id: Only jobs of this user.
         """
 
 
 Notes: TypeAlias = Generator[Any, Any, list[str]]
-"""Sentences about a job. It yields :class:`~.errands.Ask` and is sent the result, or an error."""
+"""A generator that returns sentences about a job. It yields :class:`~.errands.Ask` and is sent the result or error."""
 
 
 def _no_notes(_state: JobState) -> Notes:
@@ -190,34 +189,38 @@ def _no_notes(_state: JobState) -> Notes:
 class JobKind:
     """One kind of job.
 
-    :param platform: Name of the platform, as sentences have it.
+    *Data* below is the JSON of an answer or of a row of a list, as far as the request decodes it.
+
+    :param platform: Name of the platform in messages.
     :param key: ``<platform>.<name>``: the key of the platform, and the name of the kind there.
-    :param noun: What people call it.
-    :param submitted: What is said of one that a task has submitted.
-    :param phases: What its statuses mean; one that is not here counts as in progress. Empty for a kind that cannot be
-        waited for.
-    :param decode: Makes the whole answer of the data that was read.
-    :param row: Gives id and status of the data that was read, or of a row of a list; ``None`` where they are not there.
-    :param facts: What a whole answer, or the data, says of the job.
-    :param brief: Returns the part of the data that is reported while a job is waited for. Its size is limited.
-    :param read: The request that reads one job.
-    :param stop: The request that stops one, where the platform has it.
-    :param listed: The request for a part of the list of jobs; not every platform has it.
-    :param states: The same, read only as far as following many jobs needs it: its rows are data.
-    :param lists_by_name: Whether such a list can be narrowed by a name.
-    :param listed_as: What a list shows as the id of a job that is read by the given id; ``None`` for no list.
-    :param listed_whole: Whether a row of such a list shows as much as is told while a job goes on.
-    :param missing: Whether a refusal says that the job does not exist.
-    :param page_of: Name of the kind whose page it has, where that is not its own.
-    :param sent_description: Finds the job's description, which is signed, in the request that creates it; ``None``
-        where nothing of it can be signed.
-    :param sent_name: Finds its name there, where that is not the one that the user gave.
-    :param unique_names: Whether no two jobs have the same name, so that a name that is taken may be a job's own.
-    :param part_noun: What people call the parts that it consists of.
-    :param parts: The request that reads the parts of one job.
-    :param parts_within: Finds the parts in the job's own answer, where they are there.
-    :param notes: What may be said of a job that waits, such as who else waits.
-    :param reasons: What may be said of one that has failed, besides its message and its parts.
+    :param noun: What a job of this kind is called in messages: ``training``.
+    :param submitted: Verb of the line of the log when a task has submitted one. Default: ``Created``.
+    :param phases: The phase of each status. A status that is missing here counts as in progress. Empty for a kind
+        that cannot be waited for.
+    :param decode: Returns the decoded answer for the data.
+    :param row: Returns id and status from data or a decoded answer; ``None`` if they are not there.
+    :param facts: Returns the facts from data or a decoded answer.
+    :param brief: Returns the part of the data that is needed while many jobs are waited for. Its size is limited.
+    :param read: Returns the request that reads one job.
+    :param stop: Returns the request that stops one; ``None`` if the platform cannot stop it.
+    :param listed: Returns the request for a page of the list of jobs; ``None`` if the platform does not list them.
+    :param states: The same for polling many jobs: its rows are data, so that few are decoded.
+    :param lists_by_name: Whether such a list can be narrowed to a name. Default: true.
+    :param listed_as: Returns the id that a list shows for the job that is read by the given id; ``None`` if no list
+        shows the job. Default: the same id.
+    :param listed_whole: Whether a row of such a list has all that is needed while a job is waited for. Default: true.
+    :param missing: Whether an error means that the job does not exist.
+    :param page_of: Name of the kind whose web page shows it. Default: its own name.
+    :param sent_description: Returns the job's description from the request that creates it. It is signed with the
+        marker; ``None`` if nothing of the job can be signed.
+    :param sent_name: Returns the job's name from that request, if it differs from the one that the user gave.
+    :param unique_names: Whether the platform refuses a name that another job has. So if a create call is refused for
+        that, the job of that name may be the task's own. Default: false.
+    :param part_noun: What the parts of a job are called in messages. Default: ``pod``.
+    :param parts: Returns the request that reads the parts of one job; ``None`` if there is none.
+    :param parts_within: Returns the parts from the decoded answer of the job; ``None`` if it has none.
+    :param notes: Returns sentences about a job that waits, such as how many other jobs wait.
+    :param reasons: Returns sentences about a job that has failed, in addition to its message and its parts.
     """
 
     platform: str
@@ -249,23 +252,24 @@ class JobKind:
 
     @property
     def name(self) -> str:
-        """Name within the platform."""
+        """Name of the kind within its platform, such as ``training``."""
         return self.key.partition(".")[2]
 
     @property
     def can_be_waited_for(self) -> bool:
-        """Whether the platform shows where such a job stands."""
+        """Whether the platform shows a status of such a job."""
         return bool(self.phases)
 
     @property
     def page_kind(self) -> str:
-        """Name of the kind whose page shows it."""
+        """Name of the kind whose web page shows it."""
         return self.page_of or self.name
 
     def state(self, job_id: JobId, answer: Any) -> JobState:
-        """Say where a job stands, from the answer that read it, or from a row of a list.
+        """Return the state of a job.
 
-        :raises ValueError: It lacks what must be there.
+        :param answer: Data, or a decoded answer.
+        :raises ValueError: It has no id or no status.
         """
         row = self.row(answer)
         if row is None:
@@ -276,15 +280,15 @@ class JobKind:
         return JobState(self, job_id, row[1], answer)
 
     def look(self, job_id: JobId) -> Request[JobState]:
-        """Make the request that reads where a job stands."""
+        """Return the request that reads the state of a job."""
         return _reading(self.read(job_id), partial(self.state, job_id))
 
     def brief_look(self, job_id: JobId) -> Request[JobState]:
-        """Make the request that reads only what is reported of a job while many are waited for."""
+        """Return the request that reads the state of a job, and keeps of the answer only what ``brief`` returns."""
         return _reading(self.read(job_id), lambda data: self.state(job_id, self.brief(data)))
 
     def listing(self) -> ListRequest:
-        """Return what lists jobs.
+        """Return ``listed``.
 
         :raises UnsupportedError: The platform does not list jobs of this kind.
         """
@@ -293,7 +297,7 @@ class JobKind:
         return self.listed
 
     def called(self, job_id: JobId) -> str:
-        """Name one job in a sentence: ``training 12``."""
+        """Return what one job is called in a message: ``training 12``."""
         return f"{self.noun} {job_id}"
 
 
@@ -305,7 +309,7 @@ def _reading(request: Request[Any], read: Callable[[Any], T]) -> Request[T]:
 
 
 def _followed(request: Request[Any], read: Callable[[Any], T]) -> Request[T]:
-    """Let ``read`` take what comes of several requests, which they alone can put together."""
+    """Return the same chain of requests (see ``Request.then``), with ``read`` applied to the result of the last one."""
     whole, follow = request.read, request.then
 
     def then(payload: Any) -> Request[T] | None:

@@ -1,4 +1,4 @@
-"""Following the logs of a job's parts, each line once. Without I/O."""
+"""Copies the logs of a job's parts (pods, nodes) into the task's log, each line once. Without I/O."""
 
 from __future__ import annotations
 
@@ -16,41 +16,41 @@ from airflow_provider_aihub.jobs.progress_log import Log, plain, without_folds
 T = TypeVar("T")
 
 LARGEST_PIECE = 32 * 1024
-"""Bytes that are read and logged at once: more would hold up an event loop for too long."""
+"""Bytes that are read and logged at once; more would block an event loop for too long."""
 PIECES_PER_POLL = 32
-"""How many of them are read at a poll, of all files together."""
+"""How many such pieces are read at one poll, of all files together."""
 MOST_LINES = 2000
 """How many lines are logged at a poll, of all files together: each takes Airflow about a millisecond."""
 LAST_LINES = 200
-"""How many of these lines are the last ones of a file, if it has more lines than are logged."""
+"""If a file has more new lines than are logged, so many of those logged are its last ones."""
 ALWAYS_LOGGED = 20
-"""How many of the last lines are logged even if not all earlier ones could be: they say how a job ended."""
+"""So many of the last lines are logged even if writing is too slow for the others, since they say how a job ended."""
 MOST_FILES = 32
 """How many log files of a job are followed."""
 
 _BREAKS = re.compile(r"[\x0b\x0c\x1c-\x1e\x85\u2028\u2029]")
 """Characters other than the usual ones at which some programs end a line."""
 _CONTROLS = re.compile(r"[\x00-\x08\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
-"""Characters that are not shown, or that turn round how others are."""
+"""Characters that are invisible, or that change the direction of the text."""
 
 Offsets: TypeAlias = Mapping[str, int]
-"""Up to which byte each log file has been logged."""
+"""How many bytes of each log file have been logged, by ``<part>/<file>``."""
 
 
 class LoadOffsets:
-    """Step: give the :data:`Offsets` that were kept for this job, or ``None``."""
+    """Step: load the :data:`Offsets` that were saved for this job. The reply is ``None`` if there are none."""
 
 
 @dataclass(frozen=True, slots=True)
 class SaveOffsets:
-    """Step: keep the offsets where they outlive this process. The reply is ignored."""
+    """Step: save the offsets for the process that may continue. The reply is ignored."""
 
     offsets: Offsets
 
 
 @dataclass(frozen=True, slots=True)
 class WriteLines:
-    """Step: write these lines into the log. The reply is how many were written, ``None`` for all."""
+    """Step: write lines into the task's log. The reply is how many were written; ``None`` for all."""
 
     lines: Sequence[str]
 
@@ -59,10 +59,10 @@ LogSteps: TypeAlias = Generator[Ask | Fetch | Redact | LoadOffsets | SaveOffsets
 
 
 class PartLogs:
-    """Logs what is new in the logs of a job's parts.
+    """Copies the new lines in the logs of a job's parts into the task's log.
 
-    :param platform: Name of the platform.
-    :param called: What the job is called.
+    :param platform: Name of the platform, for messages.
+    :param called: What the job is called in messages: ``training 12``.
     """
 
     def __init__(self, platform: str, called: str, log: Log) -> None:
@@ -77,10 +77,10 @@ class PartLogs:
         self._said_too_many = False
 
     def follow(self, parts: Sequence[Part], *, again: bool, last: bool) -> LogSteps[None]:
-        """Log the lines that have been added.
+        """Log the lines that have been added since the last call.
 
-        :param again: Whether to look for new log files of parts.
-        :param last: Whether nothing more will come, so that an incomplete last line is logged as well.
+        :param again: Whether to ask for the log files of parts that are known already, since there may be new files.
+        :param last: Whether the job has ended, so that an incomplete last line is logged as well.
         """
         if self._unsupported:
             return
@@ -91,7 +91,7 @@ class PartLogs:
         for part in parts:
             if part.logs is None or part.key in self._done or (part.state == PENDING and not last):
                 continue
-            # What a part has written in its last moments may come late, so it is over at the second sight.
+            # The last lines of a part may come late, so it is read once more after it was seen to have ended.
             ended = part.key in self._ended
             if part.over:
                 self._ended.add(part.key)
@@ -122,11 +122,11 @@ class PartLogs:
             yield SaveOffsets(dict(self._offsets))
 
     def _prefix(self, part: Part, parts: Sequence[Part]) -> str:
-        """Say whose line it is, where that is not clear."""
+        """Return what begins each line of a part: its name, if there are several parts."""
         return f"[{plain(part.name)}] " if len(parts) > 1 else ""
 
     def _read(self, part: Part, file: PartLog, prefix: str, *, last: bool) -> LogSteps[bool]:
-        """Tell what is new in a file, and return whether it could be read."""
+        """Log what is new in a file. Return whether the file could be read."""
         offsets = self._offsets
         assert offsets is not None, "loaded before"  # noqa: S101
         key = f"{part.key}/{file.name}"
@@ -183,10 +183,10 @@ class PartLogs:
                 return reply
             self._log.debug("A log of %s cannot be read now (%s)", part.name, type(reply).__name__)
             if (reply.final or isinstance(reply, UnsupportedError)) and not file.text:
-                # It would not help to ask again, and to be refused costs a login each time.
+                # Another request would be refused as well, and each refusal costs a login.
                 self._done.add(part.key)
                 self._log.info("The log of %s cannot be followed (%s)", plain(part.name), type(reply).__name__)
-        # Its address may have expired; a text that came in its place is out of date at the next look.
+        # The file is asked for anew at the next poll: its URL may have expired, or its text may be out of date.
         self._files.pop(part.key, None)
         if not file.text:
             return None
@@ -195,13 +195,13 @@ class PartLogs:
 
 
 class _NewLines:
-    """Tells what is new in one file at one poll: the first lines, and the last ones if there are too many.
+    """Writes the new lines of one file at one poll; if there are too many, only the first and the last ones.
 
-    :param platform: Name of the platform.
-    :param called: What the job is called.
-    :param prefix: Begins each line.
-    :param named: Begins a line that could be taken for one of Airflow's or this provider's own.
-    :param budget: How many lines are told.
+    :param platform: Name of the platform, for messages.
+    :param called: What the job is called in messages.
+    :param prefix: Is put before each line.
+    :param named: Is put, if there is no ``prefix``, before a line that looks like one of Airflow or of this provider.
+    :param budget: Maximum number of lines.
     """
 
     def __init__(self, platform: str, called: str, log: Log, prefix: str, *, named: str, budget: int) -> None:
@@ -219,7 +219,7 @@ class _NewLines:
         """Bytes that were not read."""
 
     def take(self, data: bytes) -> LogSteps[None]:
-        """Tell these lines, or keep the last of them for later."""
+        """Write the first of these lines, as far as the budget goes, and keep the last ones for :meth:`finish`."""
         if not data:
             return
         text = yield Redact(data.decode(errors="replace"))
@@ -235,7 +235,7 @@ class _NewLines:
         self._untold += len(last) - len(self._last)
 
     def finish(self) -> LogSteps[None]:
-        """Say how much is left out, and tell the last lines."""
+        """Log how much is left out, and write the last lines."""
         if self._busy:
             self._busy = False
             self._untold += len(self._last[:-ALWAYS_LOGGED])
@@ -281,13 +281,13 @@ def _lines(text: str) -> list[str]:
 
 
 def _whole_lines(data: bytes, *, cut: bool, rest: bool) -> tuple[int, int]:
-    """Return where what is to be told begins and ends.
+    """Return the offsets in ``data`` between which whole lines are.
 
-    :param cut: Whether the first line lacks its beginning, and is left out.
-    :param rest: Whether what comes after the last whole line is told, too.
+    :param cut: Whether the first line lacks its beginning, and so is left out.
+    :param rest: Whether an incomplete last line is included.
     """
     end = len(data) if rest else data.rfind(b"\n") + 1
     if not end and len(data) == LARGEST_PIECE:
-        # One line longer than that is told in several.
+        # A longer line is logged in several pieces.
         end = len(data)
     return (data.find(b"\n") + 1 if cut else 0), end

@@ -1,4 +1,4 @@
-"""What a job consists of: pods, nodes, steps; and their logs."""
+"""The parts of a job: pods, nodes or steps; and their logs."""
 
 from __future__ import annotations
 
@@ -13,9 +13,11 @@ PENDING, RUNNING, SUCCEEDED, FAILED = "Pending", "Running", "Succeeded", "Failed
 
 @dataclass(frozen=True, slots=True)
 class PartLog:
-    """A log file of a part: where it lies, or its text. A URL may carry a signature, so it must stay secret.
+    """A log file of a part: its URL, its text, or both.
 
-    :param start: Which byte of the file the text begins with, where it is the end of one.
+    :param url: Where the file can be read. It may have a signature, so it must not be shown.
+    :param text: The file's text, or the end of it.
+    :param start: Offset in the file at which ``text`` begins, in bytes.
     """
 
     name: str
@@ -28,15 +30,15 @@ class PartLog:
 class Part:
     """A part of a job, such as a pod.
 
-    :param key: Tells it from the other parts of the job.
-    :param name: What people call it.
-    :param state: Pending, Running, Succeeded, Failed; others may appear.
-    :param place: Where it is, among the parts in the same state: the machine of a pod, the name of a workflow's node.
-    :param machine: The machine it runs on, where that is known.
-    :param message: The platform's words on a failure.
-    :param logs: The request that names its log files, where there is one.
-    :param logs_otherwise: Another request, if that one is refused, or names no files although the part has ended.
-    :param events: The request that reads its events, where there is one.
+    :param key: Unique among the parts of the job.
+    :param name: Its name in messages.
+    :param state: ``Pending``, ``Running``, ``Succeeded``, ``Failed``, or another word of the platform.
+    :param place: What the log shows in parentheses: the machine of a pod, the name of a workflow's node.
+    :param machine: The machine that it runs on; "" if unknown.
+    :param message: The platform's message about a failure.
+    :param logs: The request that returns its log files; ``None`` if there is none.
+    :param logs_otherwise: The request to use if ``logs`` is refused, or returns no files although the part has ended.
+    :param events: The request that reads its events; ``None`` if there is none.
     """
 
     key: str

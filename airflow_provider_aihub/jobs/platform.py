@@ -1,4 +1,4 @@
-"""What a platform is to those who wait for its jobs; found by its key when it is needed."""
+"""Describes a platform for the code that waits for its jobs. It is imported by its key when it is needed."""
 
 from __future__ import annotations
 
@@ -15,13 +15,14 @@ from airflow_provider_aihub.jobs.kind import JobKind
 class Platform:
     """A platform that runs jobs.
 
-    :param key: Begins the keys of its kinds, and names its connection type and its section of Airflow's settings.
-    :param name: What people call it.
+    :param key: Its short name, such as ``aihub``: the connection type, the section of Airflow's settings, and the first
+        part of ``JobKind.key``.
+    :param name: Its name in messages.
     :param kinds: Its kinds of job, by their names.
-    :param config: Makes the configuration of a client out of an Airflow connection and its extra.
-    :param client: Makes the asynchronous client of a configuration; ``limit`` says how many connections it opens.
-    :param errors: Its own kinds of error, by the general kinds that they are of.
-    :param page_link: Key of the XCom that holds the address of a job's page.
+    :param config: Returns the configuration of a client for an Airflow connection and its extra.
+    :param client: Returns the asynchronous client for a configuration; ``limit`` is its number of connections.
+    :param errors: Its own error classes, see :data:`~airflow_provider_aihub.http.errors.OwnKinds`.
+    :param page_link: Key of the XCom that holds the URL of a job's page.
     """
 
     key: str

@@ -1,4 +1,4 @@
-"""What the log says of a job that is waited for: its changes, and signs of life. Without I/O."""
+"""Logs the progress of a job that is waited for: its changes, and from time to time that it still runs. Without I/O."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from airflow_provider_aihub.jobs.kind import JobId, JobKind, JobState, Phase, St
 from airflow_provider_aihub.jobs.parts import FAILED, PENDING, RUNNING, Part
 
 UNCHANGED_INTERVAL = 300.0
-"""Seconds after which an unchanged job is mentioned in the log again."""
+"""Seconds after which the log mentions a job again whose status has not changed."""
 PARTS_AGAIN = 1.5
-"""A job's parts are read when its status changes, until all have begun, and later whenever the job's age has grown by
-this factor. Otherwise, with thousands of jobs that run for days, each line in the log would be a request."""
+"""A job's parts are read when its status changes, at each poll until all have begun, and then whenever the job's age
+has grown by this factor: with thousands of jobs that run for days, there is not a request for each line in the log."""
 MOST_NAMES = 8
-"""How many machines, nodes or jobs are named; the others are counted."""
+"""So many machines, nodes or jobs are named in a line; the others are counted."""
 LONGEST_NAME = 80
 
 _FOLD = re.compile(r"::(?=(?:end)?group::)")
@@ -75,15 +75,15 @@ class ProgressLog:
 
     @property
     def next_line(self) -> float:
-        """Until when there is nothing to log unless the status changes, in Unix seconds."""
+        """When the next line is due if the status does not change, in Unix seconds."""
         if not self._parts_steady or self._kind.parts_within:
             return -math.inf
         return self._told_at + UNCHANGED_INTERVAL
 
     def tell(self, state: JobState, now: float) -> Generator[Ask, Any, bool]:
-        """Log what a look at the job showed. Return whether the log mentions the job.
+        """Log what is new in the state of the job. Return whether a line was due.
 
-        :param now: When that was, in Unix seconds.
+        :param now: The time, in Unix seconds.
         """
         changed = state.status != self._status
         due = changed or now - self._told_at >= UNCHANGED_INTERVAL
@@ -123,7 +123,7 @@ class ProgressLog:
         return due
 
     def look_at_parts(self, state: JobState) -> Generator[Ask, Any, None]:
-        """Read and log how the parts of the job are."""
+        """Read the parts of the job into :attr:`parts`."""
         kind = self._kind
         if kind.parts_within:
             self.parts = kind.parts_within(state.answer)
@@ -138,7 +138,7 @@ class ProgressLog:
             self._parts_steady = state.phase is Phase.WAITING or all_have_begun
 
     def forget_parts(self) -> None:
-        """Keep only what was logged of the parts: those of thousands of jobs would take much memory."""
+        """Drop the parts, since those of thousands of jobs would take much memory; the logged text about them stays."""
         self.parts = self._described_parts = ()
 
     def _tell_status(self, state: JobState, now: float) -> None:
@@ -155,7 +155,7 @@ class ProgressLog:
 
 
 def parts_text(parts: Sequence[Part], noun: str) -> str:
-    """Say how many parts are in which state, and where: ``2 of 4 pods Running (node-1, node-2); 2 Pending``."""
+    """Return how many parts are in which state, and where: ``2 of 4 pods Running (node-1, node-2); 2 Pending``."""
     states: dict[str, list[str]] = {state: [] for state in (RUNNING, PENDING, FAILED)}
     for part in parts:
         states.setdefault(part.state or "in no known state", []).append(part.place)
@@ -174,18 +174,18 @@ def parts_text(parts: Sequence[Part], noun: str) -> str:
 
 
 def named(names: Iterable[str]) -> str:
-    """Return names in one text; of many, only the first ones."""
+    """Return names separated by commas; of more than ``MOST_NAMES``, the first ones and the number of the others."""
     every = list(names)
     said = ", ".join(plain(name) if len(name) <= LONGEST_NAME else name for name in every[:MOST_NAMES])
     return said if len(every) <= MOST_NAMES else f"{said} and {len(every) - MOST_NAMES} more"
 
 
 def plain(name: str) -> str:
-    """Return a name that a user has chosen in a form that cannot break the line around it."""
+    """Return a name that a user has chosen without unprintable characters, cut off after ``LONGEST_NAME``."""
     said = without_folds("".join(char for char in name if char.isprintable()))
     return said if len(said) <= LONGEST_NAME else f"{said[:LONGEST_NAME]}..."
 
 
 def without_folds(text: str) -> str:
-    """Return a text in which the marks by which Airflow's UI folds lines of a log have no effect."""
+    """Return a text in which ``::group::`` and ``::endgroup::``, by which Airflow's UI folds lines, have no effect."""
     return _FOLD.sub(": :", text)

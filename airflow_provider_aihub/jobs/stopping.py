@@ -1,7 +1,7 @@
-"""Stopping a job, without I/O: the right one, as soon as the platform knows it, unless it has ended.
+"""Stops a job, without I/O: only the right one, as soon as the platform knows it, and unless it has ended.
 
-:func:`stop` is a generator. It yields what it wants done and is sent what came of it, so that a worker, a trigger and
-an operator that stops somebody's job do it in the same way.
+:func:`stop` is a generator that yields steps and is sent their results, so that a worker, a trigger and an operator
+that stops a job of others share the code.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ from airflow_provider_aihub.jobs.tolerance import Tolerance
 
 @dataclass(frozen=True, slots=True)
 class SendWithRetries:
-    """Step: carry out a request, as often as a client does. The reply is its result, or a :class:`RemoteJobError`.
+    """Step: send a request, with the client's usual retries. The reply is its result, or a :class:`RemoteJobError`.
 
-    :param timeout: Seconds that it may take; ``None`` for as long as it takes.
+    :param timeout: Time limit in seconds; ``None`` for none.
     """
 
     request: Request[Any]
@@ -54,18 +54,19 @@ def stop(
 ) -> Stopping:
     """Ask the platform to stop a job.
 
-    :param kind: One that can be stopped.
-    :param judge: Says whose job the platform shows. Default: the job is stopped without a look at it.
-    :param seen: Whether it is known to be the right job. Then it is stopped first, since there may be time for only one
-        call.
-    :param check_timeout: Seconds to wait until the platform shows the job; after them it is stopped anyway. Default: it is
-        stopped only if it was shown.
-    :param login: Gives what changes with each login, ``None`` before the first one: behind another one may be another
-        platform. Where it changes while the platform does not show the job, the job is not stopped until it was shown.
-    :param hidden: Seconds for which the platform may not know the job yet, or not what is to be stopped of it.
-    :param clock: Gives a time in seconds.
-    :return: What the platform shows of a job that is over, and so was not stopped.
-    :raises RemoteJobError: One of its kinds.
+    :param kind: A kind that can be stopped.
+    :param judge: Returns whether the state that the platform shows is that of the right job. Before the stop, the job
+        is read and judged. Default: it is stopped without being read.
+    :param seen: Whether the id is known to be that of the right job. Then it is stopped without being read, since there
+        may be time for one call only.
+    :param check_timeout: Seconds that reading it may take; if it cannot be read, it is stopped all the same. Default:
+        no limit, and a job that cannot be read is not stopped.
+    :param login: Returns a value that changes with each login; ``None`` before the first one. After another login,
+        another platform may answer. So if it changes while the job cannot be read, ``check_timeout`` no longer applies.
+    :param hidden: Seconds for which the platform may not know the job yet, or not the part of it that is stopped.
+    :param clock: Returns a time in seconds.
+    :return: The state of the job if it was over, and so was not stopped; else ``None``.
+    :raises RemoteJobError: It could not be stopped. :class:`OtherJob` if the id is that of another job.
     """
     tolerance = Tolerance(hidden)
     while True:
@@ -94,7 +95,8 @@ def _stop(
     request = kind.stop(job_id)
     same = replace(request, same_login=True) if judge or seen else request
     answer: Any = None
-    # Who does not take the token may be another platform by now, so it is looked at anew; then a token may be over.
+    # A refused token may mean that another platform answers by now. So the job is read (and judged) again before the
+    # second and the third attempt; the third is for a token that expires just then.
     for look in (not seen, True, True):
         if look and judge:
             shown = yield from _shown(kind, job_id, judge, check_timeout, login)
@@ -125,7 +127,7 @@ def _shown(
     check_timeout: float | None,
     login: Callable[[], object],
 ) -> Generator[SendWithRetries, Any, JobState | None]:
-    """Return what the platform shows of the job; ``None`` where it does not, and the job is to be stopped anyway."""
+    """Read and judge the job. Return its state; ``None`` if it cannot be read, and is to be stopped all the same."""
     before = login()
     shown = yield SendWithRetries(kind.brief_look(job_id), check_timeout)
     if isinstance(shown, RemoteJobError) and before is not None and login() != before:

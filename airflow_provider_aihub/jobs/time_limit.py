@@ -1,4 +1,4 @@
-"""Asking with a time limit that holds whatever the server does."""
+"""A time limit for a call that blocks, whatever the server does."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ T = TypeVar("T")
 
 
 def with_time_limit(ask: Callable[[], T], timeout: float | None) -> T:
-    """Call something, and return its result.
+    """Call a function in a thread, and return its result.
 
-    If it takes longer, it goes on in a thread of its own and its result is dropped. So use it only for reading.
+    After the timeout, the function goes on in its thread and its result is dropped. So it should only read something.
 
-    :param timeout: Seconds; ``None`` for as long as it takes.
-    :raises Unavailable: It takes longer.
+    :param timeout: Seconds; ``None`` to call it here, without a limit.
+    :raises Unavailable: The function did not return within the timeout.
     """
     if timeout is None:
         return ask()
@@ -41,5 +41,5 @@ def with_time_limit(ask: Callable[[], T], timeout: float | None) -> T:
 
 
 def too_late() -> Unavailable:
-    """Return the error for an answer that has not come in time."""
+    """Return the error for an answer that did not come before the deadline."""
     return Unavailable("The platform did not answer before the deadline.")

@@ -1,4 +1,4 @@
-"""For how long requests about a job may fail, and when they are repeated. No I/O."""
+"""Decides how long requests about a job may fail, and when to repeat them. No I/O."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from airflow_provider_aihub.http.errors import BadAnswerError, NotFoundError, Un
 from airflow_provider_aihub.http.retry import requested_pause
 
 TRANSIENT = (Unavailable, BadAnswerError, NotFoundError)
-"""Errors that may pass by themselves."""
+"""Errors after which the same request may succeed later."""
 
 
 @dataclass(slots=True)
 class Tolerance:
-    """For how long requests about a job may fail: a failed request says nothing about the job.
+    """Counts the failures of requests about a job. A failed request does not mean a failed job.
 
-    :param seconds: For how long it may fail, from the first failure on.
-    :param missing: For how many seconds the platform may say that there is no such job; ``None`` for ``seconds``.
-    :param first_pause: Seconds from the first failure to the next request; doubled after each further one.
-    :param longest_pause: Bound on that, in seconds.
+    :param seconds: Time from the first failure after which requests are given up.
+    :param missing: The same for answers that the job does not exist; ``None`` for ``seconds``.
+    :param first_pause: Seconds from the first failure to the next request; doubled after each further failure.
+    :param longest_pause: Maximum of that pause, in seconds.
     """
 
     seconds: float
@@ -26,18 +26,18 @@ class Tolerance:
     first_pause: float = 1.0
     longest_pause: float = 10.0
     failures: int = field(default=0, init=False)
-    """How often it has failed since the last answer."""
+    """Number of failures since the last success."""
     _since: float = field(default=0.0, init=False)
 
     def longest(self, error: Exception) -> float:
-        """Return for how many seconds this kind of failure may last."""
+        """Return for how many seconds requests may fail with such an error."""
         return self.missing if isinstance(error, NotFoundError) and self.missing is not None else self.seconds
 
     def failed(self, error: Exception, now: float, pause: float = 0.0) -> float | None:
-        """Note a failure. Return the seconds until the next request, or ``None`` if it has failed for too long.
+        """Count a failure. Return the seconds until the next request; ``None`` to give up.
 
-        :param now: A time in seconds.
-        :param pause: Seconds that would pass until then anyway.
+        :param now: The time in seconds, of any clock.
+        :param pause: Shortest pause, in seconds.
         """
         if not self.failures:
             self._since = now
@@ -49,6 +49,6 @@ class Tolerance:
         return min(max(pause, growing, requested_pause(error)), max(self.first_pause, left))
 
     def answered(self) -> int:
-        """Note an answer. Return how many requests had failed before."""
+        """Note a success. Return the number of failures before it."""
         failures, self.failures = self.failures, 0
         return failures

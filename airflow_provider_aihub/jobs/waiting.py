@@ -1,7 +1,7 @@
-"""Waiting for a job, without I/O: when to look, when to give up, what to say.
+"""Waits for a job, without I/O: decides when to poll, when to give up, and what to log.
 
-:func:`follow` is a generator. It yields what it wants done and is sent what came of it, so that a worker that polls
-in place and a trigger on an event loop wait in exactly the same way.
+:func:`follow` is a generator that yields steps and is sent their results, so that a worker that polls in place and a
+trigger on an event loop wait in exactly the same way.
 """
 
 from __future__ import annotations
@@ -49,41 +49,41 @@ __all__ = [
 ]
 
 POLL_FLOOR = 1.7
-"""Seconds between two polls of a young job; nothing is polled more often. With the jitter it leaves time for the
-answer, so that the end of a job of 10 s is seen within 2 s."""
+"""Shortest pause between two polls of a job, in seconds: with jitter and answer, the end of a job of 10 s is seen
+within 2 s."""
 JITTER = 0.1
-"""A pause is longer by up to this fraction of it, at random, so that jobs are not all polled at once."""
+"""A pause is prolonged by a random fraction of it up to this one, so that jobs are not all polled at once."""
 STRETCH = 0.1 / (1 + JITTER)
-"""A pause is this fraction of the job's age, with the jitter about a tenth, so that an end is seen soon."""
+"""A pause is this fraction of the job's age; with the jitter, about a tenth of it."""
 FRESHNESS = 0.5
-"""What was read for another waiting task is used if it is not older than this fraction of the pause."""
+"""A list that was read for another task is used if it is not older than this fraction of the pause."""
 LONGEST_HEAD_START = 10.0
-"""Seconds over which the first polls are spread when many jobs are taken up at once."""
+"""The first polls of jobs whose triggers start together are spread over at most so many seconds."""
 LAST_ANSWERS = 0.75
-"""Seconds after the deadline in which an open request may still be answered."""
+"""Seconds after the deadline for which an open request may still be answered."""
 LAST_LOOK = 0.5
-"""Seconds that the last look may take at least."""
+"""Time limit of the last poll at least, in seconds."""
 GONE_TOLERANCE = 60.0
-"""Seconds for which the platform may say that a job does not exist, before that is believed."""
+"""Seconds for which the platform may answer that a job does not exist before the waiting gives up."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Watch:
-    """A job to be waited for.
+    """A job to be waited for, and how.
 
     :param since: When it was submitted, or the waiting began, in Unix seconds.
-    :param poll_interval: Longest pause between two polls, in seconds: a young job is polled more often. With
-        ``backoff``, the first pause.
-    :param backoff: By what the pause is multiplied after each poll, 1 or more, instead of stretching with the job's
-        age.
-    :param longest_interval: Longest pause with ``backoff``, in seconds; ``None`` for no bound.
-    :param deadline: When to give up, in Unix seconds; ``None`` for never.
-    :param poll_tolerance: For how many seconds polls may fail before waiting gives up.
-    :param may_be_missing: Whether a job that does not exist is waited for, too.
-    :param stream_logs: Whether the logs of its pods or nodes are told as well, where the platform gives them out.
-    :param floor: Shortest pause between two polls, in seconds; ``None`` for :data:`POLL_FLOOR`.
-    :param identity: What is known of the job besides its id; another job under that id is not waited for.
-    :param doubts_lists: Whether an end that a list shows is believed only after the job itself was read.
+    :param poll_interval: Longest pause between two polls, in seconds; a young job is polled more often. With
+        ``backoff``, it is the first pause. Default: 30.
+    :param backoff: Factor, 1 or more, by which the pause grows after each poll. Default: it grows with the job's age.
+    :param longest_interval: Longest pause with ``backoff``, in seconds. Default: no limit.
+    :param deadline: When to give up, in Unix seconds. Default: never.
+    :param poll_tolerance: Seconds for which polls may fail before the waiting gives up. Default: 900.
+    :param may_be_missing: Whether a job that does not exist yet is waited for, too. Default: false.
+    :param stream_logs: Whether the logs of its pods or nodes are copied to the task's log. Default: false.
+    :param floor: Shortest pause between two polls, in seconds. Default: :data:`POLL_FLOOR`.
+    :param identity: What is known of the job besides its id; another job with that id is not waited for. Default: any
+        job with the id is accepted.
+    :param doubts_lists: Whether the job itself is read before an end that a list shows is believed. Default: false.
     """
 
     kind: JobKind
@@ -102,13 +102,14 @@ class Watch:
 
     @property
     def shortest_pause(self) -> float:
-        """Seconds between two polls at least."""
+        """Shortest pause between two polls, in seconds."""
         return POLL_FLOOR if self.floor is None else self.floor
 
     def pause(self, looks: int, now: float) -> float:
-        """Return the seconds from one look to the next, without the jitter.
+        """Return the seconds from one poll to the next, without the jitter.
 
-        :param looks: How many there were.
+        :param looks: Number of polls so far.
+        :param now: The time, in Unix seconds.
         """
         if self.backoff is None:
             wanted = min(STRETCH * (now - self.since), self.poll_interval / (1 + JITTER))
@@ -117,42 +118,41 @@ class Watch:
         return max(self.shortest_pause, wanted)
 
     def pace(self, now: float) -> float:
-        """Return the seconds from one look to the next for a job whose pause does not grow from look to look."""
+        """Return the seconds from one poll to the next for a job whose pause does not depend on the number of polls."""
         return self.pause(1, now)
 
     def is_other(self, state: JobState) -> bool:
-        """Whether what was seen is another job that stands under the id."""
+        """Whether the state is that of another job with the same id."""
         return self.identity is not None and self.identity.judge(state.raw_facts) is Verdict.OTHER
 
     def max_age(self, looks: int, now: float) -> float:
-        """Return how old, in seconds, what the next look shows may be."""
+        """Return how old a list may be, in seconds, that is used for the next poll."""
         return FRESHNESS * self.pause(looks, now)
 
     def head_start(self, now: float, jitter: Callable[[], float] = random.random) -> float:
-        """Return the seconds until the first look, so that the jobs that are taken up together are not polled together.
+        """Return a random number of seconds until the first poll, so that many new triggers do not poll at once.
 
-        :param jitter: Gives a number from 0 to 1.
+        :param now: The time, in Unix seconds.
+        :param jitter: Returns a number from 0 to 1.
         """
         seconds = jitter() * min(self.pause(1, now), LONGEST_HEAD_START)
         return seconds if self.deadline is None else min(seconds, max(self.deadline - now, 0.0))
 
     def left(self, now: float) -> float | None:
-        """Return the seconds that an errand may take, whatever the platform does; ``None`` for as long as it takes."""
+        """Return the time limit of an errand, in seconds; ``None`` for none."""
         return None if self.deadline is None else max(self.deadline + LAST_ANSWERS - now, 0.0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Look:
-    """Step: give the job's state, after ``seconds`` or as soon as there is something new.
+    """Step: poll the job after a pause. The reply is a :class:`JobState`, or a :class:`RemoteJobError`.
 
-    The reply is a :class:`JobState`, or the :class:`RemoteJobError` that came instead.
-
-    :param seconds: Seconds from now until the job is to be read.
-    :param max_age: How old, in seconds, the reading may be then; 0 to read the job itself.
-    :param status: The last seen status, if only another status is news for now. If the job still has it, it may be read
-        again later instead, at the pace of the job.
-    :param calm_until: Up to when that is so, in Unix seconds.
-    :param deadline: When the job is read at the latest, in Unix seconds; ``None`` for no such time.
+    :param seconds: The pause, in seconds.
+    :param max_age: How old the list may be, in seconds, from which the reply is taken; 0 to read the job itself.
+    :param status: The last status, if only another status is of interest until ``calm_until``. Until then, polls that
+        show the same status need not be replied to. Default: each poll is replied to.
+    :param calm_until: In Unix seconds.
+    :param deadline: When the job is read at the latest, in Unix seconds. Default: there is no such time.
     """
 
     seconds: float = 0.0
@@ -162,13 +162,13 @@ class Look:
     deadline: float | None = None
 
     def longest_pause(self, now: float) -> float | None:
-        """Return the seconds until the job is read at the latest; ``None`` for no bound."""
+        """Return the seconds until the job is read at the latest; ``None`` for no limit."""
         return None if self.deadline is None else max(self.deadline - now, 0.0)
 
     def left(self, now: float, pause: float = 0.0) -> float | None:
-        """Return the seconds that it may take, whatever the platform does; ``None`` for as long as it takes.
+        """Return the time limit of the step, in seconds, including the pause; ``None`` for none.
 
-        :param pause: Seconds of these until the job is to be read.
+        :param pause: The pause, in seconds.
         """
         return None if self.deadline is None else max(self.deadline + LAST_ANSWERS - now, pause + LAST_LOOK)
 
@@ -183,10 +183,10 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Waited:
-    """What the waiting came to.
+    """The result of the waiting.
 
-    :param state: What the last look that succeeded showed; where the job has not ended, its status alone.
-    :param error: Why looking failed at the end, where ``outcome`` is ``UNREADABLE``.
+    :param state: The last known state; ``None`` if no poll succeeded. If the job has not ended, it is the status only.
+    :param error: The error of the last poll, if ``outcome`` is ``UNREADABLE``.
     """
 
     outcome: Outcome
@@ -195,8 +195,8 @@ class Waited:
 
 
 Step: TypeAlias = Look | Ask | Fetch | Redact | LoadOffsets | SaveOffsets | WriteLines
-"""What :func:`follow` wants done; the reply to an :class:`Ask`, a :class:`Fetch` or a :class:`Redact` is its result or
-an :class:`RemoteJobError`, too."""
+"""A step that :func:`follow` yields. The reply to an :class:`Ask`, a :class:`Fetch` or a :class:`Redact` is its result
+or a :class:`RemoteJobError`."""
 Waiting: TypeAlias = Generator[Step, Any, Waited]
 
 
@@ -207,13 +207,13 @@ def follow(
     clock: Callable[[], float] = time.time,
     jitter: Callable[[], float] = random.random,
 ) -> Waiting:
-    """Wait for a job to end.
+    """Wait for a job to end, as a generator of steps.
 
     A failed poll does not mean a failed job: it is repeated, with growing pauses, until polls have failed for
     ``watch.poll_tolerance``. An unknown status counts as in progress.
 
-    :param clock: Gives the time in Unix seconds.
-    :param jitter: Gives a number from 0 to 1.
+    :param clock: Returns the time in Unix seconds.
+    :param jitter: Returns a number from 0 to 1.
     """
     progress = ProgressLog(watch.kind, watch.job_id, watch.since, log)
     called = progress.called
@@ -236,7 +236,7 @@ def follow(
         if isinstance(reply, JobState) and reply.is_from_list:
             doubtful = watch.doubts_lists and reply.phase.ends_waiting
             if doubtful or watch.is_other(reply):
-                # A list may be wrong; what is read singly is believed.
+                # A list may be wrong, so the job itself is read.
                 reply = yield Look(deadline=watch.deadline)
         now = clock()
         pause, age, max_age = watch.pause(looks, now), 0.0, watch.max_age(looks, now)
@@ -276,12 +276,12 @@ def follow(
             if tolerance.failures == 1:
                 longest = span(tolerance.longest(reply))
                 log.warning("Could not read %s; trying again for up to %s: %s", called, longest, reply)
-        # From when the job was read on, not from now on: so its end is never seen later than the pause after it came.
+        # The pause counts from when the list was read, not from now, so that an end is seen at most one pause late.
         wanted = max(pause * (1 + JITTER * jitter()) - max(age, 0.0), 0.0)
         if watch.deadline is not None:
             if now >= watch.deadline:
                 return Waited(Outcome.DEADLINE, state)
-            # What was asked besides has taken time, too.
+            # The errands have taken time as well, so the clock is read again.
             left = max(watch.deadline - clock(), 0.0)
             if left <= wanted:
                 wanted, max_age = left, 0.0
@@ -300,9 +300,9 @@ def wait(
 ) -> Waited:
     """Wait for a job to end, blocking.
 
-    :param look: Reads the job, or returns the error.
-    :param perform: Does errands, and raises a :class:`RemoteJobError` if one fails. By default the log shows only the
-        job's status.
+    :param look: Reads the job. Returns its state, or the error.
+    :param perform: Carries out an errand; raises a :class:`RemoteJobError` if it fails. Default: there are no errands,
+        so the log shows only the job's status.
     """
     waiting, reply = follow(watch, log, clock=clock), None
     while True:
@@ -329,7 +329,7 @@ def wait(
                 reply = with_time_limit(partial(perform, step), watch.left(clock()))
             except Exception as error:
                 reply = as_remote_error(error)
-        # A waiting that blocks ends with its process: it has nothing to keep.
+        # Offsets are not saved: no other process continues this waiting.
 
 
 async def wait_async(
@@ -343,8 +343,8 @@ async def wait_async(
 ) -> Waited:
     """Wait for a job to end, on an event loop; otherwise as :func:`wait`.
 
-    :param look: Does what a :class:`Look` says, the pause included.
-    :param perform: As for :func:`wait`; also keeps how far logs were told, so that another process can go on.
+    :param look: Carries out a :class:`Look`, including its pause.
+    :param perform: As for :func:`wait`; also loads and saves offsets of logs and writes lines.
     """
     waiting, reply = follow(watch, log, clock=clock, jitter=jitter), None
     while True:
@@ -354,7 +354,7 @@ async def wait_async(
             return cast(Waited, end.value)
         reply = None
         try:
-            # Whatever the platform does meanwhile, the deadline stands.
+            # The deadline holds whatever the platform does.
             if isinstance(step, Look):
                 left = step.left(clock(), step.seconds)
                 if left is None:
@@ -372,7 +372,7 @@ async def wait_async(
 
 
 def as_remote_error(error: Exception) -> RemoteJobError:
-    """Return a failed errand's error as a :class:`RemoteJobError`: no errand ends the waiting."""
+    """Return the error of an errand as a :class:`RemoteJobError`, which does not end the waiting."""
     if isinstance(error, RemoteJobError):
         return error
     if isinstance(error, TimeoutError):

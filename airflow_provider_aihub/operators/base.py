@@ -1,4 +1,4 @@
-"""What all operators for AIHub are built on."""
+"""The base classes of operators for AIHub that submit a job, and of all tasks for AIHub."""
 
 from __future__ import annotations
 

@@ -33,9 +33,9 @@ class CallOperator(AIHubTask, BaseOperator):
 
     @abstractmethod
     def call(self, context: Context) -> dict[str, Any]:
-        """Make the call. Return the task's return value: small, and JSON.
+        """Make the call. Return the task's return value: a small dict of JSON values.
 
-        :param context: Airflow's.
+        :param context: Airflow's context of the task.
         :raises AIHubError: One of its kinds, see :mod:`airflow_provider_aihub.aihub.errors`.
         """
 

@@ -122,11 +122,13 @@ class ClusterJobOperator(JobOperator):
         self.stream_logs = stream_logs
 
     def job_spec(self, kind: type[JobSpec], modules: Sequence[ModuleType], marker: Marker, **more: Any) -> JobSpec:
-        """Check the parameters, then find the ids of what was given by name.
+        """Check the parameters, find ids for names, and return the fields of the create call.
 
-        :param kind: What is created.
-        :param modules: What the virtual cluster may be for.
-        :param more: Fields beyond those that all cluster jobs have.
+        :param kind: Class of the result.
+        :param modules: The virtual cluster is looked for among those for these modules, in this order.
+        :param marker: The marker for the description.
+        :param more: Fields besides those that all cluster jobs have.
+        :raises AIHubParameterError: A parameter is wrong, or there is nothing of a name.
         """
         from airflow_provider_aihub.aihub.model_training import Category
         from airflow_provider_aihub.aihub.values import check_member, check_several
@@ -165,7 +167,7 @@ class ClusterJobOperator(JobOperator):
         )
 
     def lineage(self, state: JobState | None, result: dict[str, Any] | None) -> Lineage:  # noqa: ARG002
-        """Return what runs where and on which storages. At the start these are the names that were given."""
+        """Return the job's facts and its storages, for lineage. Before the job has ended, only the given parameters."""
         from airflow_provider_aihub.lineage import Data, Lineage
 
         asked = ("name", "image", "command", "framework", "virtual_cluster", "sku_cnt", "instances")

@@ -236,8 +236,8 @@ class DatasetVersionOperator(JobOperator):
 
     @classmethod
     def partial(cls, **kwargs: Any) -> Any:
-        """Prepare for ``expand``. Of a mapped operator, Airflow sees the outlets given here and not those of its
-        tasks."""
+        """Prepare for ``expand``. The alias of versions is added to the outlets here, since Airflow ignores those of the
+        mapped tasks."""
         mapped = super().partial(**kwargs)
         mapped.kwargs["outlets"] = with_versions_alias(mapped.kwargs.get("outlets"))
         return mapped
@@ -255,8 +255,8 @@ class DatasetVersionOperator(JobOperator):
             description=marker.sign(self.description),
             parent_version_id=self.parent_version_id or None,
         )
-        # The same for all tries, so that one goes on where another stopped; another one after a clear, since a version
-        # that was made may refer to its files.
+        # All tries use the same folder, so that a retry continues the upload. After a clear, it is another folder,
+        # since a version that was created before may refer to the files in the old one.
         self._workspace = str(marker.life)
         self._default_key = f"airflow/{self.dag_id}/{self.task_id}/{marker.task}"
         if self.options.wait_for_completion:
@@ -291,15 +291,15 @@ class DatasetVersionOperator(JobOperator):
                     "S3 relay shall upload local_path."
                 ) from None
         self.log.info("Uploaded %d bytes of '%s' to %s", file.size, self.local_path, upload.path)
-        # A path is one of AIHub's, which no asset can name.
+        # A plain path is one on AIHub, which cannot be an asset.
         tell_collector(self.hook, inputs=[str(self.local_path)], outputs=[upload.path] if is_uri(upload.path) else ())
         return replace(request, json={**(request.json or {}), "upload_path": upload.path})
 
     def _upload_to_store(self, request: Request[int]) -> Request[int] | None:
-        """Put a folder into AIHub's object store, and return the request that makes a version of it.
+        """Upload a folder to AIHub's object store, and return the request that creates a version from it.
 
-        ``None`` where it goes another way: it is a single file or goes to a bucket, the version builds on another one,
-        or this AIHub or this worker lacks what it takes.
+        Return ``None`` if that is not possible: for a single file, with ``bucket`` or ``parent_version_id``, if this
+        AIHub gives out no credentials for the store, or if boto3 is not installed.
         """
         from importlib.util import find_spec
 
@@ -402,7 +402,10 @@ class DatasetVersionOperator(JobOperator):
         return known
 
     def _check_data(self) -> None:
-        """Make sure that the parameters say in one way where the data is."""
+        """Check that the parameters say where the data is, in exactly one way.
+
+        :raises AIHubParameterError: They do not.
+        """
         from airflow_provider_aihub.storage import storage_path
 
         if (self.upload_path is None) == (self.local_path is None):
@@ -420,14 +423,14 @@ class DatasetVersionOperator(JobOperator):
             )
 
     def _name(self) -> str | None:
-        """Return the dataset's name, as far as the parameters say it."""
+        """Return the dataset's name if the parameters contain it; else ``None``."""
         from airflow_provider_aihub.operators.names import known_id
 
         name = self.dataset if known_id("dataset", self.dataset) is None else self.dataset_name
         return None if name is None else str(name)
 
     def _name_of(self, dataset_id: int) -> str | None:
-        """Return the dataset's name: where AIHub can be asked, its word goes before ``dataset_name``."""
+        """Return the dataset's name from AIHub; from the parameters only if AIHub cannot read a dataset by its id."""
         if self._found_name is None:
             try:
                 self._found_name = self.patiently(lambda: self.hook.get_dataset(dataset_id)).name
@@ -436,7 +439,10 @@ class DatasetVersionOperator(JobOperator):
         return self._found_name
 
     def _check_name(self) -> None:
-        """Make sure, before anything is created, that the new version can be read."""
+        """Check, before anything is created, that the new version can be read.
+
+        :raises AIHubParameterError: This AIHub needs the dataset's name for that, and it was not given.
+        """
         if self._name():
             return
         try:
@@ -526,7 +532,7 @@ class DatasetDownloadOperator(CallOperator):
             place = Path(folder) / "index.parquet"
             with place.open("w+b") as file:
                 client.download(index, file)
-            # Its host may have another name tomorrow, and its query may be a signature.
+            # Host and query are left out: the host may be renamed, and the query may be a new signature each time.
             identity = f"{version.id} {version.created_at} {urlsplit(index).path}"
             came = download_files(
                 read_index(place, index), identity, target, client.download, version.data_size or None

@@ -67,12 +67,12 @@ class StartDeploymentOperator(JobOperator):
 
     @property
     def job_name(self) -> str | None:
-        """The deployment's name, once it is found: on another AIHub its id may be another one's."""
+        """The deployment's name, once it is known. It is compared, since its id may be another deployment's by now."""
         return self._name
 
     @cached_property
     def options(self) -> JobOptions:
-        """The parameters that all kinds share; a deployment that an earlier try has started may be stopped by now."""
+        """The checked parameters, with ``durable=False``: what an earlier try has started may be stopped by now."""
         return super().options.model_copy(update={"durable": False})
 
     def create_request(self, marker: Marker) -> Request[int]:  # noqa: ARG002 - whoever knows its name has it
@@ -130,7 +130,7 @@ class StartDeploymentOperator(JobOperator):
         return known
 
     def _reading(self, number: int) -> Request[int]:
-        """Make the request that reads the deployment's id. It changes nothing, so it may be sent again at any time."""
+        """Return the request that reads the deployment's id. It changes nothing, so it may always be sent again."""
         from airflow_provider_aihub.aihub.model_deployment import Deployment, get_deployment
         from airflow_provider_aihub.jobs.identity import other_job
 
@@ -147,7 +147,10 @@ class StartDeploymentOperator(JobOperator):
         return served
 
     def _start(self, before: Served) -> None:
-        """Start the deployment; a refusal is none where it has begun already."""
+        """Start the deployment. Ignore a refusal if it has been started already.
+
+        :param before: The deployment as it was read before.
+        """
         number = before.deployment.id
         try:
             self._ask_to_start(number)
@@ -161,7 +164,7 @@ class StartDeploymentOperator(JobOperator):
             self.log.info("Asked AIHub to start deployment %d", number)
 
     def _ask_to_start(self, number: int) -> None:
-        """Start what was shown under the id. After another login, another platform may show another deployment."""
+        """Send the start call with the current token. After a new login, check first that the id has the same name."""
         from airflow_provider_aihub.aihub.model_deployment import start_deployment
         from airflow_provider_aihub.jobs.identity import other_job
 
@@ -174,9 +177,9 @@ class StartDeploymentOperator(JobOperator):
             self.hook.send(start)
 
     def _find_or_create(self) -> int:
-        """Return the id of the deployment of that name, which is created if it is missing.
+        """Return the id of the deployment of that name; create it if it is missing.
 
-        A try that was ended in the middle of that, or a create call that lost its answer, may show it late.
+        If an earlier try was ended during its create call, or if the answer is lost, wait until AIHub shows it.
         """
         found = self._find() or (wait_until_shown(self._find) if self._tried and self.create is not None else None)
         if found:
@@ -210,7 +213,7 @@ class StartDeploymentOperator(JobOperator):
         return found[0] if found else None
 
     def _spec(self) -> DeploymentSpec | None:
-        """Check what is to be created; names are looked up only once all else is known to be right."""
+        """Check ``create``, without looking up names. Return ``None`` if it was not given."""
         from airflow_provider_aihub.aihub.model_deployment import DeploymentSpec
         from airflow_provider_aihub.aihub.values import check_several
         from airflow_provider_aihub.http.values import shown
@@ -239,7 +242,7 @@ class StartDeploymentOperator(JobOperator):
         if given.get("model") is not None:
             found["model_id"] = known_id("model", given["model"]) or find_model(self.hook, str(given["model"])).id
         if given.get("virtual_cluster") is not None:
-            # What virtual clusters for deployments are called is not documented.
+            # The module of virtual clusters for deployments is not documented.
             modules = (ModuleType.TRAINING, ModuleType.WORKFLOW)
             found["virtual_cluster_id"] = virtual_cluster_id(self.hook, given["virtual_cluster"], *modules)
         if given.get("storages") is not None:
@@ -249,14 +252,14 @@ class StartDeploymentOperator(JobOperator):
 
     @property
     def _tried(self) -> bool:
-        """Whether an earlier try of this task may have been ended in the middle of a call."""
+        """Whether there was an earlier try, which may have been ended during a call."""
         from airflow_provider_aihub.tasks.job_state import Tries
 
         return Tries.of(self._context).tried
 
 
 NAMED = {"model": "model_id", "virtual_cluster": "virtual_cluster_id", "storages": "storage_ids"}
-"""What may be given by name, and what AIHub calls its id."""
+"""Fields of ``create`` that may be names, and the fields of AIHub for their ids."""
 
 
 class StopDeploymentOperator(StopOperator):

@@ -195,7 +195,7 @@ class EvalReportOperator(CallOperator, HasLineage):
             return report.id
 
     def _find(self, spec: EvalReportSpec) -> EvalReport | None:
-        """Return the newest report of that name and ``run_id``."""
+        """Return the newest report of that name and ``run_id``; ``None`` if there is none."""
         found: list[EvalReport] = []
         for number in range(1, MOST_PAGES + 1):
             page = self.hook.list_eval_reports(number, PAGE_SIZE, run_id=spec.run_id)

@@ -1,4 +1,4 @@
-"""Waiting for what AIHub may show late, since it may still work on a call whose answer was lost."""
+"""Waits for things that AIHub may show late, because it may still work on a call whose answer was lost."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ PAUSE = 5.0
 
 
 def wait_until_shown(look: Callable[[], T | None]) -> T | None:
-    """Look for something until it appears or the time is over. Return it, or ``None`` if it did not appear."""
+    """Call ``look`` until it returns something, for ``Patience.settled`` seconds at most. Return that, or ``None``."""
     from airflow_provider_aihub.tasks.task_try import PATIENCE
 
     end = time.monotonic() + PATIENCE.settled

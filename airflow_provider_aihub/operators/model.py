@@ -151,16 +151,16 @@ class ModelUploadOperator(JobOperator):
         )
 
     def _reading(self, model_id: int | None) -> Request[int]:
-        """Make the request that reads the model's id. It changes nothing, so it may be sent again at any time."""
+        """Return the request that reads the model's id. It changes nothing, so it may be sent again at any time."""
         from airflow_provider_aihub.aihub.model_center import ModelRecord, get_model_record
 
         request = get_model_record(name=str(self.model)) if model_id is None else get_model_record(model_id)
         return replace(request, read=lambda data: ModelRecord.read(data).id)  # type: ignore[return-value,arg-type]
 
     def _find_or_create(self) -> ModelRecord:
-        """Return the model, which is created if it is missing.
+        """Return the model; create it if it is missing.
 
-        A try that was ended in the middle of that, or a create call that lost its answer, may show its model late.
+        If an earlier try was ended during its create call, or if the answer is lost, wait until AIHub shows the model.
         """
         from airflow_provider_aihub.operators.names import known_id
 
@@ -200,7 +200,10 @@ class ModelUploadOperator(JobOperator):
         return uploaded
 
     def _report(self, before: ModelRecord, uploaded: Uploaded) -> None:
-        """Tell AIHub that the files are there, once: after a lost answer the model shows whether it was taken."""
+        """Report the upload to AIHub, once. If the answer is lost, a change of the model shows that AIHub has got it.
+
+        :param before: The model as it was before the upload.
+        """
         from airflow_provider_aihub.aihub.model_center import UploadedSpec
 
         def taken() -> ModelRecord | None:
@@ -209,7 +212,7 @@ class ModelUploadOperator(JobOperator):
             return record if changed else None
 
         if uploaded.same and self._tried and wait_until_shown(taken) is not None:
-            # The try before had told it and was ended before AIHub showed that.
+            # The earlier try had reported it, and was ended before AIHub showed that.
             return
         spec = UploadedSpec.build(model_id=before.id, object_cnt=uploaded.count, data_size=uploaded.size)
         try:
@@ -221,7 +224,7 @@ class ModelUploadOperator(JobOperator):
 
     @property
     def _tried(self) -> bool:
-        """Whether an earlier try of this task may have been ended in the middle of a call."""
+        """Whether there was an earlier try, which may have been ended during a call."""
         from airflow_provider_aihub.tasks.job_state import Tries
 
         return Tries.of(self._context).tried
@@ -296,7 +299,7 @@ class ModelDownloadOperator(CallOperator):
 
 
 def _is_reported(record: ModelRecord, uploaded: Uploaded) -> bool:
-    """Whether AIHub has been told of these very files: who had put them may have been ended before that."""
+    """Whether the upload of exactly these files was reported to AIHub; an earlier try may have ended before that."""
     if not uploaded.same or 0 < record.updated_at < 1000 * uploaded.sheet_put:
         return False
     known = (record.object_cnt, record.data_size) == (uploaded.count, uploaded.size)

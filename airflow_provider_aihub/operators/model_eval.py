@@ -164,7 +164,7 @@ class ModelEvalOperator(JobOperator):
 
         found: ModelEval = state.answer
         if found.task.eval_report_id < 1:
-            # Its task was read before its workflow run, which may have made the report just then.
+            # The evaluation was read before its workflow run, which may have created the report in between.
             found = self.patiently(lambda: self.hook.send(self.job_kind.read(state.job_id)))
         return {
             "id": found.key,

@@ -1,4 +1,4 @@
-"""What all operators for ModelArts are built on."""
+"""The base classes of operators for ModelArts."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ class ModelArtsTask(PlatformTask):
     modelarts_conn_id: str
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
-        """Make the parameters of a class' own constructor templated, too, unless the class itself says which are."""
+        """Add the parameters of the class' own constructor to ``template_fields``, unless the class sets them."""
         super().__init_subclass__(**kwargs)
         own = vars(cls)
-        # What a class of users' own does with its parameters is its business.
+        # Only for the classes of this package, not for those that users derive from them.
         ours = cls.__module__.partition(".")[0] == __name__.partition(".")[0]
         if ours and "__init__" in own and "template_fields" not in own:
             asked = signature(own["__init__"]).parameters.values()
@@ -84,15 +84,15 @@ class ModelArtsCallOperator(ModelArtsTask, BaseOperator):
 
     @abstractmethod
     def call(self, context: Context) -> dict[str, Any]:
-        """Make the call. Return the task's return value: small, and JSON.
+        """Make the call. Return the task's return value: a small dict of JSON values.
 
         :raises ModelArtsError: One of its kinds, see :mod:`airflow_provider_aihub.modelarts.errors`.
         """
 
     def execute(self, context: Context) -> dict[str, Any]:
-        """Do it.
+        """Make the call.
 
-        :raises ModelArtsError: One of its kinds, see :mod:`airflow_provider_aihub.modelarts.errors`.
+        :raises ModelArtsError: One of its subclasses, see :mod:`airflow_provider_aihub.modelarts.errors`.
         """
         from airflow_provider_aihub.http.errors import AmbiguousSubmit
 
@@ -100,7 +100,7 @@ class ModelArtsCallOperator(ModelArtsTask, BaseOperator):
             try:
                 return self.call(context)
             except AmbiguousSubmit as loss:
-                # Nobody can look it up, and a retry might do it a second time.
+                # It cannot be found out whether the call had an effect, and a retry might repeat the effect.
                 loss.final = True
                 raise
 
@@ -119,10 +119,10 @@ def skip_without(parameter: str, value: Any) -> None:
 
 
 def as_list(parameter: str, given: Any, entry: Any) -> list[Any] | None:
-    """Return a list as it is, or a mapping of names as a list.
+    """Return a parameter in ModelArts' form, a list. A mapping of names and values becomes a list of entries.
 
-    :param entry: Makes an entry of a name and its value.
-    :raises ModelArtsParameterError: It is neither.
+    :param entry: Returns the entry for a name and its value.
+    :raises ModelArtsParameterError: It is neither a list nor a mapping.
     """
     from airflow_provider_aihub.http.values import shown
     from airflow_provider_aihub.modelarts.errors import ModelArtsParameterError

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class _NotebookOperator(ModelArtsJobOperator):
-    """Something that is done with a notebook, until it is done.
+    """Start or stop a notebook, and wait until that is done.
 
     Returns ``{"id", "name", "status", "lease"}``: the status in ModelArts' word, the lease in milliseconds.
     """
@@ -106,7 +106,7 @@ class ModelArtsStopNotebookOperator(_NotebookOperator):
     """
 
     def __init__(self, *, notebook_id: str | None, **kwargs: Any) -> None:
-        # To stop is nothing that could be stopped.
+        # A stop cannot be cancelled.
         super().__init__(notebook_id=notebook_id, **{"cancel_on_kill": False, **kwargs})
 
     @property

@@ -171,7 +171,7 @@ class ModelArtsTrainingJobOperator(ModelArtsJobOperator):
             create_training_job,
         )
 
-        # Else the rest of the name would hide that there is none.
+        # An empty name would not be noticed later, because the attempt is added to it.
         check_text("name", self.name)
         asked = TrainingJobSpec.model_fields.keys() - {"name", "description", "inputs", "outputs", "log_host_path"}
         spec = TrainingJobSpec.build(
@@ -243,7 +243,7 @@ class ModelArtsStopTrainingJobOperator(ModelArtsJobOperator):
     idempotent = True
 
     def __init__(self, *, training_job_id: str | None, **kwargs: Any) -> None:
-        # To stop is nothing that could be stopped.
+        # A stop cannot be cancelled.
         super().__init__(**{"cancel_on_kill": False, **kwargs})
         self.training_job_id = training_job_id
 

@@ -109,7 +109,7 @@ class ModelArtsWorkflowExecutionOperator(ModelArtsJobOperator):
         return self.action == "stop"
 
     def execute(self, context: Context) -> Any:
-        """Do it, unless there is nothing to stop."""
+        """Start, rerun or stop the execution. A stop without an id is skipped."""
         if self.action == "stop":
             skip_without("execution_id", self.execution_id)
         return super().execute(context)
@@ -157,7 +157,7 @@ class ModelArtsWorkflowExecutionOperator(ModelArtsJobOperator):
         return reading(request, lambda data: self._full_id(read(data).execution_id))
 
     def prepare_submission(self, request: Request[Any]) -> Request[Any]:
-        """Let an execution be that is to be stopped and has ended: ModelArts would refuse to stop it."""
+        """If the execution that is to be stopped has ended, return a request that reads it: a stop would be refused."""
         from airflow_provider_aihub.modelarts.values import parts_of, reading
         from airflow_provider_aihub.modelarts.workflows import get_workflow_execution
 
@@ -210,7 +210,7 @@ class ModelArtsWorkflowExecutionOperator(ModelArtsJobOperator):
         try:
             self.hook.act_on_workflow_step(self.workflow_id, run.execution_id, step_id, "continue", inputs)
         except (ModelArtsRejectedError, ModelArtsAmbiguousSubmit):
-            # It may have gone on already, by this call or another one.
+            # The step may have been continued already, by this call or by somebody else.
             now = self.patiently(lambda: self.hook.get_workflow_execution(self.workflow_id, run.execution_id))
             if any(step.uuid == step_id for step in waiting_steps(now)):
                 raise

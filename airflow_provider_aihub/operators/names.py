@@ -1,6 +1,6 @@
-"""Finding the ids that AIHub wants by the names of clusters, storages, projects, datasets and pipelines.
+"""Finds the ids of clusters, storages, projects, datasets, pipelines and so on by their names.
 
-An id may always be given instead, as a number or as digits; then AIHub is not asked.
+An id, as a number or as digits, may always be given instead; then AIHub is not asked.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ T = TypeVar("T")
 PAGE_SIZE = 100
 MOST_SHOWN = 5
 MOST_PROBED = 100
-"""Number of the last version that is asked for, to learn a dataset's id from an AIHub that does not list datasets."""
+"""Highest number of a version that is read to find a dataset's id, on an AIHub that does not list datasets."""
 
 
 class Row(Protocol):
@@ -75,7 +75,7 @@ def virtual_cluster_id(hook: AIHubHook, given: int | str, *modules: ModuleType) 
         try:
             rows += hook.list_virtual_clusters(user_id, module)
         except AIHubRejectedError:
-            # The document's API knows trainings and workflows alone.
+            # An AIHub with the document's API knows only trainings and workflows.
             if not rows:
                 raise
         if any(row.name == str(given) for row in rows):
@@ -234,9 +234,9 @@ def _datasets(hook: AIHubHook, name: str | None) -> list[Dataset]:
 
 
 def pages(read: Callable[[int], Page[T]]) -> Iterator[T]:
-    """Go through the rows of a list.
+    """Yield the rows of all pages of a list.
 
-    :param read: Reads a page by its number. It may have fewer rows than were asked for, and still not be the last.
+    :param read: Reads a page by its number, from 1. A short page need not be the last one.
     """
     seen, before = 0, None
     for number in count(1):
@@ -246,13 +246,16 @@ def pages(read: Callable[[int], Page[T]]) -> Iterator[T]:
             return
         yield from page.data
         seen, before = seen + len(page.data), page.data
-        # A total below 0 counts nothing.
+        # A negative total is no count.
         if 0 <= page.total <= seen:
             return
 
 
 def _narrowed(parameter: str, given: int | str, read: Callable[[str | None], Sequence[Row]]) -> int:
-    """Find a name in a list: in what AIHub has of that name, or else in all of it, which tells what is near."""
+    """Return the id of a name. AIHub is asked for this name only, and if that fails, for all, to suggest similar names.
+
+    :param read: Reads the list: narrowed to a name, or all of it for ``None``.
+    """
     rows = read(str(given))
     return _match(parameter, given, rows if any(row.name == str(given) for row in rows) else read(None))
 

@@ -1,4 +1,4 @@
-"""Stopping what runs on AIHub, whoever started it."""
+"""Operators that stop something on AIHub, no matter who has started it."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class StopOperator(CallOperator):
     operator_extra_links = (ViewInAIHubLink(),)
     ui_color = "#fbe3e0"
     may_begin: ClassVar[bool] = False
-    """Whether a job that seems to have ended may be about to begin; then it is stopped, too."""
+    """Whether a job that seems to have ended may just be starting, so that it is stopped as well."""
 
     def __init__(
         self,
@@ -68,7 +68,7 @@ class StopOperator(CallOperator):
 
     @property
     def job_field(self) -> str:
-        """Name of the parameter that says which job."""
+        """Name of the parameter with the job's id."""
         return f"{self.kind}_id"
 
     def call(self, context: Context) -> dict[str, Any]:

@@ -1,1 +1,1 @@
-"""The life of a job in an Airflow task: submitted once, waited for, stopped with the task, explained."""
+"""The life of a job in an Airflow task: submitting it once, waiting for it, stopping it with the task, failing."""

@@ -17,7 +17,7 @@ from airflow_provider_aihub.jobs import errors as job_errors
 @cache
 def _final_kind(kind: Any) -> Any:
     def restore(self: RemoteJobError) -> Any:
-        # Nobody can import this class by its name: it is made again, of the error that it is.
+        # Pickle cannot import this class by its name, so it makes the class again from its base.
         return _restored, (kind, self.args, self.__dict__)
 
     namespace = {"__doc__": kind.__doc__, "__module__": kind.__module__, "__reduce__": restore}
@@ -29,21 +29,21 @@ def _restored(kind: Any, args: tuple[Any, ...], attributes: dict[str, Any]) -> R
 
 
 def as_task_failure(error: RemoteJobError) -> RemoteJobError:
-    """Return the error to raise from a task: of the same type, and failing it for good where no retry can mend it."""
+    """Return the error to raise from a task. If it is final, it is an ``AirflowFailException`` as well: no retry."""
     if not error.final or isinstance(error, AirflowFailException):
         return error
     return _restored(type(error), error.args, error.__dict__).with_traceback(error.__traceback__)
 
 
 def section(kind: type[RemoteJobError]) -> str:
-    """Return where the documentation of this package describes a kind of error: page and section."""
+    """Return the page and section of the documentation about a class of error: ``docs/errors.md#autherror``."""
     general = next(one for one in kind.__mro__ if one.__module__ in (errors.__name__, job_errors.__name__))
     return f"docs/errors.md#{general.__name__.lower()}"
 
 
 def _with_section(error: RemoteJobError) -> RemoteJobError:
-    """Let the message end with where to read on, once: an operator may have been called by a function of a task."""
-    # What it names may have line breaks in its name.
+    """Add the section of the documentation to the message, unless it is there already, e.g. from an inner operator."""
+    # The name of a job may have line breaks.
     message, advice = " ".join(str(error).splitlines()), f"See {section(type(error))} of airflow-provider-aihub."
     if not message.endswith(advice):
         error.args = (f"{message} {advice}".lstrip(),)
@@ -52,11 +52,10 @@ def _with_section(error: RemoteJobError) -> RemoteJobError:
 
 @contextmanager
 def task_failures(own: OwnKinds) -> Iterator[None]:
-    """Let errors leave a task as one exception with one traceback, of the platform's own kinds.
+    """Raise errors of the ``with`` block as a task shall: of the platform's own class, with one traceback, and with
+    the section of the documentation at the end of the message.
 
-    The message ends with where to read on. Elsewhere it does not, so messages that quote one another say it once.
-
-    :param own: These kinds.
+    :param own: The platform's own error classes.
     """
     try:
         yield

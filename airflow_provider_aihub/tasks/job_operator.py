@@ -1,4 +1,4 @@
-"""The base of operators that submit a job: submitted once, waited for, stopped with the task, explained."""
+"""The base of operators that submit a job, wait for it, and stop it with the task."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class RemoteJobOperator(PlatformTask, BaseOperator):
     """
 
     shared: ClassVar[bool] = False
-    """Whether what it starts is there for good, so that another try has it, too."""
+    """Whether all tries use the same thing, such as a notebook. Then a try that was replaced does not stop it."""
     stream_logs: bool | str = False
     """Whether the logs of the job's pods or nodes are copied to the task's log; only some kinds offer it."""
     template_fields: Sequence[str] = (
@@ -96,8 +96,8 @@ class RemoteJobOperator(PlatformTask, BaseOperator):
         self.durable = durable
         self.on_ambiguous_submit = on_ambiguous_submit
         self.begun: JobId | None = None
-        """Id of what the task's own preparations start, or what an earlier try may have started so; ``None`` as long as
-        nothing is known to be. It is stopped with the task, as its job is."""
+        """Id of what :meth:`prepare_submission` starts, or an earlier try may have started; ``None`` for nothing. It is
+        stopped when the task is killed, even before the task has a job."""
         self._life: Life | None = None
         self._ended: JobState | None = None
         self._result: dict[str, Any] | None = None
@@ -107,16 +107,16 @@ class RemoteJobOperator(PlatformTask, BaseOperator):
 
     @abstractmethod
     def create_request(self, marker: Marker) -> Request[int]:
-        """Build the request that creates the job: check the parameters, find ids for names.
+        """Check the parameters, find ids for names, and return the request that creates the job.
 
-        :param marker: Signs the user's description, so that the job can be found again.
+        :param marker: Must be added to the user's description, see :meth:`Marker.sign`, so that the job can be found.
         :raises ParameterError: A parameter is wrong.
         """
 
     def patiently(self, ask: Callable[[], T]) -> T:
-        """Repeat a question about an existing job until the platform answers, for ``poll_tolerance`` at most.
+        """Repeat a call about an existing job until the platform answers, for ``poll_tolerance`` at most.
 
-        :raises RemoteJobError: The platform says no, or does not answer for too long.
+        :raises RemoteJobError: The platform refuses it, or does not answer for too long.
         """
         failing = Tolerance(self.options.poll_tolerance, 0.0)
         while True:
@@ -130,52 +130,54 @@ class RemoteJobOperator(PlatformTask, BaseOperator):
             time.sleep(pause)
 
     def listing(self) -> ListRequest:
-        """Return what lists the jobs among which this task's would be.
+        """Return the function that lists the jobs among which a job of this task would be.
 
         :raises UnsupportedError: The platform does not list jobs of this kind.
         """
         return self.job_kind.listing()
 
     def attend(self, state: JobState) -> bool:  # noqa: ARG002 - for those that can
-        """Act on a job that is held until somebody acts on it. Return whether it goes on, so that the task waits for
-        it."""
+        """Act on a job that has ended, or is in phase ``HELD``. Return true if it goes on now, to wait for it again."""
         return False
 
     def jobs_without_list(self, since: float) -> Iterable[Any] | None:  # noqa: ARG002 - for those that can
-        """Return the jobs among which this task's would be, on a platform that does not list jobs.
+        """Return the jobs among which a job of this task would be, on a platform that does not list jobs.
 
-        :param since: Older ones are not needed; in Unix seconds.
-        :return: The answer to reading each of them; ``None`` if there is no way to find them.
+        :param since: Older jobs are not needed, in Unix seconds.
+        :return: The decoded answer of reading each of them; ``None`` if there is no way to find them.
         """
         return None
 
     def prepare_submission(self, request: Request[int]) -> Request[int]:
-        """Do what must be done only if a job is really created, such as an upload; return the request to send."""
+        """Do what is needed only if a job is really created, such as an upload. Return the request that creates it.
+
+        :param request: The request of :meth:`create_request`.
+        """
         return request
 
     def reference(self, job_id: JobId) -> JobId:
-        """Return what the job is read by, from the id that its creation gave.
+        """Return the id or name by which the job is read. Default: the id.
 
+        :param job_id: The id that the create call returned.
         :raises NotFoundError: The platform does not know the job, perhaps not yet.
         """
         return job_id
 
     def result(self, state: JobState) -> dict[str, Any]:
-        """Return the task's return value for a job that succeeded: small, and JSON."""
+        """Return the task's return value for a job that succeeded: a small dict of JSON values."""
         return {"id": state.id, "status": str(state.phase)}
 
     def succeeded(self, context: Context, state: JobState) -> None:
-        """Tell Airflow what a job that succeeded has produced, besides the result; in the process that ends the
-        task."""
+        """Tell Airflow what a job that succeeded has produced, besides the return value, e.g. events of an asset."""
 
     # The life of a job
 
     @property
     def idempotent(self) -> bool:
-        """Whether what there is on the platform tells by itself what is left to do.
+        """Whether each try may do the same again, since what exists on the platform shows what is left to do.
 
-        Then nobody looks for the job of an earlier try, and what creates the job may be sent again at any time. Where
-        that only reads the job, the operator itself logs what it creates.
+        Then no job of an earlier try is looked for, and the request of :meth:`create_request` may be sent at any time.
+        If that request only reads (GET), the operator itself logs what it does. Default: false.
         """
         return False
 
@@ -191,14 +193,14 @@ class RemoteJobOperator(PlatformTask, BaseOperator):
 
     @property
     def job_name(self) -> str | None:
-        """The job's name on its platform, where it has one."""
+        """The job's name on the platform; ``None`` if it has none. Default: the parameter ``name``."""
         name = getattr(self, "name", None)
         return None if name is None else str(name)
 
     def execute(self, context: Context) -> Any:
-        """Submit the job, or take up the one an earlier try left behind, and wait for its end.
+        """Submit the job, or take up the one of an earlier try, and wait for its end.
 
-        :raises RemoteJobError: One of its kinds, see :mod:`airflow_provider_aihub.http.errors`.
+        :raises RemoteJobError: One of its subclasses, see :mod:`airflow_provider_aihub.http.errors`.
         """
         return self._live(context, lambda life: life.begin())
 
@@ -210,10 +212,10 @@ class RemoteJobOperator(PlatformTask, BaseOperator):
         return self._live(context, lambda life: life.resume(event))
 
     def on_kill(self) -> None:
-        """Stop the job, because the task is being ended in the worker.
+        """Stop the job, because the task is being killed in the worker.
 
-        Airflow calls this in the middle of whatever the task does, lets that go on, and kills the worker's process a
-        few seconds later. So what is interrupted may hold the locks of the hook's own client, and there is another.
+        Airflow calls this in the middle of other code of the task, and kills the process a few seconds later. The
+        interrupted code may hold the locks of the hook's client, so another client is used.
         """
         if self._life is None:
             return
@@ -227,10 +229,10 @@ class RemoteJobOperator(PlatformTask, BaseOperator):
     def life(
         self, context: Context, *, clock: Callable[[], float] = time.time, jitter: Callable[[], float] = random.random
     ) -> Life:
-        """Return the life of one try, to be driven by a worker.
+        """Return the life of one try, whose generators a worker runs.
 
-        :param clock: Gives Unix time in seconds.
-        :param jitter: Gives a number from 0 to 1.
+        :param clock: Returns Unix time in seconds.
+        :param jitter: Returns a number from 0 to 1.
         """
         from airflow_provider_aihub.tasks.task_try import TaskTry
         from airflow_provider_aihub.tasks.job_state import Tries
@@ -252,7 +254,7 @@ class RemoteJobOperator(PlatformTask, BaseOperator):
             except RemoteJobError:
                 raise
             except BaseException as end:
-                # Nobody else would stop the job. There may be time to find one that is just being created, too.
+                # No later try would stop the job. There is time to look for one that is just being created.
                 given_up = life.task_try.tries.last and isinstance(end, Exception)
                 if given_up or life.task_try.killed or isinstance(end, AirflowTaskTimeout):
                     worker.run(life.kill(patience=life.task_try.patience.settled))
@@ -286,7 +288,7 @@ class RemoteJobOperator(PlatformTask, BaseOperator):
             method_name="execute_complete",
         )
 
-    # What a life does with its operator
+    # What a life calls
 
     def link(self, job_id: JobId) -> None:
         """Link the task to the job's page."""
@@ -313,5 +315,5 @@ class RemoteJobOperator(PlatformTask, BaseOperator):
         from airflow_provider_aihub.jobs.failure_report import failure
 
         self.ended(state)
-        # What was streamed stands in the log already.
+        # If the logs were streamed, the task's log has their last lines already.
         return failure(self.hook.get_conn(), self.job_kind, state, None if self.options.stream_logs else self.log)

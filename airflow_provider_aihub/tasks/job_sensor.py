@@ -1,4 +1,4 @@
-"""The base of sensors: waiting for a job that somebody else has started."""
+"""The base of sensors, which wait for a job that somebody else has started."""
 
 from __future__ import annotations
 
@@ -37,9 +37,10 @@ if TYPE_CHECKING:
 
 
 class _StartTriggerArgs:
-    """What the scheduler needs to start a sensor's waiting in the triggerer.
+    """``start_trigger_args``: with them, the scheduler starts a sensor in the triggerer.
 
-    An attribute of instances only: Airflow gives a mapped task what the class has, and that cannot say which job.
+    For the class it is ``None``, since Airflow uses that of the class for a mapped task, and the class does not know
+    the job.
     """
 
     def __get__(self, sensor: RemoteJobSensor | None, owner: type[RemoteJobSensor]) -> StartTriggerArgs | None:
@@ -74,7 +75,7 @@ class RemoteJobSensor(PlatformTask, BaseSensorOperator):
     """
 
     job_field: ClassVar[str]
-    """Name of the parameter that says which job."""
+    """Name of the parameter with the id or name of the job."""
     may_be_missing: ClassVar[bool] = False
     """Whether a job that does not exist yet is waited for, too."""
     template_fields: Sequence[str] = (
@@ -125,11 +126,11 @@ class RemoteJobSensor(PlatformTask, BaseSensorOperator):
         self._linked = False
 
     def result(self, state: JobState) -> dict[str, Any]:
-        """Return the task's return value for a job that succeeded: small, and JSON."""
+        """Return the task's return value for a job that succeeded: a small dict of JSON values."""
         return {"id": state.id, "status": str(state.phase)}
 
     def succeeded(self, context: Context, state: JobState) -> None:
-        """Tell Airflow what a job that succeeded has produced, besides the result."""
+        """Tell Airflow what a job that succeeded has produced, besides the return value."""
 
     @cached_property
     def options(self) -> SensorOptions:
@@ -174,7 +175,7 @@ class RemoteJobSensor(PlatformTask, BaseSensorOperator):
             if self.may_be_missing and self.job_kind.missing(seen):
                 self.log.info("%s does not exist yet: %s", self.job_kind.called(reference), seen)
                 return PokeReturnValue(is_done=False)
-            # Later it may be a gateway that says so.
+            # Only at first: later the same answer may come from a gateway in trouble.
             nothing_seen_yet = not self._linked and not context.get("task_reschedule_count")
             if nothing_seen_yet and isinstance(seen, UnsupportedError):
                 raise seen
@@ -221,7 +222,7 @@ class RemoteJobSensor(PlatformTask, BaseSensorOperator):
             try:
                 state = self.hook.get_conn().send(self.job_kind.look(reference))
             except (Unavailable, BadAnswerError, AuthError) as trouble:
-                # The triggerer has just read it, so whatever is wrong here may pass.
+                # The triggerer has just read the job, so the trouble here may be temporary.
                 trouble.final = False
                 if rounds >= MOST_ROUNDS:
                     raise
@@ -237,7 +238,7 @@ class RemoteJobSensor(PlatformTask, BaseSensorOperator):
         from airflow_provider_aihub.triggers.job import JobTrigger
 
         now = self._clock()
-        # A trigger that the scheduler has started has none, nor has one whose job has ended in time.
+        # There is none if the scheduler started the trigger, or if the job ended before the deadline.
         deadline = now + self.options.timeout if deadline is None else deadline
         trigger = JobTrigger(**self._trigger_arguments(), since=now, deadline=deadline, rounds=rounds)
         return self.defer(trigger=trigger, method_name="execute_complete")
@@ -260,17 +261,17 @@ class RemoteJobSensor(PlatformTask, BaseSensorOperator):
         return arguments
 
     def _start_in_triggerer(self) -> StartTriggerArgs | None:
-        # Airflow asks after the constructor of each class in turn, so before the last one has done its part, too.
+        # Airflow asks after the constructor of each base class, too, when not all attributes are set yet.
         is_complete = all(hasattr(self, name) for name in self.template_fields)
         if not is_complete or not getattr(self, "start_from_trigger", False):
             return None
         try:
             arguments = self._trigger_arguments()
         except ParameterError:
-            # A template, which a worker renders; or a mistake, which it tells of.
+            # A template that only a worker renders, or a mistake that the worker will report.
             self.log.info("How the task waits is not known yet; it starts in a worker")
             return None
-        # What another task returns is a template, too.
+        # The output of another task counts as a template, too.
         arguments |= {name: str(value) for name, value in arguments.items() if isinstance(value, XComArg)}
         templated = any(isinstance(value, str) and "{" in value for value in arguments.values())
         if AIRFLOW_V_3_0_PLUS and not AIRFLOW_V_3_3_PLUS:
@@ -322,7 +323,7 @@ class RemoteJobSensor(PlatformTask, BaseSensorOperator):
                 self.succeeded(context, state)
             return PokeReturnValue(is_done=True, xcom_value=result)
         error = failure(self.hook.get_conn(), self.job_kind, state)
-        # The sensor cannot start the job again, so another try would find it as it is.
+        # A sensor cannot start the job again, so another try would find the same.
         error.final = True
         raise error
 

@@ -1,4 +1,4 @@
-"""What a task remembers of its job from one try to the next, so that no try starts the job twice."""
+"""The record of a job that a task keeps from try to try, and its marker, so that no try creates the job twice."""
 
 from __future__ import annotations
 
@@ -20,17 +20,18 @@ if TYPE_CHECKING:
     from airflow_provider_aihub.jobs.kind import JobId
 
 SUBMITTING: Final = "submitting"
-"""From before the create call until the id is known."""
+"""The create call has begun and the id is not known yet."""
 SUBMITTED: Final = "submitted"
+"""The id is known."""
 LEFT: Final = "left"
-"""The waiting failed and the job was left as it was."""
+"""The waiting has failed, and the job was not stopped."""
 UNKNOWN: Final = "unknown"
-"""Nobody can tell whether there is a job; a person was told to look."""
+"""It is unknown whether there is a job; the user was asked to look."""
 DONE: Final = "done"
 """The result was returned."""
 
 LONGEST: Final = 255
-"""Characters of a description, the marker included, that any platform is taken to keep."""
+"""Characters of a description, including the marker, that every platform keeps."""
 _MARKER: Final = re.compile(
     r"\[airflow:(?P<task>[0-9a-f]{16})\.(?P<run>[0-9a-f]{8})\.(?P<max_tries>\d+)\.(?P<retries>\d+)"
     r"(?:\.(?P<try_number>\d+))?\.(?P<attempt>[0-9a-f]{8})\]"
@@ -39,11 +40,14 @@ _MARKER: Final = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Marker:
-    """A short tag that makes the job of a task findable on the platform; it ends the job's description.
+    """A short tag at the end of a job's description, by which the task finds its job on the platform.
 
-    ``task`` is the same for all tries of a task instance. ``run`` becomes another one when the run is cleared after its
-    end, or is deleted and made anew. ``max_tries``, ``retries`` and ``try_number`` are those of :class:`Tries`; the
-    last is 0 where an earlier version of this package made it. ``attempt`` differs with each submission.
+    :param task: Hash of the ids of the task instance: the same for all of its tries.
+    :param run: Hash of the time at which the run began. It changes if the run is cleared after its end, or is deleted
+        and created again.
+    :param max_tries: See :class:`Tries`; also for ``retries`` and ``try_number``. The latter is 0 in markers of an
+        earlier version of this package.
+    :param attempt: Random; differs for each create call.
     """
 
     task: str
@@ -64,12 +68,12 @@ class Marker:
 
     @property
     def life(self) -> UUID:
-        """What is the same for all tries until somebody clears the task, and another one afterwards."""
+        """An id that is the same for all tries of the task until it is cleared, and then changes."""
         return uuid5(NAMESPACE_OID, f"{self.task}.{self.run}.{self.max_tries}.{self.retries}")
 
     @classmethod
     def all_in(cls, text: str) -> list[Marker]:
-        """Return the markers in a description: a person may have added text around it, or copied it from another."""
+        """Return the markers in a description. There may be several if a user has copied text from another job."""
         return [
             cls(
                 found["task"],
@@ -83,7 +87,9 @@ class Marker:
         ]
 
     def sign(self, description: str | float | None) -> str:
-        """Put the marker behind the user's own description, and before it, too, where a platform might cut off its end.
+        """Return the user's description with the marker at its end.
+
+        If that is longer than ``LONGEST``, the marker is at the beginning, too, since a platform may cut off the end.
 
         :raises ParameterError: The description is no text.
         """
@@ -99,16 +105,16 @@ class Marker:
 class Tries:
     """Which try of which task instance this is.
 
-    A clear is told from a retry by Airflow's count of the tries that it grants: clearing a task sets ``max_tries`` to
-    the tries there were and ``retries`` more, and nothing else changes that number. Airflow mostly does not count the
-    clear of a task that runs in a worker.
+    It distinguishes a cleared task from a retry: clearing a task sets Airflow's ``max_tries`` to the number of tries so
+    far plus ``retries``, and nothing else changes ``max_tries``. If a task is cleared while it runs in a worker,
+    Airflow mostly does not change it either.
 
-    :param task: See :class:`Marker`; so for ``run``.
-    :param run_began: When the task's run began, in Unix seconds; 0 where that is not known.
+    :param task: See :class:`Marker`; also for ``run``.
+    :param run_began: When the run began, in Unix seconds; 0 if unknown.
     :param max_tries: Airflow's ``max_tries`` of the task instance.
     :param retries: The task's ``retries``.
-    :param try_number: From 1.
-    :param since_last_try: Seconds that have passed at least since an earlier try of this task ended.
+    :param try_number: Airflow's number of the try, from 1.
+    :param since_last_try: Seconds that have passed at least since the try before ended.
     """
 
     task: str
@@ -121,7 +127,10 @@ class Tries:
 
     @classmethod
     def of(cls, context: Context) -> Tries:
-        """Return that of the task instance that is running."""
+        """Return the try that is running.
+
+        :param context: Airflow's context of the task.
+        """
         ti: Any = context["ti"]
         task: Any = context["task"]
         began = getattr(context.get("dag_run"), "start_date", None)
@@ -149,7 +158,7 @@ class Tries:
 
     @property
     def tries_since_clear(self) -> int:
-        """How many tries there were before this one, since the task was last cleared."""
+        """Number of tries before this one and after the last time that the task was cleared."""
         return max(0, self.try_number - 1 - _cleared_after(self.max_tries, self.retries))
 
     def marker(self) -> Marker:
@@ -157,28 +166,28 @@ class Tries:
         return Marker(self.task, self.run, self.max_tries, self.retries, self.try_number, secrets.token_hex(4))
 
     def cleared_since(self, then: Entry | Marker) -> bool:
-        """Whether somebody cleared the task after the entry was written, or the marker made in this run."""
+        """Whether the task was cleared after the record was saved, or after the marker (of this run) was created."""
         if then.max_tries != self.max_tries:
             return True
-        # With fewer retries than there were, a clear may set the same number again.
+        # If ``retries`` was reduced in the meantime, clearing may set ``max_tries`` to the same number again.
         before, after = _cleared_after(then.max_tries, then.retries), _cleared_after(self.max_tries, self.retries)
         return before < after and then.try_number <= after < self.try_number
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """A job as the task remembers it, in Airflow's task state store.
+    """The record of a job in Airflow's task state store.
 
     :param state: One of the states of this module.
-    :param marker: The text that signs its description.
-    :param since: When it was submitted, in Unix seconds.
-    :param server_time: The same by the platform's own clock; ``None`` where the platform had not told it.
-    :param name: The job's name, where it has one.
-    :param user_id: Id of the user who submits it, where that is known.
-    :param max_tries: That of :class:`Tries` when it was written, as are ``retries`` and ``try_number``; of the last, 0
-        where an earlier version of this package wrote it.
-    :param opening: How its description begins, where that is known.
-    :param job_id: ``None`` while submitting.
+    :param marker: The marker in the job's description, as text.
+    :param since: When the create call began, in Unix seconds by the worker's clock.
+    :param server_time: The same by the platform's clock; ``None`` if unknown.
+    :param name: The job's name; ``None`` if it has none.
+    :param user_id: Id of the user who submits it; ``None`` if unknown.
+    :param max_tries: That of :class:`Tries` when the record was saved; also for ``retries`` and ``try_number``. The
+        latter is 0 in records of an earlier version of this package.
+    :param opening: The beginning of its description; ``None`` if unknown.
+    :param job_id: ``None`` as long as the create call has not returned it.
     """
 
     state: str
@@ -195,9 +204,9 @@ class Entry:
 
     @classmethod
     def read(cls, value: Any) -> Self:
-        """Read what an earlier try wrote down, perhaps with another version of this package.
+        """Return the record from what the store has, also if another version of this package has saved it.
 
-        :raises ValueError: It cannot be read.
+        :raises ValueError: It is no valid record.
         """
         if not isinstance(value, Mapping):
             raise ValueError("it is no object")  # noqa: TRY004 - readers raise ValueError
@@ -218,18 +227,18 @@ class Entry:
         return entry
 
     def plain(self) -> dict[str, Any]:
-        """Return it as JSON values."""
+        """Return the record as a dict of JSON values."""
         return asdict(self)
 
     def moved(self, state: str, tries: Tries) -> Self:
-        """Return it in another state, as this try writes it."""
+        """Return the record with another state and the numbers of this try."""
         return replace(self, state=state, max_tries=tries.max_tries, retries=tries.retries, try_number=tries.try_number)
 
 
 def _retry_delay(task: Any) -> float:
     delay = getattr(task, "retry_delay", None)
     seconds = delay.total_seconds() if isinstance(delay, timedelta) else 0.0
-    # An exponential backoff begins with half of it in some versions of Airflow.
+    # In some versions of Airflow, an exponential backoff begins with half of the delay.
     return seconds / 2 if getattr(task, "retry_exponential_backoff", False) else seconds
 
 

@@ -1,7 +1,7 @@
-"""The life of a job in an Airflow task, without I/O: submitted once, taken up again, waited for, stopped, explained.
+"""The life of a job in an Airflow task: submitting, taking up again, waiting, stopping, failing. No I/O.
 
-:class:`Life` consists of generators. They yield what they want done and are sent what came of it, see :mod:`~.steps`,
-so that a worker, and a simulation that stops it at any step, run the same code.
+:class:`Life` consists of generators that yield steps (see :mod:`~.steps`) and are sent their results, so that a worker
+and a simulation, which ends the life at any step, run the same code.
 """
 
 from __future__ import annotations
@@ -34,12 +34,18 @@ if TYPE_CHECKING:
 
 
 KILL_PATIENCE = 2.0
-"""Seconds for which a killed task waits until the platform knows a job that it has just created."""
+"""Seconds for which a killed task waits until the platform knows a job that was just created."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deferral:
-    """The task is to wait in the triggerer."""
+    """Result of a life: the task shall defer, and wait in the triggerer.
+
+    :param reference: The id or name by which the job is read.
+    :param since: When it was submitted, in Unix seconds.
+    :param deadline: When the job is stopped, in Unix seconds; ``None`` for never.
+    :param rounds: How often the task has resumed and deferred again.
+    """
 
     reference: JobId
     since: float
@@ -49,10 +55,10 @@ class Deferral:
 
 
 class Life:
-    """One try of a task, from its record to its result.
+    """One try of a task, from reading its record to its result.
 
-    :param task_try: What the try holds.
-    :param jitter: Gives a number from 0 to 1.
+    :param task_try: The state of the try.
+    :param jitter: Returns a number from 0 to 1.
     """
 
     def __init__(self, task_try: TaskTry, *, jitter: Callable[[], float] = random.random) -> None:
@@ -69,14 +75,14 @@ class Life:
 
     @property
     def _begun_since(self) -> bool:
-        """Whether what a kill has interrupted may have started something only after that was to be stopped."""
+        """Whether the code that a kill interrupted may have started something after the kill had stopped it."""
         return self.task_try.killed and self.task_try.operator.begun is not None
 
     def begin(self) -> Steps[Any]:
-        """Submit the job, or take up the one an earlier try left behind, and wait for its end.
+        """Submit the job, or take up the one of an earlier try, and wait for its end.
 
         :return: The task's result, or a :class:`Deferral`.
-        :raises RemoteJobError: One of its kinds.
+        :raises RemoteJobError: One of its subclasses.
         """
         entry = yield from self.task_try.load()
         try:
@@ -113,10 +119,10 @@ class Life:
         return (yield from self._wait(job, job.entry.since, self._deadline(job.entry.since)))
 
     def resume(self, event: JobEvent) -> Steps[Any]:
-        """Continue after the trigger's waiting has ended.
+        """Continue after the trigger has fired.
 
         :return: The task's result, or a :class:`Deferral`.
-        :raises RemoteJobError: One of its kinds.
+        :raises RemoteJobError: One of its subclasses.
         """
         from airflow_provider_aihub.triggers.job import MOST_ROUNDS, error_of
 
@@ -134,7 +140,7 @@ class Life:
             if rounds > MOST_ROUNDS:
                 raise (yield from self._given_up(job, trouble)) from None
             self.task_try.log.warning("Waiting until %s can be asked how it ended: %s", self.task_try.kind.platform, trouble)
-            # It has ended in time, as the trigger saw.
+            # The trigger has seen that the job ended before the deadline.
             deadline = None
         else:
             if self.task_try.judge(job, state) is Verdict.OTHER:
@@ -153,7 +159,7 @@ class Life:
         return (yield from self._wait(job, event["since"] or self.task_try.clock(), deadline, rounds))
 
     def _job(self, entry: Entry | None) -> Steps[tuple[Job, JobState | None]]:
-        """Return the task's job, and how one that was taken up stands."""
+        """Take up or create the job. Return it, and its state if it was taken up."""
         operator, marker = self.task_try.operator, self.task_try.tries.marker()
         request = yield Do(lambda: operator.create_request(marker))
         taken_up, state = yield from self.submission.take_up(entry)
@@ -164,11 +170,11 @@ class Life:
         return (yield from self.submission.create(request, marker)), None
 
     def kill(self, *, patience: float = 0.0) -> Steps[None]:
-        """Stop the job, because the task is being ended; also one that is just being created.
+        """Stop the job, because the task is being killed; also a job that is just being created.
 
-        What this interrupts may go on afterwards; it then stops what it has created itself.
+        This interrupts other code of the task, which may go on afterwards. It then stops what it has created.
 
-        :param patience: Seconds for which a job that is being created may be looked for.
+        :param patience: Seconds for which a job that is just being created is looked for.
         """
         self.task_try.killed = True
         if not self.task_try.cancels or self.task_try.stopped:
@@ -196,7 +202,7 @@ class Life:
         yield from self.task_try.stop_for_good(max(patience, KILL_PATIENCE))
 
     def _wait(self, job: Job, since: float, deadline: float | None, rounds: int = 0) -> Steps[Any]:
-        """Wait in the triggerer, or here."""
+        """Wait for the job here and return the task's result; or return a :class:`Deferral`."""
         reference, options = job.id if job.reference is None else job.reference, self.task_try.operator.options
         if options.deferrable:
             return Deferral(reference=reference, since=since, deadline=deadline, rounds=rounds, identity=job.identity)
@@ -216,7 +222,7 @@ class Life:
             came = yield from self.task_try.stop(job, check_timeout=LAST_CHECK_TIMEOUT)
             if not (isinstance(came, JobState) and came.phase.ended_by_itself):
                 raise (yield from self._timed_out(job, came if isinstance(came, RemoteJobError) else None))
-            # It has ended while the platform did not answer.
+            # The job had ended already.
             waited = Waited(Outcome.ENDED, came)
         if waited.outcome is Outcome.UNREADABLE or waited.state is None:
             raise (yield from self._given_up(job, waited.error))
@@ -242,9 +248,9 @@ class Life:
             reply = yield step
 
     def _deadline(self, since: float) -> float | None:
-        """Return when the job is stopped, in Unix seconds: by ``job_timeout`` or ``execution_timeout``.
+        """Return when the job is stopped, in Unix seconds: at the end of ``job_timeout`` or ``execution_timeout``.
 
-        Airflow 3 does not count the time in the triggerer towards ``execution_timeout``, so the trigger does.
+        ``execution_timeout`` is included because Airflow 3 does not apply it in the triggerer.
         """
         deadlines, options = [], self.task_try.operator.options
         if options.job_timeout is not None:
@@ -254,7 +260,7 @@ class Life:
         return min(deadlines, default=None)
 
     def _deferred_job(self, event: JobEvent) -> Steps[Job]:
-        """Return the job that the task has deferred for."""
+        """Return the job for which the task has deferred."""
         reference = event["job_id"]
         identity = Identity.from_plain(event.get("identity") or {})
         known = Entry(
@@ -269,17 +275,17 @@ class Life:
             opening=identity.opening,
             job_id=reference,
         )
-        # So that a task that is killed before its record is read stops it.
+        # If the task is killed before its record is read, this job is stopped.
         self.task_try.job = Job(reference, known, reference=reference)
         entry = yield from self.task_try.load()
         if entry is None or (identity.marker and entry.marker != identity.marker):
             entry = known
         job_id = entry.job_id if entry.job_id is not None else reference
-        # The trigger has seen it, but this worker's login may be one to another platform.
+        # ``seen`` stays None: the trigger has judged the job, but this worker's login may lead to another platform.
         return Job(job_id, entry, reference=reference)
 
     def _end(self, job: Job, state: JobState, deadline: float | None) -> Steps[Any]:
-        """Return the result of a job that succeeded, or raise what became of it; wait again for one that goes on."""
+        """Return the result of a job that succeeded, or raise its error; wait again if the operator lets it go on."""
         if (yield Do(lambda: self.task_try.operator.attend(state))):
             return (yield from self._wait(job, job.entry.since, deadline))
         self.task_try.job = None
@@ -291,7 +297,10 @@ class Life:
         return result
 
     def _timed_out(self, job: Job, error: RemoteJobError | None) -> Steps[RemoteJobError]:
-        """Return the error for a job that was not done at its deadline, and was asked to stop."""
+        """Return the error for a job that had not ended at its deadline and was asked to stop.
+
+        :param error: Why stopping it failed; ``None`` if it did not fail.
+        """
         self.task_try.job = None
         if not error:
             yield from self.task_try.forget()
@@ -309,12 +318,12 @@ class Life:
         )
 
     def _given_up(self, job: Job, error: RemoteJobError | None) -> Steps[RemoteJobError]:
-        """Return the error for a job that could not be read for too long; it goes on, and the next try takes it up."""
+        """Return the error to raise if the job cannot be read any longer. It goes on, and the next try takes it up."""
         self.task_try.job = None
         yield from self.task_try.move(job, job_state.LEFT)
         called = self.task_try.kind.called(job.id)
         self.task_try.log.error("Gave up waiting for %s, which was left as it is; the next try takes it up again", called)
         error = error or RemoteJobError(f"The waiting for {called} ended without a word on why.")
-        # Whatever is wrong now, such as the login, may be mended by the time of the next try.
+        # Whatever is wrong, such as the login, may be right again at the next try.
         error.final = False
         return error

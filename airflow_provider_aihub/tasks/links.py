@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 class TaskLink(BaseOperatorLink):
     """A link whose address the task puts into XCom as soon as it is known.
 
-    So it works while the job runs, deferred or not, and after it has ended. Airflow 3 reads the XCom without this
-    class, and writes what this class gives to it at the end of each run of a worker; Airflow 2.11 asks this class.
-    An XCom that is not there would be an error in the log of Airflow 3, below the one that the task has failed with.
-    When a task is tried again, Airflow clears its XComs: the link is the newest try's, and the address of an earlier
-    try's job is in that try's log.
+    So the link works while the job runs, deferred or not, and after it has ended. Airflow 2.11 asks this class for the
+    address. Airflow 3 reads the XCom itself; at the end of each process of the task it calls this class and saves the
+    result. (If this class asked for a missing XCom then, the log would show a second error below that of the task.)
+    Airflow clears the XComs of a task before it is tried again, so the link is that of the newest try; the addresses of
+    earlier jobs are in the logs of their tries.
     """
 
     def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:
@@ -35,12 +35,12 @@ class TaskLink(BaseOperatorLink):
 
 
 def _try_of(ti: Any) -> tuple[Any, ...]:
-    """Return which try it is. DAG.test() runs all of a DAG's runs and tries with the same operators."""
+    """Return an id of the try: ``DAG.test()`` uses the same operator objects for several runs and tries."""
     return getattr(ti, "run_id", None), getattr(ti, "map_index", None), getattr(ti, "try_number", None)
 
 
 def _may_have_xcoms(ti: Any) -> bool:
-    """Whether the try may have XComs that this process has not put there: not if it began here, in Airflow 3."""
+    """Whether an earlier process of the same try may have set XComs; false if Airflow 3 has begun the try here."""
     begun = getattr(ti, "_ti_context_from_server", None)
     return begun is None or bool(begun.next_method)
 
@@ -50,11 +50,11 @@ def link_to_page(
 ) -> None:
     """Set the address of one of the task's links, and log it, once in a try.
 
-    :param operator: The one that Airflow asks for the link when the task ends.
+    :param operator: The operator of the task.
     :param key: Key of the link's XCom.
-    :param address: Gives the address; ``None`` where the connection has no web UI, and nothing is done.
-    :param resumed: Whether the task was deferred before in the same try, and so may have the link already. To ask for
-        an XCom that is not there would put an error into the task's log.
+    :param address: Returns the address; ``None`` if the connection has no web UI. Then nothing is done.
+    :param resumed: Whether the task was deferred before in the same try, so that the XCom may exist already. Otherwise
+        it is not read, since reading a missing XCom puts an error into the task's log.
     """
     ti = context["ti"]
     with best_effort(operator.log, "its link"):
@@ -71,11 +71,11 @@ def link_to_page(
 
 
 async def link_in_triggerer(task_instance: Any, key: str, address: Callable[[], str | None], log: Log) -> None:
-    """Do what :func:`link_to_page` does, for a task that the scheduler has started in the triggerer.
+    """Do the same as :func:`link_to_page` for a task that the scheduler has started in the triggerer.
 
-    Where that cannot be done, the task has its link once a worker ends it.
+    If that fails, the task has no link until it resumes in a worker.
 
-    :param task_instance: What the triggerer gave the trigger.
+    :param task_instance: ``task_instance`` of the trigger.
     """
     from asgiref.sync import sync_to_async
 

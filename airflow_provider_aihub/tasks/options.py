@@ -1,6 +1,6 @@
-"""How tasks wait, as checked values: the parameters that operators or sensors share, besides what a job is to be.
+"""Checks the parameters about waiting that all operators, or all sensors, share.
 
-Templates render to text, and other tasks return what they like: each value may come as itself or as its text.
+Each value may be given as itself or as text, since templates render to text.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def _span_or_zero(value: Any) -> float:
 
 
 def _factor(value: Any) -> float:
-    """Return by what a pause is multiplied: true means doubling, and newer versions of Airflow take a factor, too."""
+    """Return the factor for ``exponential_backoff``: 2 for true, 1 for false or 0, or the given factor."""
     factor = None if isinstance(value, bool) else seconds(value)
     try:
         factor = 1.0 + flag(value) if factor is None else factor or 1.0
@@ -90,11 +90,11 @@ class Options(BaseModel):
 
 
 class StopOptions(Options):
-    """How a job is stopped.
+    """Options of operators that stop a job.
 
-    :param wait_for_completion: Whether it is waited for.
-    :param poll_interval: Seconds.
-    :param poll_tolerance: Seconds.
+    :param wait_for_completion: Whether the task waits for the end of the job.
+    :param poll_interval: Longest pause between two polls, in seconds.
+    :param poll_tolerance: Seconds for which polls may fail before the waiting gives up.
     """
 
     wait_for_completion: Flag
@@ -103,15 +103,15 @@ class StopOptions(Options):
 
 
 class JobOptions(StopOptions):
-    """How a job is submitted and waited for.
+    """Options of operators that submit a job.
 
-    :param deferrable: Whether that is done in the triggerer.
-    :param job_timeout: Seconds from its submission on; ``None`` for no end.
-    :param execution_timeout: Airflow's, in seconds; ``None`` for no end.
-    :param cancel_on_kill: Whether the job is stopped with the task.
+    :param deferrable: Whether the task waits in the triggerer.
+    :param job_timeout: Seconds from the submission until the job is stopped; ``None`` for never.
+    :param execution_timeout: Airflow's, in seconds; ``None`` for none.
+    :param cancel_on_kill: Whether the job is stopped if the task is killed.
     :param durable: Whether a retry takes up the job of an earlier try.
-    :param on_ambiguous_submit: What to do about a create call whose answer was lost.
-    :param stream_logs: Whether the job's logs are followed.
+    :param on_ambiguous_submit: What to do if it is unknown whether a create call has created a job.
+    :param stream_logs: Whether the job's logs are copied to the task's log.
     """
 
     deferrable: Flag
@@ -124,23 +124,23 @@ class JobOptions(StopOptions):
 
     @property
     def resubmit(self) -> bool:
-        """Whether a job is created anew although an earlier create call may have created one."""
+        """Whether another job is created although an earlier create call may have created one."""
         return self.on_ambiguous_submit == "resubmit"
 
 
 class SensorOptions(Options):
-    """How a sensor waits.
+    """Options of sensors.
 
-    :param deferrable: Whether that is done in the triggerer.
-    :param poll_tolerance: Seconds.
-    :param poke_interval: Seconds.
-    :param timeout: Seconds.
-    :param exponential_backoff: By what the pause is multiplied after each look.
-    :param max_wait: Longest pause in seconds; ``None`` for no bound.
-    :param soft_fail: Whether a failure is a skip.
-    :param never_fail: Whether whatever goes wrong is a skip.
-    :param silent_fail: Whether a look that fails is repeated, whatever went wrong.
-    :param execution_timeout: Airflow's, in seconds; ``None`` for no end.
+    :param deferrable: Whether the task waits in the triggerer.
+    :param poll_tolerance: Seconds for which polls may fail before the waiting gives up.
+    :param poke_interval: Pause between two polls, in seconds.
+    :param timeout: Seconds from the first poll until the task fails.
+    :param exponential_backoff: Factor by which the pause grows after each poll.
+    :param max_wait: Longest pause, in seconds; ``None`` for no limit.
+    :param soft_fail: Whether the task is skipped when it would fail.
+    :param never_fail: Whether the task is skipped after any error.
+    :param silent_fail: Whether a poll is repeated after any error.
+    :param execution_timeout: Airflow's, in seconds; ``None`` for none.
     """
 
     deferrable: Flag

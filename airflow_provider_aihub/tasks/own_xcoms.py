@@ -1,7 +1,8 @@
-"""XComs that are this package's own, and no user's: links, and how far logs were told.
+"""XComs of this package: links, and the offsets of logs.
 
-They go into Airflow's database past an XCom backend of the users' own. That would make an object of each, and Airflow 3
-shows a link as it stands in the database: the address of the object. Airflow itself writes its links past it, too.
+They are saved in Airflow's database even if users have configured a custom XCom backend. Such a backend may store each
+value elsewhere and put only its address into the database, and Airflow 3 would show that address as the link. Airflow
+bypasses the backend for its own links, too.
 """
 
 from __future__ import annotations
@@ -15,16 +16,16 @@ from airflow_provider_aihub.tasks.uninterrupted import uninterrupted
 
 
 def put(task_instance: Any, key: str, value: str) -> None:
-    """Keep a text.
+    """Save a text.
 
-    :param task_instance: A task instance, its key, or what a triggerer gives a trigger for one.
+    :param task_instance: A task instance, its key, or ``task_instance`` of a trigger.
     """
     base = _base()
     uninterrupted(lambda: base.set(key=key, value=value, **_place(task_instance)))
 
 
 def get(task_instance: Any, key: str) -> str | None:
-    """Return a text that was kept, ``None`` where there is none."""
+    """Return a saved text; ``None`` if there is none."""
     base, place = _base(), _place(task_instance)
     read = base.get_one if AIRFLOW_V_3_0_PLUS else partial(_in_database, base)
     value = uninterrupted(lambda: read(key=key, **place))
@@ -40,7 +41,7 @@ def _base() -> Any:
 
 
 def _in_database(base: Any, **wanted: Any) -> Any:
-    """Read what Airflow 2 keeps; its own ``get_one`` always asks the users' backend."""
+    """Read an XCom from the database of Airflow 2, whose own ``get_one`` always uses the custom backend."""
     from airflow.utils.session import create_session
 
     with create_session() as session:

@@ -1,4 +1,4 @@
-"""What operators and sensors of a platform have in common: the platform, its hook, and links to its pages."""
+"""The base of all operators and sensors of a platform: its hook, its kind of job, and links to its web pages."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class PlatformTask:
 
     @property
     def conn_field(self) -> str:
-        """Name of the parameter that names the connection."""
+        """Name of the parameter for the connection, such as ``aihub_conn_id``."""
         return f"{self.platform.key}_conn_id"
 
     @property
@@ -59,10 +59,10 @@ class PlatformTask:
         return state
 
     def link_to(self, context: Context, thing: int | str, kind: str | None = None, *, resumed: bool = False) -> None:
-        """Link the task to the page of a thing, as soon as it is known.
+        """Link the task to the web page of a thing, such as a job or a dataset.
 
-        :param thing: Its id; its name where it has no other.
-        :param kind: Kind of thing, as the platform's pages are called. Default: the kind of job.
+        :param thing: Its id; its name if it has no id.
+        :param kind: Kind of the page, such as ``training``. Default: :attr:`kind`.
         :param resumed: Whether the task was deferred before in the same try.
         """
         link_to_page(

@@ -1,4 +1,4 @@
-"""Looking for the jobs of a task in a platform's lists, which may lag, be cut into small pages, and count wrongly."""
+"""Searches a platform's lists for the jobs of a task. Lists may lag, have small pages, and count wrongly."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from airflow_provider_aihub.tasks.job_state import Marker
 
 PAGE_SIZE: Final = 100
 MOST_PAGES: Final = 1000
-"""Pages after which a list is taken to have no end."""
+"""A list with more pages counts as endless."""
 AGE_MARGIN: Final = 24 * 3600.0
-"""Seconds by which a job may seem to be older than it is: clocks differ, and so do notions of time zones."""
+"""Seconds by which a job may seem older than it is: clocks differ, and a platform may use another time zone."""
 
 
 class JobMatcher:
-    """Picks the jobs that are looked for out of those that are listed.
+    """Collects, from the rows of a list, the jobs that are looked for.
 
     :param wanted: Whether a job with this marker is looked for.
-    :param doubtful: Whether a job without one may be looked for.
+    :param doubtful: Whether a job without a marker may be one that is looked for.
     """
 
     def __init__(self, kind: JobKind, wanted: Callable[[Marker], bool], doubtful: Callable[[Facts], bool]) -> None:
@@ -38,12 +38,15 @@ class JobMatcher:
         return sorted(self._marked.items(), key=lambda job: job[1].facts.created or 0.0, reverse=True)
 
     def add(self, job_id: JobId, row: Any) -> None:
-        """Look at a job."""
+        """Add the job of a row, if it is looked for.
+
+        :param row: The row, see :class:`~airflow_provider_aihub.jobs.kind.JobKind`.
+        """
         state = self._kind.state(job_id, row)
         facts = state.facts
         markers = Marker.all_in(facts.description)
         for marker in filter(self._wanted, markers):
-            # Whoever copies a job copies its description: the first is the task's.
+            # Copying a job copies its description as well, so of several jobs with one marker the oldest is the task's.
             known = self._marked.get(marker)
             if known is None or (facts.created or 0.0) < (known.facts.created or 0.0):
                 self._marked[marker] = state
@@ -60,16 +63,16 @@ def search_list(
     listed: ListRequest,
     ask: Callable[[Request[Any]], Generator[Any, Any, Any]],
 ) -> Generator[Any, Any, None]:
-    """Read the list of a kind of job until what is looked for was seen, or cannot come any more.
+    """Read the pages of a list until a job was found, all further jobs are too old, or there are no new ones.
 
-    A page that is shorter than was asked for, and a total, say nothing of the end: a server may have pages of its own
-    size and count wrongly.
+    A short page or the total do not show the end: a server may have pages of its own size, and count wrongly.
 
-    :param name: Narrows the list; ``None`` for all jobs.
-    :param since: When the oldest job that is looked for was submitted, in Unix seconds.
-    :param listed: Makes the request for a part of the list.
-    :param ask: Carries out a request.
-    :raises BadAnswerError: The list has no end.
+    :param matcher: Gets all rows.
+    :param name: Only jobs of this name; ``None`` for all jobs.
+    :param since: Submission of the oldest job that is looked for, in Unix seconds.
+    :param listed: Returns the request for a page.
+    :param ask: Returns the generator that sends a request.
+    :raises BadAnswerError: The list has more than ``MOST_PAGES`` pages.
     """
     start: Any = None
     seen: set[JobId] = set()

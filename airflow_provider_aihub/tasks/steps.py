@@ -1,4 +1,4 @@
-"""What the life of a job wants done, step by step; a worker does it, and so does a simulation."""
+"""The steps that the life of a job yields. A worker carries them out, and so does a simulation."""
 
 from __future__ import annotations
 
@@ -30,47 +30,46 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class Call(Generic[T]):
-    """Carry out a request. The reply is its result; an :class:`RemoteJobError` is thrown."""
+    """Send a request. The reply is its result; a :class:`RemoteJobError` is thrown into the generator."""
 
     request: Request[T]
 
 
 @dataclass(frozen=True, slots=True)
 class ServerTime:
-    """Say what time it is by the platform's own clock. The reply is Unix seconds; ``None`` where it has not told it."""
+    """Return the time by the platform's clock, in Unix seconds; ``None`` if no answer has told it yet."""
 
 
 @dataclass(frozen=True, slots=True)
 class LogIn:
-    """Log in unless there is a token. The reply is the user's id, where it is known."""
+    """Log in unless there is a token. The reply is the user's id; ``None`` if unknown."""
 
 
 @dataclass(frozen=True, slots=True)
 class Logins:
-    """Say how many logins there have been: after another one, another platform may stand behind the address."""
+    """Return the number of logins. If it has changed, another platform may answer at the same address."""
 
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """Read the record. The reply is what an earlier try wrote, as JSON values; ``None`` for nothing; a
-    :class:`Refused` where Airflow did not tell."""
+    """Load the record. The reply is a dict of JSON values; ``None`` if there is none; :class:`Refused` on an error."""
 
 
 @dataclass(frozen=True, slots=True)
 class Save:
-    """Write the record. The reply is a :class:`Refused` where Airflow did not take it."""
+    """Save the record. The reply is ``None``, or :class:`Refused` if Airflow did not accept it."""
 
     entry: Entry
 
 
 @dataclass(frozen=True, slots=True)
 class Forget:
-    """Delete the record; where that fails, it stays."""
+    """Delete the record. An error is only logged."""
 
 
 @dataclass(frozen=True, slots=True)
 class Push:
-    """Push an XCom. The reply is a :class:`Refused` where Airflow did not take it."""
+    """Push an XCom. The reply is ``None``, or :class:`Refused` if Airflow did not accept it."""
 
     key: str
     value: Any
@@ -78,17 +77,17 @@ class Push:
 
 @dataclass(frozen=True, slots=True)
 class Do(Generic[T]):
-    """Do what is the operator's own, such as an upload. The reply is what it returns; what it raises is thrown."""
+    """Call a method of the operator, e.g. for an upload. The reply is its result; its error is thrown."""
 
     work: Callable[[], T]
 
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """Airflow did not take, or tell, something.
+    """Reply of a step whose call to Airflow failed.
 
     :param why: Airflow's error.
-    :param superseded: Whether Airflow says that the try that this worker runs is not the task's any more.
+    :param superseded: Whether the error means that Airflow has started another try of the task.
     """
 
     why: Exception

@@ -1,6 +1,6 @@
-"""Creating a job once: what an earlier try left behind is taken up, and a create call is never blindly repeated.
+"""Creates a job once: the job of an earlier try is taken up, and a create call is repeated only if that is safe.
 
-No I/O: generators yield what they want done, see :mod:`~.steps`.
+No I/O: the generators yield steps, see :mod:`~.steps`.
 """
 
 from __future__ import annotations
@@ -32,27 +32,28 @@ from airflow_provider_aihub.tasks.search import AGE_MARGIN, JobMatcher, search_l
 from airflow_provider_aihub.tasks.steps import Call, Do, LogIn, Refused, ServerTime, Sleep, Steps
 
 TakenUp: TypeAlias = tuple[Job | None, JobState | None]
-"""A job of an earlier try, and how it stands; or nothing."""
+"""A job of an earlier try and its state (``None`` for a kind without states); or :data:`NOTHING`."""
 NOTHING: TakenUp = (None, None)
 SERVER_CLOCK_SKEW = 10.0
-"""Seconds by which the clocks of the platform's own machines may differ."""
+"""Seconds by which the clocks of the platform's machines may differ."""
 
 
 class Submission:
-    """Creates the job of one task instance, or finds the one that is there."""
+    """Creates the job of a task, or finds the one of an earlier try."""
 
     def __init__(self, task_try: TaskTry) -> None:
         self.task_try = task_try
         self.looked = task_try.operator.idempotent or not (task_try.durable and task_try.tries.tried)
-        """Whether it is known by now what earlier tries left behind."""
+        """Whether the jobs of earlier tries have been looked for, or need not be."""
         self._began = task_try.clock()
         self._platform = task_try.kind.platform
         self._no_list = f"this {self._platform} cannot list its jobs of that kind"
 
     def take_up(self, entry: Entry | None) -> Steps[TakenUp]:
-        """Return the job that an earlier try left behind, and its state; nothing if a new one is to be created.
+        """Return the job of an earlier try, and its state; :data:`NOTHING` if a new job shall be created.
 
-        :raises AmbiguousSubmit: It cannot be told whether an earlier try created one.
+        :param entry: The record of an earlier try.
+        :raises AmbiguousSubmit: It is unknown whether an earlier try has created one.
         """
         taken_up = yield from self._left_behind(entry)
         self.looked = True
@@ -61,7 +62,7 @@ class Submission:
     def _left_behind(self, entry: Entry | None) -> Steps[TakenUp]:
         if entry is None:
             return NOTHING if self.looked else (yield from self._unrecorded())
-        # A job that the waiting gave up on was left for whatever try comes next.
+        # A job in state LEFT is for the next try, even if that try comes from clearing the task.
         cleared = entry.state != job_state.LEFT and self.task_try.tries.cleared_since(entry)
         looked_at_by_a_person = entry.state == job_state.UNKNOWN
         if cleared and (looked_at_by_a_person or not self.task_try.kind.can_be_waited_for):
@@ -88,9 +89,9 @@ class Submission:
         return job, state
 
     def unrecorded_job(self) -> Steps[Job | None]:
-        """Look once for a job of an earlier try that goes on and has no record.
+        """Look, once, for a running job of an earlier try that has no record.
 
-        :raises RemoteJobError: The platform could not be asked, or does not list its jobs.
+        :raises RemoteJobError: The platform did not answer, or does not list its jobs.
         """
         matcher = yield from self._find(self._is_own, self.task_try.operator.job_name, since=self._oldest, thorough=False)
         for marker, state in _going_on(matcher.marked):
@@ -98,14 +99,17 @@ class Submission:
         return None
 
     def begun_job(self, job_id: JobId) -> Job:
-        """Return as a job what the task's own preparations have started."""
+        """Return, as a :class:`Job`, what ``prepare_submission`` has started; see ``RemoteJobOperator.begun``."""
         return Job(job_id, self._intent(self.task_try.tries.marker()))
 
     def _worth_taking_up(self, job: Job, *, cleared: bool) -> Steps[JobState | None]:
-        """Return how a job stands if it is this task's and of use; stop it if it goes on and its task was cleared."""
+        """Return the state of a job if it shall be taken up. If the task was cleared and the job still runs, stop it.
+
+        :param cleared: Whether the task was cleared after the job was created.
+        """
         called = self.task_try.kind.called(job.id)
         try:
-            # Who comes after the last try would not take it up.
+            # The last try waits for an unavailable platform; an earlier one leaves that to the next try.
             tolerance = None if self.task_try.tries.last else 0.0
             state = yield from self.task_try.patiently(job, lambda: self.task_try.read(job), tolerance)
         except NotFoundError:
@@ -137,9 +141,9 @@ class Submission:
         return None
 
     def _unrecorded(self) -> Steps[TakenUp]:
-        """Look for a job of this task that goes on, or that has succeeded since the task was last cleared.
+        """Take up a job without a record: one that runs, or has succeeded since the task was last cleared.
 
-        Only its marker tells, on an Airflow that remembers nothing, and where a record was lost.
+        It is found by its marker. There is no record before Airflow 3.3, or if it was lost.
         """
         try:
             found = yield from self._of_this_task()
@@ -161,7 +165,8 @@ class Submission:
             return (yield from self._take_up_found(marker, state, offset, cleared=False))
         for marker, state in _going_on(found):
             same_run = marker.run == self.task_try.tries.run
-            # One of another run was left when the run ended; if it began later, then another Airflow has it.
+            # A job of an earlier run with the same id is taken up, too. If it was created after this run began, it
+            # belongs to another Airflow.
             if same_run or _created(state, offset, math.inf) < self.task_try.tries.run_began:
                 taken = yield from self._take_up_found(marker, state, offset, cleared=same_run)
                 if taken[0]:
@@ -192,19 +197,19 @@ class Submission:
         )
 
     def _is_own(self, marker: Marker) -> bool:
-        """Whether a job is of this task and run, and no older than the last clear."""
+        """Whether a job belongs to this task and run, and was created after the task was last cleared."""
         tries = self.task_try.tries
         return (marker.task, marker.run) == (tries.task, tries.run) and not tries.cleared_since(marker)
 
     @property
     def _oldest(self) -> float:
-        """When the oldest job that this task may have was submitted, in Unix seconds."""
+        """The earliest time at which a job of this task can have been submitted, in Unix seconds."""
         return min(self.task_try.tries.run_began or math.inf, self.task_try.clock())
 
     def _of_this_task(self) -> Steps[list[tuple[Marker, JobState]]]:
-        """Return the jobs of this task, the newest first; those that come late, too, if an earlier try may have any.
+        """Return the jobs of this task, newest first. Wait for jobs that appear late, if an earlier try may have some.
 
-        :raises UnsupportedError: The platform does not list them.
+        :raises UnsupportedError: The platform does not list its jobs.
         """
         tries = 0 if self.task_try.kept else self.task_try.tries.tries_since_clear
         pause = self.task_try.patience.first_pause
@@ -226,7 +231,7 @@ class Submission:
     def create(self, request: Request[JobId], marker: Marker) -> Steps[Job]:
         """Create the job.
 
-        :raises AmbiguousSubmit: It cannot be told whether the platform has created it.
+        :raises AmbiguousSubmit: It is unknown whether the platform has created it.
         :raises RemoteJobError: The platform has not created it.
         """
         user_id = yield LogIn()
@@ -281,8 +286,8 @@ class Submission:
         )
 
     def _after_loss(self, request: Request[JobId], entry: Entry, loss: RequestError) -> Steps[Job]:
-        """Return the job whose create call lost its answer, or found the name of the job taken."""
-        # A platform that has said no is not at work on it any more; else the call may have been sent just now.
+        """Return the job of a create call whose answer was lost, or that was refused since the job's name is taken."""
+        # After a refusal, the platform no longer works on the call, so less patience is needed.
         refused = not isinstance(loss, AmbiguousSubmit) or loss.refused
         patience = self.task_try.patience.shown if refused else self.task_try.patience.settled
         end = self.task_try.clock() + patience
@@ -306,10 +311,10 @@ class Submission:
         return (yield from self.task_try.seen(Job((yield Call(request)), entry)))
 
     def _interrupted_creation(self, entry: Entry) -> Steps[Job | None]:
-        """Return the job that an earlier try was creating when it was ended, if the platform has taken it."""
+        """Return the job of a create call during which an earlier try was ended; ``None`` if there is no job."""
         age = yield from self.task_try.age(entry)
         try:
-            # The first answer tells what time it is there.
+            # The first answer tells the platform's time, which is needed for the age.
             job = (yield from self.look_for(entry, lambda: 0.0, thorough=False)) if age is None else None
             if job is None:
                 age = (yield from self.task_try.age(entry)) or 0.0
@@ -333,12 +338,12 @@ class Submission:
     ) -> Steps[Job | None]:
         """Look for the job of a create call until it is found, or can no longer appear.
 
-        :param left: Gives the seconds in which it may still appear.
-        :param thorough: Whether the last look is not narrowed by the job's name, which the platform may have changed.
+        :param left: Returns for how many more seconds it may appear.
+        :param thorough: Whether the last look is at jobs of all names, since the platform may have changed the name.
         :param killing: Whether to go on looking although the task is being killed.
-        :raises Unmarked: There is one that may be it.
-        :raises UnsupportedError: The platform does not list them.
-        :raises RemoteJobError: The platform could not be asked.
+        :raises Unmarked: A job without a marker may be the one.
+        :raises UnsupportedError: The platform does not list its jobs.
+        :raises RemoteJobError: The platform did not answer.
         """
         identity, earliest = Job("", entry).identity, (entry.server_time or 0.0) - SERVER_CLOCK_SKEW
 
@@ -370,9 +375,10 @@ class Submission:
             pause = min(2 * pause, self.task_try.patience.longest_pause)
 
     def _fail_if_unreadable(self, why: Refused | ValueError) -> Steps[None]:
-        """Do not go on where a record is there, but cannot be read, and nothing else tells.
+        """Fail because the record cannot be read and the platform does not list its jobs.
 
-        :raises Exception: Airflow's own, where it may be read by the next try.
+        :raises Exception: Airflow's error, if the next try may be able to read the record.
+        :raises AmbiguousSubmit: The record is damaged, and ``on_ambiguous_submit`` is ``"fail"``.
         """
         if isinstance(why, Refused):
             raise why.why
@@ -380,14 +386,16 @@ class Submission:
         yield from self._fail_as_ambiguous(self._intent(self.task_try.tries.marker()), lost, self._no_list)
 
     def _fail_as_ambiguous(self, entry: Entry, loss: RequestError, why: str) -> Steps[None]:
-        """Fail for good, so that no retry creates a second job; unless that was asked for.
+        """Fail without a retry, which might create a second job; or return if ``on_ambiguous_submit`` allows that.
 
-        :param why: Why nobody can tell.
+        :param loss: Error of the create call.
+        :param why: Why it cannot be found out whether there is a job.
+        :raises AmbiguousSubmit: ``on_ambiguous_submit`` is ``"fail"``.
         """
         if self.task_try.operator.options.resubmit:
             self.task_try.log.warning("Creating another %s, since on_ambiguous_submit is 'resubmit'", self.task_try.kind.noun)
             return
-        # A person who has looked on the platform and clears the task means it to start anew.
+        # When the user has looked on the platform and clears the task, state UNKNOWN makes it create a new job.
         yield from self.task_try.save(entry.moved(job_state.UNKNOWN, self.task_try.tries))
         self.task_try.creating = None
         named = f"{self.task_try.kind.noun} {entry.name!r}" if entry.name else self.task_try.kind.noun
@@ -415,10 +423,14 @@ class Submission:
         thorough: bool,
         doubtful: Callable[[Facts], bool] = lambda _: False,
     ) -> Steps[JobMatcher]:
-        """Look through the platform's jobs of this kind.
+        """Search the platform's lists for jobs of this kind.
 
-        :param doubtful: Whether a job without a marker may be one that is looked for.
-        :raises UnsupportedError: The platform does not list them.
+        :param wanted: Whether a job with this marker is looked for.
+        :param name: Only jobs of this name are read first; ``None`` for all jobs.
+        :param since: Older jobs are not needed, in Unix seconds.
+        :param thorough: Whether jobs of other names are read, too, if that finds nothing.
+        :param doubtful: Whether a job without a marker may be one that is looked for. Default: it is not.
+        :raises UnsupportedError: The platform does not list its jobs.
         """
         names = [name.strip() or None] if name and self.task_try.kind.lists_by_name else []
         for narrowed in dict.fromkeys([*names, None] if thorough or not names else names):
@@ -439,9 +451,9 @@ class Submission:
 
 
 class Unmarked(RemoteJobError):
-    """The platform has a job that may be the one that is looked for, but does not show its marker.
+    """A job on the platform may be the one that is looked for, but shows no marker.
 
-    :param called: What it is called.
+    :param called: What the job is called in messages.
     """
 
     def __init__(self, called: str) -> None:
@@ -450,7 +462,7 @@ class Unmarked(RemoteJobError):
 
 
 def _as_refusal(loss: RequestError) -> RequestError:
-    """Return the error of a create call that the platform refused, where there is no job of it."""
+    """Return the error of a refused create call as an unambiguous one, since there is no job."""
     if not isinstance(loss, AmbiguousSubmit):
         return loss
     return RejectedError(
@@ -464,7 +476,11 @@ def _as_refusal(loss: RequestError) -> RequestError:
 
 
 def _created(state: JobState, offset: float, unknown: float) -> float:
-    """Return when a job was created, in Unix seconds of this worker's clock."""
+    """Return when a job was created, in Unix seconds by this worker's clock.
+
+    :param offset: Seconds by which the platform's clock is ahead.
+    :param unknown: What to return if the platform does not show it.
+    """
     created = state.facts.created
     return created - offset if created else unknown
 

@@ -1,4 +1,4 @@
-"""What one try of a task holds: its job on the platform, and the record that Airflow keeps of it. No I/O."""
+"""The state of one try of a task: its job on the platform, and the record of it in Airflow. No I/O."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Patience:
-    """How long to wait for what the platform may show late.
+    """How long to look for a job that the platform may show late.
 
-    :param settled: Seconds after a create call began. By then its job is there, or there will be none: the platform may
-        work on the call for a minute, and its lists may be late.
-    :param shown: Seconds after the platform answered a create call. By then its lists and reads know the job.
-    :param first_pause: Seconds from one look to the next, doubled each time.
-    :param longest_pause: Bound on that, in seconds.
+    :param settled: Seconds from the beginning of a create call until it is certain that a job which is not shown does
+        not exist: the platform may work on the call for a minute, and its lists may be late.
+    :param shown: The same from the answer to a create call.
+    :param first_pause: Seconds from the first look to the second; doubled each time.
+    :param longest_pause: Maximum of that pause, in seconds.
     """
 
     settled: float = 120.0
@@ -44,20 +44,20 @@ class Patience:
 
 PATIENCE: Final = Patience()
 HIDDEN: Final = 5.0
-"""Seconds for which the platform may say that an old job does not exist, before that is believed."""
+"""Seconds for which the platform may answer that an old job does not exist before that is believed."""
 LAST_CHECK_TIMEOUT: Final = 0.5
-"""Seconds to wait, at a deadline, until the platform shows whether the job is over."""
+"""Seconds that reading the job may take at the deadline, before it is stopped."""
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
     """A job of this task on the platform.
 
-    :param id: What its creation gave.
-    :param entry: What is remembered of it.
-    :param reference: What it is read by, where that is known.
-    :param seen: How many logins there had been when this try created it, or saw that it is this task's. ``None`` for
-        neither.
+    :param id: The id that the create call returned.
+    :param entry: Its record.
+    :param reference: The id or name by which it is read; ``None`` if not known yet.
+    :param seen: Number of the login with which this try has created it, or has read it and judged it to be this
+        task's; ``None`` if it has done neither.
     """
 
     id: JobId
@@ -67,7 +67,7 @@ class Job:
 
     @property
     def identity(self) -> Identity:
-        """What tells it from other jobs of the same id."""
+        """What distinguishes it from other jobs with the same id."""
         entry = self.entry
         return Identity(
             marker=entry.marker,
@@ -79,11 +79,12 @@ class Job:
 
 
 class TaskTry:
-    """What one try of a task holds.
+    """The state of one try of a task, and the generators that change it (see :mod:`~.steps`).
 
-    :param operator: Says what is to be created, and what a good job gives.
-    :param kept: Whether this Airflow keeps a record.
-    :param clock: Gives Unix time in seconds.
+    :param operator: The operator of the task.
+    :param tries: Which try this is.
+    :param kept: Whether this Airflow can keep a record (from 3.3 on).
+    :param clock: Returns Unix time in seconds.
     """
 
     def __init__(
@@ -97,18 +98,21 @@ class TaskTry:
         self.clock = clock
         self.patience = PATIENCE
         self.job: Job | None = None
-        """The job that is to be stopped should the task end now."""
+        """The job that is stopped if the task is killed now."""
         self.creating: Entry | None = None
-        """The intent of a create call whose id is not known yet."""
+        """The record of a create call that has not returned an id yet."""
         self.unreadable: Refused | ValueError | None = None
-        """Why the record that there is, or may be, could not be read."""
+        """Why the record could not be read; ``None`` if it could, or if there is none."""
         self.answered: float | None = None
-        """When the create call of this try was answered, in Unix seconds: it may have been long in the making."""
+        """When the create call of this try was answered, in Unix seconds: the answer may have taken long."""
         self.killed = False
+        """Whether the task is being killed."""
         self.stopped = False
+        """Whether its job has been asked to stop."""
 
     @property
     def cancels(self) -> bool:
+        """``cancel_on_kill``, even if other parameters are wrong."""
         try:
             return self.operator.options.cancel_on_kill
         except ParameterError:
@@ -116,13 +120,14 @@ class TaskTry:
 
     @property
     def durable(self) -> bool:
+        """``durable``, even if other parameters are wrong."""
         try:
             return self.operator.options.durable
         except ParameterError:
             return self.operator.durable is True
 
     def load(self) -> Steps[Entry | None]:
-        """Return what an earlier try wrote down; from now on the job that it had is stopped with the task."""
+        """Return the record of an earlier try. From now on, the job in it is stopped if the task is killed."""
         self.kept = self.kept and self.durable
         value = (yield Load()) if self.kept else None
         if value is None:
@@ -149,7 +154,7 @@ class TaskTry:
         return (yield Save(entry)) if self.kept else None
 
     def move(self, job: Job, state: str) -> Steps[None]:
-        """Write down what became of the job."""
+        """Save the job's record in a new state, one of :mod:`~.job_state`."""
         refused = yield from self.save(replace(job.entry.moved(state, self.tries), job_id=job.id))
         if refused:
             self.log.warning("Airflow did not take that %s is %s: %s", self.kind.called(job.id), state, refused.why)
@@ -159,12 +164,13 @@ class TaskTry:
             yield Forget()
 
     def airflow_refused(self, refused: Refused, what: str) -> Steps[None]:
-        """Go on although Airflow did not accept something, unless this worker's try is no longer the task's.
+        """Log that Airflow did not accept something; or end this try if Airflow has started another one meanwhile.
 
-        A worker of such a try stops the job that it has created, since nobody else knows it, but no job that it has
-        taken up, and nothing that the other try has, too.
+        Then the job is stopped if this try has created it, since no other try knows it. A job that was taken up, or
+        that all tries share, is left to the other try.
 
-        :raises JobStopped: The try is no longer the task's.
+        :param what: What Airflow did not accept, for the log.
+        :raises JobStopped: Airflow has started another try.
         """
         if not refused.superseded:
             self.log.warning("Airflow did not take %s: %s", what, refused.why)
@@ -182,14 +188,14 @@ class TaskTry:
         )
 
     def ask(self, request: Request[T]) -> Steps[T]:
-        """Ask about a job that may be there already.
+        """Send a request about a job that may exist already.
 
-        :raises RemoteJobError: One of its kinds; also a refused login leaves the next try to find the job.
+        :raises RemoteJobError: One of its subclasses. A refused login is not final: the next try shall find the job.
         """
         return (yield from self.retryable(Call(request)))
 
     def retryable(self, step: Call[T] | Do[T]) -> Steps[T]:
-        """Do a step about a job that may be there already; a refused login leaves the next try to find the job."""
+        """Do a step about a job that may exist already. A refused login is not final: the next try shall find it."""
         try:
             answer: T = yield step
         except AuthError as refusal:
@@ -198,6 +204,7 @@ class TaskTry:
         return answer
 
     def reference(self, job: Job) -> Steps[JobId]:
+        """Return the id or name by which the job is read."""
         if job.reference is not None:
             return job.reference
         return (yield from self.retryable(Do(lambda: self.operator.reference(job.id))))
@@ -208,7 +215,7 @@ class TaskTry:
         return self.kind.state(reference, answer)
 
     def seen(self, job: Job) -> Steps[Job]:
-        """Return a job of this task's that the platform has shown just now, or has just created."""
+        """Return the job with the number of the current login: with it, the job has just been created or judged."""
         return replace(job, seen=(yield Logins()))
 
     def judge(self, job: Job, state: JobState) -> Verdict:
@@ -217,11 +224,12 @@ class TaskTry:
     def patiently(
         self, job: Job, ask: Callable[[], Steps[T]], tolerance: float | None = None, hidden: float | None = None
     ) -> Steps[T]:
-        """Ask about an existing job. The platform may be away for a time, or may not know yet what it has just created.
+        """Repeat a request about an existing job as long as the platform is unavailable or may not know the job yet.
 
-        :param tolerance: Seconds for which the platform may be away. Default: ``poll_tolerance``.
-        :param hidden: Seconds for which it may not know the job. Default: as long as the job's age lets that be.
-        :raises RemoteJobError: The platform says no, or does not answer for too long.
+        :param ask: Returns the generator that sends it.
+        :param tolerance: Seconds for which the platform may be unavailable. Default: ``poll_tolerance``.
+        :param hidden: Seconds for which it may not know the job. Default: :meth:`hidden_for`.
+        :raises RemoteJobError: The platform refuses the request, or one of these times is over.
         """
         failing = Tolerance(
             self.operator.options.poll_tolerance if tolerance is None else tolerance,
@@ -234,7 +242,7 @@ class TaskTry:
                 return (yield from ask())
             except TRANSIENT as trouble:
                 if failing.missing is None and isinstance(trouble, NotFoundError):
-                    # It may just have been created, or be hidden for a moment.
+                    # The job may be new, or a list may lag for a moment.
                     failing.missing = yield from self.hidden_for(job)
                 pause = failing.failed(trouble, self.clock())
                 if pause is None:
@@ -243,7 +251,7 @@ class TaskTry:
             yield Sleep(pause)
 
     def hidden_for(self, job: Job) -> Steps[float]:
-        """Return for how many more seconds the platform may say that it does not know a job."""
+        """Return for how many more seconds the platform may not know the job."""
         age = yield from self.age(job.entry)
         if self.answered is not None:
             since = max(self.clock() - self.answered, 0.0)
@@ -251,18 +259,18 @@ class TaskTry:
         return self.patience.shown if age is None else max(self.patience.shown - age, HIDDEN)
 
     def age(self, entry: Entry) -> Steps[float | None]:
-        """Return how long ago an entry was written, in seconds by the platform's own clock: those of workers differ.
+        """Return the age of a record in seconds; ``None`` if the platform's time is unknown.
 
-        ``None`` where the platform has not told what time it is.
+        It is measured by the platform's clock, since the clocks of workers differ.
         """
         server_time: float | None = yield ServerTime()
         if server_time is None or entry.server_time is None:
             return None
-        # The platform's machines may have clocks of their own, too.
+        # The clocks of the platform's machines may differ as well.
         return max(min(server_time - entry.server_time, self.clock() - entry.since), 0.0)
 
     def clock_offset(self) -> Steps[float]:
-        """Return by how many seconds the platform's clock is ahead; 0 where that is not known."""
+        """Return by how many seconds the platform's clock is ahead of the worker's; 0 if unknown."""
         server_time = yield ServerTime()
         return 0.0 if server_time is None else server_time - self.clock()
 
@@ -271,12 +279,10 @@ class TaskTry:
     ) -> Steps[JobState | RemoteJobError | None]:
         """Ask the platform to stop a job, if it is this task's.
 
-        Return the error where that failed, and what the platform shows of a job that is over already.
-
-        :param patience: Seconds for which the platform may not know a job yet that it has just created. Default: as
-            long as that may take.
-        :param check_timeout: Seconds to wait until the platform shows whether a job that is known to be the task's is over.
-            Default: there may be no time for that.
+        :param patience: Seconds for which the platform may not know the job yet. Default: :meth:`hidden_for`.
+        :param check_timeout: Seconds that reading the job may take before the stop, if it is known to be the task's
+            own. Default: such a job is not read before, since there may be no time for that.
+        :return: The error if stopping failed; the state of a job that is over already; else ``None``.
         """
         called = self.kind.called(job.id)
         if self.kind.stop is None:
@@ -317,7 +323,7 @@ class TaskTry:
         return Call(step.request) if step.timeout is None else Ask(step.request, timeout=step.timeout)
 
     def stop_for_good(self, patience: float | None = None) -> Steps[None]:
-        """Stop the job of a task that will not be tried again. Errors are logged.
+        """Stop the job, if ``cancel_on_kill`` is true, for a task of which no try will take it up. Errors are logged.
 
         :param patience: See :meth:`stop`.
         """
@@ -331,9 +337,9 @@ class TaskTry:
         self.log.error("A %s may still be running on %s: %s", self.kind.noun, self.kind.platform, error)
 
     def go_on_unless_killed(self) -> None:
-        """Do not go on with a job for a task that is being killed.
+        """End this try if the task is being killed.
 
-        :raises JobStopped: The task is.
+        :raises JobStopped: The task is being killed.
         """
         if self.killed:
             raise JobStopped("The task was killed while its job was being created.", kind=self.kind.name)

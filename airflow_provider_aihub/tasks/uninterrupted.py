@@ -1,4 +1,4 @@
-"""Calls to Airflow that a time limit does not interrupt."""
+"""Protects calls to Airflow from being interrupted by ``execution_timeout``."""
 
 from __future__ import annotations
 
@@ -11,23 +11,22 @@ T = TypeVar("T")
 
 
 def uninterrupted(call: Callable[[], T]) -> T:
-    """Carry out a call to Airflow to its end. If the ``execution_timeout`` ends meanwhile, it takes effect right after
-    the call.
+    """Call a function. If ``execution_timeout`` ends during the call, it takes effect right after the call.
 
-    Airflow 3 reads one answer after the other from its supervisor. If a call is interrupted, its answer is read as that
-    of the next call, and so on; so the end of a task would be full of false errors.
+    Airflow 3 reads one answer after the other from its supervisor. If a call is interrupted, the next call reads the
+    answer of the interrupted one, and so on, which causes many false errors.
 
-    The signal itself is not held back, since any thread might receive it, but Airflow's reaction to it. A kill still
-    takes effect at once, since there are only a few seconds to stop the job.
+    The handler of SIGALRM is replaced during the call; the signal is not blocked, since then another thread might
+    receive it. A kill is not delayed, since there are only a few seconds to stop the job.
     """
-    strike: Any = signal.getsignal(signal.SIGALRM)
-    if threading.current_thread() is not threading.main_thread() or not callable(strike):
+    handler: Any = signal.getsignal(signal.SIGALRM)
+    if threading.current_thread() is not threading.main_thread() or not callable(handler):
         return call()
-    struck: list[tuple[Any, ...]] = []
-    signal.signal(signal.SIGALRM, lambda *given: struck.append(given))
+    delayed: list[tuple[Any, ...]] = []
+    signal.signal(signal.SIGALRM, lambda *given: delayed.append(given))
     try:
         return call()
     finally:
-        signal.signal(signal.SIGALRM, strike)
-        if struck:
-            strike(*struck[0])
+        signal.signal(signal.SIGALRM, handler)
+        if delayed:
+            handler(*delayed[0])

@@ -1,4 +1,4 @@
-"""How a worker does what the life of a job wants done."""
+"""Carries out the steps of a life in a worker of Airflow."""
 
 from __future__ import annotations
 
@@ -35,18 +35,19 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 KILL_TIMEOUT = 3.0
-"""Seconds to wait for an answer while the task is killed: Airflow grants a worker 5 seconds."""
+"""Seconds to wait for an answer while the task is killed: Airflow gives a worker 5 seconds before SIGKILL."""
 KILL_POLICY = RetryPolicy(attempts=2, first_pause=0.5)
 SUPERSEDED = {404, 409, 410}
-"""HTTP statuses by which Airflow's API says that a try is not the task's any more."""
+"""HTTP statuses by which Airflow's API answers that another try of the task has been started."""
 
 
 class Worker:
-    """Drives a life in a worker of Airflow.
+    """Runs the generators of a life in a worker of Airflow.
 
-    :param client: Makes the client of the task's connection, or gives the one that there is.
+    :param client: Returns the client of the task's connection.
     :param platform: Key of the platform.
-    :param context: Airflow's.
+    :param context: Airflow's context of the task.
+    :param sleep: Waits for a number of seconds.
     """
 
     def __init__(
@@ -66,7 +67,7 @@ class Worker:
         self._sleep = sleep
 
     def run(self, steps: Steps[T]) -> T:
-        """Drive it to its end."""
+        """Run a generator to its end, and return its result."""
         reply: Any = None
         error: RemoteJobError | None = None
         while True:
@@ -124,7 +125,7 @@ class Worker:
 
 
 def _call_airflow(ask: Callable[[], Any]) -> Any:
-    """Ask something of Airflow; return its answer, or its refusal."""
+    """Call Airflow. Return its answer, or :class:`Refused`."""
     try:
         return uninterrupted(ask)
     except Exception as error:

@@ -1,4 +1,4 @@
-"""The jobs that triggers wait for: they are read one by one while they are few, and from lists when they are many."""
+"""Polls the jobs that triggers wait for: one by one while they are few, and by lists when they are many."""
 
 from __future__ import annotations
 
@@ -24,29 +24,29 @@ T = TypeVar("T")
 log = logging.getLogger(__name__)
 
 PAGE_SIZE: Final = 250
-"""Jobs on a page at most; decoding more at once would hold up the event loop for too long."""
+"""Maximum of jobs on a page; decoding more at once would block the event loop for too long."""
 SMALLEST_PAGE: Final = 20
 LOOKS_AT_ONCE: Final = 10
-"""After how many jobs that are to be looked at others on the event loop have their turn."""
+"""After so many polls that were answered from a page, other tasks of the event loop get their turn."""
 MOST_MISSES: Final = 3
-"""How often in a row a job may be missing from the lists; then it is read by itself."""
+"""A job that so many lists in a row have not shown is then read by itself."""
 MOST_FAILURES: Final = 2
-"""How often in a row reading the lists may fail; then each job is read by itself for a time."""
+"""If reading the lists fails so many times in a row, each job is read by itself for :data:`PAUSE_LISTS`."""
 WORTH_A_PAGE: Final = 10
-"""How many single reads cost about as much as a page. Other triggerers' jobs may stand between those of this one."""
+"""A page costs about as much as so many single reads. The jobs of other triggerers may be between those of this one."""
 MOST_PAGES: Final = 400
-"""Pages that are read at once at most, of a platform whose pages are small."""
+"""Maximum of pages that are read at once, from a platform whose pages are small."""
 LONGEST_SWEEP: Final = 60.0
-"""Seconds within which the lists are to be read; there may be dozens of them."""
+"""Time limit for reading all pages, in seconds; there may be dozens."""
 LONGEST_WAIT: Final = 10.0
-"""Seconds for which a look waits for pages that are slow. And those after which the clock is looked at again, in case
-that somebody has set it."""
+"""Seconds for which a poll waits for slow pages; then its job is read by itself. Also the longest sleep before the
+clock is read again, since somebody may set it."""
 PAUSE_LISTS = 60.0
-"""Seconds for which no pages are read after reading them failed, or they showed few of the jobs that are waited for."""
+"""Seconds for which no lists are read after that failed, or if they showed too few of the jobs that are waited for."""
 
 
 class Sender(Protocol):
-    """Carries out requests for the connection's user."""
+    """Sends requests, as the user of the connection."""
 
     @property
     def user_id(self) -> int | None: ...
@@ -55,16 +55,16 @@ class Sender(Protocol):
 
 
 class BatchPoller:
-    """The jobs of one kind that are waited for on an event loop.
+    """Polls the jobs of one kind for all triggers of a connection on an event loop.
 
-    A job that is missing from the list is read by itself. So is every job while the lists cannot be read, and while too
-    few jobs are polled about equally often.
+    A job that is missing from the lists is read by itself. So is every job while the lists cannot be read, and while
+    too few jobs are polled at about the same interval.
 
-    :param sender: Carries out the requests.
-    :param threshold: From how many jobs on a list is read; 0 for never.
-    :param spacing: Seconds from one reading of the lists to the next at least.
-    :param clock: Gives Unix time in seconds.
-    :param jitter: Gives a number from 0 to 1.
+    :param sender: Sends the requests.
+    :param threshold: Number of jobs from which on lists are read; 0 for never.
+    :param spacing: Shortest time from one reading of the lists to the next, in seconds.
+    :param clock: Returns Unix time in seconds.
+    :param jitter: Returns a number from 0 to 1.
     """
 
     def __init__(
@@ -93,9 +93,9 @@ class BatchPoller:
         self._failures = 0
 
     def watch(self, job_id: JobId, pause: Callable[[float], float]) -> PolledJob:
-        """Count a job among those that are waited for.
+        """Begin to poll a job.
 
-        :param pause: Gives the seconds from one look to the next, at a given Unix time.
+        :param pause: Returns the seconds from one poll to the next, for a given Unix time.
         """
         listed = self._kind.listed_as(job_id)
         job = PolledJob(job_id, job_id if listed is None else listed, pause)
@@ -108,13 +108,13 @@ class BatchPoller:
         return job
 
     def leave(self, job: PolledJob) -> None:
-        """Stop waiting for a job."""
+        """Stop polling a job."""
         self._jobs.discard(job)
         self._waiting.discard(job)
         self._set_pace(job, None)
 
     async def look(self, job: PolledJob, look: Look) -> JobState | RemoteJobError:
-        """Return the state of a job, or the error, when the look wants it."""
+        """Carry out a :class:`Look`, including its pause. Return the state of the job, or the error."""
         state, max_age = None, look.max_age
         try:
             if look.status is None or not self._is_served(job):
@@ -131,7 +131,7 @@ class BatchPoller:
             return error
 
     def close(self) -> None:
-        """End what is under way."""
+        """Cancel the reading of lists."""
         if self._reading:
             self._reading.cancel()
 
@@ -141,7 +141,7 @@ class BatchPoller:
         return await self._sender.send(job.request)
 
     async def _listed(self, job: PolledJob, max_age: float) -> JobState | None:
-        """Return what a list shows of a job now; ``None`` where it is to be read by itself."""
+        """Return the state of a job from a list; ``None`` if the job must be read by itself."""
         shown, job.shown = job.shown, None
         if shown and shown.read_at is not None and 0 <= self._clock() - shown.read_at < max_age:
             return shown
@@ -151,7 +151,7 @@ class BatchPoller:
             self._set_pace(job, _pace(max_age))
         if not self._is_served(job):
             return None
-        # Slow lists are no reason to see an end or a deadline late.
+        # If the lists are slow, the job is read by itself, so that its end or the deadline is not seen late.
         with suppress(TimeoutError):
             async with asyncio.timeout(LONGEST_WAIT):
                 return await self._ask(job, Look(), -math.inf)
@@ -159,9 +159,10 @@ class BatchPoller:
         return None
 
     def _ask(self, job: PolledJob, look: Look, due: float, timeout: float | None = None) -> ListAnswer:
-        """Have a list read for a job when that is due, and return what will tell what it shows.
+        """Request that a list is read for a job. Return a future of the job's state.
 
-        :param timeout: Seconds after which that raises :class:`TimeoutError`; ``None`` for never.
+        :param due: When the list shall be read, in Unix seconds.
+        :param timeout: Seconds after which the future raises :class:`TimeoutError`. Default: never.
         """
         loop = asyncio.get_running_loop()
         job.shown, job.wanted, job.due, job.told = None, look, due, loop.create_future()
@@ -181,7 +182,7 @@ class BatchPoller:
             told.set_exception(TimeoutError())
 
     def _is_served(self, job: PolledJob) -> bool:
-        """Whether the lists are of use to a job."""
+        """Whether a job is polled by lists."""
         return (
             self._threshold > 0
             and job.pace is not None
@@ -190,11 +191,11 @@ class BatchPoller:
         )
 
     def _count_at_pace(self, pace: int) -> int:
-        """How many jobs are looked at about as often as that, or more often."""
+        """Return the number of jobs that are polled at this pace or a quicker one."""
         return sum(count for other, count in self._paces.items() if other <= pace + 1)
 
     async def _read(self) -> None:
-        """Read the lists, time and again, for as long as anybody asks."""
+        """Read the lists again and again, as long as a trigger waits for one."""
         try:
             while await self._until_due() and self._since(self._lists_paused_at) >= PAUSE_LISTS:
                 self._began = self._clock()
@@ -219,7 +220,7 @@ class BatchPoller:
                 self._release(job)
 
     def _release(self, job: PolledJob) -> None:
-        """Let a job be read by itself; of those that need not be read at once, not all at the same time."""
+        """Let a job be read by itself: at once if it is waited for now, or else after a random part of its pause."""
         self._waiting.discard(job)
         if job.told and job.wanted.status is None:
             release(job.told)
@@ -227,7 +228,7 @@ class BatchPoller:
             asyncio.get_running_loop().call_later(self._jitter() * job.pause(self._clock()), release, job.told)
 
     async def _until_due(self) -> bool:
-        """Wait until a list is to be read; return whether anybody still asks."""
+        """Wait until a list is due. Return false if no trigger waits for one any more."""
         while self._waiting:
             before, now = self._now, self._clock()
             self._now = now
@@ -245,7 +246,7 @@ class BatchPoller:
         return False
 
     def _wanted(self) -> set[PolledJob]:
-        """Return the jobs that a list is read for: those for which that is due, and those for which it will be soon."""
+        """Return the jobs for which a list is read now: those that are due, and those that will be due soon."""
         now, slowest = self._clock(), -math.inf
         for job in [job for job in self._waiting if job.due <= now]:
             if job.wanted.status is not None and not self._is_served(job):
@@ -255,11 +256,11 @@ class BatchPoller:
         return {job for job in self._jobs if job.pace is not None and job.pace <= slowest + 1 and self._soon(job, now)}
 
     def _soon(self, job: PolledJob, now: float) -> bool:
-        """Whether a job is better read now than when it is due."""
+        """Whether a job will be due soon enough to be included in the list that is read now."""
         return not job.waits or job.due - now <= FRESHNESS * job.pause(now)
 
     async def _read_list(self) -> None:
-        """Read a list until it has shown the jobs that it is wanted for."""
+        """Read pages until they have shown all wanted jobs, or too many pages were read."""
         wanted = self._wanted()
         unseen: dict[JobId, list[PolledJob]] = {}
         for job in self._jobs:
@@ -290,7 +291,8 @@ class BatchPoller:
                     await asyncio.sleep(0)
         poor = 2 * len(wanted) > count
         if poor:
-            # Others' jobs, or old ones that stand far behind. Before the first login nobody knows who one is.
+            # Most jobs belong to other users, or are old and so on later pages. Next time, the list is read for all
+            # users; if it was, it is not used for a while. Before the first login, the user is unknown.
             if user_id is not None:
                 self._of_all_users = True
             elif self._of_all_users or self._sender.user_id is None:
@@ -301,7 +303,10 @@ class BatchPoller:
             self._release(job)
 
     def _show(self, job: PolledJob, status: Status, row: dict[str, Any], now: float) -> bool:
-        """Show what a list says of a job, and return whether it is to be looked at."""
+        """Take a row of a list for its job. Return whether the trigger was answered.
+
+        The trigger is not answered if it needs no news now and the status has not changed.
+        """
         state, wanted = None, job.wanted
         if now < wanted.calm_until and status == wanted.status and job.waits:
             job.misses, job.request = 0, None
@@ -324,7 +329,7 @@ class BatchPoller:
         return True
 
     def _miss(self, job: PolledJob) -> None:
-        """Count that the lists were of no use to a job."""
+        """Count that a list has not shown a job, or not enough of it."""
         job.misses += 1
         if job.misses >= MOST_MISSES:
             self._set_pace(job, None)
@@ -342,7 +347,7 @@ class BatchPoller:
             job.pace = pace
 
     def _since(self, moment: float) -> float:
-        """Seconds since then; a clock that was set back counts as a long time."""
+        """Return the seconds since a time; infinity if the clock was set back."""
         passed = self._clock() - moment
         return passed if passed >= 0 else math.inf
 

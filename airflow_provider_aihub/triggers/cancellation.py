@@ -1,4 +1,4 @@
-"""Work that is finished even if its trigger is cancelled."""
+"""Awaits calls that must end even if the trigger is cancelled."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 
 _under_way: set[asyncio.Task[Any]] = set()
-"""The event loop itself holds on to none of its tasks."""
+"""References to the tasks: the event loop itself keeps only weak ones."""
 
 
 async def shielded(call: Coroutine[Any, Any, T]) -> T:
-    """Await a call to Airflow. If the awaiting is cancelled, the call still ends by itself.
+    """Await a call to Airflow. If the awaiting task is cancelled, the call goes on to its end.
 
-    The triggerer of Airflow 3.0 and 3.1 reads one answer after the other from its supervisor. If a cancelled call
-    leaves one unread, the next call reads it as its own, and the whole triggerer dies of "Response read out of order".
+    The triggerer of Airflow 3.0 and 3.1 reads one answer after the other from its supervisor. If a call is cancelled,
+    the next call reads its answer, and the whole triggerer fails with "Response read out of order".
     """
     task = asyncio.ensure_future(call)
     _under_way.add(task)
@@ -40,5 +40,5 @@ async def to_the_end(call: Coroutine[Any, Any, T]) -> T:
 def _ended(task: asyncio.Task[Any]) -> None:
     _under_way.discard(task)
     if not task.cancelled():
-        # Whoever still wanted to know has been told; otherwise asyncio would complain that nobody was.
+        # Otherwise asyncio would log that the exception was never retrieved.
         task.exception()

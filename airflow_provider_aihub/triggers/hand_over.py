@@ -1,7 +1,8 @@
-"""Whether a trigger was cancelled because somebody acted on its task, or merely handed to another triggerer.
+"""Decides why a trigger was cancelled: a user has acted on its task, or another triggerer takes it over.
 
-Airflow 3.3.0 to 3.3.2 call ``on_kill`` in both cases, and older ones tell neither, so the task's state decides: a
-task that is still deferred is being handed over, and its job must live. Unless it was cleared and has deferred anew.
+Airflow 3.3.0 to 3.3.2 call ``on_kill`` in both cases, and older versions in none. So the task's state decides: if the
+task is still deferred, its trigger is handed over and the job must not be stopped, unless the task was cleared and has
+deferred again.
 """
 
 from __future__ import annotations
@@ -22,24 +23,25 @@ if TYPE_CHECKING:
 
 
 async def still_deferred(task_instance: Any) -> bool:
-    """Whether Airflow still holds the task to be deferred.
+    """Whether the task is deferred, by Airflow's record.
 
-    :param task_instance: What the triggerer gave the trigger.
-    :raises Exception: Whatever Airflow raises where it cannot tell.
+    :param task_instance: ``task_instance`` of the trigger.
+    :raises Exception: Airflow's own error if it does not answer.
     """
     return bool(await _state(task_instance) == "deferred")
 
 
 async def has_newer_try(task_instance: Any, trigger_id: int | None, about: Mapping[str, Any]) -> bool:
-    """Whether a task that is deferred was cleared or tried again meanwhile, and waits for another job.
+    """Whether a deferred task has been cleared or retried, and now waits for another job.
 
-    Airflow 2 shows which trigger the task waits for. Airflow 3 shows a trigger nothing of a task's tries (the task
-    instance has another id in each, but can be looked up by none); but it clears the task's XComs before each, and
-    what the worker put there of its job before it deferred tells. Jobs of the same id on two AIHubs whose pages have
-    the same address cannot be told apart.
+    Airflow 2 shows for which trigger the task waits. Airflow 3 shows a trigger nothing about the tries of a task. But
+    it clears the task's XComs before each try, and the worker sets XComs about the job before it defers, so these are
+    compared. Jobs with the same id on two AIHubs whose pages have the same address cannot be distinguished.
 
-    :param about: XComs, by their keys, of the task that waits for the trigger's own job.
-    :raises Exception: Whatever Airflow raises where it cannot tell.
+    :param task_instance: ``task_instance`` of the trigger.
+    :param trigger_id: Airflow's id of the trigger.
+    :param about: The XComs, by their keys, of a task that waits for this trigger's job.
+    :raises Exception: Airflow's own error if it does not answer.
     """
     if not _has_supervisor():
         return (await shielded(sync_to_async(_in_database)(task_instance)))[1] != trigger_id
@@ -61,7 +63,7 @@ def _has_supervisor() -> bool:
 
 
 def _shuts_down() -> bool:
-    """Whether the triggerer is being shut down, and Airflow's answers would be read by nobody."""
+    """Whether the triggerer is being shut down, so that an answer of Airflow would never be read."""
     from airflow.sdk.execution_time import task_runner
 
     reader = getattr(getattr(task_runner, "SUPERVISOR_COMMS", None), "_reader_task", None)
@@ -89,7 +91,7 @@ async def _state(ti: TaskInstance) -> str | None:
 
 
 def _in_database(ti: TaskInstance) -> tuple[str | None, int | None]:
-    """Ask the metadata database for state and trigger, as Airflow 2 lets a trigger do."""
+    """Return the task's state and trigger id from the metadata database, which a trigger of Airflow 2 may read."""
     from airflow.models.taskinstance import TaskInstance
     from airflow.utils.session import create_session
     from sqlalchemy import select

@@ -40,44 +40,42 @@ from airflow_provider_aihub.triggers.polled_job import PolledJob
 from airflow_provider_aihub.triggers.poller import TRIGGERER, Poller, Environment
 
 STOP_TIMEOUT = 20.0
-"""Seconds that a trigger spends on stopping a job."""
+"""Time limit for stopping a job, in seconds."""
 LONGEST_UNKNOWN = 15.0
-"""Seconds of these for which the platform may not know the job yet."""
+"""Part of that time in which the platform may not know the job yet, in seconds."""
 KILL_CHECK_TIMEOUT = 10.0
-"""Seconds that a trigger which is killed waits to be shown that the job is still the task's own, before it stops it."""
+"""Seconds that reading the job may take before a killed trigger stops it, to check that it is still the task's own."""
 DEADLINE_CHECK_TIMEOUT = 0.3
-"""Likewise at a deadline: what was shown until then was judged each time, and the deadline is to strike in time."""
+"""The same at a deadline. It is short, so that the stop is not late, and every poll before has checked the job."""
 KILL_TIMEOUT = 25.0 if hasattr(BaseTrigger, "on_kill") else 120.0
-"""Seconds that a trigger spends on being killed. Airflow 3.3 grants ``on_kill`` 30; older ones may take long to say
-whether a task is still deferred, if many are asked for."""
+"""Time limit for all that a killed trigger does, in seconds. Airflow 3.3 gives ``on_kill`` 30 s. Older versions may
+take long to answer whether a task is still deferred, if many triggers ask at once."""
 _HEARTBEAT_INTERVAL = conf.getfloat("workers", "min_heartbeat_interval", fallback=0.0)
 EARLIEST_EVENT = _HEARTBEAT_INTERVAL + 3.0 if _HEARTBEAT_INTERVAL else 0.0
-"""Seconds after its start in which a trigger sends no event.
+"""Seconds after its start before which a trigger sends no event.
 
-A worker of Airflow 3 may notice only after ``[workers] min_heartbeat_interval`` that its task has deferred. If the task
-is queued again by then, the scheduler thinks that the news is the end of the new run, and fails the task
-(apache/airflow#72716). A busy scheduler reads the news some seconds late itself.
+A worker of Airflow 3 may report only after ``[workers] min_heartbeat_interval`` that its task has deferred. If the task
+is queued or running again when the report comes, the scheduler takes it for the end of the new process, and fails the
+task (apache/airflow#72716). A busy scheduler may read the report some seconds later still.
 
-There is nothing that a trigger could look at instead. The news passes from the worker to the scheduler's executor in
-the memory of processes, and a scheduler that has heard it of a deferred task changes nothing in the database; a task
-whose state is scheduled is spared, one that is queued or running again is not, and which of them it is when the news
-comes, the scheduler alone decides. Of tasks Airflow shows a trigger nothing but their states and numbers.
+A trigger cannot wait for the report instead: it goes to the executor in memory only, the database does not show it, and
+of tasks Airflow shows a trigger nothing but their states and numbers.
 """
 LOG_DRAIN = 0.5 if _HEARTBEAT_INTERVAL else 0.0
-"""Seconds between the last line of a trigger's log and its event. Airflow 3 closes the log of a trigger that has fired
-whether all lines have come through or not; those that come later are lost (apache/airflow#66158)."""
+"""Seconds between the last line of a trigger's log and its event. Airflow 3 closes the log when the trigger fires, and
+lines that arrive later are lost (apache/airflow#66158)."""
 _USER_ACTION = "__airflow_user_action__"
 CONN_FIELD = "_conn_id"
-"""Ends the name of the argument that names the connection."""
+"""Suffix of the name of the argument for the connection."""
 
 
 class JobEvent(TypedDict):
-    """What the trigger tells the task.
+    """The event of a :class:`JobTrigger`.
 
-    ``outcome``, one of :class:`~airflow_provider_aihub.jobs.waiting.Outcome`, says why the waiting ended; ``phase``
-    and ``status`` where the job was last seen to be; ``error`` and ``error_type`` why it could not be read or stopped;
-    ``since``, ``deadline`` and ``identity`` what the trigger was given, and ``rounds`` how often the task had resumed
-    before and deferred again, for a task that does so once more.
+    ``outcome``, one of :class:`~airflow_provider_aihub.jobs.waiting.Outcome`, says why the waiting ended. ``phase``
+    and ``status`` are the last known ones of the job. ``error`` and ``error_type`` say why it could not be read or
+    stopped. ``since``, ``deadline``, ``rounds`` and ``identity`` are the arguments of the trigger, for a task that
+    defers again.
     """
 
     outcome: str
@@ -93,7 +91,7 @@ class JobEvent(TypedDict):
 
 
 MOST_ROUNDS = 5
-"""How often a task that resumes defers again because its worker cannot ask the platform how the job has ended."""
+"""How often a task may defer again because its worker cannot read from the platform how the job has ended."""
 
 
 def error_of(event: JobEvent, own: OwnKinds) -> RemoteJobError | None:
@@ -227,9 +225,9 @@ class JobTrigger(LogsInThread, BaseTrigger):
         yield TriggerEvent(event)
 
     def watch(self, floor: float | None = None) -> Watch:
-        """Say what is waited for, and how.
+        """Return the :class:`Watch` for the arguments of this trigger.
 
-        :param floor: Shortest pause between two polls, in seconds; ``None`` for the usual one.
+        :param floor: Shortest pause between two polls, in seconds. Default: that of :class:`Watch`.
         """
         return Watch(
             kind=self._kind,
@@ -244,7 +242,7 @@ class JobTrigger(LogsInThread, BaseTrigger):
             stream_logs=self.stream_logs,
             floor=floor,
             identity=self._identity,
-            # A task that came back found its job not to have ended, or could not read it.
+            # The task had resumed before, and found that the job had not ended, or could not read it.
             doubts_lists=self.rounds > 0,
         )
 
@@ -264,7 +262,7 @@ class JobTrigger(LogsInThread, BaseTrigger):
             if waited.outcome is Outcome.DEADLINE and self.owner:
                 came = await self._stop(poller, DEADLINE_CHECK_TIMEOUT)
                 if isinstance(came, JobState) and came.phase.ended_by_itself:
-                    # It has ended while the platform did not answer.
+                    # The job had ended already.
                     waited = Waited(Outcome.ENDED, came)
                 elif isinstance(came, RemoteJobError):
                     error = came
@@ -288,7 +286,7 @@ class JobTrigger(LogsInThread, BaseTrigger):
         return looking if self.since is not None or self._linked else self._look_and_link(looking)
 
     async def _look_and_link(self, looking: Awaitable[JobState | RemoteJobError]) -> JobState | RemoteJobError:
-        """Look, and let the first sight of the job be a link: the scheduler has started this, so no worker did that."""
+        """Poll. When the job was read, set the task's link: the scheduler began this task, so no worker has set it."""
         seen = await looking
         if isinstance(seen, JobState):
             self._linked = True
@@ -312,15 +310,15 @@ class JobTrigger(LogsInThread, BaseTrigger):
         return await self._poller.perform(step)
 
     async def _stop(self, poller: Poller, check_timeout: float) -> JobState | RemoteJobError | None:
-        """Stop the job. Return the error where that could not be done, and what is shown of a job that is over already.
+        """Stop the job. Return the error if that failed; the state of a job that is over already; else ``None``.
 
-        :param check_timeout: Seconds to wait for what the platform shows of it.
+        :param check_timeout: See :func:`~airflow_provider_aihub.jobs.stopping.stop`.
         """
         kind, identity = self._kind, self._identity
         if kind.stop is None:
             return None
 
-        # How long ago it was created cannot be told here: the clock of the worker that has noted it may differ.
+        # The job's age is unknown here, since the clock of the worker that has noted the time may differ.
         clock = asyncio.get_running_loop().time
         steps = stop(
             kind,
@@ -342,7 +340,7 @@ class JobTrigger(LogsInThread, BaseTrigger):
 
     @staticmethod
     async def _take(steps: Stopping, poller: Poller) -> JobState | None:
-        """Do what stopping a job wants done."""
+        """Run the generator that stops a job."""
         reply: Any = None
         while True:
             try:
@@ -363,8 +361,7 @@ class JobTrigger(LogsInThread, BaseTrigger):
                 reply = too_late()
 
     async def on_kill(self) -> None:
-        """Stop the job because somebody acted on the task, and not because the trigger is handed to another
-        triggerer."""
+        """Stop the job if a user has acted on the task; do nothing if another triggerer takes over the trigger."""
         if not (self.owner and self.cancel_on_kill) or self._fired or self.task_instance is None:
             return
         await to_the_end(self._stop_unless_handed_over())
@@ -388,7 +385,7 @@ class JobTrigger(LogsInThread, BaseTrigger):
         await flush(self.log)
 
     async def _has_newer_try(self) -> bool:
-        """Whether the task was cleared or tried again, and is deferred because of that."""
+        """Whether the task was cleared or retried, and has deferred again for another job."""
         listed = self._kind.listed_as(self._job_id)
         about: dict[str, Any] = {}
         if listed is not None:

@@ -10,40 +10,40 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 SLOW: Final = 2.0
-"""Seconds after which a request no longer delays others."""
+"""Seconds after which a request gives up its place to the next one, but goes on."""
 SLOW_STOP: Final = 0.25
-"""Likewise for one that stops a job: what is asked so has reached the platform, though its answer may take long."""
+"""The same for a request that stops a job: by then the platform has received it, though its answer may take long."""
 MOST_STOPS: Final = 200
-"""How many of these may be under way in all: jobs whose deadlines are near each other are stopped together."""
+"""Maximum of concurrent requests that stop jobs: jobs with similar deadlines are stopped together."""
 MOST_SLOW: Final = 1000
-"""How many that were slow are remembered."""
+"""Maximum of slow requests that are remembered."""
 
 
 class Lanes:
-    """Lets so many requests be under way at a time.
+    """Limits how many requests run at a time, in a quick lane, a slow lane, and a lane for stops.
 
-    One that takes long gives its place to the next. What was slow when it was last asked keeps to a lane of its own.
+    A slow request gives up its place in its lane to the next one. If it is sent again, it goes into the slow lane.
 
-    :param size: How many requests go at a time in each lane.
+    :param size: Number of places in the quick and in the slow lane.
     """
 
     def __init__(self, size: int) -> None:
         self.most = 4 * size + MOST_STOPS
-        """How many may be under way in all, those that gave their places away among them."""
+        """Maximum of concurrent requests, including those that have given up their places."""
         self._quick, self._slow = asyncio.Semaphore(size), asyncio.Semaphore(size)
         self._looks, self._stops = asyncio.Semaphore(4 * size), asyncio.Semaphore(4 * size)
         self._were_slow: dict[str, None] = {}
 
     async def look(self, what: str, ask: Callable[P, Awaitable[T]], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Wait for a place, and hold it for a request.
+        """Wait for a place, then call ``ask``, which sends a request that reads something.
 
-        Thousands may wait here at the same time, so what waits is little: nothing of a request has been made yet.
+        Thousands of calls may wait here, so ``ask`` shall create nothing large before it is called.
 
-        :param what: Tells the request from others.
+        :param what: Key of the request, such as its path, by which its slowness is remembered.
         """
         lane, longest = (self._slow, None) if what in self._were_slow else (self._quick, SLOW)
         await lane.acquire()
-        with _Lent(lane, longest):
+        with _Place(lane, longest):
             async with self._looks:
                 now = asyncio.get_running_loop().time
                 began = now()
@@ -53,9 +53,9 @@ class Lanes:
                     self._note(what, now() - began)
 
     async def stop(self, ask: Callable[P, Awaitable[T]], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Wait for a place for a request that stops a job: it waits for no other request than such, nor for long."""
+        """Wait for a place, then call ``ask``, which sends a request that stops a job. Only other stops delay it."""
         await self._stops.acquire()
-        with _Lent(self._stops, SLOW_STOP):
+        with _Place(self._stops, SLOW_STOP):
             return await ask(*args, **kwargs)
 
     def _note(self, what: str, seconds: float) -> None:
@@ -66,8 +66,8 @@ class Lanes:
                 del self._were_slow[next(iter(self._were_slow))]
 
 
-class _Lent:
-    """A place that was taken, and is held for so many seconds at most; ``None`` for as long as it takes."""
+class _Place:
+    """Holds a place that was acquired until the end of the ``with`` block, or for at most so many seconds."""
 
     __slots__ = ("_held", "_long", "_places")
 

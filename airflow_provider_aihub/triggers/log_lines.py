@@ -1,9 +1,9 @@
-"""Writing lines into the logs of triggers, which is slow, so that the event loop stays free for all else.
+"""Writes lines into the logs of triggers without blocking the event loop.
 
-From Airflow 3.0 on, the process of the triggers sends their lines to its parent process, and must wait if that does not
-read. The parent does not read while it sends new triggers. If the event loop waits with a line meanwhile, both wait for
-ever, and nobody follows a job any more. So a thread writes the lines, and only while there is room left for those that
-Airflow itself writes on the event loop.
+From Airflow 3.0 on, the process of the triggers sends their log lines through a socket to its parent process, and
+blocks if that does not read. The parent does not read while it sends new triggers. If the event loop blocks on a line
+at that time, both processes wait for ever. So a thread writes the lines, and only while the socket has enough room for
+the lines that Airflow itself writes on the event loop.
 """
 
 from __future__ import annotations
@@ -26,16 +26,16 @@ if TYPE_CHECKING:
     from airflow_provider_aihub.jobs.progress_log import Log
 
 WRITE_SLICE: Final = 0.02
-"""Seconds for which lines are written before all else on the event loop has its turn, for as long again."""
+"""After writing lines for so many seconds, the event loop does other things for the same time."""
 LONGEST_WAIT: Final = 5.0
-"""Seconds after which lines that have not been written are left out: there are more of them than can be written."""
+"""Seconds after which lines that could not be written are dropped."""
 
 _turns: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock] = WeakKeyDictionary()
-"""One trigger of an event loop writes at a time: many would hold it up together."""
+"""Only one trigger of an event loop writes at a time, since many together would block it."""
 
 
 async def write_lines(lines: Sequence[str], log: Log) -> int:
-    """Write lines into a log, and return how many of them were written."""
+    """Write lines into a log. Return how many were written within ``LONGEST_WAIT``; the others are dropped."""
     turn = _turns.setdefault(asyncio.get_running_loop(), asyncio.Lock())
     told = 0
     try:
@@ -56,7 +56,7 @@ async def write_lines(lines: Sequence[str], log: Log) -> int:
 
 
 async def flush(log: Log) -> None:
-    """Wait until what a log was told is written; what is not within some seconds, is left out."""
+    """Wait until the lines of a log are written; those that are not within ``LONGEST_WAIT`` are dropped."""
     if isinstance(log, PipedLog):
         with suppress(TimeoutError):
             async with asyncio.timeout(LONGEST_WAIT):
@@ -67,8 +67,8 @@ async def flush(log: Log) -> None:
 class PipedLog:
     """The log of a trigger whose lines go to Airflow's parent process.
 
-    :param log: Airflow's logger, which writes at once.
-    :param pipe: The descriptor of what it writes to.
+    :param log: Airflow's logger, which blocks.
+    :param pipe: File descriptor of the socket to which it writes.
     """
 
     __slots__ = ("_last", "_lines", "_log", "_pipe")
@@ -97,7 +97,7 @@ class PipedLog:
             await asyncio.wait([asyncio.wrap_future(self._last)])
 
     def drop(self, most: float = math.inf) -> int:
-        """Do not write the last lines that still wait, so many at most, and return how many these are."""
+        """Drop the last waiting lines, at most ``most`` of them. Return how many were dropped."""
         count = 0
         with suppress(IndexError):
             while count < most:
@@ -106,12 +106,12 @@ class PipedLog:
         return count
 
     def _put(self, *line: Any) -> None:
-        # Whose line it is stands in the context.
+        # Airflow finds in the context variables to which trigger a line belongs.
         self._lines.append(partial(copy_context().run, *line))
         self._last = _writer().submit(self._write_one)
 
     def _write_one(self) -> None:
-        """Write a line as soon as most of the pipe is empty, as it says."""
+        """Write one line, when ``poll`` reports that the socket has room."""
         if self._lines:
             room = select.poll()
             room.register(self._pipe, select.POLLOUT)
@@ -119,13 +119,13 @@ class PipedLog:
         try:
             line = self._lines.pop(0)
         except IndexError:
-            # Meanwhile it has been left out.
+            # It was dropped while this waited.
             return
         line()
 
 
 class LogsInThread:
-    """Gives a trigger a log that leaves the event loop free; stands before Airflow's class."""
+    """Mixin that gives a trigger a log which does not block the event loop. To be named before Airflow's base class."""
 
     _own_log: Any = None
 
@@ -133,7 +133,7 @@ class LogsInThread:
     def log(self) -> Any:
         """Airflow's logger, or one that writes in a thread what goes to a parent process."""
         if self._own_log is None:
-            # One for all triggers of a class: whose a line is, the context says. One for each takes 1 KiB.
+            # The logger is shared by all triggers of a class, since one for each would take 1 KiB of memory.
             log = type(self).logger()  # type: ignore[attr-defined]
             pipe = _pipe(log)
             self._own_log = log if pipe is None else PipedLog(log, pipe)
@@ -141,7 +141,7 @@ class LogsInThread:
 
 
 def _pipe(log: Any) -> int | None:
-    """Return what lines are sent by to a parent process; ``None`` where they are written in this one."""
+    """Return the file descriptor of the socket to the parent process; ``None`` if lines are written in this process."""
     bound = log.bind() if hasattr(log, "bind") else log
     file = getattr(getattr(bound, "_logger", None), "_file", None)
     try:

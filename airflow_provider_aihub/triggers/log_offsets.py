@@ -1,4 +1,4 @@
-"""How far the logs of a job were told, kept where it outlives the triggerer: in an XCom of the task."""
+"""Saves how far the logs of a job have been copied, in an XCom of the task, so that another triggerer can continue."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ from airflow_provider_aihub.triggers.cancellation import shielded
 
 
 def _key(platform: str) -> str:
-    """Return the key of the XCom. Airflow clears it before the next try, whose log begins anew."""
+    """Return the key of the XCom. Airflow clears it before the next try, which has a new log."""
     return f"{platform}_log_offsets"
 
 
 def begin(task_instance: Any, platform: str, job_id: JobId, log: Log) -> None:
-    """Keep, in the worker, that nothing was told: asked for an XCom that is not there, Airflow logs an error."""
+    """Save empty offsets in the worker, because Airflow logs an error when a trigger reads a missing XCom."""
     with best_effort(log, "keeping how far the logs were read"):
         own_xcoms.put(task_instance, _key(platform), _written(job_id, {}))
 
 
 class OffsetStore:
-    """The offsets of one job.
+    """Loads and saves the offsets of one job.
 
-    :param task_instance: What the triggerer gave the trigger; ``None`` where it gave nothing.
+    :param task_instance: ``task_instance`` of the trigger; ``None`` to save nothing.
     :param platform: Key of the platform.
     """
 
@@ -41,7 +41,7 @@ class OffsetStore:
         self._kept = True
 
     async def load(self) -> Offsets | None:
-        """Return what an earlier triggerer kept."""
+        """Return the offsets that an earlier triggerer saved; ``None`` if there are none."""
         if self._ti is None:
             # As in ``airflow dags test``, where no triggerer can start again.
             return None
@@ -53,7 +53,7 @@ class OffsetStore:
         return offsets if isinstance(offsets, dict) else None
 
     async def save(self, offsets: Offsets) -> None:
-        """Keep these."""
+        """Save the offsets."""
         if self._kept and self._ti is not None:
             await self._call(own_xcoms.put, _written(self._job_id, offsets))
 

@@ -12,23 +12,24 @@ from airflow_provider_aihub.jobs.kind import JobId, JobState
 from airflow_provider_aihub.jobs.waiting import Look
 
 ListAnswer = asyncio.Future[JobState | None]
-"""What a list shows of a job; ``None`` where it is to be read by itself."""
+"""A future of the state that a list shows of a job; ``None`` if the job must be read by itself."""
 
 
 @dataclass(slots=True, eq=False)
 class PolledJob:
-    """A job that one trigger waits for. There may be thousands, so it is one small object.
+    """A job that one trigger waits for. There may be thousands of these objects, so they are small.
 
-    :param key: Its id as a list shows it.
-    :param pause: Gives the seconds from one look to the next, at a given Unix time.
-    :param request: Reads it by itself, while lists do not show it.
-    :param pace: How often it is looked at, as a power of two of the seconds that an answer may be old; ``None`` where
-        lists are of no use to it.
-    :param misses: How many times in a row the lists did not show it.
-    :param shown: What a list has shown of it since it was last looked at.
-    :param wanted: The look that its trigger wants to have, or had, out of a list.
-    :param due: When a list is to be read for that, in Unix seconds.
-    :param told: Where the trigger waits for it.
+    :param job_id: The id by which it is read.
+    :param key: Its id as lists show it.
+    :param pause: Returns the seconds from one poll to the next, for a given Unix time.
+    :param request: The request that reads it by itself, while lists do not show it.
+    :param pace: How often it is polled: the binary exponent (see ``math.frexp``) of the seconds that a list may be old;
+        ``None`` if it is not polled by lists.
+    :param misses: Number of lists in a row that did not show it.
+    :param shown: The state from a list that was read since the last poll.
+    :param wanted: The last :class:`Look` that was to be answered from a list.
+    :param due: When a list shall be read for that, in Unix seconds.
+    :param told: The future for which the trigger waits.
     """
 
     job_id: JobId
@@ -44,13 +45,13 @@ class PolledJob:
 
     @property
     def waits(self) -> bool:
-        """Whether its trigger waits to be told something out of a list."""
+        """Whether its trigger waits for a list."""
         return self.told is not None and not self.told.done()
 
     def show(self, state: JobState | None) -> None:
-        """Take what a list shows; ``None`` for nothing."""
+        """Give the state that a list shows to the trigger, or keep it for the next poll; ``None`` for no state."""
         if state:
-            # It may be long until it is read by itself again.
+            # The request is not needed for long, so it takes no memory.
             self.request = None
         if self.told and self.waits:
             self.told.set_result(state)
@@ -59,6 +60,6 @@ class PolledJob:
 
 
 def release(told: ListAnswer) -> None:
-    """Let a job be read by itself."""
+    """End the waiting for a list without a state, so that the job is read by itself."""
     if not told.done():
         told.set_result(None)

@@ -1,4 +1,4 @@
-"""All that the triggers of one connection ask of its platform, through one client."""
+"""Sends all requests of the triggers of one connection, through one client."""
 
 from __future__ import annotations
 
@@ -32,24 +32,24 @@ T = TypeVar("T")
 log = logging.getLogger(__name__)
 
 CONNECTION_FRESHNESS = 1.0
-"""Seconds for which a connection that was read is used for further triggers that begin: many begin at once."""
+"""Seconds for which new triggers use a connection that was read for another one, since many start at once."""
 RELOAD_PAUSE = 30.0
-"""Seconds between two looks whether the connection was changed in Airflow, while the platform is away or refuses it."""
+"""Seconds after which the connection is read again from Airflow, while the platform is unavailable or refuses it."""
 REFUSAL_PAUSE = 30.0
-"""Seconds for which a login that was refused is not tried again, so that many triggers do not lock an account."""
+"""Seconds for which no login is tried after one was refused, so that many triggers do not lock the account."""
 
 
 async def read_connection(platform: Platform, conn_id: str) -> Any:
-    """Read a connection.
+    """Read a connection from Airflow. Return the configuration of a client.
 
-    :raises Unavailable: Airflow does not give it.
-    :raises ConfigError: It cannot be used.
+    :raises Unavailable: Airflow does not return it.
+    :raises ConfigError: It is not valid.
     """
     try:
         connection = await shielded(get_async_connection(conn_id))
         extra = await shielded(get_async_extra_dejson(connection))
     except Exception as error:
-        # What Airflow says may quote the connection, and so its secrets.
+        # Airflow's message may quote the connection, and so its secrets.
         raise Unavailable(
             f"Airflow did not give the connection {conn_id!r} ({type(error).__name__}); see that it exists "
             "and that Airflow's API server is well."
@@ -59,14 +59,14 @@ async def read_connection(platform: Platform, conn_id: str) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class Environment:
-    """What triggers find around them in a triggerer; a simulation gives them another world.
+    """The dependencies of triggers on their triggerer. A simulation replaces them.
 
-    :param clock: Gives Unix time in seconds. Time that has passed is measured by the event loop's own clock.
-    :param jitter: Gives a number from 0 to 1.
+    :param clock: Returns Unix time in seconds. Durations are measured by the event loop's own clock.
+    :param jitter: Returns a number from 0 to 1.
     :param read: Reads a connection, as :func:`read_connection` does.
-    :param client: Makes a client of what the connection says. Default: the platform's own.
-    :param guard: Tells how tasks stand, as :mod:`~airflow_provider_aihub.triggers.hand_over` does.
-    :param settings: Reads what an administrator has set for a platform.
+    :param client: Returns a client for a configuration. Default: that of the platform.
+    :param guard: Has the functions of :mod:`~airflow_provider_aihub.triggers.hand_over`.
+    :param settings: Returns the settings for the key of a platform.
     """
 
     clock: Callable[[], float] = time.time
@@ -78,14 +78,14 @@ class Environment:
 
 
 TRIGGERER: Final = Environment()
-"""A triggerer of Airflow."""
+"""The dependencies in a triggerer of Airflow."""
 
 
 class Poller:
     """One client, and so one session, one token and one login, for all triggers of a connection in an event loop.
 
-    Get one by :meth:`shared`, and use it in ``async with``, which keeps its session open: that is closed when the last
-    trigger leaves. Token and what was learnt of the platform are kept for the next.
+    Get one from :meth:`shared`, and use it with ``async with``. When the last trigger leaves, the session is closed;
+    the token, and what is known about the platform, are kept for later triggers.
     """
 
     _of_loop: ClassVar[WeakKeyDictionary[asyncio.AbstractEventLoop, dict[tuple[str, str], Poller]]] = (
@@ -112,9 +112,9 @@ class Poller:
 
     @classmethod
     async def shared(cls, platform: Platform, conn_id: str, environment: Environment = TRIGGERER) -> Poller:
-        """Return the poller of a connection, as it stands in Airflow now, on the running event loop.
+        """Return the poller of a connection on the running event loop, with the connection as it is in Airflow now.
 
-        Where it has come to point to another place, those that began before go on with the poller that they have.
+        If its addresses have been changed, a new poller is returned; triggers that use the old one keep it.
         """
         pollers = cls._of_loop.setdefault(asyncio.get_running_loop(), {})
         key = (platform.key, conn_id)
@@ -142,16 +142,16 @@ class Poller:
 
     @property
     def config(self) -> Any:
-        """What the connection says; ``None`` before the platform was asked for the first time."""
+        """Configuration of the client; ``None`` before the first request."""
         return self._config
 
     @property
     def user_id(self) -> Any:
-        """Id of the user that the connection logs in as, where that is known by now."""
+        """Id of the user that the connection logs in as; ``None`` if not known yet."""
         return self._client.user_id if self._client else None
 
     def batch(self, kind: JobKind) -> BatchPoller:
-        """Return the jobs of one kind that are waited for."""
+        """Return what polls the jobs of one kind."""
         if kind.name not in self._batches:
             self._batches[kind.name] = BatchPoller(
                 kind,
@@ -164,16 +164,16 @@ class Poller:
         return self._batches[kind.name]
 
     def send(self, request: Request[T]) -> Awaitable[T]:
-        """Carry out one request; where the login is refused, with the connection as it stands in Airflow now.
+        """Send a request, in one attempt. If it fails and the connection has been changed in Airflow, send it again.
 
-        :raises RemoteJobError: One of its kinds.
+        :raises RemoteJobError: One of its subclasses.
         """
         return self._lanes.look(request.path, self._carry_out, Ask(request))
 
     def perform(self, errand: Ask | Fetch | Redact) -> Awaitable[Any]:
-        """Carry out an errand, likewise.
+        """Carry out an errand, in the same way as :meth:`send`.
 
-        :raises RemoteJobError: One of its kinds.
+        :raises RemoteJobError: One of its subclasses.
         """
         if isinstance(errand, Redact):
             return self._carry_out(errand)
@@ -182,15 +182,13 @@ class Poller:
 
     @property
     def login(self) -> object:
-        """What changes with each login and each change of the connection; ``None`` before the first login."""
+        """A value that changes with each login and each change of the connection; ``None`` before the first login."""
         return (self._client, self._client.logins) if self._client and self._client.logins else None
 
     def send_first(self, request: Request[T]) -> Awaitable[T]:
-        """Carry out a request that stops a job, or reads whose it is. It does not wait for slow requests.
+        """Send a request that stops a job, or reads it before, with the usual retries. It need not wait for polls.
 
-        It is tried again as a client does.
-
-        :raises RemoteJobError: One of its kinds.
+        :raises RemoteJobError: One of its subclasses.
         """
         return self._lanes.stop(self._carry_out, Ask(request, policy=RetryPolicy()))
 
@@ -201,7 +199,7 @@ class Poller:
         try:
             return await client.perform(errand)
         except (AuthError, Unavailable) as error:
-            # A job that may not be read with a token that was taken for others is no concern of theirs.
+            # Only a refused login is remembered: a token may be refused for one job and accepted for the others.
             if isinstance(error, AuthError) and client.login_refused and client is self._client:
                 self._refusal, self._refused_at = error, _loop_time()
             changed = await self._load(client)
@@ -210,7 +208,7 @@ class Poller:
             return await changed.perform(errand)
 
     async def _load(self, failed: Any) -> Any:
-        """Read the connection, unless that was just done, and return a new client if it says something new."""
+        """Read the connection, unless that was just done. Return a new client if it has changed, else the same."""
         async with self._loading:
             if self._client and (self._client is not failed or _loop_time() - self._loaded_at < RELOAD_PAUSE):
                 return self._client
@@ -224,7 +222,7 @@ class Poller:
             return self._use(config)
 
     async def _now(self) -> Poller:
-        """Return the poller of the connection as it stands in Airflow: another one if it points elsewhere now."""
+        """Read the connection. Return this poller, or another one if the addresses have been changed."""
         async with self._loading:
             if self._config is None or _loop_time() - self._loaded_at < CONNECTION_FRESHNESS:
                 return self
@@ -247,7 +245,7 @@ class Poller:
         return await self._environment.read(self.platform, self.conn_id)
 
     def _use(self, config: Any) -> Any:
-        """Have a client for what the connection says."""
+        """Return the client for a configuration: the current one, or a new one if the configuration has changed."""
         if self._client and config == self._config:
             return self._client
         if self._client:

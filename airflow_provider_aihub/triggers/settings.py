@@ -1,4 +1,4 @@
-"""What an administrator may set for all triggers of a platform, in its section of Airflow's configuration."""
+"""The settings for all triggers of a platform, from its section of Airflow's configuration."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ SHORTEST_FLOOR = 0.1
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What is set.
+    """The settings.
 
-    :param poll_floor: Seconds between two polls of a job at least.
-    :param page_threshold: From how many jobs on they are read in lists; 0 for never.
-    :param pool_size: Connections to the platform that are open at a time at most.
+    :param poll_floor: Shortest pause between two polls of a job, in seconds; at least 0.1.
+    :param page_threshold: Number of jobs from which on lists are read; 0 for never.
+    :param pool_size: Maximum of open connections to the platform; at least 1.
     """
 
     poll_floor: float

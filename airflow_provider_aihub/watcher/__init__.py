@@ -1,1 +1,1 @@
-"""DAGs that run when there is a new version of a dataset: what a watcher reads, tells and remembers."""
+"""Watches datasets for new versions, for DAGs that are scheduled on them: reading, reporting, and checkpoints."""

@@ -1,8 +1,8 @@
-"""How a watcher learns that Airflow has recorded its events: by the acknowledgements of shared streams (Airflow 3.3).
+"""Lets a watcher know that Airflow has recorded its events, by the acknowledgements of shared streams (Airflow 3.3).
 
-Airflow acknowledges what a trigger has made of an item of such a stream once the events are in its database. Here the
-items mean nothing but "look now", one at a time, and each trigger has a stream to itself: what is shared is shared
-below, for the triggers of a connection, on every Airflow.
+A trigger makes events out of the items of such a stream. When the events of an item are in the database, Airflow
+acknowledges the item. Here an item only means "poll now". Each trigger has its own stream; what watchers share is in
+:mod:`~.version_feed`.
 """
 
 from __future__ import annotations
@@ -14,10 +14,11 @@ from airflow.triggers.shared_stream import AdvanceItem, SharedStreamProducer
 
 
 class Tick:
-    """A moment to look.
+    """An item of the stream: the watcher shall poll now.
 
-    :ivar pause: Seconds until the next; set by whoever looks.
-    :ivar recorded: Called when all events that were given at this moment are in Airflow's database.
+    :ivar pause: Seconds until the next item; set by the watcher.
+    :ivar recorded: Is called when all events of this item are in Airflow's database; set by the watcher.
+    :ivar over: Is set when Airflow has acknowledged the item.
     """
 
     def __init__(self) -> None:
@@ -27,10 +28,10 @@ class Tick:
 
 
 class Ticks(SharedStreamProducer):
-    """A stream of moments. The next one comes when Airflow is done with the last."""
+    """A stream of :class:`Tick`. The next one comes after Airflow has acknowledged the last one, and its pause."""
 
     async def open_stream(self) -> AsyncIterator[tuple[Tick, Tick]]:
-        """Return each moment, which is its own receipt."""
+        """Yield each tick twice: as the item, and as the receipt by which Airflow acknowledges it."""
         while True:
             tick = Tick()
             yield tick, tick
@@ -38,7 +39,7 @@ class Ticks(SharedStreamProducer):
             await asyncio.sleep(tick.pause)
 
     async def advance(self, batch: Sequence[AdvanceItem]) -> None:
-        """Note what Airflow says became of some moments."""
+        """Take Airflow's acknowledgements."""
         for tick, outcome in batch:
             if outcome.is_clean and tick.recorded:
                 await tick.recorded()

@@ -1,9 +1,9 @@
-"""What a watcher has reported, kept in the state that Airflow has for each asset (3.3).
+"""Saves what a watcher has reported, in the state that Airflow 3.3 keeps for each asset.
 
-Airflow records an event of a trigger some moments after the trigger gave it, and the trigger may die before, between
-and after that and its own note. So there are two notes: which events are about to be given, and, once Airflow has
-confirmed that it recorded them, how far the watcher has come. One that starts with the first note alone looks whether
-:mod:`airflow_provider_aihub.watcher.plugin` has noted the events where they were recorded.
+Airflow records an event a moment after the trigger has sent it, and the trigger may die at any time in between. So a
+note is saved twice: before the events are sent, with their ids, and after Airflow has acknowledged that it recorded
+them, without. A watcher that starts and finds the first note looks for those of
+:mod:`airflow_provider_aihub.watcher.plugin`, which show the events that were recorded.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from airflow_provider_aihub.watcher.version_feed import Mark
 log = logging.getLogger(__name__)
 
 NOTE_EVERY = 50
-"""So many versions of other datasets are passed without a note; after a restart they are read again."""
+"""A note is saved only after so many versions of other datasets; after a restart, they are read again."""
 
 
 class StoreTrouble(Exception):
@@ -30,16 +30,15 @@ class StoreTrouble(Exception):
 
 
 class Checkpoint:
-    """How far one watcher has come, as all triggerers know it.
+    """The checkpoint of one watcher, which all triggerers share.
 
-    :param store: The ``asset_state_store`` of the trigger: of the assets that it watches for, of which there may be
-        several.
+    :param store: ``asset_state_store`` of the trigger. It may be for several assets.
     :param conn_id: Connection of the watcher.
-    :param dataset: Dataset that it watches.
+    :param dataset: Name or id of the dataset.
     """
 
     def __init__(self, store: Any, conn_id: str, dataset: str | int) -> None:
-        # It shows by no method of its own which assets there are.
+        # The store has no public method that lists its assets.
         self._assets: dict[str, Any] = dict(store._by_name)
         digest = hashlib.sha256(f"{conn_id}/{dataset}".encode()).hexdigest()
         self._key = f"aihub_dataset_versions_{digest[:32]}"
@@ -47,9 +46,9 @@ class Checkpoint:
         self._note: dict[str, Any] | None = None
 
     async def load(self) -> tuple[Mark | None, set[int]]:
-        """Return how far the watcher has come, and the ids of versions behind that whose events are recorded already.
+        """Return the mark of the watcher, and the ids of later versions whose events are recorded already.
 
-        :raises StoreTrouble: Airflow does not say.
+        :raises StoreTrouble: Airflow does not answer.
         """
         self._note = await self._newest()
         if self._note is None:
@@ -63,14 +62,14 @@ class Checkpoint:
         return mark, recorded
 
     async def overtaken(self) -> bool:
-        """Whether another triggerer has written since this one has read or written.
+        """Whether another triggerer has saved a note since this one has last loaded or saved one.
 
-        :raises StoreTrouble: Airflow does not say.
+        :raises StoreTrouble: Airflow does not answer.
         """
         return await self._newest() != self._note
 
     def is_kept(self, mark: Mark) -> bool:
-        """Whether a mark is what was kept last, or so close to it that writing it again would be useless."""
+        """Whether a mark is the one that was saved last, or so close to it that it need not be saved."""
         if self._note is None or self._note["firing"]:
             return False
         new, old = _plain(mark), self._note
@@ -78,11 +77,11 @@ class Checkpoint:
         return same and 0 <= new["seen"] - old["seen"] < NOTE_EVERY
 
     async def save(self, before: Mark, firing: Iterable[Mapping[str, Any]] = ()) -> None:
-        """Write down how far the watcher has come, and what it is about to give beyond that.
+        """Save the mark of the watcher, and the events that it is about to send.
 
-        :param before: Up to there all events are recorded.
-        :param firing: Payloads of the events that are about to be given.
-        :raises StoreTrouble: Airflow does not take it.
+        :param before: The mark up to which all events are recorded.
+        :param firing: Payloads of the events that are about to be sent. Default: none.
+        :raises StoreTrouble: Airflow does not accept it.
         """
         keys = {str(payload["id"]): recorded_key(payload) for payload in firing}
         note = {**self._about, **_plain(before), "firing": keys, "at": time.time()}
@@ -96,17 +95,17 @@ class Checkpoint:
         done, self._note = (self._note or note)["firing"], note
         for key in set(done.values()) - set(keys.values()):
             for asset in self._assets.values():
-                # What stays behind costs nothing but its place.
+                # If one cannot be deleted, it only takes some space.
                 with suppress(Exception):
                     await asset.adelete(key)
 
     async def _newest(self) -> dict[str, Any] | None:
-        """Read the note that is the newest; an asset may have come to the others later."""
+        """Return the newest note. Those of several assets differ if an asset was added later."""
         notes = [note for note in await self._get(self._key) if note]
         return max(notes, key=lambda note: (note["seen"], note["at"]), default=None)
 
     async def _get(self, key: str) -> list[Any]:
-        """Read what is kept for each of the assets."""
+        """Return the value of a key for each of the assets."""
         found = []
         for name, asset in self._assets.items():
             try:

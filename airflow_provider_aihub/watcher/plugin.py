@@ -1,7 +1,7 @@
-"""A plugin that notes, with the event of a watcher and in the same transaction, that it was recorded (Airflow 3.3).
+"""A plugin that saves a note for each event of a watcher, in the transaction that records the event (Airflow 3.3).
 
-A trigger has no access to Airflow's database and cannot ask for the events of an asset, but for what Airflow keeps for
-the asset. The triggerer's own process, which records the events, has access; Airflow calls this listener there.
+A trigger cannot read Airflow's database, and cannot ask for the events of an asset, but it can read the asset's state.
+So the note is saved there. Airflow calls this listener in the triggerer's main process, which records the events.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def on_asset_event_emitted(asset_event: Any) -> None:
 
 
 class AIHubWatcherPlugin(AirflowPlugin):
-    """Brings the listener."""
+    """Registers the listener of this module."""
 
     name = "aihub_watcher"
     listeners = [sys.modules[__name__]] if KEEPS_STATE else []

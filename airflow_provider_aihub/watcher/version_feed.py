@@ -1,4 +1,4 @@
-"""What is new among the versions of datasets, read once for all watchers of a connection."""
+"""Reads the new versions of datasets, once for all watchers of a connection."""
 
 from __future__ import annotations
 
@@ -38,27 +38,27 @@ log = logging.getLogger(__name__)
 
 PAGE_SIZE: Final = 100
 PAGES_AT_ONCE: Final = 20
-"""After so many pages there is a pause before each further one."""
+"""After so many pages, there is a pause before each further one."""
 MOST_PAGES: Final = 300
-"""How far back a list is read; what it shows is held in memory."""
+"""Maximum of pages that are read of a list, since all rows are kept in memory."""
 MOST_OPEN: Final = 50
-"""How many versions that are still being built are read by themselves at a time."""
+"""Maximum of versions still being built that are read one by one at a poll."""
 MOST_PROBES: Final = 400
-"""How many versions of a dataset are asked for by name at a time."""
+"""Maximum of versions of a dataset that are read by name at a poll."""
 LISTED: Final = ""
-"""Key of the reading that shows the versions of all datasets; others are of one dataset and have its name."""
+"""Key of the reading of all datasets; the key of a reading of one dataset is its name."""
 
 
 @dataclass(slots=True)
 class Mark:
-    """How far a watcher has come among the versions of its dataset.
+    """Up to which version of its dataset a watcher has come.
 
-    Ids and numbers grow with each version that is created, not with each that is done. So one that is passed while it
-    is still being built is kept in mind.
+    Ids and numbers are given when a version is created, and not when it is built. So versions that are still being
+    built are remembered.
 
     :param seen: Highest id that was seen.
     :param number: Highest number within the dataset that was seen.
-    :param open: Versions up to there that were not done yet: their numbers by their ids.
+    :param open: Versions up to there that were still being built: their numbers by their ids.
     """
 
     seen: int = 0
@@ -66,7 +66,7 @@ class Mark:
     open: dict[int, int] = field(default_factory=dict)
 
     def take(self, versions: Iterable[DatasetVersion]) -> list[DatasetVersion]:
-        """Move on past these versions, and return those that have succeeded, oldest first."""
+        """Move the mark past these versions. Return the new ones that have succeeded, oldest first."""
         done = []
         for version in sorted(versions, key=lambda version: version.id):
             if version.id <= self.seen and version.id not in self.open:
@@ -82,23 +82,23 @@ class Mark:
         return done
 
     def copy(self) -> Mark:
-        """Return one that moves on by itself."""
+        """Return an independent copy."""
         return Mark(self.seen, self.number, dict(self.open))
 
 
 @dataclass(slots=True, eq=False)
 class Watched:
-    """A dataset as one watcher sees it.
+    """A dataset that one watcher watches.
 
     :param dataset: Its name or id; digits are read as an id.
-    :param mark: ``None`` before the watcher has begun.
+    :param mark: Up to where the watcher has come; ``None`` before it has begun.
     """
 
     dataset: str | int
     mark: Mark | None = None
 
     def own(self, reading: Reading) -> list[DatasetVersion]:
-        """Return the versions of this dataset."""
+        """Return the versions of this dataset in a reading."""
         known = as_int(self.dataset)
         return [
             version
@@ -114,7 +114,7 @@ class Watched:
         return mark
 
     def advance(self, reading: Reading) -> tuple[Mark, list[DatasetVersion]]:
-        """Return the next mark, and the versions up to there that have succeeded."""
+        """Return the next mark, and the versions to report: those up to it that have succeeded since the last mark."""
         mark = self.begin(reading) if self.mark is None else self.mark.copy()
         done = mark.take(self.own(reading)) if self.mark else []
         for version_id in reading.gone:
@@ -125,15 +125,15 @@ class Watched:
 
 @dataclass(slots=True)
 class Reading:
-    """What one look at AIHub has shown.
+    """The result of one poll of AIHub, for several watchers.
 
-    :param at: When it began, in seconds of a clock that is never set.
-    :param versions: By id.
+    :param at: When it began, in seconds of ``time.monotonic``.
+    :param versions: The versions that were read, by id.
     :param floor: All versions with a higher id were read.
-    :param numbers_from: All of the dataset with a higher number were read; for a reading of one dataset.
-    :param gone: Ids of versions that are no more.
-    :param later: Ids of versions that are read another time.
-    :param error: What came instead.
+    :param numbers_from: In a reading of one dataset: all of its versions with a higher number were read.
+    :param gone: Ids of versions that no longer exist.
+    :param later: Ids of versions that are left for another poll.
+    :param error: The error, if AIHub could not be read.
     """
 
     at: float
@@ -146,11 +146,11 @@ class Reading:
 
     @property
     def newest(self) -> int:
-        """The highest id."""
+        """The highest id of the versions; 0 if there are none."""
         return max(self.versions, default=0)
 
     def serves(self, mark: Mark | None) -> bool:
-        """Whether it shows all that a watcher wants to know."""
+        """Whether it has all versions that a watcher with this mark needs."""
         if mark is None or self.error:
             return True
         return (
@@ -161,20 +161,20 @@ class Reading:
 
 
 class VersionFeed:
-    """The versions of all datasets that are watched over one connection.
+    """Reads the versions of all datasets that are watched over one connection.
 
-    Where AIHub lists versions, one page of the newest of all datasets serves every watcher; versions that were not
-    done when they were passed are read by themselves once they are on no page. An AIHub with the document's API alone
-    is asked for ``<dataset>/V<n + 1>``, once for all watchers of a dataset, and for one of the numbers behind, in case
-    that one was deleted.
+    If AIHub lists versions, one page with the newest versions of all datasets is enough for all watchers. Versions that
+    are still being built are read one by one when they are on no page any more. An AIHub with only the document's API
+    is asked for ``<dataset>/V<n + 1>``, once for all watchers of a dataset, and for one of the numbers after that, in
+    case that ``V<n + 1>`` was deleted.
 
-    :param poller: Carries out the requests.
+    :param poller: Sends the requests.
     """
 
     _of_poller: ClassVar[WeakKeyDictionary[Poller, VersionFeed]] = WeakKeyDictionary()
 
     def __init__(self, poller: Poller) -> None:
-        # Whoever watches holds it.
+        # The watchers keep the poller alive.
         self._poller: Poller = proxy(poller)
         self._watched: set[Watched] = set()
         self._readings: dict[str, Reading] = {}
@@ -184,23 +184,23 @@ class VersionFeed:
 
     @classmethod
     def of(cls, poller: Poller) -> VersionFeed:
-        """Return those of a connection."""
+        """Return the feed of a connection."""
         found = cls._of_poller.get(poller)
         return found or cls._of_poller.setdefault(poller, cls(poller))
 
     def watch(self, watched: Watched) -> None:
-        """Count a dataset among those that are read."""
+        """Begin to watch a dataset."""
         self._watched.add(watched)
 
     def leave(self, watched: Watched) -> None:
-        """Stop watching a dataset for this watcher."""
+        """Stop watching a dataset."""
         self._watched.discard(watched)
 
     async def look(self, watched: Watched, max_age: float) -> Reading:
-        """Return a reading that shows all that is new to a watcher.
+        """Return a reading with all versions that are new to a watcher: a recent one of another watcher, or a new one.
 
-        :param max_age: How old it may be, in seconds.
-        :raises AIHubError: AIHub could not be read; a failure is shared as well.
+        :param max_age: Maximum age of the reading, in seconds.
+        :raises AIHubError: AIHub could not be read. The error is shared in the same way as a reading.
         """
         key = LISTED
         if self._unlisted:
@@ -210,7 +210,7 @@ class VersionFeed:
                     "give the name."
                 )
             key = str(watched.dataset)
-        # A watcher that has not begun begins now, and not when something was read for another.
+        # A watcher that has not begun yet needs a new reading: what is new for it counts from now.
         oldest = time.monotonic() - (max_age if watched.mark else 0.0)
         async with self._locks.setdefault(key, asyncio.Lock()):
             reading = self._readings.get(key)
@@ -224,14 +224,14 @@ class VersionFeed:
         return reading
 
     async def is_known(self, watched: Watched, reading: Reading) -> bool:
-        """Whether AIHub has the dataset, as far as it says.
+        """Whether AIHub has the dataset; true if AIHub cannot answer that.
 
-        :param reading: What was shown to the watcher.
+        :param reading: The reading that the watcher got.
         """
         if watched.own(reading):
             return True
         if self._unlisted:
-            # One that goes on where it was left is shown what is new alone.
+            # A reading for a watcher that continues has only new versions.
             return watched.mark is not None and watched.mark.number > 0
         number = as_int(watched.dataset)
         try:
@@ -264,7 +264,7 @@ class VersionFeed:
             known = len(reading.versions)
             reading.versions.update(zip(ids, listed.data, strict=True))
             rows += len(ids)
-            # Newest first: so it is everywhere, but nothing says so.
+            # Lists begin with the newest version on all known AIHubs, but that is not documented, so it is checked.
             passed = ids == sorted(ids, reverse=True) and ids[-1:] <= [floor]
             # A total that was left out reads as the number of rows on the page. And one page may be given for ever.
             if passed or len(ids) < listed.total <= rows or len(reading.versions) == known:
@@ -308,7 +308,7 @@ class VersionFeed:
 
         if not marks:
             loop = asyncio.get_running_loop()
-            # Looking for an id that nothing has ends at the newest version.
+            # A search for an id that does not exist ends at the newest version.
             read: Any = lambda number: asyncio.run_coroutine_threadsafe(at(number), loop).result()  # noqa: E731
             await asyncio.to_thread(find_version, read, sys.maxsize)
             newest = max((version.version for version in reading.versions.values()), default=0)
@@ -318,7 +318,7 @@ class VersionFeed:
             return reading
         reading.numbers_from = min(mark.number for mark in marks)
         if len(marks) < len(watchers):
-            # One that begins has to be shown the newest, though the others know it.
+            # A watcher that begins needs the newest version, although the others know it already.
             reading.numbers_from = max(reading.numbers_from - GAP, 0)
         number = reading.numbers_from + 1
         while True:
@@ -342,7 +342,7 @@ class VersionFeed:
 
 
 def _some(version_ids: set[int], reading: Reading) -> set[int]:
-    """Return as many of these as are read at a time, whichever; the others are noted as read later."""
+    """Return at most ``MOST_OPEN`` of these ids, chosen at random; the others become ``reading.later``."""
     some = set(random.sample(sorted(version_ids), min(len(version_ids), MOST_OPEN)))
     reading.later = version_ids - some
     return some

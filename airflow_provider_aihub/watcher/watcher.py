@@ -1,4 +1,4 @@
-"""One watcher at work: when it looks at its dataset, what it reports, and when that is recorded."""
+"""A watcher: it polls a dataset, reports new versions, and saves its checkpoint."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ from airflow_provider_aihub.watcher.version_feed import Mark, VersionFeed, Watch
 
 JITTER: Final = 0.1
 FRESHNESS: Final = 0.5
-"""What was read for another watcher is used if it is not older than this fraction of the interval."""
+"""A reading for another watcher is used if it is not older than this fraction of the interval."""
 LONGEST_PAUSE: Final = 600.0
-"""Seconds between two attempts at most while AIHub or Airflow cannot be asked, unless the interval is longer."""
+"""Longest pause while AIHub or Airflow do not answer, in seconds, unless the interval is longer."""
 
 
 class Watcher:
-    """What :class:`~airflow_provider_aihub.triggers.dataset_version.DatasetVersionTrigger` does.
+    """The work of a :class:`~airflow_provider_aihub.triggers.dataset_version.DatasetVersionTrigger`.
 
-    :param versions: Those of the connection.
+    :param versions: The feed of the connection.
     :param dataset: Name or id of the dataset.
-    :param checkpoint: Where it is written down how far the watcher has come; ``None`` where Airflow keeps nothing.
-    :param poll_interval: Seconds between two looks.
-    :param include_existing: Whether to begin with the first version that there is.
-    :param floor: Seconds between two looks at least.
+    :param checkpoint: Saves how far the watcher has come; ``None`` if this Airflow cannot save it (before 3.3).
+    :param poll_interval: Seconds between two polls.
+    :param include_existing: Whether to begin with the oldest version.
+    :param floor: Shortest pause between two polls, in seconds.
     """
 
     def __init__(
@@ -60,12 +60,12 @@ class Watcher:
         longest = max(LONGEST_PAUSE, self._interval)
         self._failing = Tolerance(math.inf, first_pause=self._interval, longest_pause=longest)
         self.pause = 0.0
-        """Seconds until the next look."""
+        """Seconds until the next poll."""
 
     @classmethod
     @asynccontextmanager
     async def of(cls, conn_id: str, dataset: str | int, checkpoint: Checkpoint | None, **given: Any) -> AsyncIterator[Watcher]:
-        """Watch a dataset over a connection for a while."""
+        """Watch a dataset over a connection, as long as the ``async with`` block runs."""
         async with await Poller.shared(platform_of("aihub"), conn_id) as poller:
             watcher = cls(VersionFeed.of(poller), dataset, checkpoint, floor=poller.floor, **given)
             watcher._versions.watch(watcher._watched)
@@ -75,7 +75,7 @@ class Watcher:
                 watcher._versions.leave(watcher._watched)
 
     async def look(self) -> list[dict[str, str | int]]:
-        """Return the events to send now. Trouble is logged, and then there are none."""
+        """Poll. Return the payloads of the events to send now; none after an error, which is logged."""
         try:
             told = await self._look()
         except (AIHubError, StoreTrouble) as trouble:
@@ -86,7 +86,7 @@ class Watcher:
         return told
 
     async def recorded(self) -> None:
-        """Write down that Airflow has recorded all events that were sent so far."""
+        """Save that Airflow has recorded all events that were sent so far."""
         mark = self._watched.mark
         if self._checkpoint is None or mark is None or self._checkpoint.is_kept(mark):
             return
@@ -120,7 +120,7 @@ class Watcher:
         return [facts for facts in told if facts["id"] not in self._told]
 
     async def _begin(self) -> None:
-        """Go on where the watcher was left, by this triggerer or another."""
+        """Load the checkpoint, which this or another triggerer may have saved."""
         mark, self._told = await self._checkpoint.load() if self._checkpoint else (None, set())
         if mark is None and self._include_existing:
             mark = Mark()
