@@ -87,7 +87,7 @@ FAILURES: Final[Mapping[Trouble, str]] = {
 class Call:
     """One HTTP call, and the words for its error messages.
 
-    :param who: Subject of the message, such as ``AIHub's model_training``.
+    :param who: Subject of the message, such as ``Forge's model_training``.
     :param asks: What is asked, after "was asked to": ``read training 12``.
     :param service: Name of the service; ``None`` for the download of a file.
     :param url: Address without the query: messages show the address, and the query may hold a secret.
@@ -185,7 +185,9 @@ def parse_answer(answer: Answer, call: Call, redact: Redact) -> ParsedAnswer:
         return ParsedAnswer(answer, None)
     if 300 <= answer.status < 400:
         host = _host(answer.headers.get("Location", ""))
-        return ParsedAnswer(answer, None, f"answered with a redirect (HTTP {answer.status}) to {host}, which is not followed")
+        return ParsedAnswer(
+            answer, None, f"answered with a redirect (HTTP {answer.status}) to {host}, which is not followed"
+        )
     reading = call.dialect.read(answer, call)
     if success and reading is not None and not reading.refused:
         return ParsedAnswer(answer, reading)

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Final, ParamSpec, Self, TypeVar
 from airflow_provider_aihub.http.dialect import ClientConfig
 from airflow_provider_aihub.http.errors import AuthError, RemoteJobError, make_own
 from airflow_provider_aihub.http.exchange import authenticate, exchange, prepare, valid_token
+from airflow_provider_aihub.http.gc_pause import gc_paused
 from airflow_provider_aihub.http.protocol import (
     Answer,
     Done,
@@ -42,7 +43,6 @@ from airflow_provider_aihub.http.receiving import STEP, Receiver
 from airflow_provider_aihub.http.request import USUAL_AUTH, Form, Request
 from airflow_provider_aihub.http.retry import RetryPolicy, Trouble
 from airflow_provider_aihub.http.transfer import Body, download, multipart
-from airflow_provider_aihub.http.gc_pause import gc_paused
 
 if TYPE_CHECKING:
     import aiohttp
@@ -248,7 +248,9 @@ class AsyncClient:
         async with response:
             return await self._receive(response, step.sink, patience, lock)
 
-    async def _receive(self, response: aiohttp.ClientResponse, sink: Sink | None, limit: float, lock: _LargeAnswerLock) -> Outcome:
+    async def _receive(
+        self, response: aiohttp.ClientResponse, sink: Sink | None, limit: float, lock: _LargeAnswerLock
+    ) -> Outcome:
         now = asyncio.get_running_loop().time
         receiver = Receiver(response.status, response.headers, sink)
         until, left = now() + limit, STEP

@@ -1,6 +1,6 @@
 """The errors of the clients. Each message is one sentence and holds no secret.
 
-Each platform defines subclasses of them, such as ``class AIHubAuthError(AuthError, AIHubRequestError)``.
+Each platform defines subclasses of them, such as ``class OwnAuthError(AuthError, OwnError)``.
 """
 
 from __future__ import annotations

@@ -21,26 +21,26 @@ from airflow_provider_aihub.http.errors import RemoteJobError
 from airflow_provider_aihub.jobs.best_effort import best_effort
 from airflow_provider_aihub.jobs.errands import POLL_POLICY, Ask, Fetch, Redact
 from airflow_provider_aihub.jobs.identity import Identity, Verdict, other_job
-from airflow_provider_aihub.jobs.time_limit import with_time_limit, too_late
 from airflow_provider_aihub.jobs.kind import JobId, JobKind, JobState, Status
-from airflow_provider_aihub.jobs.log_stream import SaveOffsets, PartLogs, LoadOffsets, WriteLines
+from airflow_provider_aihub.jobs.log_stream import LoadOffsets, PartLogs, SaveOffsets, WriteLines
 from airflow_provider_aihub.jobs.progress_log import UNCHANGED_INTERVAL, Log, ProgressLog
+from airflow_provider_aihub.jobs.time_limit import too_late, with_time_limit
 from airflow_provider_aihub.jobs.tolerance import Tolerance
 
 __all__ = [
-    "UNCHANGED_INTERVAL",
     "POLL_POLICY",
+    "UNCHANGED_INTERVAL",
     "Ask",
     "Fetch",
-    "SaveOffsets",
+    "LoadOffsets",
     "Log",
     "Look",
     "Outcome",
-    "LoadOffsets",
     "Redact",
-    "WriteLines",
+    "SaveOffsets",
     "Waited",
     "Watch",
+    "WriteLines",
     "as_remote_error",
     "follow",
     "span",

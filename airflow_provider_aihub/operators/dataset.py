@@ -236,8 +236,8 @@ class DatasetVersionOperator(JobOperator):
 
     @classmethod
     def partial(cls, **kwargs: Any) -> Any:
-        """Prepare for ``expand``. The alias of versions is added to the outlets here, since Airflow ignores those of the
-        mapped tasks."""
+        """Prepare for ``expand``. The alias of versions is added to the outlets here, since Airflow ignores the outlets
+        of mapped tasks."""
         mapped = super().partial(**kwargs)
         mapped.kwargs["outlets"] = with_versions_alias(mapped.kwargs.get("outlets"))
         return mapped

@@ -98,7 +98,7 @@ class StartDeploymentOperator(JobOperator):
         if known_id("deployment", self.deployment) is None and self._name != str(self.deployment):
             raise other_job(self.job_kind, number)
         if before.status != ONLINE or self._tried:
-            self.begun = number
+            self.started_id = number
         if before.status == ONLINE:
             self.log.info("Deployment %d serves already", number)
         else:

@@ -129,7 +129,9 @@ class EvalReportOperator(CallOperator, HasLineage):
         tries = Tries.of(context)
         spec = self._spec(tries)
         try:
-            report = self._find(spec) or (wait_until_shown(lambda: self._find(spec)) if tries.tries_since_clear else None)
+            report = self._find(spec) or (
+                wait_until_shown(lambda: self._find(spec)) if tries.tries_since_clear else None
+            )
         except AIHubUnsupportedError:
             raise AIHubParameterError(LACKING) from None
         if report is not None:

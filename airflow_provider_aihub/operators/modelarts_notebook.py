@@ -82,12 +82,12 @@ class ModelArtsStartNotebookOperator(_NotebookOperator):
         notebook_id = str(self.notebook_id)
         if self._context is not None and Tries.of(self._context).tried:
             # An earlier try may have started it.
-            self.begun = notebook_id
+            self.started_id = notebook_id
         return reading(start_notebook(notebook_id, self.duration, self.lease_type), lambda _: notebook_id)
 
     def prepare_submission(self, request: Request[Any]) -> Request[Any]:
         """Renew the lease of a notebook that already runs: starting it would not change the lease."""
-        self.begun = str(self.notebook_id)
+        self.started_id = str(self.notebook_id)
         if self.duration is not None:
             notebook_id = str(self.notebook_id)
             if self.hook.get_notebook(notebook_id).status.upper() == "RUNNING":

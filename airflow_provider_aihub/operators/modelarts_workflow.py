@@ -146,9 +146,7 @@ class ModelArtsWorkflowExecutionOperator(ModelArtsJobOperator):
         else:
             (execution,) = parts_of("execution_id", self.execution_id, "execution")
             if stops:
-                return reading(
-                    stop_workflow_execution(self.workflow_id, execution), lambda _: self._full_id(execution)
-                )
+                return reading(stop_workflow_execution(self.workflow_id, execution), lambda _: self._full_id(execution))
             inputs = _inputs("the execution", _given(self.parameters, self.data_requirements))
             request = act_on_workflow_execution(
                 self.workflow_id, execution, "rerun", rerun_steps=self.rerun_steps, inputs=inputs

@@ -95,7 +95,7 @@ class RemoteJobOperator(PlatformTask, BaseOperator):
         self.cancel_on_kill = cancel_on_kill
         self.durable = durable
         self.on_ambiguous_submit = on_ambiguous_submit
-        self.begun: JobId | None = None
+        self.started_id: JobId | None = None
         """Id of what :meth:`prepare_submission` starts, or an earlier try may have started; ``None`` for nothing. It is
         stopped when the task is killed, even before the task has a job."""
         self._life: Life | None = None
@@ -234,11 +234,11 @@ class RemoteJobOperator(PlatformTask, BaseOperator):
         :param clock: Returns Unix time in seconds.
         :param jitter: Returns a number from 0 to 1.
         """
-        from airflow_provider_aihub.tasks.task_try import TaskTry
         from airflow_provider_aihub.tasks.job_state import Tries
         from airflow_provider_aihub.tasks.life import Life
+        from airflow_provider_aihub.tasks.task_try import TaskTry
 
-        self._context, self.begun = context, None
+        self._context, self.started_id = context, None
         kept = context.get("task_state_store") is not None
         return Life(TaskTry(self, Tries.of(context), kept=kept, clock=clock), jitter=jitter)
 

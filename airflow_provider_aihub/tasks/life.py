@@ -24,10 +24,10 @@ from airflow_provider_aihub.jobs.identity import Identity, Verdict, other_job
 from airflow_provider_aihub.jobs.kind import JobId, JobState, Phase
 from airflow_provider_aihub.jobs.waiting import Ask, Fetch, Look, Outcome, Waited, Watch, follow
 from airflow_provider_aihub.tasks import job_state
-from airflow_provider_aihub.tasks.task_try import LAST_CHECK_TIMEOUT, TaskTry, Job
 from airflow_provider_aihub.tasks.job_state import Entry
 from airflow_provider_aihub.tasks.steps import Do, Push, Sleep, Steps
 from airflow_provider_aihub.tasks.submission import Submission
+from airflow_provider_aihub.tasks.task_try import LAST_CHECK_TIMEOUT, Job, TaskTry
 
 if TYPE_CHECKING:
     from airflow_provider_aihub.triggers.job import JobEvent
@@ -70,13 +70,13 @@ class Life:
     def may_have_a_job(self) -> bool:
         """Whether there is, or may be, a job to be stopped with the task."""
         task_try = self.task_try
-        known = task_try.job is not None or task_try.creating is not None or task_try.operator.begun is not None
-        return known or not self.submission.looked
+        known = task_try.job is not None or task_try.creating is not None or task_try.operator.started_id is not None
+        return known or not self.submission.earlier_tries_checked
 
     @property
-    def _begun_since(self) -> bool:
+    def _started_after_kill(self) -> bool:
         """Whether the code that a kill interrupted may have started something after the kill had stopped it."""
-        return self.task_try.killed and self.task_try.operator.begun is not None
+        return self.task_try.killed and self.task_try.operator.started_id is not None
 
     def begin(self) -> Steps[Any]:
         """Submit the job, or take up the one of an earlier try, and wait for its end.
@@ -89,18 +89,18 @@ class Life:
             options = self.task_try.operator.options
             job, state = yield from self._job(entry)
         except RemoteJobError as error:
-            since = self._begun_since
-            self.task_try.stopped = self.task_try.stopped and not since
-            if since or error.final or self.task_try.tries.last:
+            started = self._started_after_kill
+            self.task_try.stopped = self.task_try.stopped and not started
+            if started or error.final or self.task_try.tries.last:
                 # No retry will take it up.
                 yield from self.kill()
             raise
         self.task_try.job, self.task_try.creating = job, None
         if self.task_try.killed:
-            self.task_try.stopped = self.task_try.stopped and not self._begun_since
+            self.task_try.stopped = self.task_try.stopped and not self._started_after_kill
             yield from self.task_try.stop_for_good()
         self.task_try.go_on_unless_killed()
-        self.task_try.operator.begun = None
+        self.task_try.operator.started_id = None
         refused = yield Push("job_id", job.id)
         if refused:
             yield from self.task_try.airflow_refused(refused, "the XCom 'job_id'")
@@ -139,7 +139,9 @@ class Life:
         except (Unavailable, BadAnswerError, AuthError, NotFoundError) as trouble:
             if rounds > MOST_ROUNDS:
                 raise (yield from self._given_up(job, trouble)) from None
-            self.task_try.log.warning("Waiting until %s can be asked how it ended: %s", self.task_try.kind.platform, trouble)
+            self.task_try.log.warning(
+                "Waiting until %s can be asked how it ended: %s", self.task_try.kind.platform, trouble
+            )
             # The trigger has seen that the job ended before the deadline.
             deadline = None
         else:
@@ -181,21 +183,25 @@ class Life:
             return
         end = self.task_try.clock() + patience
         try:
-            if self.task_try.job is None and self.task_try.operator.begun is not None:
-                self.task_try.job = self.submission.begun_job(self.task_try.operator.begun)
+            if self.task_try.job is None and self.task_try.operator.started_id is not None:
+                self.task_try.job = self.submission.started_job(self.task_try.operator.started_id)
             elif self.task_try.job is None and self.task_try.creating is not None:
                 self.task_try.job = yield from self.submission.look_for(
                     self.task_try.creating, lambda: end - self.task_try.clock(), killing=True
                 )
                 if self.task_try.job is None:
                     self.task_try.log.warning(
-                        "The task ends while %s may be creating its %s", self.task_try.kind.platform, self.task_try.kind.noun
+                        "The task ends while %s may be creating its %s",
+                        self.task_try.kind.platform,
+                        self.task_try.kind.noun,
                     )
-            elif self.task_try.job is None and not self.submission.looked:
+            elif self.task_try.job is None and not self.submission.earlier_tries_checked:
                 self.task_try.job = yield from self.submission.unrecorded_job()
         except UnsupportedError:
             self.task_try.log.warning(
-                "This %s cannot be asked whether there is a %s to stop", self.task_try.kind.platform, self.task_try.kind.noun
+                "This %s cannot be asked whether there is a %s to stop",
+                self.task_try.kind.platform,
+                self.task_try.kind.noun,
             )
         except RemoteJobError as error:
             self.task_try.may_be_running(error)
@@ -322,7 +328,9 @@ class Life:
         self.task_try.job = None
         yield from self.task_try.move(job, job_state.LEFT)
         called = self.task_try.kind.called(job.id)
-        self.task_try.log.error("Gave up waiting for %s, which was left as it is; the next try takes it up again", called)
+        self.task_try.log.error(
+            "Gave up waiting for %s, which was left as it is; the next try takes it up again", called
+        )
         error = error or RemoteJobError(f"The waiting for {called} ended without a word on why.")
         # Whatever is wrong, such as the login, may be right again at the next try.
         error.final = False

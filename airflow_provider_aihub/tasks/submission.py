@@ -26,10 +26,10 @@ from airflow_provider_aihub.http.request import Request
 from airflow_provider_aihub.jobs.identity import Verdict, opening_of
 from airflow_provider_aihub.jobs.kind import Facts, JobId, JobState, Phase
 from airflow_provider_aihub.tasks import job_state
-from airflow_provider_aihub.tasks.task_try import TaskTry, Job
 from airflow_provider_aihub.tasks.job_state import Entry, Marker
 from airflow_provider_aihub.tasks.search import AGE_MARGIN, JobMatcher, search_list
 from airflow_provider_aihub.tasks.steps import Call, Do, LogIn, Refused, ServerTime, Sleep, Steps
+from airflow_provider_aihub.tasks.task_try import Job, TaskTry
 
 TakenUp: TypeAlias = tuple[Job | None, JobState | None]
 """A job of an earlier try and its state (``None`` for a kind without states); or :data:`NOTHING`."""
@@ -43,7 +43,7 @@ class Submission:
 
     def __init__(self, task_try: TaskTry) -> None:
         self.task_try = task_try
-        self.looked = task_try.operator.idempotent or not (task_try.durable and task_try.tries.tried)
+        self.earlier_tries_checked = task_try.operator.idempotent or not (task_try.durable and task_try.tries.tried)
         """Whether the jobs of earlier tries have been looked for, or need not be."""
         self._began = task_try.clock()
         self._platform = task_try.kind.platform
@@ -56,12 +56,12 @@ class Submission:
         :raises AmbiguousSubmit: It is unknown whether an earlier try has created one.
         """
         taken_up = yield from self._left_behind(entry)
-        self.looked = True
+        self.earlier_tries_checked = True
         return taken_up
 
     def _left_behind(self, entry: Entry | None) -> Steps[TakenUp]:
         if entry is None:
-            return NOTHING if self.looked else (yield from self._unrecorded())
+            return NOTHING if self.earlier_tries_checked else (yield from self._unrecorded())
         # A job in state LEFT is for the next try, even if that try comes from clearing the task.
         cleared = entry.state != job_state.LEFT and self.task_try.tries.cleared_since(entry)
         looked_at_by_a_person = entry.state == job_state.UNKNOWN
@@ -93,13 +93,19 @@ class Submission:
 
         :raises RemoteJobError: The platform did not answer, or does not list its jobs.
         """
-        matcher = yield from self._find(self._is_own, self.task_try.operator.job_name, since=self._oldest, thorough=False)
+        matcher = yield from self._find(
+            self._is_own, self.task_try.operator.job_name, since=self._oldest, thorough=False
+        )
         for marker, state in _going_on(matcher.marked):
-            return (yield from self.task_try.seen(Job(state.job_id, self._found_entry(marker, state, self.task_try.clock()))))
+            return (
+                yield from self.task_try.seen(
+                    Job(state.job_id, self._found_entry(marker, state, self.task_try.clock()))
+                )
+            )
         return None
 
-    def begun_job(self, job_id: JobId) -> Job:
-        """Return, as a :class:`Job`, what ``prepare_submission`` has started; see ``RemoteJobOperator.begun``."""
+    def started_job(self, job_id: JobId) -> Job:
+        """Return, as a :class:`Job`, what ``prepare_submission`` has started; see ``RemoteJobOperator.started_id``."""
         return Job(job_id, self._intent(self.task_try.tries.marker()))
 
     def _worth_taking_up(self, job: Job, *, cleared: bool) -> Steps[JobState | None]:
@@ -135,7 +141,9 @@ class Submission:
         if not state.phase.terminal:
             came = yield from self.task_try.stop(job)
             if isinstance(came, UnsupportedError):
-                self.task_try.log.warning("%s cannot stop a %s; %s runs on", self._platform, self.task_try.kind.noun, called)
+                self.task_try.log.warning(
+                    "%s cannot stop a %s; %s runs on", self._platform, self.task_try.kind.noun, called
+                )
             elif isinstance(came, RemoteJobError):
                 raise came
         return None
@@ -271,7 +279,9 @@ class Submission:
             self.task_try.log.info("Asked %s to %s", self._platform, request.asks)
         refused = yield from self.task_try.save(replace(entry, state=job_state.SUBMITTED, job_id=job.id))
         if refused:
-            yield from self.task_try.airflow_refused(refused, f"that {self.task_try.kind.called(job.id)} is this task's")
+            yield from self.task_try.airflow_refused(
+                refused, f"that {self.task_try.kind.called(job.id)} is this task's"
+            )
         return job
 
     def _intent(self, marker: Marker) -> Entry:
@@ -322,7 +332,9 @@ class Submission:
                 job = yield from self.look_for(entry, lambda: end - self.task_try.clock())
         except (UnsupportedError, Unmarked) as trouble:
             ended = AmbiguousSubmit(f"An earlier try was ended while it created a {self.task_try.kind.noun}.")
-            yield from self._fail_as_ambiguous(entry, ended, str(trouble) if isinstance(trouble, Unmarked) else self._no_list)
+            yield from self._fail_as_ambiguous(
+                entry, ended, str(trouble) if isinstance(trouble, Unmarked) else self._no_list
+            )
             return None
         if job is None:
             self.task_try.log.info(
@@ -393,7 +405,9 @@ class Submission:
         :raises AmbiguousSubmit: ``on_ambiguous_submit`` is ``"fail"``.
         """
         if self.task_try.operator.options.resubmit:
-            self.task_try.log.warning("Creating another %s, since on_ambiguous_submit is 'resubmit'", self.task_try.kind.noun)
+            self.task_try.log.warning(
+                "Creating another %s, since on_ambiguous_submit is 'resubmit'", self.task_try.kind.noun
+            )
             return
         # When the user has looked on the platform and clears the task, state UNKNOWN makes it create a new job.
         yield from self.task_try.save(entry.moved(job_state.UNKNOWN, self.task_try.tries))
@@ -437,9 +451,13 @@ class Submission:
             matcher = JobMatcher(self.task_try.kind, wanted, doubtful)
             try:
                 listed = self.task_try.operator.listing()
-                yield from search_list(self.task_try.kind, matcher, narrowed, since=since, listed=listed, ask=self.task_try.ask)
+                yield from search_list(
+                    self.task_try.kind, matcher, narrowed, since=since, listed=listed, ask=self.task_try.ask
+                )
             except UnsupportedError:
-                rows = yield from self.task_try.retryable(Do(lambda: self.task_try.operator.jobs_without_list(since - AGE_MARGIN)))
+                rows = yield from self.task_try.retryable(
+                    Do(lambda: self.task_try.operator.jobs_without_list(since - AGE_MARGIN))
+                )
                 if rows is None:
                     raise
                 for row in rows:

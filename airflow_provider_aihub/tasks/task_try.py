@@ -294,11 +294,20 @@ class TaskTry:
         def judge(state: JobState) -> Verdict:
             return self.judge(job, state)
 
-        if job.seen is None or job.seen != (yield Logins()):
-            seen, check_timeout = False, None
-        else:
-            seen = check_timeout is None
-        steps = stop(self.kind, job_id, self.log, judge=judge, seen=seen, check_timeout=check_timeout, hidden=hidden, clock=self.clock)
+        # Only with the login that has judged the job may it be stopped without being read again.
+        is_judged = job.seen is not None and job.seen == (yield Logins())
+        seen = is_judged and check_timeout is None
+        check_timeout = check_timeout if is_judged else None
+        steps = stop(
+            self.kind,
+            job_id,
+            self.log,
+            judge=judge,
+            seen=seen,
+            check_timeout=check_timeout,
+            hidden=hidden,
+            clock=self.clock,
+        )
         reply: Any = None
         while True:
             try:

@@ -17,7 +17,7 @@ from airflow_provider_aihub.http.request import Request
 from airflow_provider_aihub.http.retry import requested_pause
 from airflow_provider_aihub.jobs.kind import JobId, JobKind, JobState, Status
 from airflow_provider_aihub.jobs.waiting import FRESHNESS, Look
-from airflow_provider_aihub.triggers.polled_job import PolledJob, ListAnswer, release
+from airflow_provider_aihub.triggers.polled_job import ListAnswer, PolledJob, release
 
 T = TypeVar("T")
 
@@ -289,8 +289,8 @@ class BatchPoller:
                 if told >= LOOKS_AT_ONCE:
                     told = 0
                     await asyncio.sleep(0)
-        poor = 2 * len(wanted) > count
-        if poor:
+        mostly_missing = 2 * len(wanted) > count
+        if mostly_missing:
             # Most jobs belong to other users, or are old and so on later pages. Next time, the list is read for all
             # users; if it was, it is not used for a while. Before the first login, the user is unknown.
             if user_id is not None:
@@ -298,7 +298,7 @@ class BatchPoller:
             elif self._of_all_users or self._sender.user_id is None:
                 self._of_all_users, self._lists_paused_at = False, self._clock()
         for job in wanted:
-            if not poor:
+            if not mostly_missing:
                 self._miss(job)
             self._release(job)
 

@@ -14,21 +14,21 @@ from airflow_provider_aihub.http.errors import OwnKinds, RemoteJobError, make_ow
 from airflow_provider_aihub.http.protocol import Sleep
 from airflow_provider_aihub.jobs.errors import OtherJob
 from airflow_provider_aihub.jobs.identity import Identity
-from airflow_provider_aihub.jobs.time_limit import too_late
 from airflow_provider_aihub.jobs.kind import JobId, JobKind, JobState, Status
 from airflow_provider_aihub.jobs.platform import Platform, platform_of
 from airflow_provider_aihub.jobs.stopping import Stopping, stop
+from airflow_provider_aihub.jobs.time_limit import too_late
 from airflow_provider_aihub.jobs.waiting import (
     Ask,
     Fetch,
-    SaveOffsets,
+    LoadOffsets,
     Look,
     Outcome,
-    LoadOffsets,
     Redact,
-    WriteLines,
+    SaveOffsets,
     Waited,
     Watch,
+    WriteLines,
     wait_async,
 )
 from airflow_provider_aihub.tasks.links import link_in_triggerer
@@ -37,7 +37,7 @@ from airflow_provider_aihub.triggers.cancellation import to_the_end
 from airflow_provider_aihub.triggers.log_lines import LogsInThread, flush, write_lines
 from airflow_provider_aihub.triggers.log_offsets import OffsetStore
 from airflow_provider_aihub.triggers.polled_job import PolledJob
-from airflow_provider_aihub.triggers.poller import TRIGGERER, Poller, Environment
+from airflow_provider_aihub.triggers.poller import TRIGGERER, Environment, Poller
 
 STOP_TIMEOUT = 20.0
 """Time limit for stopping a job, in seconds."""

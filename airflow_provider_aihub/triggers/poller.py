@@ -221,7 +221,7 @@ class Poller:
                 return self._client
             return self._use(config)
 
-    async def _now(self) -> Poller:
+    async def _current(self) -> Poller:
         """Read the connection. Return this poller, or another one if the addresses have been changed."""
         async with self._loading:
             if self._config is None or _loop_time() - self._loaded_at < CONNECTION_FRESHNESS:

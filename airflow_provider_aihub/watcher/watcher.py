@@ -64,7 +64,9 @@ class Watcher:
 
     @classmethod
     @asynccontextmanager
-    async def of(cls, conn_id: str, dataset: str | int, checkpoint: Checkpoint | None, **given: Any) -> AsyncIterator[Watcher]:
+    async def of(
+        cls, conn_id: str, dataset: str | int, checkpoint: Checkpoint | None, **given: Any
+    ) -> AsyncIterator[Watcher]:
         """Watch a dataset over a connection, as long as the ``async with`` block runs."""
         async with await Poller.shared(platform_of("aihub"), conn_id) as poller:
             watcher = cls(VersionFeed.of(poller), dataset, checkpoint, floor=poller.floor, **given)

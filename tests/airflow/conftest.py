@@ -19,7 +19,7 @@ from airflow_provider_aihub.aihub.client import AIHubClient
 from airflow_provider_aihub.emulators.aihub import Emulator
 from airflow_provider_aihub.operators.base import JobOperator
 from airflow_provider_aihub.operators.modelarts_base import ModelArtsJobOperator
-from airflow_provider_aihub.tasks import task_try, own_xcoms
+from airflow_provider_aihub.tasks import own_xcoms, task_try
 from airflow_provider_aihub.triggers.job import JobTrigger
 
 
@@ -84,7 +84,9 @@ def twisted(aihub: Emulator, monkeypatch: pytest.MonkeyPatch) -> Iterator[Twiste
 @pytest.fixture
 def patience(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let tasks look often for what AIHub shows late, and find it on a slow machine as well."""
-    monkeypatch.setattr(task_try, "PATIENCE", task_try.Patience(settled=30.0, shown=30.0, first_pause=0.05, longest_pause=0.2))
+    monkeypatch.setattr(
+        task_try, "PATIENCE", task_try.Patience(settled=30.0, shown=30.0, first_pause=0.05, longest_pause=0.2)
+    )
     monkeypatch.setattr(task_try, "HIDDEN", 0.1)
 
 

@@ -35,7 +35,7 @@ from airflow_provider_aihub.hooks.aihub import AIHubHook
 from airflow_provider_aihub.triggers.dataset_version import HAS_WATCHERS, DatasetVersionTrigger
 from airflow_provider_aihub.triggers.poller import Poller
 from airflow_provider_aihub.watcher import version_feed
-from airflow_provider_aihub.watcher.version_feed import Mark, VersionFeed, Reading, Watched
+from airflow_provider_aihub.watcher.version_feed import Mark, Reading, VersionFeed, Watched
 from airflow_provider_aihub.watcher.watcher import Watcher
 
 LIST = "/dataset-mng/api/v2/dataset-versions"

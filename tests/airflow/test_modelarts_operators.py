@@ -59,7 +59,9 @@ SECRET_KEY = "SKexample/0000000000000000000000000TEST+"
 
 @pytest.fixture(autouse=True)
 def _little_patience(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(task_try, "PATIENCE", task_try.Patience(settled=0.3, shown=0.2, first_pause=0.05, longest_pause=0.1))
+    monkeypatch.setattr(
+        task_try, "PATIENCE", task_try.Patience(settled=0.3, shown=0.2, first_pause=0.05, longest_pause=0.1)
+    )
     monkeypatch.setattr(task_try, "HIDDEN", 0.1)
     monkeypatch.setenv("AIRFLOW__MODELARTS__POLL_FLOOR", "0.1")
 

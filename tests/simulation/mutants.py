@@ -15,12 +15,12 @@ from airflow_provider_aihub.http.errors import AmbiguousSubmit, ExistsError
 from airflow_provider_aihub.jobs import stopping, waiting
 from airflow_provider_aihub.jobs.identity import Identity, Verdict
 from airflow_provider_aihub.jobs.waiting import Watch
-from airflow_provider_aihub.tasks import task_try, job_state, submission
-from airflow_provider_aihub.tasks.task_try import TaskTry
+from airflow_provider_aihub.tasks import job_state, submission, task_try
 from airflow_provider_aihub.tasks.job_state import Marker, Tries
 from airflow_provider_aihub.tasks.life import Life
 from airflow_provider_aihub.tasks.steps import Call
 from airflow_provider_aihub.tasks.submission import NOTHING, Submission
+from airflow_provider_aihub.tasks.task_try import TaskTry
 from airflow_provider_aihub.triggers import job
 from airflow_provider_aihub.triggers.job import JobTrigger
 

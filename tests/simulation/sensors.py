@@ -38,7 +38,12 @@ class Poking(Blocking):
     def __init__(self, *given: Any, **more: Any) -> None:
         super().__init__(*given, **more)
         # There is no machinery of Airflow's to keep a link.
-        own = {"_clock": self.clock, "_monotonic": self.clock, "_with_time_limit": self.with_time_limit, "_linked": True}
+        own = {
+            "_clock": self.clock,
+            "_monotonic": self.clock,
+            "_with_time_limit": self.with_time_limit,
+            "_linked": True,
+        }
         self.operator.__dict__.update(own)
 
     def with_time_limit(self, ask: Callable[[], T], timeout: float | None) -> T:

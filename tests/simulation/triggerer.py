@@ -20,7 +20,7 @@ from airflow_provider_aihub.http.protocol import Outcome as HttpOutcome
 from airflow_provider_aihub.http.protocol import Send
 from airflow_provider_aihub.jobs.platform import Platform
 from airflow_provider_aihub.triggers.job import JobTrigger
-from airflow_provider_aihub.triggers.poller import Poller, Environment
+from airflow_provider_aihub.triggers.poller import Environment, Poller
 from airflow_provider_aihub.triggers.settings import Settings
 
 from .airflow import BEFORE, LOG, LONG, Process, Task, World

@@ -130,7 +130,9 @@ class Simulated(Life):
         kill, task_try = worker.kill, worker.life.task_try
 
         def noted_kill(**given: Any) -> None:
-            self.notes.append({"event": "is killed", "try": task_try.tries.try_number, "holds a job": task_try.job is not None})
+            self.notes.append(
+                {"event": "is killed", "try": task_try.tries.try_number, "holds a job": task_try.job is not None}
+            )
             kill(**given)
 
         worker.kill = noted_kill

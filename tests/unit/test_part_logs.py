@@ -29,9 +29,9 @@ from airflow_provider_aihub.jobs.log_stream import (
     MOST_FILES,
     MOST_LINES,
     PIECES_PER_POLL,
-    SaveOffsets,
-    PartLogs,
     LoadOffsets,
+    PartLogs,
+    SaveOffsets,
     WriteLines,
 )
 

@@ -25,8 +25,8 @@ from airflow_provider_aihub.http.retry import LONGEST_RETRY_AFTER
 from airflow_provider_aihub.jobs.log_stream import PartLogs
 from airflow_provider_aihub.jobs.waiting import (
     GONE_TOLERANCE,
-    UNCHANGED_INTERVAL,
     POLL_FLOOR,
+    UNCHANGED_INTERVAL,
     Ask,
     Look,
     Outcome,
@@ -316,7 +316,9 @@ def calm(parts: list[Part], **watch: float | bool) -> list[Look]:
 
 
 def test_where_only_another_status_is_news_the_look_says_so() -> None:
-    assert {(look.status, look.calm_until, look.deadline) for look in calm([RUNS])} == {(2, 1000 + UNCHANGED_INTERVAL, None)}
+    assert {(look.status, look.calm_until, look.deadline) for look in calm([RUNS])} == {
+        (2, 1000 + UNCHANGED_INTERVAL, None)
+    }
     assert {look.status for look in calm([RUNS], backoff=1.0)} == {2}
     soon = calm([RUNS], deadline=1100.0)
     assert {(look.status, look.calm_until, look.deadline) for look in soon} == {(2, 1000 + UNCHANGED_INTERVAL, 1100.0)}
