@@ -87,7 +87,7 @@ FAILURES: Final[Mapping[Trouble, str]] = {
 class Call:
     """One HTTP call, and the words for its error messages.
 
-    :param who: Subject of the message, such as ``Forge's model_training``.
+    :param who: Subject of the message, such as ``the platform's training service``.
     :param asks: What is asked, after "was asked to": ``read training 12``.
     :param service: Name of the service; ``None`` for the download of a file.
     :param url: Address without the query: messages show the address, and the query may hold a secret.

@@ -108,7 +108,7 @@ class Dialect(Protocol):
         return request
 
     def who(self, service: str) -> str:
-        """Return the subject of an error message about a service: ``Forge's model_training``."""
+        """Return the subject of an error message about a service: ``the platform's training service``."""
 
     def address(self, request: Request[Any]) -> str:
         """Return the URL of a request, without its query.
