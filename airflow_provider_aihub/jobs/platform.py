@@ -21,7 +21,7 @@ class Platform:
     :param kinds: Its kinds of job, by their names.
     :param config: Returns the configuration of a client for an Airflow connection and its extra.
     :param client: Returns the asynchronous client for a configuration; ``limit`` is its number of connections.
-    :param errors: Its own error classes, see :data:`~airflow_provider_aihub.http.errors.OwnKinds`.
+    :param errors: Its own error classes, by the general error class that each extends.
     :param page_link: Key of the XCom that holds the URL of a job's page.
     """
 
