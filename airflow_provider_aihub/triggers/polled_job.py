@@ -49,7 +49,7 @@ class PolledJob:
         return self.told is not None and not self.told.done()
 
     def show(self, state: JobState | None) -> None:
-        """Give the state that a list shows to the trigger, or keep it for the next poll; ``None`` for no state."""
+        """Pass the state that a list shows to the trigger, or keep it for the next poll; ``None`` for no state."""
         if state:
             # The request is not needed for long, so it takes no memory.
             self.request = None
