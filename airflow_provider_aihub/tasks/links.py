@@ -28,7 +28,7 @@ class TaskLink(BaseOperatorLink):
 
     def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:
         """Return the address, or an empty text where the task has none; the platform is not asked."""
-        of_try, address = getattr(operator, "_linked", (None, ""))
+        of_try, address = getattr(operator, "_page_of_try", (None, ""))
         if of_try == _try_of(ti_key):
             return str(address)
         return (own_xcoms.get(ti_key, self.xcom_key) or "") if _may_have_xcoms(ti_key) else ""
@@ -61,7 +61,7 @@ def link_to_page(
         page = address()
         if page is None:
             return
-        operator._linked = _try_of(ti), page
+        operator._page_of_try = _try_of(ti), page
         if resumed and own_xcoms.get(ti, key) == page:
             return
         own_xcoms.put(ti, key, page)

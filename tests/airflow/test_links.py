@@ -298,6 +298,21 @@ def test_what_a_try_has_linked_to_is_told_without_reading_it(aihub: Emulator, mo
     assert ViewInAIHubLink().get_link(operator, ti_key=ti) == "http://h/1"
 
 
+@every_mode
+def test_what_a_sensor_has_linked_to_is_told_without_reading_it(
+    aihub: Emulator, mode: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    training = train().try_once()["id"]
+    how: dict[str, Any] = {"deferrable": True} if mode == "deferred" else {"mode": mode}
+    sensor = TrainingSensor(task_id="wait", training_id=training, **how)
+    life = TaskLife(lambda: sensor)
+    ti: Any = life.ti
+    monkeypatch.setattr(own_xcoms, "get", lambda *_: None)
+    assert ViewInAIHubLink().get_link(sensor, ti_key=ti) == ""
+    life.try_once()
+    assert ViewInAIHubLink().get_link(sensor, ti_key=ti) == f"{aihub.url}/#/trainings/{training}"
+
+
 DAG_FILE = """
 from airflow.providers.common.compat.sdk import dag, task
 
