@@ -221,6 +221,10 @@ class ModelUploadOperator(JobOperator):
             if wait_until_shown(taken) is None:
                 raise
             self.log.info("AIHub takes in the files of model %d: %s", before.id, loss)
+        else:
+            if before.status.lower() in ("ready", "failed"):
+                # It may still show how the files were that were there before.
+                late(taken)
 
     @property
     def _tried(self) -> bool:

@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from http_servers import Answered, Asked
 from stored_files import LARGE, Sent, content, filled
 from task_life import TaskLife
+from twisted import GoOn, Twisted
 
 from airflow_provider_aihub.aihub import object_store, uploading
 from airflow_provider_aihub.aihub.errors import (
@@ -122,6 +124,31 @@ def test_a_lost_answer_creates_nothing_twice(
     name = f"lost {path}"
     assert upload(tmp_path, model=name).try_once()["status"] == "succeeded"
     assert sum(model.name == name for model in AIHubHook().list_models(name=name).data) == 1
+
+
+def test_how_a_model_was_before_its_new_files_is_not_taken_for_how_it_is(
+    twisted: Twisted, tmp_path: Path, new_name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("airflow_provider_aihub.operators.late.PAUSE", 0.05)
+    folder = filled(tmp_path / "model", {"a.txt": b"1"})
+    assert upload(folder, model=new_name).try_once()["count"] == 1
+    filled(folder, {"b.txt": b"22"})
+    shown: list[Answered] = []
+    late = [3]
+
+    def as_before(request: Asked, go_on: GoOn) -> Answered:
+        answer = go_on(request)
+        if request.path.endswith("/models/db"):
+            if twisted.count(lambda one: one.path.endswith("/models/upload")) < 2:
+                shown.append(answer)
+            elif late[0]:
+                late[0] -= 1
+                return shown[-1]
+        return answer
+
+    twisted.rules = [as_before]
+    result = upload(folder, model=new_name).try_once()
+    assert (result["count"], result["size"], late) == (2, 3, [0])
 
 
 def test_a_download_goes_on_where_it_stopped(
