@@ -13,7 +13,7 @@ from pydantic import Field
 
 from airflow_provider_aihub.aihub.models import Page, Spec, new_id, page_of
 from airflow_provider_aihub.aihub.services import Service
-from airflow_provider_aihub.aihub.values import check_id, joined_ids, page_query
+from airflow_provider_aihub.aihub.values import check_id, check_ids, joined_ids, page_query
 from airflow_provider_aihub.http.models import Answer, nothing
 from airflow_provider_aihub.http.request import Request, path
 from airflow_provider_aihub.http.values import Count, Flag, Number, Positive, Text, Whole, Words, one_of
@@ -304,6 +304,6 @@ def share_eval_report(report_id: int | str, user_ids: Sequence[int | str]) -> Re
         method="POST",
         path=path("/eval-platform/api/v1/run/{}/permissions", number),
         read=nothing,
-        json={"user_ids": [check_id("user_ids", one) for one in user_ids]},
+        json={"user_ids": check_ids("user_ids", user_ids)},
         optional=True,
     )

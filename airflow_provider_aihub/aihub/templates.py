@@ -9,7 +9,7 @@ from pydantic import Field
 
 from airflow_provider_aihub.aihub.models import Named, Page, Spec, new_id, page_of
 from airflow_provider_aihub.aihub.services import Service
-from airflow_provider_aihub.aihub.values import check_id, page_query
+from airflow_provider_aihub.aihub.values import check_id, check_ids, page_query
 from airflow_provider_aihub.http.models import Answer, rows
 from airflow_provider_aihub.http.request import Request, path
 from airflow_provider_aihub.http.values import Number, Pairs, Positive, Text
@@ -99,7 +99,7 @@ def search_templates(ids: Sequence[int | str] | None = None, name: str | None = 
 
     :raises AIHubParameterError: An id is not a whole number of at least 1.
     """
-    asked = {"ids": None if ids is None else [check_id("ids", one) for one in ids], "name": name}
+    asked = {"ids": None if ids is None else check_ids("ids", ids), "name": name}
     return Request(
         asks="search workflow templates",
         service=Service.WORKFLOW_CENTER,

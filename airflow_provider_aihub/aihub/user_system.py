@@ -9,7 +9,7 @@ from pydantic import Field
 
 from airflow_provider_aihub.aihub.models import Named, Page, page_of
 from airflow_provider_aihub.aihub.services import Auth, Service
-from airflow_provider_aihub.aihub.values import check_id, check_member, check_text, page_query
+from airflow_provider_aihub.aihub.values import check_id, check_ids, check_member, check_text, page_query
 from airflow_provider_aihub.http.models import Answer
 from airflow_provider_aihub.http.request import Request, path
 from airflow_provider_aihub.http.values import Number, Whole
@@ -121,7 +121,7 @@ def search_users(
     :raises AIHubParameterError: A number is not a whole number of at least 1, or the status is unknown.
     """
     given = {"username": username, "nickname": nickname, "email": email}
-    ids = None if user_ids is None else [check_id("user_ids", one) for one in user_ids]
+    ids = None if user_ids is None else check_ids("user_ids", user_ids)
     state = None if status is None else check_member("status", UserStatus, status).value
     return Request(
         asks="search for users",

@@ -51,7 +51,15 @@ def joined_ids(parameter: str, ids: Sequence[int | str] | None) -> str | None:
     """
     if ids is None:
         return None
-    return ",".join(str(check_id(parameter, one)) for one in check_several(parameter, ids, "ids"))
+    return ",".join(map(str, check_ids(parameter, ids)))
+
+
+def check_ids(parameter: str, ids: Sequence[int | str] | int | str) -> list[int]:
+    """Return ids; a text or a number is one.
+
+    :raises AIHubParameterError: It is no list, or one of them is not a whole number of at least 1.
+    """
+    return [check_id(parameter, one) for one in check_several(parameter, ids, "ids")]
 
 
 def check_several(parameter: str, given: Any, of_what: str) -> list[Any]:

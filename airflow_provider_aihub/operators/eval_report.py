@@ -121,11 +121,10 @@ class EvalReportOperator(CallOperator, HasLineage):
 
     def call(self, context: Context) -> dict[str, Any]:
         """Create the report, unless AIHub has it."""
-        from airflow_provider_aihub.aihub.values import check_id, check_several
+        from airflow_provider_aihub.aihub.values import check_ids
         from airflow_provider_aihub.tasks.job_state import Tries
 
-        given = () if self.access_user_ids is None else self.access_user_ids
-        readers = [check_id("access_user_ids", one) for one in check_several("access_user_ids", given, "ids")]
+        readers = [] if self.access_user_ids is None else check_ids("access_user_ids", self.access_user_ids)
         tries = Tries.of(context)
         spec = self._spec(tries)
         try:

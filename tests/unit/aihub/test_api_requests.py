@@ -11,12 +11,14 @@ import pytest
 from airflow_provider_aihub.aihub import (
     data_warehouse,
     dataset_management,
+    eval_platform,
     evaluation,
     model_center,
     model_training,
     quota_schedule,
     s3_relay,
     tag_system,
+    templates,
     user_system,
     workflow_center,
 )
@@ -366,6 +368,22 @@ def test_evaluation_form_is_text() -> None:
 def test_what_is_no_id_is_refused(ask: Callable[[Any], Request[Any]], parameter: str) -> None:
     for bad in (0, -1, "0", "", "abc", "1.5", 1.5, True, None, "../1", "1/stop", "²"):
         with pytest.raises(AIHubParameterError, match=rf"^{parameter} must be a whole number of at least 1, not "):
+            ask(bad)
+
+
+@pytest.mark.parametrize(
+    ("ask", "parameter"),
+    [
+        (lambda ids: eval_platform.share_eval_report(1, ids), "user_ids"),
+        (lambda ids: templates.search_templates(ids=ids), "ids"),
+        (lambda ids: user_system.search_users(user_ids=ids), "user_ids"),
+    ],
+)
+def test_several_ids_are_a_list_and_a_text_is_one(ask: Callable[[Any], Request[Any]], parameter: str) -> None:
+    for one in ("12", 12, ["12"], (12,)):
+        assert (ask(one).json or {})[parameter] == [12]
+    for bad in (True, 1.5, b"1", {1: 2}, object):
+        with pytest.raises(AIHubParameterError, match=f"^{parameter} must be a list of ids, not "):
             ask(bad)
 
 
