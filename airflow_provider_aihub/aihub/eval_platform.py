@@ -16,7 +16,7 @@ from airflow_provider_aihub.aihub.services import Service
 from airflow_provider_aihub.aihub.values import check_id, check_ids, joined_ids, page_query
 from airflow_provider_aihub.http.models import Answer, nothing
 from airflow_provider_aihub.http.request import Request, path
-from airflow_provider_aihub.http.values import Count, Flag, Number, Positive, Text, Whole, Words, one_of
+from airflow_provider_aihub.http.values import Count, Flag, JsonObject, Number, Positive, Text, Whole, Words, one_of
 
 _RUNS = "/eval-platform/api/v1/run/"
 _RUNS_V2 = "/eval-platform/api/v2/run/"
@@ -47,8 +47,8 @@ class DatasetReportSpec(Spec):
     dataset_name: Text
     dataset_id: Positive | None = None
     dataset_version_id: Positive | None = None
-    metrics: dict[str, Any] | None = None
-    viz: dict[str, Any] | None = None
+    metrics: JsonObject | None = None
+    viz: JsonObject | None = None
     prediction_artifact_path: Text | None = None
     evaled_artifact_path: Text | None = None
     ground_truth_artifact_path: Text | None = None
@@ -56,7 +56,7 @@ class DatasetReportSpec(Spec):
     sort_order: Count | None = None
     arctern_dataset_id: Positive | None = None
     arctern_dataset_name: Text | None = None
-    arctern_metrics: dict[str, Any] | None = None
+    arctern_metrics: JsonObject | None = None
 
 
 class MetricsVizSpec(Spec):
@@ -99,7 +99,7 @@ class SubDomainSpec(Spec):
     noun: ClassVar[str] = "part of a report"
 
     sub_domain_name: Text
-    metrics: dict[str, Any]
+    metrics: JsonObject
 
 
 class OverallMetricsSpec(Spec):
@@ -107,8 +107,8 @@ class OverallMetricsSpec(Spec):
 
     noun: ClassVar[str] = "summary of a report"
 
-    overall: dict[str, Any]
-    overall_description: dict[str, Any] | None = None
+    overall: JsonObject
+    overall_description: JsonObject | None = None
     sub_domain: list[SubDomainSpec] | None = None
 
 
@@ -135,7 +135,7 @@ class EvalReportSpec(Spec):
     model_id: Positive | None = None
     user_id: Positive | None = None
     is_public: Flag = True
-    eval_config: dict[str, Any] | None = None
+    eval_config: JsonObject | None = None
     overall_metrics: OverallMetricsSpec | None = None
     arctern_model_group_id: Positive | None = None
     arctern_model_name: Text | None = None
@@ -176,8 +176,8 @@ class EvalRunSpec(Spec):
     ground_truth_artifact_path: Text | None = None
     metrics_artifact_path: Text | None = None
     performance_artifact_path: Text | None = None
-    report: dict[str, Any] | None = None
-    eval_config: dict[str, Any] | None = None
+    report: JsonObject | None = None
+    eval_config: JsonObject | None = None
     reid_config: ReidConfigSpec | None = None
 
 

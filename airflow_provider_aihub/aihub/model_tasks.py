@@ -14,7 +14,7 @@ from airflow_provider_aihub.aihub.values import check_id, check_text, page_query
 from airflow_provider_aihub.aihub.workflow_center import WorkflowRun, get_workflow_run, stop_workflow_run
 from airflow_provider_aihub.http.models import Answer, nothing
 from airflow_provider_aihub.http.request import Request, path
-from airflow_provider_aihub.http.values import Number, Pairs, Positive, Text, Whole
+from airflow_provider_aihub.http.values import JsonObject, Number, Pairs, Positive, Text, Whole
 
 _MODEL = "/model-center/api/v1/models/{}"
 PAGE_SIZE = 100
@@ -42,7 +42,7 @@ class ModelEvalSpec(Spec):
     eval_type: Text | None = None
     infer_service_id: Positive | None = None
     workflow_tmp_id: Positive | None = None
-    eval_config: dict[str, Any] | None = None
+    eval_config: JsonObject | None = None
     params: Pairs | None = Field(default=None, repr=False)
     virtual_cluster_id: Positive | None = None
 

@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping
 from enum import Enum
 from functools import partial
+from numbers import Integral, Real
 from typing import Annotated, Any, Final, TypeVar
 
 from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer
@@ -116,6 +117,25 @@ def _pairs(value: Any) -> dict[str, str]:
     return pairs
 
 
+def _json(value: Any) -> Any:
+    """Return what JSON can hold in Python's own types, to which numbers of ``numpy`` do not belong."""
+    if value is None or isinstance(value, str | bool):
+        return value
+    if isinstance(value, Integral):
+        return int(value)
+    if isinstance(value, Real) and math.isfinite(value):
+        return float(value)
+    if isinstance(value, Mapping) and all(isinstance(key, str | int) for key in value):
+        return {str(key): _json(one) for key, one in value.items()}
+    if isinstance(value, list | tuple | set):
+        return [_json(one) for one in value]
+    raise ValueError(f"must hold nothing that JSON cannot hold, here {shown(value)}")
+
+
+def _json_object(value: Any) -> Any:
+    return _json(value) if isinstance(value, Mapping) else value
+
+
 def _box(value: Any) -> list[int | float]:
     numbers: list[int | float] = []
     for given in value if isinstance(value, list | tuple) else ():
@@ -178,6 +198,8 @@ Pairs = Annotated[
     PlainSerializer(lambda pairs: [{"key": key, "value": value} for key, value in pairs.items()]),
 ]
 """A dict, or a list of ``{key, value}``, as which it is sent. Numbers and booleans become text."""
+JsonObject = Annotated[dict[str, Any], BeforeValidator(_json_object)]
+"""A dict of whatever JSON can hold; numbers may be those of ``numpy``."""
 Box = Annotated[list[int | float], BeforeValidator(_box)]
 """A frame in an image: ``[x1, y1, x2, y2]``."""
 NotEmpty = AfterValidator(_not_empty)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy
 import pytest
 from task_life import TaskLife, stopped
 
@@ -313,6 +314,15 @@ def test_a_lost_answer_makes_no_second_report(
         TaskLife(report(name="never came", eval_run_id="no")).try_once()
 
 
+def test_a_report_takes_numbers_of_numpy(evals: Emulator) -> None:
+    accuracy, count = numpy.float32(0.5), numpy.int64(7)
+    datasets = [{"dataset_name": "faces/V1", "metrics": {"metrics": {"all": accuracy, "classes": {1: [count]}}}}]
+    performance = [{"metric_name": "speed", "value": accuracy, "unit": "s"}]
+    result = TaskLife(report(name="numpy", datasets=datasets, performance=performance)).try_once()
+    (row,) = AIHubHook().list_eval_reports(run_id=result["run_id"]).data
+    assert row.metrics_summary["metrics"] == {"all": 0.5, "classes": {"1": [7]}}
+
+
 @pytest.mark.parametrize(
     ("given", "words"),
     [
@@ -323,6 +333,9 @@ def test_a_lost_answer_makes_no_second_report(
         ({"access_user_ids": 1.5}, "access_user_ids must be a list of ids, not 1.5"),
         ({"eval_run_id": "None"}, "eval_run_id must be a non-empty text, not 'None', as a template renders"),
         ({"overall_metrics": {"map": 1}}, "overall_metrics"),
+        ({"eval_config": {"a": [object()]}}, "eval_config must hold nothing that JSON cannot hold, here <object"),
+        ({"overall_metrics": {"overall": {"map": float("nan")}}}, "overall_metrics.overall must .*, here nan"),
+        ({"eval_config": {(1, 2): 3}}, "eval_config must hold nothing that JSON cannot hold, here {"),
     ],
 )
 def test_what_is_wrong_with_a_report_is_said_before_anything_is_sent(
