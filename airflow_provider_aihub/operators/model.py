@@ -224,7 +224,7 @@ class ModelUploadOperator(JobOperator):
         else:
             if before.status.lower() in ("ready", "failed"):
                 # It may still show how the files were that were there before.
-                late(taken)
+                wait_until_shown(taken)
 
     @property
     def _tried(self) -> bool:
