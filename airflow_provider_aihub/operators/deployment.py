@@ -226,6 +226,8 @@ class StartDeploymentOperator(JobOperator):
         fields = {name: value for name, value in self.create.items() if name not in NAMED}
         for name, field in NAMED.items():
             given = self.create.get(name)
+            if given is not None and fields.get(field) is not None:
+                raise AIHubParameterError(f"create has both {name} and {field}; give one of them.")
             if given is not None and name == "storages":
                 fields[field] = [known_id(name, one) or 1 for one in check_several(name, given, "names or ids")]
             elif given is not None:

@@ -268,6 +268,10 @@ def test_what_starts_is_stopped_too(aihub: Emulator, new_name: str) -> None:
         ({"create": {"name": "x"}}, "create must be a dict without a name"),
         ({"create": {"virtual_cluster": 1, "cpu": 2}}, "cpu is none of its parameters"),
         ({"create": {}}, "virtual_cluster_id is missing"),
+        (
+            {"create": {"virtual_cluster": "vc-a800", "virtual_cluster_id": 2}},
+            "create has both virtual_cluster and virtual_cluster_id; give one of them",
+        ),
         ({"create": {"virtual_cluster": 1, "storages": [""]}}, "storages must be a name or an id"),
         ({"create": {"virtual_cluster": 1, "storages": 1.5}}, "storages must be a list of names or ids, not 1.5"),
     ],
