@@ -139,7 +139,7 @@ class RealAirflow:
         env = {**self.env, "LOGNAME": name}
         if component == "triggerer":
             # A trigger waits for what it thinks a worker takes to notice the end of a task's process.
-            env[NOTICE] = str(float(env[NOTICE]) + self.slack)
+            env[NOTICE] = f"{float(env[NOTICE]) + self.slack:g}"
         self.processes[name] = start(command, env, self.home / f"{name}.out")
 
     def healthy(self) -> bool:

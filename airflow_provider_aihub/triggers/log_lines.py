@@ -9,12 +9,13 @@ the lines that Airflow itself writes on the event loop.
 from __future__ import annotations
 
 import asyncio
+import logging
 import math
 import os
 import select
 import stat
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from contextvars import copy_context
@@ -142,13 +143,25 @@ class LogsInThread:
 
 def _pipe(log: Any) -> int | None:
     """Return the file descriptor of the socket to the parent process; ``None`` if lines are written in this process."""
-    bound = log.bind() if hasattr(log, "bind") else log
-    file = getattr(getattr(bound, "_logger", None), "_file", None)
-    try:
-        pipe: int = file.fileno()  # type: ignore[union-attr]
-        return pipe if stat.S_ISSOCK(os.fstat(pipe).st_mode) else None
-    except (AttributeError, OSError, ValueError):
-        return None
+    for file in _files(log):
+        with suppress(AttributeError, OSError, ValueError):
+            pipe: int = file.fileno()
+            if stat.S_ISSOCK(os.fstat(pipe).st_mode):
+                return pipe
+    return None
+
+
+def _files(log: Any) -> Iterator[Any]:
+    """Yield the files to which a logger writes."""
+    if not isinstance(log, logging.Logger):
+        bound = log.bind() if hasattr(log, "bind") else log
+        yield getattr(getattr(bound, "_logger", None), "_file", None)
+        return
+    # Airflow 3.0 has the standard library's loggers.
+    logger: logging.Logger | None = log
+    while logger:
+        yield from (getattr(handler, "stream", None) for handler in logger.handlers)
+        logger = logger.parent if logger.propagate else None
 
 
 @cache

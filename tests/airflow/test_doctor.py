@@ -178,7 +178,9 @@ def test_a_reader_that_has_read_enough(aihub: Any, tmp_path: Path) -> None:
     os.close(reader)
     done = subprocess.run(command, stdout=writer, stderr=subprocess.PIPE, text=True, check=False)
     os.close(writer)
-    assert (done.returncode, done.stderr) == (0, "")
+    assert done.returncode == 0
+    # An older Airflow tells of lines of its own log that found no reader.
+    assert "Exception ignored" not in done.stderr
     assert report.read_text().splitlines()[-1].startswith("ok    datasets: ")
 
 

@@ -6,6 +6,7 @@ import json
 import socket
 import subprocess
 import sys
+from threading import Timer
 
 import pytest
 from waiting import HANG
@@ -55,6 +56,9 @@ def told(what: str) -> dict[str, list[int]]:
     given = [sys.executable, "-c", PROCESS_OF_TRIGGERS, str(others.fileno()), str(LINES), what]
     with subprocess.Popen(given, stdin=-1, stdout=-1, text=True, pass_fds=[others.fileno()]) as process, own:
         others.close()
+        hung = Timer(60, process.kill)
+        hung.daemon = True
+        hung.start()
         assert process.stdin is not None
         assert process.stdout is not None
         assert process.stdout.readline() == "goes on\n"
@@ -63,6 +67,7 @@ def told(what: str) -> dict[str, list[int]]:
         lines = [json.loads(line) for line in own.makefile()]
         assert process.stdout.read() == "ended\n"
         assert process.wait(HANG) == 0
+        hung.cancel()
     found: dict[str, list[int]] = {"of Airflow": [], "streamed": [], "1": [], "2": []}
     for line in lines:
         said, _, number = line["event"].partition(" ")

@@ -172,7 +172,7 @@ class Supervisor(threading.Thread):
             self._socket.sendall(comms._ResponseFrame(frame.id, answer).as_bytes())
 
 
-@pytest.mark.airflow(">=3", lacks="a supervisor that the task speaks to")
+@pytest.mark.airflow(">=3.1", lacks="a supervisor that answers in frames")
 def test_the_answers_of_airflow_s_own_supervisor_stay_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
     from airflow.sdk.execution_time import comms, task_runner
     from airflow.sdk.execution_time.timeout import TimeoutPosix
