@@ -102,7 +102,7 @@ def test_a_model_is_served_and_taken_off_the_net(
     assert posted(aihub, "/start", before) == 0
     assert stop(new_name) == {"id": shown.id, "status": "stopped"}
     assert hook.get_infer_service(service.id).status == "offline"
-    with pytest.raises(OSError, match="refused|reset"):
+    with pytest.raises(OSError, match=r"refused|reset"):
         urlopen(service.endpoint_url, timeout=5)
 
 
