@@ -9,7 +9,7 @@ import sys
 from threading import Timer
 
 import pytest
-from waiting import HANG
+from waiting import HANG, PATIENCE
 
 pytestmark = pytest.mark.airflow(">=3.0", lacks="a parent process that reads the lines of triggers")
 
@@ -56,7 +56,7 @@ def told(what: str) -> dict[str, list[int]]:
     given = [sys.executable, "-c", PROCESS_OF_TRIGGERS, str(others.fileno()), str(LINES), what]
     with subprocess.Popen(given, stdin=-1, stdout=-1, text=True, pass_fds=[others.fileno()]) as process, own:
         others.close()
-        hung = Timer(60, process.kill)
+        hung = Timer(PATIENCE, process.kill)
         hung.daemon = True
         hung.start()
         assert process.stdin is not None
