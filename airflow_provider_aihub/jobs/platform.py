@@ -15,8 +15,8 @@ from airflow_provider_aihub.jobs.kind import JobKind
 class Platform:
     """A platform that runs jobs.
 
-    :param key: Its short name, such as ``aihub``: the connection type, the section of Airflow's settings, and the first
-        part of ``JobKind.key``.
+    :param key: Its short name in lower case: the connection type, the section of Airflow's settings, and the first part
+        of ``JobKind.key``.
     :param name: Its name in messages.
     :param kinds: Its kinds of job, by their names.
     :param config: Returns the configuration of a client for an Airflow connection and its extra.

@@ -32,7 +32,7 @@ class PlatformTask:
 
     @property
     def conn_field(self) -> str:
-        """Name of the parameter for the connection, such as ``aihub_conn_id``."""
+        """Name of the parameter for the connection: ``<key of the platform>_conn_id``."""
         return f"{self.platform.key}_conn_id"
 
     @property

@@ -36,7 +36,7 @@ async def has_newer_try(task_instance: Any, trigger_id: int | None, about: Mappi
 
     Airflow 2 shows for which trigger the task waits. Airflow 3 shows a trigger nothing about the tries of a task. But
     it clears the task's XComs before each try, and the worker sets XComs about the job before it defers, so these are
-    compared. Jobs with the same id on two AIHubs whose pages have the same address cannot be distinguished.
+    compared. Jobs with the same id on two platforms whose pages have the same address cannot be distinguished.
 
     :param task_instance: ``task_instance`` of the trigger.
     :param trigger_id: Airflow's id of the trigger.
