@@ -243,6 +243,7 @@ class Worker(Blocking):
             case ServerTime():
                 return self.client.server_time
             case Load():
+                self.task.uses += 1
                 return json.loads(self.task.store.get("entry", "null")) if self.task.store is not None else None
             case Save():
                 return self._told(lambda: self.task.keep(step.entry.plain()))
@@ -312,6 +313,7 @@ class Worker(Blocking):
                 yield from self._carried(authenticate(self.state, step))
 
     def _told(self, tell: Callable[[], Any]) -> Refused | None:
+        self.task.uses += 1
         if self.superseded and self.task.store is not None:
             return Refused(Superseded(), superseded=True)
         if self.task.deaf:
@@ -359,6 +361,8 @@ class Task:
         self.try_id = 0
         self.deaf = 0
         """How many of the next calls Airflow's API does not take."""
+        self.uses = 0
+        """How often its record and its XComs were read, written or deleted."""
 
     def operator_for(self, worker: Blocking) -> Any:
         """Return the operator as another process has it."""

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from itertools import product
-from typing import Final
+from typing import Any, Final
 
 from .histories import (
     ALL_KINDS,
@@ -69,25 +69,41 @@ def sensors(kinds: Iterable[str] = ALL_SENSED) -> Iterator[History]:
             yield History(kind, dialect, waits, sensor=True)
 
 
-def singles(history: History, moments: tuple[bool, ...] = (False, True)) -> Iterator[History]:
-    """Every single blow at every step of a history.
+def singles(history: History) -> Iterator[History]:
+    """Every single blow at every step of a history, but those that come to the same as an earlier one."""
+    for blow, same in blows(history):
+        if blow is same:
+            yield struck(history, blow)
 
-    :param moments: Before the step (false) or after it.
-    """
+
+def blows(history: History) -> Iterator[tuple[Blow, Blow | None]]:
+    """Every single blow at every step, and the first that comes to the same: itself, or none where nothing happens."""
     life = Run(history).to_the_end().lives[0]
-    for at in range(1, life.points + 1):
-        of_trigger = at in life.of_triggers
-        for what in SENSOR_BLOWS if history.sensor else TRIGGER_BLOWS if of_trigger else WORKER_BLOWS:
-            # A trigger is not told from itself a moment later.
-            for after in moments[:1] if of_trigger else moments:
-                yield replace(history, blows=(*history.blows, Blow(at, what, after)))
+    last: dict[str, tuple[Blow, tuple[Any, ...]]] = {}
+    for (at, after), point in life.seen.items():
+        for what in SENSOR_BLOWS if history.sensor else TRIGGER_BLOWS if point.of_trigger else WORKER_BLOWS:
+            blow, around = Blow(at, what, after), point.around(what)
+            if what == "lose" and not point.has_record:
+                yield blow, None
+                continue
+            # A sibling is at another step of its own by then.
+            if around is None or history.sibling or what not in last or last[what][1] != around:
+                last[what] = blow, around or ()
+            yield blow, last[what][0]
+
+
+def struck(history: History, blow: Blow) -> History:
+    """Return a history with one more blow."""
+    return replace(history, blows=(*history.blows, blow))
 
 
 def pairs(history: History) -> Iterator[History]:
-    """Every pair of blows."""
+    """Every pair of blows, the second one later than the first."""
     for first in singles(history):
+        earlier = first.blows[0]
         for second in singles(first):
-            if second.blows[1].at >= first.blows[0].at:
+            later = second.blows[1]
+            if (later.at, later.after) > (earlier.at, earlier.after) and not later.what == earlier.what == "swap":
                 yield second
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Generator, Iterator
 from functools import cache
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from airflow.providers.common.compat.sdk import AirflowFailException
 
@@ -67,6 +67,35 @@ LATEST: Final = STOP_TIMEOUT + EARLIEST_EVENT + 2.0
 """Seconds after its deadline, or after it has begun, within which a trigger has fired."""
 
 
+class Point(NamedTuple):
+    """What is around a process at a moment.
+
+    :param process: Its number.
+    :param asked: How often it has asked the platform.
+    :param uses: How often the task's record and XComs were used.
+    :param xcoms: How many the task has.
+    """
+
+    of_trigger: bool
+    process: int
+    asked: int
+    uses: int
+    now: float
+    xcoms: int
+    has_record: bool
+
+    def around(self, what: str) -> tuple[Any, ...] | None:
+        """Return all that a blow finds; nothing where it is also what the process knows, and goes on with."""
+        match what:
+            case "kill":
+                return self
+            case "swap":
+                return self.process, self.asked
+            case "lose" | "deaf":
+                return self.process, self.uses
+        return None
+
+
 class Life:
     """A task of a history, through all its tries.
 
@@ -102,8 +131,8 @@ class Life:
         self.wrong: list[str] = []
         """What was seen to go wrong on the way."""
         self.points = 0
-        self.of_triggers: set[int] = set()
-        """The points at which a trigger was at work."""
+        self.seen: dict[tuple[int, bool], Point] = {}
+        """Where a blow may fall: before which step (false) or after it (true)."""
         self._blows = {(blow.at, blow.after): blow for blow in blows}
         self.processes: list[Process] = []
         self._killed_creating: list[float] = []
@@ -152,7 +181,9 @@ class Life:
 
     def _process(self, process: type[Process], *given: Any, **more: Any) -> Any:
         skew = self.history.skew if len(self.processes) % 2 != self.history.skews_first else 0.0
-        made = process(self.world, self.dice, self.task, *given, skew=skew, **more)  # type: ignore[call-arg]
+        # What one draws is of no concern to the next.
+        dice = random.Random(self.dice.random())
+        made = process(self.world, dice, self.task, *given, skew=skew, **more)  # type: ignore[call-arg]
         self.processes.append(made)
         return made
 
@@ -181,6 +212,19 @@ class Life:
                 pass
         except Exception:
             pass
+
+    def _come_to(self, after: bool) -> None:
+        if (self.points, after) not in self.seen:
+            process, task = self.processes[-1], self.task
+            self.seen[self.points, after] = Point(
+                isinstance(process, Triggerer),
+                len(self.processes),
+                process.asked.total(),
+                task.uses,
+                self.world.now,
+                len(task.ti.xcoms),
+                bool(task.store),
+            )
 
     def _blow(self, after: bool) -> Blow | None:
         return self._blows.pop((self.points, after), None) if self._blows else None
@@ -238,6 +282,7 @@ class Life:
             if self.points >= LONGEST:
                 return "endless", None
             yield
+            self._come_to(point)
             blow = self._blow(point)
             if blow is None:
                 continue
@@ -265,7 +310,7 @@ class Life:
 
     def _struck(self, blow: Blow, worker: Worker, running: Iterator[Any]) -> str | None:
         match blow.what:
-            case "kill" | "freeze":
+            case "kill":
                 self.world.pass_time(HEARTBEAT)
                 # It may have been about to fail for good.
                 self.may_stop |= worker.life.task_try.killed
@@ -338,10 +383,10 @@ class Life:
             if what is not None:
                 # It is being cancelled.
                 continue
-            self.of_triggers.add(self.points)
             if self.points >= LONGEST:
                 return "endless"
             yield
+            self._come_to(BEFORE)
             blow = self._blow(False) or self._blow(True)
             if blow is None:
                 continue

@@ -135,6 +135,7 @@ class Sensing(Life):
             if self.points >= LONGEST:
                 return "endless", None
             yield
+            self._come_to(point)
             blow = self._blow(point)
             if blow is None:
                 continue
