@@ -57,6 +57,8 @@ def operator(kind: Kind, deferrable: bool, timeout: float | None, described: boo
 
 LONGEST: Final = 3000
 """Steps after which a history is taken to have no end."""
+NOTICED: Final = 1800.0
+"""Seconds within which Airflow has surely ended a process that it took for dead and that lives on."""
 KILLS: Final = {"term": "retry", "mark": "failed", "clear": "cleared", "make anew": "made anew"}
 """What ends a worker with SIGTERM, and what becomes of the task."""
 ENDS: Final = {*KILLS, "clear less", "timeout", "freeze"}
@@ -206,10 +208,12 @@ class Life:
         self.epochs.append(self.world.now)
 
     def _finish(self, running: Iterator[Any]) -> None:
-        """Let a process that Airflow took for dead go on to its end."""
+        """Let a process that Airflow took for dead go on: to its end, or until Airflow has ended it."""
+        until = self.world.now + NOTICED
         try:
             for _ in running:
-                pass
+                if self.world.now > until:
+                    return
         except Exception:
             pass
 
