@@ -314,7 +314,7 @@ class Life:
 
     def _struck(self, blow: Blow, worker: Worker, running: Iterator[Any]) -> str | None:
         match blow.what:
-            case "kill":
+            case "kill" | "freeze":
                 self.world.pass_time(HEARTBEAT)
                 # It may have been about to fail for good.
                 self.may_stop |= worker.life.task_try.killed
