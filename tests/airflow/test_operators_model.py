@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from airflow_provider_aihub.emulators.aihub import Emulator
 from airflow_provider_aihub.hooks.aihub import AIHubHook
 from airflow_provider_aihub.operators.model import ModelDownloadOperator, ModelUploadOperator
 from airflow_provider_aihub.sensors.model import ModelSensor
+from airflow_provider_aihub.tasks import task_try
 
 NAME = "odd/na me?#%&ü"
 """Quoted, never refused."""
@@ -149,6 +151,29 @@ def test_how_a_model_was_before_its_new_files_is_not_taken_for_how_it_is(
     twisted.rules = [as_before]
     result = upload(folder, model=new_name).try_once()
     assert (result["count"], result["size"], late) == (2, 3, [0])
+
+
+def test_a_model_that_aihub_never_shows_to_change_is_not_waited_for_without_end(
+    twisted: Twisted, tmp_path: Path, new_name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("airflow_provider_aihub.operators.late.PAUSE", 0.05)
+    monkeypatch.setattr(task_try, "PATIENCE", replace(task_try.PATIENCE, settled=0.5))
+    folder = filled(tmp_path / "model", {"a.txt": b"1"})
+    upload(folder, model=new_name).try_once()
+    filled(folder, {"b.txt": b"22"})
+    shown: list[Answered] = []
+
+    def as_before(request: Asked, go_on: GoOn) -> Answered:
+        if not request.path.endswith("/models/db"):
+            return go_on(request)
+        shown[:] = shown or [go_on(request)]
+        return shown[0]
+
+    twisted.rules = [as_before]
+    assert upload(folder, model=new_name).try_once()["count"] == 1
+    assert twisted.count(lambda one: one.path.endswith("/models/upload")) == 2
+    looks = twisted.count(lambda one: one.path.endswith("/models/db"))
+    assert 4 < looks < 40
 
 
 def test_a_download_goes_on_where_it_stopped(
