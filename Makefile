@@ -25,7 +25,7 @@ IN_AIRFLOW_HOME = home=$$(mktemp -d) && trap 'rm -rf "$$home"' EXIT && AIRFLOW_H
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all test-system test-celery test-matrix soak simulate simulate-pairs simulate-mutants screenshots package lowest next docs lint format constraints clean venv
+.PHONY: help demo test test-all test-system test-celery test-matrix soak simulate simulate-mutants screenshots package lowest next docs lint format constraints clean venv
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 22
@@ -62,14 +62,10 @@ test-all: ## Run all three, one after the other: 25 minutes
 test-matrix: ## Run make test-all on every Airflow and Python, and put the table into the README; CELLS="2.11/3.12 3.0/3.11"
 	@$(PYTHON) .ci/matrix.py --readme README.md $(CELLS)
 
-SIM_LIVES ?= 100000
-simulate: $(READY) ## Simulate every single crash in all weathers and SIM_LIVES=100000 drawn lives; SIM_SEED=n tells one
-	@$(if $(SIM_SEED),$(IN_AIRFLOW_HOME) $(BIN)/python -m tests.simulation seed $(SIM_SEED),\
-	$(IN_AIRFLOW_HOME) $(BIN)/python -m tests.simulation singles && \
-	$(IN_AIRFLOW_HOME) $(BIN)/python -m tests.simulation seeds $(SIM_LIVES))
-
-simulate-pairs: $(READY) ## Simulate every pair of crashes, for hours; PART=2/4 takes a quarter
-	@$(IN_AIRFLOW_HOME) $(BIN)/python -m tests.simulation pairs $(if $(PART),--part $(PART))
+SIM_LIVES ?= 1000000
+simulate: $(READY) ## Simulate every crash, pair of crashes and SIM_LIVES drawn lives: a night; PART=1/100; SIM_SEED=n tells one
+	@$(IN_AIRFLOW_HOME) $(BIN)/python -m tests.simulation \
+	$(if $(SIM_SEED),seed $(SIM_SEED),all $(SIM_LIVES) $(if $(PART),--part $(PART)))
 
 simulate-mutants: $(READY) ## See that the simulation finds defects that are put in on purpose
 	@$(IN_AIRFLOW_HOME) $(BIN)/python -m tests.simulation.mutants

@@ -161,6 +161,8 @@ class Tally:
     kinds: Counter[str] = field(default_factory=Counter)
     """How many lives of each kind of job there were."""
     first: tuple[History, list[str]] | None = None
+    seconds: float = 0.0
+    """Of CPU."""
 
     def run(self, history: History) -> None:
         """Run one, and judge it."""
@@ -180,6 +182,8 @@ class Tally:
         self.lives += other.lives
         self.blows += other.blows
         self.steps += other.steps
+        self.seconds += other.seconds
+        self.first = self.first or other.first
         for own, more in ((self.wrong, other.wrong), (self.excused, other.excused), (self.kinds, other.kinds)):
             own.update(more)
 
