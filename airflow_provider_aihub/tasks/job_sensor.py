@@ -205,8 +205,11 @@ class RemoteJobSensor(PlatformTask, BaseSensorOperator):
         """
         from airflow_provider_aihub.http.errors import AuthError, BadAnswerError, Unavailable
         from airflow_provider_aihub.jobs.waiting import Outcome
-        from airflow_provider_aihub.triggers.job import MOST_ROUNDS, error_of
+        from airflow_provider_aihub.triggers.job import MOST_ROUNDS, error_of, is_of_earlier_try
 
+        if is_of_earlier_try(event, context["ti"]):
+            self.log.info("The sensor was cleared while it resumed, so it begins anew")
+            return self.execute(context)
         reference, deadline, rounds = event["job_id"], event["deadline"], event["rounds"]
         with task_failures(self.platform.errors):
             options = self.options

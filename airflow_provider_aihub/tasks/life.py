@@ -124,8 +124,11 @@ class Life:
         :return: The task's result, or a :class:`Deferral`.
         :raises RemoteJobError: One of its subclasses.
         """
-        from airflow_provider_aihub.triggers.job import MOST_ROUNDS, error_of
+        from airflow_provider_aihub.triggers.job import MOST_ROUNDS, error_of, is_of_earlier_try
 
+        if is_of_earlier_try(event, self.task_try.tries):
+            self.task_try.log.info("The task was cleared while it resumed, so it begins anew")
+            return (yield from self.begin())
         job = yield from self._deferred_job(event)
         self.task_try.job, self.task_try.creating = job, None
         error = error_of(event, self.task_try.operator.platform.errors)

@@ -75,7 +75,7 @@ class JobEvent(TypedDict):
     ``outcome``, one of :class:`~airflow_provider_aihub.jobs.waiting.Outcome`, says why the waiting ended. ``phase``
     and ``status`` are the last known ones of the job. ``error`` and ``error_type`` say why it could not be read or
     stopped. ``since``, ``deadline``, ``rounds`` and ``identity`` are the arguments of the trigger, for a task that
-    defers again.
+    defers again. ``try_number`` is that of the task when it deferred; ``None`` if unknown.
     """
 
     outcome: str
@@ -88,10 +88,24 @@ class JobEvent(TypedDict):
     deadline: float | None
     rounds: int
     identity: dict[str, Any] | None
+    try_number: int | None
 
 
 MOST_ROUNDS = 5
 """How often a task may defer again because its worker cannot read from the platform how the job has ended."""
+
+
+def is_of_earlier_try(event: JobEvent, ti: Any) -> bool:
+    """Whether an event is of an earlier try of the task.
+
+    If a task is cleared in the worker in which it resumes, Airflow 3.3 resumes its next try with the same event.
+
+    :param ti: What has the number of the try that is resumed: its task instance, or its
+        :class:`~airflow_provider_aihub.tasks.job_state.Tries`.
+    """
+    # An earlier version of this package did not say which try it was.
+    deferred: int | None = event.get("try_number")
+    return deferred is not None and deferred < ti.try_number
 
 
 def error_of(event: JobEvent, own: OwnKinds) -> RemoteJobError | None:
@@ -279,6 +293,7 @@ class JobTrigger(LogsInThread, BaseTrigger):
             "deadline": self.deadline,
             "rounds": self.rounds,
             "identity": self.identity,
+            "try_number": getattr(self.task_instance, "try_number", None),
         }
 
     def _look(self, step: Look) -> Awaitable[JobState | RemoteJobError]:

@@ -546,6 +546,27 @@ def test_a_task_that_resumes_while_aihub_is_down_waits_on(aihub: Emulator, new_n
     assert len(jobs(new_name)) == 1
 
 
+@pytest.mark.usefixtures("aihub")
+def test_a_task_that_is_cleared_while_it_resumes_runs_anew(new_name: str) -> None:
+    """Airflow 3.3 resumes the next try with the same event."""
+    task = life(new_name, deferrable=True)
+    trigger = task.start()
+    trigger.task_instance = task.ti
+    event = asyncio.run(event_of(trigger))
+    task.clear()
+    task.ti.try_number += 1
+    with pytest.raises(TaskDeferred) as deferred:
+        task.make().execute_complete(task.context, event)
+    result = task.resume(deferred.value.trigger)
+    assert result["status"] == "succeeded"
+    assert {job.id for job in jobs(new_name)} == {event["job_id"], result["id"]}
+    assert result["id"] != event["job_id"]
+
+
+async def event_of(trigger: JobTrigger) -> Any:
+    return [event.payload async for event in trigger.run()].pop()
+
+
 @pytest.mark.usefixtures("no_pauses")
 def test_a_job_that_has_ended_in_time_is_not_late_because_aihub_is_down(aihub: Emulator, new_name: str) -> None:
     task = life(new_name, deferrable=True, job_timeout=100)

@@ -17,6 +17,7 @@ from airflow.providers.common.compat.sdk import (
     TaskDeferred,
 )
 from task_life import TaskLife, said
+from waiting import until
 
 from airflow_provider_aihub.aihub.data_warehouse import SearchSpec
 from airflow_provider_aihub.aihub.dataset_management import DatasetSpec, DatasetVersionSpec
@@ -191,6 +192,20 @@ def test_a_sensor_that_resumes_while_aihub_is_down_waits_on(aihub: Emulator, hoo
         life.make().execute_complete(life.context, event)
     aihub.faults.clear()
     assert life.resume(again)["status"] == "succeeded"
+
+
+def test_a_sensor_that_is_cleared_while_it_resumes_waits_anew(hook: AIHubHook, tmp_path: Path) -> None:
+    """Airflow 3.3 resumes the next try with the same event."""
+    training_id = start_training(hook, f"for _ in $(seq 600); do [ ! -e {tmp_path}/go ] || exit 0; sleep 0.05; done")
+    life = sensor(TrainingSensor, "deferred", training_id=training_id, timeout=1)
+    event = asyncio.run(life._event(life.start()))
+    assert event["outcome"] == "deadline"
+    (tmp_path / "go").touch()
+    until("the job is done", lambda: hook.get_training(training_id).status, (3).__eq__)
+    life.clear()
+    life.ti.try_number += 1
+    came = life.make().execute_complete(life.context, {**event, "try_number": 1})
+    assert came["status"] == "succeeded"
 
 
 @pytest.mark.parametrize("mode", ["poke", "deferred"])

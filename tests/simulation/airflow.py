@@ -359,6 +359,8 @@ class Task:
         self.state = "running"
         self.trigger_id = 0
         self.try_id = 0
+        self.resumes_with: Any = None
+        """The event with which it is resumed. If it is cleared meanwhile, Airflow 3.3 resumes the next try with it."""
         self.deaf = 0
         """How many of the next calls Airflow's API does not take."""
         self.uses = 0
@@ -386,7 +388,8 @@ class Task:
         """Begin a try."""
         self.ti.try_number += 1
         self.try_id += 1
-        self.ti.xcoms.clear()
+        if self.resumes_with is None:
+            self.ti.xcoms.clear()
         self.state = "running"
 
     def keep(self, entry: Any) -> None:

@@ -235,17 +235,20 @@ class Life:
 
     def _try(self) -> Generator[None, None, tuple[str, Any]]:
         """Run one try, through all its deferrals; return what became of it."""
-        worker = self._process(Worker)
-        came, value = yield from self._work(worker, worker.run(worker.life.begin()))
-        while came == "deferred":
+        while True:
+            self.task.state, event = "running", self.task.resumes_with
+            worker = self._process(Worker)
+            steps = worker.life.begin() if event is None else worker.life.resume(event)
+            came, value = yield from self._work(worker, worker.run(steps))
+            if came != "cleared" or self.task.store is None:
+                self.task.resumes_with = None
+            if came != "deferred":
+                return came, value
             self.task.defer()
             came, value = yield from self._wait(worker.deferred(value))
             if came != "event":
-                break
-            self.task.state = "running"
-            worker = self._process(Worker)
-            came, value = yield from self._work(worker, worker.run(worker.life.resume(value)))
-        return came, value
+                return came, value
+            self.task.resumes_with = value
 
     def _work(self, worker: Worker, running: Iterator[Any]) -> Generator[None, None, tuple[str, Any]]:
         killed_at: float | None = None

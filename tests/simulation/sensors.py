@@ -98,17 +98,19 @@ class Sensing(Life):
     def _try(self) -> Generator[None, None, tuple[str, Any]]:
         if not self.history.waits.startswith("deferred"):
             return (yield from self._poke())
-        worker = self._process(Poking)
-        came, value = yield from self._work(worker, worker.execute())
-        while came == "deferred":
+        while True:
+            self.task.state = "running"
+            worker = self._process(Poking)
+            came, value = yield from self._work(worker, worker.execute(self.task.resumes_with))
+            if came != "cleared" or self.task.store is None:
+                self.task.resumes_with = None
+            if came != "deferred":
+                return came, value
             self.task.defer()
             came, value = yield from self._wait(value)
             if came != "event":
-                break
-            self.task.state = "running"
-            worker = self._process(Poking)
-            came, value = yield from self._work(worker, worker.execute(value))
-        return came, value
+                return came, value
+            self.task.resumes_with = value
 
     def _poke(self) -> Generator[None, None, tuple[str, Any]]:
         once, until = self.history.waits == "rescheduled", self.world.now + (self.history.timeout or 10**6)
