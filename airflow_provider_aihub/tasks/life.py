@@ -19,13 +19,13 @@ from airflow_provider_aihub.http.errors import (
     Unavailable,
     UnsupportedError,
 )
-from airflow_provider_aihub.jobs.errors import JobTimeout
+from airflow_provider_aihub.jobs.errors import JobStopped, JobTimeout
 from airflow_provider_aihub.jobs.identity import Identity, Verdict, other_job
 from airflow_provider_aihub.jobs.kind import JobId, JobState, Phase
 from airflow_provider_aihub.jobs.waiting import Ask, Fetch, Look, Outcome, Waited, Watch, follow
 from airflow_provider_aihub.tasks import job_state
 from airflow_provider_aihub.tasks.job_state import Entry
-from airflow_provider_aihub.tasks.steps import Do, Push, Sleep, Steps
+from airflow_provider_aihub.tasks.steps import Do, Push, Sleep, Steps, Wanted
 from airflow_provider_aihub.tasks.submission import Submission
 from airflow_provider_aihub.tasks.task_try import LAST_CHECK_TIMEOUT, Job, TaskTry
 
@@ -214,6 +214,14 @@ class Life:
         """Wait for the job here and return the task's result; or return a :class:`Deferral`."""
         reference, options = job.id if job.reference is None else job.reference, self.task_try.operator.options
         if options.deferrable:
+            if not (yield Wanted()):
+                # Airflow would not take the deferral, and nobody would wait for the job.
+                yield from self.task_try.stop_for_good()
+                raise JobStopped(
+                    "Somebody has marked or cleared the task, so it does not wait.",
+                    kind=self.task_try.kind.name,
+                    job_id=job.id,
+                )
             return Deferral(reference=reference, since=since, deadline=deadline, rounds=rounds, identity=job.identity)
         watch = Watch(
             kind=self.task_try.kind,

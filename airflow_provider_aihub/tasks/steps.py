@@ -25,6 +25,7 @@ __all__ = [
     "ServerTime",
     "Sleep",
     "Steps",
+    "Wanted",
 ]
 
 
@@ -73,6 +74,11 @@ class Push:
 
     key: str
     value: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Return whether Airflow still wants this try: false if somebody has marked or cleared the task meanwhile."""
 
 
 @dataclass(frozen=True, slots=True)

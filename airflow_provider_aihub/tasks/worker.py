@@ -11,6 +11,7 @@ from airflow_provider_aihub.http.errors import RemoteJobError
 from airflow_provider_aihub.http.retry import RetryPolicy
 from airflow_provider_aihub.jobs.time_limit import with_time_limit
 from airflow_provider_aihub.jobs.waiting import Ask, Fetch, Redact, WriteLines, as_remote_error
+from airflow_provider_aihub.tasks.own_state import ENDED_BY_OTHERS, has_supervisor, state_of
 from airflow_provider_aihub.tasks.steps import (
     Call,
     Do,
@@ -24,6 +25,7 @@ from airflow_provider_aihub.tasks.steps import (
     ServerTime,
     Sleep,
     Steps,
+    Wanted,
 )
 from airflow_provider_aihub.tasks.uninterrupted import uninterrupted
 
@@ -119,6 +121,10 @@ class Worker:
                     self._log.warning("Airflow did not delete what it keeps of an earlier job: %s", refused.why)
             case Push():
                 return _call_airflow(lambda: self._ti.xcom_push(key=step.key, value=step.value))
+            case Wanted():
+                # Airflow 2 defers a task whatever its state.
+                state = _call_airflow(lambda: state_of(self._ti)) if has_supervisor() else None
+                return isinstance(state, Refused) or state not in ENDED_BY_OTHERS
             case Do():
                 return step.work()
         return None

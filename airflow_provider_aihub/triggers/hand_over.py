@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import partial
-from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import XCom
 from asgiref.sync import sync_to_async
 
 from airflow_provider_aihub.tasks import own_xcoms
+from airflow_provider_aihub.tasks.own_state import has_supervisor, state_of
 from airflow_provider_aihub.triggers.cancellation import shielded
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ async def has_newer_try(task_instance: Any, trigger_id: int | None, about: Mappi
     :param about: The XComs, by their keys, of a task that waits for this trigger's job.
     :raises Exception: Airflow's own error if it does not answer.
     """
-    if not _has_supervisor():
+    if not has_supervisor():
         return (await shielded(sync_to_async(_in_database)(task_instance)))[1] != trigger_id
     if _shuts_down():
         return False
@@ -56,10 +56,6 @@ async def has_newer_try(task_instance: Any, trigger_id: int | None, about: Mappi
         if now is not None and str(now) != str(own):
             return True
     return False
-
-
-def _has_supervisor() -> bool:
-    return find_spec("airflow.sdk") is not None
 
 
 def _shuts_down() -> bool:
@@ -75,19 +71,11 @@ def _place(ti: TaskInstance) -> dict[str, Any]:
 
 
 async def _state(ti: TaskInstance) -> str | None:
-    if not _has_supervisor():
+    if not has_supervisor():
         return (await shielded(sync_to_async(_in_database)(ti)))[0]
     if _shuts_down():
         return "deferred"
-    from airflow.sdk.execution_time import task_runner
-
-    call = sync_to_async(task_runner.RuntimeTaskInstance.get_task_states)(
-        dag_id=ti.dag_id, task_ids=[ti.task_id], run_ids=[ti.run_id], map_index=ti.map_index
-    )
-    states: dict[str, dict[str, Any]] = await shielded(call)
-    of_run = states.get(ti.run_id, {})
-    # A mapped task stands under "<task_id>_<map_index>", any other under its id.
-    return of_run.get(f"{ti.task_id}_{ti.map_index}", of_run.get(ti.task_id))
+    return await shielded(sync_to_async(state_of)(ti))
 
 
 def _in_database(ti: TaskInstance) -> tuple[str | None, int | None]:

@@ -15,10 +15,11 @@ from twisted import Asked, Twisted, before, creates, hidden, late, listed, lost,
 from waiting import until
 
 from airflow_provider_aihub.aihub.client import AIHubClient
-from airflow_provider_aihub.aihub.errors import AIHubError, AIHubParameterError, AIHubUnavailable
+from airflow_provider_aihub.aihub.errors import AIHubError, AIHubJobStopped, AIHubParameterError, AIHubUnavailable
 from airflow_provider_aihub.aihub.model_training import Training
 from airflow_provider_aihub.hooks.aihub import AIHubHook
 from airflow_provider_aihub.operators.training import TrainingOperator
+from airflow_provider_aihub.triggers.job import JobTrigger
 
 pytestmark = pytest.mark.usefixtures("patience")
 
@@ -291,6 +292,38 @@ def test_a_task_that_is_killed_as_it_resumes_stops_its_job(twisted: Twisted, mon
         operator.execute_complete(task.context, event)
     assert twisted.count(stops) == 1
     gone()
+
+
+@pytest.fixture
+def states(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    """The states of tasks by Airflow's record, as its API gives them."""
+    task_runner = pytest.importorskip("airflow.sdk.execution_time.task_runner", reason="Airflow 2 has no supervisor")
+    states: dict[str, str] = {}
+    asked = {"dag_id": "dag", "task_ids": ["train"], "run_ids": ["manual__1"], "map_index": -1}
+
+    def get_task_states(**given: Any) -> dict[str, dict[str, str]]:
+        assert given == asked
+        return {"manual__1": states}
+
+    monkeypatch.setattr(task_runner.RuntimeTaskInstance, "get_task_states", get_task_states)
+    return states
+
+
+@pytest.mark.usefixtures("twisted")
+@pytest.mark.parametrize("state", ["failed", "success", "skipped", "restarting"])
+def test_a_task_that_was_marked_before_it_defers_stops_its_job(states: dict[str, str], state: str) -> None:
+    """Airflow would not take the deferral; its worker would hear of the mark with the next heartbeat alone."""
+    states["train"] = state
+    with pytest.raises(AIHubJobStopped, match="marked or cleared"):
+        life(deferrable=True).start()
+    gone()
+
+
+@pytest.mark.parametrize("state", ["running", None])
+def test_a_task_that_is_still_wanted_defers(twisted: Twisted, states: dict[str, str], state: str | None) -> None:
+    states |= {"train": state} if state else {}
+    assert isinstance(life(deferrable=True).start(), JobTrigger)
+    assert twisted.count(stops) == 0
 
 
 def test_what_must_not_be_stopped_with_the_task_is_not(twisted: Twisted) -> None:

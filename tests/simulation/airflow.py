@@ -29,6 +29,7 @@ from airflow_provider_aihub.http.retry import RetryPolicy
 from airflow_provider_aihub.jobs.waiting import Ask, Fetch
 from airflow_provider_aihub.operators import late
 from airflow_provider_aihub.tasks.life import Deferral, Life
+from airflow_provider_aihub.tasks.own_state import ENDED_BY_OTHERS
 from airflow_provider_aihub.tasks.steps import (
     Call,
     Do,
@@ -41,6 +42,7 @@ from airflow_provider_aihub.tasks.steps import (
     Save,
     ServerTime,
     Sleep,
+    Wanted,
 )
 from airflow_provider_aihub.tasks.worker import KILL_POLICY
 
@@ -251,6 +253,8 @@ class Worker(Blocking):
                 self._told(lambda: self.task.keep(None))
             case Push():
                 return self._told(lambda: self.ti.xcom_push(step.key, step.value))
+            case Wanted():
+                return self.task.state not in ENDED_BY_OTHERS
             case Do():
                 if self.operator.idempotent:
                     return (yield from self._in_pieces(step.work))
@@ -425,7 +429,7 @@ class Task:
         """
         if retries is not None:
             self.retries, self.began = retries, self.world.now
-        elif self.state == "running" and self.store is None:
+        elif self.state in ("running", "restarting") and self.store is None:
             # Airflow 2 grants a task in a worker one more try, and does not count it.
             return
         self.ti.max_tries = self.ti.try_number + self.retries

@@ -80,10 +80,11 @@ class Blow:
     :param at: Number of the step, counted over the whole history, at which it happens: of workers and triggers alike.
     :param after: Whether the step has been done by then.
     :param what: ``kill`` (SIGKILL), ``term`` (SIGTERM, as when a pod is evicted), ``timeout`` (``execution_timeout``),
-        ``mark`` (a person marks the task failed), ``clear``, ``clear less`` (with fewer retries), ``freeze`` (Airflow
-        takes the process for dead, and it goes on later), ``deaf`` (Airflow's API takes nothing for a while), ``swap``
-        (another platform stands behind the address), ``lose`` (the record is lost), ``hand over`` (the trigger goes to
-        another triggerer), ``make anew`` (the run is deleted, and another one made with its id).
+        ``mark`` (a person marks the task failed), ``clear``, ``mark, noticed late`` or ``clear, noticed late`` (its
+        worker hears of it with its next heartbeat), ``clear less`` (with fewer retries), ``freeze`` (Airflow takes the
+        process for dead, and it goes on later), ``deaf`` (Airflow's API takes nothing for a while), ``swap`` (another
+        platform stands behind the address), ``lose`` (the record is lost), ``hand over`` (the trigger goes to another
+        triggerer), ``make anew`` (the run is deleted, and another one made with its id).
     """
 
     at: int
@@ -94,7 +95,10 @@ class Blow:
         return f"{self.what}@{self.at}{'+' if self.after else ''}"
 
 
-WORKER_BLOWS: Final = ("kill", "term", "timeout", "mark", "clear", "freeze", "deaf", "swap", "lose", "make anew")
+WORKER_BLOWS: Final = (
+    *("kill", "term", "timeout", "mark", "clear", "mark, noticed late", "clear, noticed late"),
+    *("freeze", "deaf", "swap", "lose", "make anew"),
+)
 TRIGGER_BLOWS: Final = ("kill", "mark", "clear", "clear less", "freeze", "swap", "hand over", "make anew")
 SENSOR_BLOWS: Final = ("kill", "mark", "clear", "freeze", "hand over", "make anew")
 WAYS: Final = ("deferred", "deferred, in lists", "in place")
@@ -210,6 +214,7 @@ EXCUSES: Final[dict[str, set[str]]] = {
     "a deployment or a notebook is started by a call whose answer was lost, and only after its task has ended": {
         "orphan"
     },
+    "a task is marked just as its try ends: it defers, or it fails and leaves its job to the next try": {"orphan"},
 }
 """The classes of histories in which a promise cannot be kept, and what may be wrong in each."""
 (
@@ -227,4 +232,5 @@ EXCUSES: Final[dict[str, set[str]]] = {
     OUT_OF_TIME,
     SHARED,
     STARTED_LATE,
+    AS_IT_ENDS,
 ) = EXCUSES

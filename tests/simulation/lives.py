@@ -17,6 +17,7 @@ from airflow_provider_aihub.triggers.job import EARLIEST_EVENT, STOP_TIMEOUT
 
 from .airflow import BEFORE, GRACE, HEARTBEAT, LOG, Process, Superseded, Task, Unwell, Worker, World
 from .histories import (
+    AS_IT_ENDS,
     CREATING,
     ELSEWHERE,
     LAST,
@@ -61,7 +62,11 @@ NOTICED: Final = 1800.0
 """Seconds within which Airflow has surely ended a process that it took for dead and that lives on."""
 KILLS: Final = {"term": "retry", "mark": "failed", "clear": "cleared", "make anew": "made anew"}
 """What ends a worker with SIGTERM, and what becomes of the task."""
-ENDS: Final = {*KILLS, "clear less", "timeout", "freeze"}
+LATE_KILLS: Final = {f"{what}, noticed late": what for what in ("mark", "clear")}
+"""Those of which a worker may hear only with its next heartbeat."""
+HEARTBEATS: Final = 5.0
+"""Seconds from one heartbeat of a worker to the next."""
+ENDS: Final = {*KILLS, *LATE_KILLS, "clear less", "timeout", "freeze"}
 """Blows after which a job may be stopped: a worker that was taken for dead stops what it alone knows of."""
 REFUSALS: Final = ("create code 1", "create code 3", "list lags, create code 3")
 """Weathers in which what the platform has refused is done."""
@@ -252,6 +257,8 @@ class Life:
 
     def _work(self, worker: Worker, running: Iterator[Any]) -> Generator[None, None, tuple[str, Any]]:
         killed_at: float | None = None
+        late: tuple[str, float] | None = None
+        struck_at = 0
         outcome = "retry"
         while True:
             try:
@@ -259,6 +266,10 @@ class Life:
             except StopIteration as end:
                 if killed_at is not None:
                     return outcome, None
+                if late:
+                    if late[0] == "mark" and isinstance(end.value, Deferral) and struck_at == self.points:
+                        self.excuses.add(AS_IT_ENDS)
+                    return KILLS[late[0]], None
                 return ("deferred" if isinstance(end.value, Deferral) else "success"), end.value
             except RemoteJobError as error:
                 if isinstance(error, AmbiguousSubmit) and error.final:
@@ -270,10 +281,16 @@ class Life:
                     self.excuses.add(LATE)
                 failure = as_task_failure(error)
                 self.may_stop |= error.final or not self.task.may_retry
+                if late:
+                    if late[0] == "mark" and not error.final:
+                        self.excuses.add(AS_IT_ENDS)
+                    return KILLS[late[0]], error
                 return ("failed" if isinstance(failure, AirflowFailException) else "retry"), error
             except Exception as error:
                 if killed_at is not None:
                     return outcome, None
+                if late and isinstance(error, Superseded):
+                    return KILLS[late[0]], error
                 if not isinstance(error, Unwell | Superseded):
                     self.wrong.append(f"raw: {error!r}")
                 if worker.life.task_try.tries.last:
@@ -291,9 +308,17 @@ class Life:
             yield
             self._come_to(point)
             blow = self._blow(point)
+            if late and self.world.now >= late[1]:
+                blow = Blow(self.points, late[0])
             if blow is None:
                 continue
             self.may_stop |= blow.what in ENDS
+            if blow.what in LATE_KILLS:
+                late, struck_at = (LATE_KILLS[blow.what], self.world.now + HEARTBEATS), self.points
+                self.task.state = "failed" if late[0] == "mark" else "restarting"
+                if late[0] == "clear":
+                    self._take_nothing_more()
+                continue
             if self.task.store is None and not self.history.lists:
                 self.excuses.add(UNLISTED)
             came = self._struck(blow, worker, running)
@@ -306,14 +331,18 @@ class Life:
                 if any(job.shown_at > killed_at + KILL_PATIENCE for job in self.servers[0].jobs):
                     self.excuses.add(CREATING)
                 outcome = KILLS[came]
-                if came == "clear":
-                    # Airflow takes nothing of this try any more.
-                    self.task.try_id += 1
-                    if self.task.store is None:
-                        self.excuses.add(UNTOLD)
+                if came == "clear" and not late:
+                    self._take_nothing_more()
+                late = None
                 worker.kill()
                 continue
             return came, None
+
+    def _take_nothing_more(self) -> None:
+        """Have Airflow take nothing of this try any more, since the task was cleared."""
+        self.task.try_id += 1
+        if self.task.store is None:
+            self.excuses.add(UNTOLD)
 
     def _struck(self, blow: Blow, worker: Worker, running: Iterator[Any]) -> str | None:
         match blow.what:
