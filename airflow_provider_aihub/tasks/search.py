@@ -48,7 +48,8 @@ class JobMatcher:
         for marker in filter(self._wanted, markers):
             # Copying a job copies its description as well, so of several jobs with one marker the oldest is the task's.
             known = self._marked.get(marker)
-            if known is None or (facts.created or 0.0) < (known.facts.created or 0.0):
+            # A list that shows no times has the newest first.
+            if known is None or (facts.created or 0.0) <= (known.facts.created or 0.0):
                 self._marked[marker] = state
         if not markers and self._doubtful(facts):
             self.unmarked.append(state)
