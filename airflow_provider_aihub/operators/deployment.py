@@ -95,7 +95,7 @@ class StartDeploymentOperator(JobOperator):
         except AIHubUnsupportedError:
             raise AIHubParameterError(LACKING) from None
         self._name = before.deployment.name
-        if known_id("deployment", self.deployment) is None and self._name != str(self.deployment):
+        if known_id("deployment", self.deployment) is None and self._name.strip() != str(self.deployment).strip():
             raise other_job(self.job_kind, number)
         if before.status != ONLINE or self._tried:
             self.started_id = number

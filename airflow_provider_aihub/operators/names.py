@@ -194,8 +194,9 @@ def deployment_id(hook: AIHubHook, given: int | str) -> int:
 
 
 def deployments_named(hook: AIHubHook, name: str) -> list[int]:
-    """Return the ids of the deployments of a name."""
-    return [row.id for row in _deployments(hook, name) if row.name == name]
+    """Return the ids of the deployments of a name. Blanks around it do not count, since AIHub may drop them."""
+    name = name.strip()
+    return [row.id for row in _deployments(hook, name) if row.name.strip() == name]
 
 
 def _deployments(hook: AIHubHook, name: str | None) -> list[Deployment]:
