@@ -73,7 +73,8 @@ class Job:
             marker=entry.marker,
             name=entry.name,
             user_id=entry.user_id,
-            submitted_at=entry.since,
+            # The clocks of workers may be wrong.
+            submitted_at=entry.since if entry.server_time is None else entry.server_time,
             opening=entry.opening,
         )
 
