@@ -138,11 +138,15 @@ class AIHub(Server):
 
     def _create(self, kind: Kind, asked: dict[str, Any], asked_at: float) -> Said:
         job = self._new_job(kind.key, asked.get("name"), asked.get(kind.signs) or "", asked_at)
+        if kind.signs == "description" and kind is not DEPLOYMENT:
+            job.description = job.description[: self.weather.cut_description]
+            job.name = job.name if job.name is None else job.name[: self.weather.cut_name]
         if kind.signs != "description":
             job.name, job.description = job.description.strip() if self.weather.trims else job.description, ""
         if kind is EVAL:
             # Its list is what it is read by, and its run is what is stopped.
             job.listed_at, job.shown_at = job.shown_at, job.shown_at + UNTIL_RUN
+        self._copy(job, job.name)
         return 0, {"id": _number(job.id)}
 
     def colleagues_job(self, kind: str, number: int, name: str = "colleague's", age: float = 3600.0) -> Job:

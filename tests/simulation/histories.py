@@ -34,6 +34,7 @@ WEATHERS: Final[dict[str, dict[str, Any]]] = {
     "create hangs": {"spoiled": {("create", 1): "hangs"}},
     "create late, 12 s": {"spoiled": {("create", 1): "late"}, "late": 12.0},
     "create late, 55 s": {"spoiled": {("create", 1): "late"}, "late": 55.0},
+    "create late, 110 s": {"spoiled": {("create", 1): "late"}, "late": 110.0},
     "create code 1": {"spoiled": {("create", 1): "code 1"}},
     "create code 3": {"spoiled": {("create", 1): "code 3"}},
     "create code 1, not done": {"spoiled": {("create", 1): "code 1, not done"}},
@@ -52,8 +53,17 @@ WEATHERS: Final[dict[str, dict[str, Any]]] = {
     "reads lag": {"read_lag": 2.0},
     "reads and lists lag": {"read_lag": 5.0, "list_lag": 40.0, "spoiled": {("create", 1): "hangs"}},
     "descriptions are cut": {"cut": 255, "spoiled": {("create", 1): "lost"}},
+    "descriptions are cut to nothing": {"cut_description": 16, "spoiled": {("create", 1): "lost"}},
     "descriptions are edited": {"added": " (checked by me)", "spoiled": {("create", 1): "lost"}},
     "names are trimmed": {"trims": True, "spoiled": {("create", 1): "lost"}},
+    "names are cut": {"cut_name": 2, "spoiled": {("create", 1): "lost"}},
+    "jobs are copied": {"copied": True, "spoiled": {("create", 1): "lost"}},
+    "a colleague stops a job": {"stopped_after": 3.0},
+    "reads lag, 20 s": {"read_lag": 20.0},
+    "answers take 2.6 s": {"latency": 2.6},
+    "down for 17 min": {"down": (4.0, 1024.0)},
+    "every second read fails": {"spoiled": {("read", number): "status 503" for number in range(1, 60, 2)}},
+    "stops fail": {"spoiled": {("stop", number): "status 503, not done" for number in range(1, 8)}},
     "first read fails": {"spoiled": {("read", 1): "status 503"}},
     "reads fail": {"spoiled": {("read", number): "hangs" for number in range(1, 6)}},
     "stop fails": {"spoiled": {("stop", 1): "status 503"}},
@@ -215,6 +225,13 @@ EXCUSES: Final[dict[str, set[str]]] = {
         "orphan"
     },
     "a task is marked just as its try ends: it defers, or it fails and leaves its job to the next try": {"orphan"},
+    "the platform cannot be reached, or refuses each stop, when a job is to be stopped": {"orphan"},
+    "the platform shows nothing of the marker, and there is no record, or one with the time of a wrong clock alone": {
+        "orphan",
+        "duplicate",
+        "wrong result",
+    },
+    "a task gave up waiting for a job that could not be read, and was then cleared": {"wrong result"},
 }
 """The classes of histories in which a promise cannot be kept, and what may be wrong in each."""
 (
@@ -233,4 +250,7 @@ EXCUSES: Final[dict[str, set[str]]] = {
     SHARED,
     STARTED_LATE,
     AS_IT_ENDS,
+    OUT_OF_REACH,
+    UNMARKED,
+    GIVEN_UP,
 ) = EXCUSES

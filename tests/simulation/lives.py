@@ -11,6 +11,8 @@ from airflow.providers.common.compat.sdk import AirflowFailException
 
 from airflow_provider_aihub.http.errors import AmbiguousSubmit, RemoteJobError
 from airflow_provider_aihub.jobs.errors import JobTimeout
+from airflow_provider_aihub.jobs.identity import CLOCK_SKEW
+from airflow_provider_aihub.jobs.tolerance import TRANSIENT
 from airflow_provider_aihub.tasks.failures import as_task_failure
 from airflow_provider_aihub.tasks.life import KILL_PATIENCE, Deferral
 from airflow_provider_aihub.triggers.job import EARLIEST_EVENT, STOP_TIMEOUT
@@ -20,16 +22,19 @@ from .histories import (
     AS_IT_ENDS,
     CREATING,
     ELSEWHERE,
+    GIVEN_UP,
     LAST,
     LATE,
     LEFT,
     LOST,
     OLD_WORKER,
+    OUT_OF_REACH,
     OUT_OF_TIME,
     REFUSED,
     SHARED,
     TOLD,
     UNLISTED,
+    UNMARKED,
     UNTOLD,
     Blow,
     History,
@@ -70,6 +75,10 @@ ENDS: Final = {*KILLS, *LATE_KILLS, "clear less", "timeout", "freeze"}
 """Blows after which a job may be stopped: a worker that was taken for dead stops what it alone knows of."""
 REFUSALS: Final = ("create code 1", "create code 3", "list lags, create code 3")
 """Weathers in which what the platform has refused is done."""
+NO_STOPS: Final = ("down for 17 min", "stops fail")
+"""Weathers in which a job may not be stopped when it should be."""
+NO_MARKER: Final = "descriptions are cut to nothing"
+"""The weather in which nothing of a marker is shown."""
 LATEST: Final = STOP_TIMEOUT + EARLIEST_EVENT + 2.0
 """Seconds after its deadline, or after it has begun, within which a trigger has fired."""
 
@@ -143,10 +152,17 @@ class Life:
         self._blows = {(blow.at, blow.after): blow for blow in blows}
         self.processes: list[Process] = []
         self._killed_creating: list[float] = []
+        self._gave_up = False
         self._frozen: list[Iterator[Any]] = []
         self._cleared = list(history.cleared)
         if not history.lists and history.weather in REFUSALS:
             self.excuses.add(REFUSED)
+        if history.weather in NO_STOPS:
+            self.excuses.add(OUT_OF_REACH)
+        # What is signed tells nothing of ModelArts' clock before the first call.
+        no_time = history.dialect == "keys" and abs(history.skew) > CLOCK_SKEW
+        if history.weather == NO_MARKER and (no_time or not history.remembers):
+            self.excuses.add(UNMARKED)
 
     def _template(self, kind: Kind) -> Any:
         """Return what the task runs."""
@@ -198,6 +214,8 @@ class Life:
         self.world.pass_time(60.0)
         if retries is not None and not self.task.store and self._has_left_a_job:
             self.excuses.add(LEFT)
+        if self._gave_up:
+            self.excuses.add(GIVEN_UP)
         self.task.clear(retries)
         self.epochs.append(self.world.now)
 
@@ -279,6 +297,10 @@ class Life:
                     return outcome, None
                 if isinstance(error, JobTimeout) and not self.history.stoppable:
                     self.excuses.add(LATE)
+                self._gave_up |= isinstance(error, TRANSIENT)
+                left = isinstance(error, (JobTimeout, *TRANSIENT))
+                if left and self.task.store is None and not self.history.lists:
+                    self.excuses.add(UNLISTED)
                 failure = as_task_failure(error)
                 self.may_stop |= error.final or not self.task.may_retry
                 if late:
@@ -386,6 +408,8 @@ class Life:
             self.task.store.clear()
             if not self.history.lists:
                 self.excuses.add(LOST)
+            if self.history.weather == NO_MARKER:
+                self.excuses.add(UNMARKED)
             if self.epochs[1:] and self._has_left_a_job:
                 self.excuses.add(LEFT)
 
@@ -393,6 +417,7 @@ class Life:
         """Wait in the triggerer, or in one after the other."""
         while True:
             triggerer = self._process(Triggerer, trigger, lists=self.history.waits == "deferred, in lists")
+            self._check_job(triggerer)
             came = yield from self._watch(triggerer)
             if came == "again":
                 continue
@@ -402,6 +427,18 @@ class Life:
                 # What it does takes the world's time, too.
                 self._finish(self._frozen.pop())
             return came, triggerer.event
+
+    def _check_job(self, triggerer: Triggerer) -> None:
+        """See that a trigger waits no longer than the task may since it has asked for its job."""
+        trigger, timeout, skew = triggerer.trigger, self.history.timeout, abs(self.history.skew)
+        if timeout is None or trigger.deadline is None or self.history.sensor or self.task.operator.shared:
+            # What is there for good is started by each try, and has time from then on.
+            return
+        jobs = self.world.server.jobs
+        for job in [job for job in jobs if job.id == trigger._job_id and job.owner == "task"][-1:]:
+            began = max(job.asked_at, job.created_at)
+            if trigger.deadline > began + timeout + skew + LATEST:
+                self.wrong.append(f"late: the trigger waits for {trigger.deadline - began:.1f} s")
 
     def _check_deadline(self, triggerer: Triggerer) -> None:
         deadline = triggerer.trigger.deadline

@@ -154,6 +154,8 @@ class ModelArts(Server):
         if kind == TRAINING and any(job.name == name for job in self.jobs):
             return _no(400, EXISTS, f"there is a training job of the name {name} already")
         job = self._new_job(kind, name, given.get("description") or "", asked_at)
+        job.description = job.description[: self.weather.cut_description]
+        self._copy(job, f"{name}-copy" if kind == TRAINING else name)
         row = self._row(job)
         if kind == EXECUTION:
             del row["status"]

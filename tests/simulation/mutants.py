@@ -10,8 +10,10 @@ from dataclasses import dataclass, replace
 from itertools import product
 from typing import Any
 
+from airflow_provider_aihub.http import retry
 from airflow_provider_aihub.http.blocking import Client
 from airflow_provider_aihub.http.errors import AmbiguousSubmit, ExistsError
+from airflow_provider_aihub.http.retry import Trouble
 from airflow_provider_aihub.jobs import stopping, waiting
 from airflow_provider_aihub.jobs.identity import Identity, Verdict
 from airflow_provider_aihub.jobs.waiting import Watch
@@ -174,6 +176,56 @@ def _seen_by_the_trigger(real: Any) -> Any:
     return deferred_job
 
 
+def _deadline_from_now_on(real: Any) -> Any:
+    return lambda self, since: real(self, self.task_try.clock())
+
+
+def _resumes_without_deadline(real: Any) -> Any:
+    def wait(self: Life, job: Any, since: float, deadline: float | None, rounds: int = 0) -> Steps:
+        return (yield from real(self, job, since, None if rounds else deadline, rounds))
+
+    return wait
+
+
+def _forgets_what_it_could_not_stop(real: Any) -> Any:
+    def timed_out(self: Life, job: Any, error: Any) -> Steps:
+        yield from self.task_try.forget()
+        return (yield from real(self, job, error))
+
+    return timed_out
+
+
+def _forgets_what_it_gave_up(real: Any) -> Any:
+    def given_up(self: Life, job: Any, error: Any) -> Steps:
+        failure = yield from real(self, job, error)
+        yield from self.task_try.forget()
+        return failure
+
+    return given_up
+
+
+def _hidden_for_a_moment(real: Any) -> Any:
+    def hidden_for(*_: Any) -> Steps:
+        return task_try.HIDDEN
+        yield
+
+    return hidden_for
+
+
+def _takes_the_copy(real: Any) -> Any:
+    class Credulous(real):
+        def add(self, job_id: Any, row: Any) -> None:
+            before = dict(self._marked)
+            super().add(job_id, row)
+            self._marked |= before
+
+    return Credulous
+
+
+def _looks_once_when_it_is_killed(real: Any) -> Any:
+    return lambda self, entry, left, killing=False, **more: real(self, entry, left, **more)
+
+
 MARKER = Marker("0" * 16, "0" * 8, 0, 0, 0, "0" * 8)
 MUTANTS = (
     Mutant("a create call that lost its answer is sent again", (Submission, "_after_loss"), _sent_again),
@@ -202,13 +254,31 @@ MUTANTS = (
     Mutant("a worker that resumes stops what the trigger has seen", (Life, "_deferred_job"), _seen_by_the_trigger),
     Mutant("a name that is taken is another's", (Submission, "_after_loss"), _a_name_that_is_taken_is_anothers),
     Mutant("a name that is taken is one's own", (Submission, "_after_loss"), _a_name_that_is_taken_is_ones_own),
+    Mutant("a job has its time from each try on", (Life, "_deadline"), _deadline_from_now_on),
+    Mutant("a task that defers again has no deadline", (Life, "_wait"), _resumes_without_deadline),
+    Mutant("what could not be stopped is forgotten", (Life, "_timed_out"), _forgets_what_it_could_not_stop),
+    Mutant("what could not be read is forgotten", (Life, "_given_up"), _forgets_what_it_gave_up),
+    Mutant("a colleague's copy is taken up", (submission, "JobMatcher"), _takes_the_copy),
+    Mutant("a killed task looks for its job once", (Submission, "look_for"), _looks_once_when_it_is_killed),
+    Mutant("a young job that is not found is gone", (TaskTry, "hidden_for"), _hidden_for_a_moment),
+    Mutant("a call that took too long was not taken", (retry, "NOT_TAKEN"), lambda taken: taken | {Trouble.LATE}),
     Mutant("a name that begins alike will do", (submission, "JobMatcher"), _a_name_that_begins_alike_will_do),
 )
 WEATHERS_WITH_BLOWS = ("fair", "create late, 55 s", "reads lag")
+WEATHERS_WITH_DEADLINES = (
+    *("create late, 110 s", "descriptions are cut to nothing", "names are cut", "jobs are copied"),
+    *("a colleague stops a job", "reads lag, 20 s", "answers take 2.6 s", "down for 17 min"),
+    *("every second read fails", "stops fail", "lists are ahead", "fair"),
+)
 
 
 def histories() -> Iterator[History]:
-    """Every weather for every kind of job, then every single blow in some weathers."""
+    """Every weather for every kind of job, with and without deadlines, then every single blow in some weathers."""
+    for start in combinations(("training", "model_eval", "training_job")):
+        for weather, (timeout, lasts) in product(WEATHERS_WITH_DEADLINES, ((None, 6.0), (9.0, 90.0), (9.0, 7.0))):
+            yield replace(start, weather=weather, timeout=timeout, lasts=lasts)
+    for start, at in product(combinations(("training",)), range(3, 16)):
+        yield replace(start, weather="create late, 55 s", retries=0, blows=(Blow(at, "timeout"),))
     for cleared, retries in (((), 2), ((1,), 2), ((), 0)):
         for start in combinations(("training", "search")):
             for weather in WEATHERS:

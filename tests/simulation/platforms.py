@@ -154,7 +154,7 @@ SIDES: Final = {
             ),
             "deployment": Kind(
                 StartDeploymentOperator,
-                {"deployment": NAME, "create": {"virtual_cluster": 1, "docker_image_name": "i"}},
+                {"deployment": f" {NAME}", "create": {"virtual_cluster": 1, "docker_image_name": "i"}},
                 *(None, {}),
                 signs="",
             ),

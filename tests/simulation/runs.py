@@ -9,11 +9,13 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
 
+from airflow_provider_aihub.http.errors import AmbiguousSubmit
+from airflow_provider_aihub.jobs.errors import JobTimeout
 from airflow_provider_aihub.tasks.job_state import Marker
 
 from .airflow import Process, World
 from .histories import ALL_WEATHERS, EXCUSES, STARTED_LATE, History
-from .lives import Life
+from .lives import LATEST, NO_STOPS, Life
 from .platforms import NAME, SIDES
 from .sensors import Sensing
 from .server import SUCCESS, SWITCHED, Job, Server, Switched, Weather
@@ -22,6 +24,12 @@ from .triggerer import Triggerer
 ENDED: Final = object()
 AT_ONCE: Final = 6
 """How often a process may ask for the same at once."""
+CALM: Final = ("fair", "lists are ahead", "other jobs", "first read fails", "stop takes long")
+"""Weathers in which a job is stopped at its deadline, and in which its end is seen."""
+READ_IN_THE_END: Final = ("every second read fails",)
+"""Those in which its end is seen at the latest when it is about to be stopped."""
+EARLY: Final = 1.0
+"""Seconds before its deadline by which a job has ended that is surely not late."""
 WORKERS_PAUSE: Final = 1.0
 """Seconds from one time to the next, on average, in a worker."""
 
@@ -41,7 +49,10 @@ class Run:
         other = side.server(history.dialect, lambda: world.now, Weather(), first_number=100)
         jobs = side.kinds[history.kind].jobs or history.kind
         for number in range(1, 8):
-            other.colleagues_job(jobs, number)
+            stranger = other.colleagues_job(jobs, number)
+            if jobs not in SWITCHED:
+                # It has a result before long.
+                stranger.lasts = world.now - stranger.created_at + 60.0
         if history.weather in ("other jobs", "newer jobs of that name"):
             newer, name = history.weather != "other jobs", side.kinds[history.kind].given.get("name", NAME)
             for number in range(1, 41):
@@ -111,6 +122,8 @@ def _found(history: History, ended: Ended) -> Iterator[str]:
         at_once = AT_ONCE * (2 if history.kind == "model_eval" else 1)
         for process in life.processes:
             yield from _too_often(process, at_once)
+        if life.state == "failed" and _must_succeed(history, life):
+            yield f"failed: {life.error}"
         if isinstance(life, Sensing):
             yield from life.judged()
         elif history.kind in SWITCHED:
@@ -121,6 +134,32 @@ def _found(history: History, ended: Ended) -> Iterator[str]:
         if isinstance(job, Switched):
             continue
         yield f"unmarked: {job.kind} {job.id} has no marker of a task's"
+
+
+def _must_succeed(history: History, life: Life) -> bool:
+    """Whether nothing has happened to a task that its retries do not make good."""
+    told = isinstance(life.error, AmbiguousSubmit) and life.error.final
+    lasting = history.timeout is not None or not history.ends_well or bool(history.blows)
+    return not (told or lasting or history.weather in NO_STOPS) and min((history.retries, *history.cleared)) >= 1
+
+
+def _of_deadline(history: History, life: Life, own: list[Job]) -> Iterator[str]:
+    """Find what is wrong with the deadlines of jobs that nothing has happened to."""
+    timeout = history.timeout
+    if timeout is None or history.sibling or not history.lists or history.weather not in (*CALM, *READ_IN_THE_END):
+        return
+    last = own[-1] if own else None
+    if isinstance(life.error, JobTimeout) and last is not None and last.stopped_at is None:
+        ended = last.created_at + last.lasts
+        if ended < min(last.asked_at + timeout - abs(history.skew), life.ended_at) - EARLY:
+            yield f"wrong result: {last.kind} {last.id} had ended in time"
+    if history.blows or history.weather not in CALM:
+        return
+    for job in own if history.stoppable else ():
+        end = min(job.created_at + job.lasts, job.stop_asked or job.created_at + job.lasts)
+        late = end - max(job.asked_at, job.created_at) - timeout - abs(history.skew)
+        if late > LATEST:
+            yield f"late: {job.kind} {job.id} ran for {late:.1f} s after its deadline"
 
 
 def _of_switch(life: Life, servers: list[Server], things: list[Switched]) -> Iterator[str]:
@@ -147,6 +186,7 @@ def _of_switch(life: Life, servers: list[Server], things: list[Switched]) -> Ite
 
 def _of_task(history: History, life: Life, servers: list[Server], own: list[Job]) -> Iterator[str]:
     now = life.world.now
+    yield from _of_deadline(history, life, own)
     entry = json.loads((life.task.store or {}).get("entry", "null"))
     if life.state == "endless":
         yield "endless: it has no end"
@@ -172,13 +212,13 @@ def _of_task(history: History, life: Life, servers: list[Server], own: list[Job]
             over = earlier.status(later.created_at)
             asked = earlier.stop_asked is not None and earlier.stop_asked <= later.created_at
             # A worker that was not the task's any more has stopped at once what it had created.
-            recalled = later.stop_asked is not None and later.stop_asked - later.created_at < 20
+            recalled = history.blows and later.stop_asked is not None and later.stop_asked - later.created_at < 20
             elsewhere = (earlier in servers[0].jobs) != (later in servers[0].jobs)
             if over not in (4, 5) and not asked and not recalled and not elsewhere:
                 yield f"duplicate: {later.kind} {later.id} beside {earlier.id}, which was in status {over}"
     for job in own if history.stoppable else ():
         waited_for = life.state == "success" and job.id == life.result["id"]
-        runs_on = job.created_at + job.lasts > life.ended_at and job.stop_asked is None
+        runs_on = job.created_at + job.lasts > life.ended_at and job.stopped_at is None
         if runs_on and not waited_for:
             yield f"orphan: {job.kind} {job.id} runs on"
 

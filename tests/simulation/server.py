@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable, Generator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from email.utils import formatdate
 from functools import lru_cache
 from typing import Any, Final, Protocol, TypeAlias
@@ -24,6 +24,9 @@ SWITCHED: Final = ("deployment", "started_notebook")
 """Kinds of what is there for good."""
 ALONE: Final = (*SWITCHED, "saved_image")
 """Kinds of which several tasks would have the same thing: of one container the newest image alone is shown."""
+
+UNSTOPPABLE: Final = (*ALONE, "search", "dataset_version")
+"""Kinds of which nobody can stop a job, or of which it is not over then."""
 
 Answering: TypeAlias = Generator[float, None, Outcome]
 """What yields the seconds that an answer takes, one piece of them after the other, and returns it."""
@@ -136,7 +139,12 @@ class Weather:
     :param total: What lists say of how many rows there are, if not the truth.
     :param cut: Characters that a description keeps.
     :param trims: Whether names lose their outer blanks.
+    :param cut_name: Characters that a name keeps that is not signed; ``cut_description`` likewise.
     :param stop_takes: Seconds from a stop call until the job is over.
+    :param stopped_after: Seconds after which a colleague stops the first job that tasks create.
+    :param copied: Whether a colleague copies each job that tasks create, description and all.
+    :param latency: Seconds that an answer takes.
+    :param down: From when to when it cannot be reached, in seconds from the beginning.
     :param lists_ended: Whether lists show jobs that run as having succeeded.
     """
 
@@ -150,7 +158,12 @@ class Weather:
     cut: int | None = None
     added: str = ""
     trims: bool = False
+    cut_name: int | None = None
+    cut_description: int | None = None
     stop_takes: float = 0.5
+    stopped_after: float | None = None
+    copied: bool = False
+    latency: float = LATENCY
     lists_ended: bool = False
     down: tuple[float, float] | None = None
 
@@ -181,6 +194,7 @@ class Server(ABC):
         self.calls: dict[str, int] = {}
         self.lasts, self.ends_well = lasts, ends_well
         self._clock, self._ahead = clock, ahead
+        self._began = clock()
         self._pending: list[tuple[float, Callable[[], object]]] = []
 
     @property
@@ -235,11 +249,11 @@ class Server(ABC):
         process.asked[called.about] += 1
         process.asked_until = self._clock()
         number = self.calls[called.what] = self.calls.get(called.what, 0) + 1
-        yield LATENCY
+        yield self.weather.latency
         if self.weather.down or self._pending:
-            now = self.now
+            age = self.now - self._began
             down = self.weather.down
-            if down and down[0] <= now < down[1]:
+            if down and down[0] <= age < down[1]:
                 return Failure(Trouble.UNREACHED, "connection refused")
         refused = None if called.what == "login" else self._refused_credential(send.headers)
         if refused:
@@ -257,7 +271,7 @@ class Server(ABC):
         if how == "late":
             self._pending.append((self._clock() + self.weather.late, handle))
             yield TIMEOUT
-            return Failure(Trouble.LOST, "nothing came in time")
+            return Failure(Trouble.LATE, "nothing came in time")
         if done:
             handle()
         match how.split():
@@ -266,7 +280,7 @@ class Server(ABC):
                 return Failure(Trouble.LOST, "the connection was closed by the other side")
             case ["hangs"]:
                 yield TIMEOUT
-                return Failure(Trouble.LOST, "nothing came in time")
+                return Failure(Trouble.LATE, "nothing came in time")
             case ["garbled"]:
                 return Answer(200, {}, b"<html>gateway</html>")
             case ["code", code]:
@@ -294,7 +308,17 @@ class Server(ABC):
         )
         self.next_number += 1
         self.jobs.append(job)
+        if weather.stopped_after is not None and described and job.version == 1 and kind not in UNSTOPPABLE:
+            job.stopped_at = now + weather.stopped_after
         return job
+
+    def _copy(self, job: Job, name: str | None) -> None:
+        """Let a colleague copy what a task has created, if they do so."""
+        if self.weather.copied and job.kind not in ALONE:
+            copy = replace(job, id=self._id(job.kind, self.next_number), name=name, owner="colleague")
+            copy.created_at, copy.lasts, copy.version = job.created_at + 0.5, 10.0**6, job.version + 1
+            self.next_number += 1
+            self.jobs.append(copy)
 
     def _listed(self, kind: str, name: str | None) -> list[Job]:
         """Return the jobs that lists know, the newest first.

@@ -106,6 +106,13 @@ def test_single_blows_where_a_refusal_is_none_and_lists_lag() -> None:
     assert run(singles(start)).lives > 150
 
 
+def test_a_job_without_its_marker_where_clocks_differ() -> None:
+    starts = (
+        replace(start, weather="descriptions are cut to nothing") for start in combinations(["training", "search"])
+    )
+    run(replace(start, skew=skew, skews_first=True) for start in starts for skew in (-3600.0, 3600.0))
+
+
 @pytest.mark.parametrize("skew", [-3600.0, 3600.0])
 def test_a_deadline_where_clocks_differ_and_reads_lag(skew: float) -> None:
     start = History("training", weather="reads and lists lag", timeout=9.0, lasts=90.0, skew=skew)
