@@ -26,6 +26,7 @@ from airflow_provider_aihub.tasks.task_try import TaskTry
 from airflow_provider_aihub.triggers import job
 from airflow_provider_aihub.triggers.job import JobTrigger
 
+from . import airflow
 from .explore import Tally, combinations, many, singles
 from .histories import KINDS, OF_MODELARTS, WEATHERS, Blow, History
 from .platforms import NAME
@@ -262,6 +263,8 @@ MUTANTS = (
     Mutant("a killed task looks for its job once", (Submission, "look_for"), _looks_once_when_it_is_killed),
     Mutant("a young job that is not found is gone", (TaskTry, "hidden_for"), _hidden_for_a_moment),
     Mutant("a call that took too long was not taken", (retry, "NOT_TAKEN"), lambda taken: taken | {Trouble.LATE}),
+    Mutant("the event of an earlier try is taken", (job, "is_of_earlier_try"), lambda _: lambda *_: False),
+    Mutant("a task that was marked defers", (airflow, "ENDED_BY_OTHERS"), lambda _: frozenset()),
     Mutant("a name that begins alike will do", (submission, "JobMatcher"), _a_name_that_begins_alike_will_do),
 )
 WEATHERS_WITH_BLOWS = ("fair", "create late, 55 s", "reads lag")
