@@ -149,7 +149,8 @@ def _of_deadline(history: History, life: Life, own: list[Job]) -> Iterator[str]:
     if timeout is None or history.sibling or not history.lists or history.weather not in (*CALM, *READ_IN_THE_END):
         return
     last = own[-1] if own else None
-    if isinstance(life.error, JobTimeout) and last is not None and last.stopped_at is None:
+    seen = last is not None and last in life.world.server.jobs
+    if isinstance(life.error, JobTimeout) and last is not None and seen and last.stopped_at is None:
         ended = last.created_at + last.lasts
         if ended < min(last.asked_at + timeout - abs(history.skew), life.ended_at) - EARLY:
             yield f"wrong result: {last.kind} {last.id} had ended in time"
