@@ -48,11 +48,26 @@ class JobMatcher:
         for marker in filter(self._wanted, markers):
             # Copying a job copies its description as well, so of several jobs with one marker the oldest is the task's.
             known = self._marked.get(marker)
-            # A list that shows no times has the newest first.
-            if known is None or (facts.created or 0.0) <= (known.facts.created or 0.0):
+            if known is None or _is_older(state, known):
                 self._marked[marker] = state
         if not markers and self._doubtful(facts):
             self.unmarked.append(state)
+
+
+def _is_older(job: JobState, other: JobState) -> bool:
+    """Whether a job is older than another one that stood before it in a list."""
+    times = job.facts.created or 0.0, other.facts.created or 0.0
+    if times[0] != times[1]:
+        return times[0] < times[1]
+    # Ids that are numbers count up, and lists mostly have the newest first.
+    numbers = _numbers(job.job_id), _numbers(other.job_id)
+    return numbers[0] < numbers[1] if all(numbers) else True
+
+
+def _numbers(job_id: JobId) -> list[int]:
+    """Return the numbers of an id such as ``12`` or ``"3/12"``; none if it is another kind of id."""
+    parts = str(job_id).split("/")
+    return [int(part) for part in parts] if all(part.isdecimal() for part in parts) else []
 
 
 def search_list(
