@@ -597,6 +597,8 @@ INTERNAL = {
         "airflow.sdk.execution_time",
         "airflow.utils.session",
     },
+    # Whether the task was marked or cleared while it ran, which its worker hears of too late.
+    "tasks/own_state.py": {"airflow.sdk.execution_time"},
     # XComs that stand in Airflow's database, whatever backend the users have.
     "tasks/own_xcoms.py": {"airflow.models.xcom", "airflow.sdk.bases.xcom", "airflow.utils.session"},
     # The secret of an app may go into a connection; on Airflow 2, which lets a task make one.
