@@ -235,6 +235,8 @@ class RemoteJobSensor(PlatformTask, BaseSensorOperator):
                 done = self._judge(context, state, resumed=True)
                 if done:
                     return done.xcom_value
+                # If a list has said that the job had ended, the next trigger does not believe it.
+                rounds = max(rounds, 1)
         return self._defer(deadline, rounds)
 
     def _defer(self, deadline: float | None = None, rounds: int = 0) -> Any:

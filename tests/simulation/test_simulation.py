@@ -119,6 +119,13 @@ def test_a_deadline_where_clocks_differ_and_reads_lag(skew: float) -> None:
     run(replace(start, remembers=remembers) for remembers in (True, False))
 
 
+@pytest.mark.parametrize("kind", ["training", "dataset_version", "training_job"])
+def test_a_sensor_does_not_believe_a_list_twice(kind: str) -> None:
+    history = History(kind, waits="deferred, in lists", sensor=True, weather="lists are ahead", lasts=90.0)
+    (life,) = Run(history).to_the_end().lives
+    assert (life.state, len(life.processes)) == ("success", 5)
+
+
 def test_some_drawn_lives() -> None:
     run(map(drawn, range(300)))
 
