@@ -103,6 +103,13 @@ class AsyncClient:
         return self._state.logins
 
     @property
+    def is_logged_in(self) -> bool:
+        """Whether a request can be sent without a login before it: there is a token, or none is needed."""
+        state = self._state
+        valid = state.token is not None and not state.token.due(state.clock())
+        return valid or not state.dialect.needs_token(USUAL_AUTH)
+
+    @property
     def login_refused(self) -> bool:
         """Whether the last login was refused."""
         return isinstance(self._state.login_error, AuthError)

@@ -49,6 +49,7 @@ def stop(
     seen: bool = False,
     check_timeout: float | None = None,
     login: Callable[[], object] = lambda: None,
+    is_logged_in: Callable[[], bool] = lambda: True,
     hidden: float = 0.0,
     clock: Callable[[], float] = time.time,
 ) -> Stopping:
@@ -63,6 +64,8 @@ def stop(
         no limit, and a job that cannot be read is not stopped.
     :param login: Returns a value that changes with each login; ``None`` before the first one. After another login,
         another platform may answer. So if it changes while the job cannot be read, ``check_timeout`` no longer applies.
+    :param is_logged_in: Returns whether a stop could be sent without a login before it. If not, ``check_timeout`` does
+        not apply either.
     :param hidden: Seconds for which the platform may not know the job yet, or not the part of it that is stopped.
     :param clock: Returns a time in seconds.
     :return: The state of the job if it was over, and so was not stopped; else ``None``.
@@ -71,7 +74,7 @@ def stop(
     tolerance = Tolerance(hidden)
     while True:
         try:
-            return (yield from _stop(kind, job_id, log, judge, check_timeout, login, seen=seen))
+            return (yield from _stop(kind, job_id, log, judge, check_timeout, login, is_logged_in, seen=seen))
         except RejectedError as trouble:
             passes = trouble.early or isinstance(trouble, NotFoundError)
             pause = tolerance.failed(trouble, clock()) if passes else None
@@ -88,6 +91,7 @@ def _stop(
     judge: Callable[[JobState], Verdict] | None,
     check_timeout: float | None,
     login: Callable[[], object],
+    is_logged_in: Callable[[], bool],
     *,
     seen: bool,
 ) -> Stopping:
@@ -99,7 +103,7 @@ def _stop(
     # second and the third attempt; the third is for a token that expires just then.
     for look in (not seen, True, True):
         if look and judge:
-            shown = yield from _shown(kind, job_id, judge, check_timeout, login)
+            shown = yield from _shown(kind, job_id, judge, check_timeout, login, is_logged_in)
             if shown is not None and shown.phase.terminal:
                 return shown
         answer = yield SendWithRetries(same)
@@ -126,11 +130,13 @@ def _shown(
     judge: Callable[[JobState], Verdict],
     check_timeout: float | None,
     login: Callable[[], object],
+    is_logged_in: Callable[[], bool],
 ) -> Generator[SendWithRetries, Any, JobState | None]:
     """Read and judge the job. Return its state; ``None`` if it cannot be read, and is to be stopped all the same."""
     before = login()
     shown = yield SendWithRetries(kind.brief_look(job_id), check_timeout)
-    if isinstance(shown, RemoteJobError) and before is not None and login() != before:
+    changed = before is not None and login() != before
+    if isinstance(shown, RemoteJobError) and (changed or not is_logged_in()):
         shown, check_timeout = (yield SendWithRetries(kind.brief_look(job_id))), None
     if isinstance(shown, RemoteJobError):
         if check_timeout is None:

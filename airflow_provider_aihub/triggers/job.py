@@ -342,6 +342,7 @@ class JobTrigger(LogsInThread, BaseTrigger):
             judge=None if identity is None else lambda state: identity.judge(state.raw_facts),
             check_timeout=check_timeout,
             login=lambda: poller.login,
+            is_logged_in=lambda: poller.is_logged_in,
             hidden=LONGEST_UNKNOWN,
             clock=clock,
         )

@@ -185,6 +185,11 @@ class Poller:
         """A value that changes with each login and each change of the connection; ``None`` before the first login."""
         return (self._client, self._client.logins) if self._client and self._client.logins else None
 
+    @property
+    def is_logged_in(self) -> bool:
+        """Whether a request can be sent without a login before it."""
+        return self._client is not None and self._client.is_logged_in
+
     def send_first(self, request: Request[T]) -> Awaitable[T]:
         """Send a request that stops a job, or reads it before, with the usual retries. It need not wait for polls.
 
