@@ -225,7 +225,13 @@ EXCUSES: Final[dict[str, set[str]]] = {
         "orphan"
     },
     "a task is marked just as its try ends: it defers, or it fails and leaves its job to the next try": {"orphan"},
-    "the platform cannot be reached, or refuses each stop, when a job is to be stopped": {"orphan"},
+    "the platform cannot be reached, refuses each stop, or does not know the job yet, when it is to be stopped": {
+        "orphan"
+    },
+    "a run is deleted and made anew while a deployment is being created, which takes effect late": {"duplicate"},
+    "a try ends as it begins, and the one before was cleared after it had started a deployment or a notebook": {
+        "orphan"
+    },
     "the platform shows nothing of the marker, and there is no record, or one with the time of a wrong clock alone": {
         "orphan",
         "duplicate",
@@ -251,6 +257,8 @@ EXCUSES: Final[dict[str, set[str]]] = {
     STARTED_LATE,
     AS_IT_ENDS,
     OUT_OF_REACH,
+    ANEW,
+    LEFT_STARTING,
     UNMARKED,
     GIVEN_UP,
 ) = EXCUSES

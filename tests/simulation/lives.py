@@ -19,6 +19,7 @@ from airflow_provider_aihub.triggers.job import EARLIEST_EVENT, STOP_TIMEOUT
 
 from .airflow import BEFORE, GRACE, HEARTBEAT, LOG, Process, Superseded, Task, Unwell, Worker, World
 from .histories import (
+    ANEW,
     AS_IT_ENDS,
     CREATING,
     ELSEWHERE,
@@ -26,6 +27,7 @@ from .histories import (
     LAST,
     LATE,
     LEFT,
+    LEFT_STARTING,
     LOST,
     OLD_WORKER,
     OUT_OF_REACH,
@@ -77,6 +79,8 @@ REFUSALS: Final = ("create code 1", "create code 3", "list lags, create code 3")
 """Weathers in which what the platform has refused is done."""
 NO_STOPS: Final = ("down for 17 min", "stops fail")
 """Weathers in which a job may not be stopped when it should be."""
+UNKNOWN_FOR_LONG: Final = "reads lag, 20 s"
+"""The weather in which a job may not be known yet when it has to be stopped."""
 NO_MARKER: Final = "descriptions are cut to nothing"
 """The weather in which nothing of a marker is shown."""
 LATEST: Final = STOP_TIMEOUT + EARLIEST_EVENT + 2.0
@@ -157,7 +161,7 @@ class Life:
         self._cleared = list(history.cleared)
         if not history.lists and history.weather in REFUSALS:
             self.excuses.add(REFUSED)
-        if history.weather in NO_STOPS:
+        if history.weather in NO_STOPS or (history.weather == UNKNOWN_FOR_LONG and history.timeout is not None):
             self.excuses.add(OUT_OF_REACH)
         # What is signed tells nothing of ModelArts' clock before the first call.
         no_time = history.dialect == "keys" and abs(history.skew) > CLOCK_SKEW
@@ -226,6 +230,8 @@ class Life:
         return any(not job.over(now) for job in jobs)
 
     def _make_anew(self) -> None:
+        if self.task.operator.shared and self.servers[0]._pending:
+            self.excuses.add(ANEW)
         self.world.pass_time(60.0)
         self.task.make_anew()
         self.epochs.append(self.world.now)
@@ -384,6 +390,8 @@ class Life:
                 return "retry"
             case "timeout":
                 running.close()  # type: ignore[attr-defined]
+                if self.task.operator.shared and self.epochs[1:] and worker.operator.started_id is None:
+                    self.excuses.add(LEFT_STARTING)
                 if not self.history.lists:
                     self._excuse(worker, OUT_OF_TIME)
                 worker.kill(patience=worker.life.task_try.patience.settled)
