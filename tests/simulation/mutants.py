@@ -11,6 +11,7 @@ from itertools import product
 from typing import Any
 
 from airflow_provider_aihub.http import retry
+from airflow_provider_aihub.http.asynchronous import AsyncClient
 from airflow_provider_aihub.http.blocking import Client
 from airflow_provider_aihub.http.errors import AmbiguousSubmit, ExistsError
 from airflow_provider_aihub.http.retry import Trouble
@@ -251,6 +252,7 @@ MUTANTS = (
     Mutant("a trigger fires at its first look", (waiting, "follow"), _fires_at_the_first_look),
     Mutant("polls follow one another at once", (Watch, "pause"), _polls_without_pause),
     Mutant("what AIHub does not know yet cannot be stopped", (job, "LONGEST_UNKNOWN"), lambda _: 0.0),
+    Mutant("no login is another platform's", (AsyncClient, "is_logged_in"), lambda _: property(lambda _: True)),
     Mutant("behind another login is the same platform", (Client, "logins"), lambda _: property(lambda _: 1)),
     Mutant("a worker that resumes stops what the trigger has seen", (Life, "_deferred_job"), _seen_by_the_trigger),
     Mutant("a name that is taken is another's", (Submission, "_after_loss"), _a_name_that_is_taken_is_anothers),
@@ -280,6 +282,10 @@ def histories() -> Iterator[History]:
     for start in combinations(("training", "model_eval", "training_job")):
         for weather, (timeout, lasts) in product(WEATHERS_WITH_DEADLINES, ((None, 6.0), (9.0, 90.0), (9.0, 7.0))):
             yield replace(start, weather=weather, timeout=timeout, lasts=lasts)
+    for at in range(12, 24):
+        # The platform is away, and another one answers after that.
+        away = Blow(15, "freeze"), Blow(at, "swap")
+        yield History("quota_task", weather="down for 17 min", remembers=False, timeout=9.0, blows=away)
     for start, at in product(combinations(("training",)), range(3, 16)):
         yield replace(start, weather="create late, 55 s", retries=0, blows=(Blow(at, "timeout"),))
     for cleared, retries in (((), 2), ((1,), 2), ((), 0)):

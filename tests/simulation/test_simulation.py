@@ -18,6 +18,7 @@ QUICKLY_FOUND = {
     "a create call that lost its answer is sent again",
     "only the first page of a list is read",
     "polls follow one another at once",
+    "no login is another platform's",
 }
 
 
