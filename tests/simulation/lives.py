@@ -230,7 +230,7 @@ class Life:
         return any(not job.over(now) for job in jobs)
 
     def _make_anew(self) -> None:
-        if self.task.operator.shared and self.servers[0]._pending:
+        if not self.history.sensor and self.task.operator.shared and self.servers[0]._pending:
             self.excuses.add(ANEW)
         self.world.pass_time(60.0)
         self.task.make_anew()
