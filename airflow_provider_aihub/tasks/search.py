@@ -61,7 +61,7 @@ def _is_older(job: JobState, other: JobState) -> bool:
         return times[0] < times[1]
     # Ids that are numbers count up, and lists mostly have the newest first.
     numbers = _numbers(job.job_id), _numbers(other.job_id)
-    return numbers[0] < numbers[1] if all(numbers) else True
+    return not all(numbers) or numbers[0] < numbers[1]
 
 
 def _numbers(job_id: JobId) -> list[int]:
