@@ -9,6 +9,7 @@ from itertools import count, cycle, islice, product
 
 import pytest
 
+from .__main__ import shared, tallied
 from .explore import Tally, blows, combinations, drawn, many, sensors, singles, struck, weathers
 from .histories import ALL_KINDS, ALL_WEATHERS, KINDS, NEWER, History
 from .mutants import MUTANTS, Mutant, found
@@ -125,6 +126,11 @@ def test_a_sensor_does_not_believe_a_list_twice(kind: str) -> None:
     history = History(kind, waits="deferred, in lists", sensor=True, weather="lists are ahead", lasts=90.0)
     (life,) = Run(history).to_the_end().lives
     assert (life.state, len(life.processes)) == ("success", 5)
+
+
+def test_several_processes_come_to_the_same_as_one() -> None:
+    one, three = tallied(map(drawn, range(40))), shared(map(drawn, range(40)), 3)
+    assert (three.lives, three.blows, three.steps, three.kinds) == (40, one.blows, one.steps, one.kinds)
 
 
 def test_some_drawn_lives() -> None:
