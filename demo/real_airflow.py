@@ -16,10 +16,13 @@ from types import TracebackType
 from typing import Any, ClassVar, Self
 
 import requests
+from urllib3.exceptions import NewConnectionError
 
 from demo.processes import end, last_output, start
 
 TERMINAL = frozenset({"success", "failed"})
+UNHEARD = 60.0
+"""Seconds for which the REST API may have nobody who listens, as when its only process is made anew."""
 NOTICE = "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL"
 
 
@@ -154,8 +157,13 @@ class RealAirflow:
         """Raise :class:`AirflowError` with the end of its output if a component has ended by itself."""
         for name, process in self.processes.items():
             if process.poll() is not None:
-                output = last_output(self.home / f"{name}.out")
-                raise AirflowError(f"The {name} of Airflow ended with exit code {process.returncode}:\n{output}")
+                raise AirflowError(
+                    f"The {name} of Airflow ended with exit code {process.returncode}:\n{self._last_words(name)}"
+                )
+
+    def _last_words(self, name: str | None = None) -> str:
+        """Return the end of what a component wrote. Default: of what the one wrote that has the REST API."""
+        return last_output(self.home / f"{name or next(iter(self.components))}.out")
 
     def stop(self, timeout: float = 15) -> None:
         """End the components and all that they started.
@@ -166,11 +174,24 @@ class RealAirflow:
         self.processes.clear()
 
     def api(self, method: str, path: str, json: Any = None, **query: Any) -> Any:
-        """Call Airflow's REST API and return the JSON it answers, if any.
+        """Call Airflow's REST API and return the JSON it answers, if any. What nobody listens to is asked again.
 
-        :raises AirflowError: if the answer is an error.
+        :raises AirflowError: if the answer is an error, or a component ends, or nobody listens for a minute.
         """
-        answer = self._http.request(method, self.url + self.api_path + path, json=json, params=query, timeout=300)
+        deadline = time.monotonic() + UNHEARD
+        while True:
+            try:
+                answer = self._http.request(
+                    method, self.url + self.api_path + path, json=json, params=query, timeout=300
+                )
+                break
+            except requests.ConnectionError as error:
+                time.sleep(1)
+                # One that has ended says why.
+                self.check_components()
+                reason = getattr(error.args[0], "reason", None)
+                if not isinstance(reason, NewConnectionError) or time.monotonic() > deadline:
+                    raise AirflowError(f"{method} {path} had no answer: {error}\n{self._last_words()}") from error
         if not answer.ok:
             raise AirflowError(f"{method} {path} was answered with HTTP {answer.status_code}: {answer.text[:500]}")
         return answer.json() if answer.content else None
