@@ -51,8 +51,8 @@ class Client:
 
     :param config: Where the platform is and how to get in.
     :param policy: How long to keep trying.
-    :param sleep: Waits for a number of seconds.
-    :param clock: Gives Unix time in seconds.
+    :param sleep: Waits for a number of seconds; also for those who ask again.
+    :param clock: Gives Unix time in seconds; also to them.
     """
 
     def __init__(
@@ -65,7 +65,7 @@ class Client:
     ) -> None:
         self.config = config
         self._state = State(config, policy or RetryPolicy(), clock)
-        self._sleep = sleep
+        self.sleep, self.clock = sleep, clock
         self._login = threading.Lock()
         self._preparing = threading.Lock()
         self._opening = threading.Lock()
@@ -94,7 +94,7 @@ class Client:
         :param policy: How long the new client keeps trying.
         """
         config = replace(self.config, timeout=min(self.config.timeout, timeout))
-        client = type(self)(config, policy=policy, sleep=self._sleep, clock=self._state.clock)
+        client = type(self)(config, policy=policy, sleep=self.sleep, clock=self.clock)
         client._state.token = self._state.token
         client._state.logins = self._state.logins
         client._state.missing |= self._state.missing
@@ -160,7 +160,7 @@ class Client:
             if isinstance(step, Send):
                 came = self._send(step)
             elif isinstance(step, Sleep):
-                self._sleep(step.seconds)
+                self.sleep(step.seconds)
             elif isinstance(step, Resolve):
                 came = _addresses(step.host)
             elif isinstance(step, Prepare):

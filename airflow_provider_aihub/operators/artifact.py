@@ -128,14 +128,14 @@ class ArtifactUploadOperator(CallOperator):
             return found if found and found.is_dir == spec.is_dir else None
 
         # A try that was ended in the middle of the create call may show its artifact late.
-        found = find() or (wait_until_shown(find) if Tries.of(context).tried else None)
+        found = find() or (wait_until_shown(self.hook, find) if Tries.of(context).tried else None)
         if found:
             self.log.info("Run %s has artifact %r already", spec.entity_id, spec.src_path)
             return found
         try:
             created = self.hook.create_artifact(spec)
         except AIHubAmbiguousSubmit as loss:
-            found = wait_until_shown(find)
+            found = wait_until_shown(self.hook, find)
             if found is None:
                 raise
             self.log.info("AIHub has artifact %r: %s", spec.src_path, loss)

@@ -181,7 +181,9 @@ class StartDeploymentOperator(JobOperator):
 
         If an earlier try was ended during its create call, or if the answer is lost, wait until AIHub shows it.
         """
-        found = self._find() or (wait_until_shown(self._find) if self._tried and self.create is not None else None)
+        found = self._find()
+        if not found and self._tried and self.create is not None:
+            found = wait_until_shown(self.hook, self._find)
         if found:
             return found
         spec = self._spec()
@@ -192,7 +194,7 @@ class StartDeploymentOperator(JobOperator):
         try:
             number = self.hook.create_deployment(self._with_ids(spec))
         except (AIHubAmbiguousSubmit, AIHubExistsError) as loss:
-            found = wait_until_shown(self._find)
+            found = wait_until_shown(self.hook, self._find)
             if found is None:
                 raise
             self.log.info("AIHub has deployment %d: %s", found, loss)

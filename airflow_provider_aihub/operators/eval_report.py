@@ -129,7 +129,7 @@ class EvalReportOperator(CallOperator, HasLineage):
         spec = self._spec(tries)
         try:
             report = self._find(spec) or (
-                wait_until_shown(lambda: self._find(spec)) if tries.tries_since_clear else None
+                wait_until_shown(self.hook, lambda: self._find(spec)) if tries.tries_since_clear else None
             )
         except AIHubUnsupportedError:
             raise AIHubParameterError(LACKING) from None
@@ -189,7 +189,7 @@ class EvalReportOperator(CallOperator, HasLineage):
         try:
             return self.hook.create_eval_report(spec)
         except AIHubAmbiguousSubmit as loss:
-            report = wait_until_shown(lambda: self._find(spec))
+            report = wait_until_shown(self.hook, lambda: self._find(spec))
             if report is None:
                 raise
             self.log.info("AIHub has taken report %d: %s", report.id, loss)

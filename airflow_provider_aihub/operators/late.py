@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
-from typing import TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    from airflow_provider_aihub.hooks.platform import PlatformHook
 
 T = TypeVar("T")
 
@@ -12,13 +14,12 @@ PAUSE = 5.0
 """Seconds between two looks."""
 
 
-def wait_until_shown(look: Callable[[], T | None]) -> T | None:
+def wait_until_shown(hook: PlatformHook[Any], look: Callable[[], T | None]) -> T | None:
     """Call ``look`` until it returns something, for ``Patience.settled`` seconds at most. Return that, or ``None``."""
     from airflow_provider_aihub.tasks.task_try import PATIENCE
 
-    end = time.monotonic() + PATIENCE.settled
-    while True:
-        found = look()
-        if found or time.monotonic() >= end:
-            return found
-        time.sleep(PAUSE)
+    client, waited = hook.get_conn(), 0.0
+    while not (found := look()) and waited < PATIENCE.settled:
+        client.sleep(PAUSE)
+        waited += PAUSE
+    return found

@@ -167,13 +167,13 @@ class ModelUploadOperator(JobOperator):
         number = known_id("model", self.model)
         if number is not None:
             return find_model(self.hook, number)
-        record = self._find() or (wait_until_shown(self._find) if self._tried else None)
+        record = self._find() or (wait_until_shown(self.hook, self._find) if self._tried else None)
         if record:
             return record
         try:
             created = self.hook.create_model(self._spec())
         except (AIHubAmbiguousSubmit, AIHubExistsError) as loss:
-            record = wait_until_shown(self._find)
+            record = wait_until_shown(self.hook, self._find)
             if record is None:
                 raise
             self.log.info("AIHub has model %r: %s", record.name, loss)
@@ -211,20 +211,20 @@ class ModelUploadOperator(JobOperator):
             changed = (record.status, record.updated_at) != (before.status, before.updated_at)
             return record if changed else None
 
-        if uploaded.same and self._tried and wait_until_shown(taken) is not None:
+        if uploaded.same and self._tried and wait_until_shown(self.hook, taken) is not None:
             # The earlier try had reported it, and was ended before AIHub showed that.
             return
         spec = UploadedSpec.build(model_id=before.id, object_cnt=uploaded.count, data_size=uploaded.size)
         try:
             self.hook.finish_model_upload(spec)
         except AIHubAmbiguousSubmit as loss:
-            if wait_until_shown(taken) is None:
+            if wait_until_shown(self.hook, taken) is None:
                 raise
             self.log.info("AIHub takes in the files of model %d: %s", before.id, loss)
         else:
             if before.status.lower() in ("ready", "failed"):
                 # It may still show how the files were that were there before.
-                wait_until_shown(taken)
+                wait_until_shown(self.hook, taken)
 
     @property
     def _tried(self) -> bool:

@@ -118,16 +118,16 @@ class RemoteJobOperator(PlatformTask, BaseOperator):
 
         :raises RemoteJobError: The platform refuses it, or does not answer for too long.
         """
-        failing = Tolerance(self.options.poll_tolerance, 0.0)
+        failing, client = Tolerance(self.options.poll_tolerance, 0.0), self.hook.get_conn()
         while True:
             try:
                 return ask()
             except TRANSIENT as trouble:
-                pause = failing.failed(trouble, time.monotonic())
+                pause = failing.failed(trouble, client.clock())
                 if pause is None:
                     raise
                 self.log.warning("Asking again in %.0f s: %s", pause, trouble)
-            time.sleep(pause)
+            client.sleep(pause)
 
     def listing(self) -> ListRequest:
         """Return the function that lists the jobs among which a job of this task would be.

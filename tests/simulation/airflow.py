@@ -27,7 +27,6 @@ from airflow_provider_aihub.http.protocol import Send
 from airflow_provider_aihub.http.protocol import Sleep as HttpSleep
 from airflow_provider_aihub.http.retry import RetryPolicy
 from airflow_provider_aihub.jobs.waiting import Ask, Fetch
-from airflow_provider_aihub.operators import late
 from airflow_provider_aihub.tasks.life import Deferral, Life
 from airflow_provider_aihub.tasks.own_state import ENDED_BY_OTHERS
 from airflow_provider_aihub.tasks.steps import (
@@ -178,13 +177,18 @@ class Blocking(Process):
 
     def __init__(self, world: World, dice: random.Random, task: Task, skew: float = 0.0) -> None:
         super().__init__(world, dice, skew)
-        self.client = _client_of(world.side.client)(world.config, sleep=world.pass_time, clock=self.clock)
+        self.client = _client_of(world.side.client)(world.config, sleep=self.sleep, clock=self.clock)
         self.client.process = self
         self.state = self.client._state
         self.state.random = dice.random
         self.task = task
         self.operator = task.operator_for(self)
         self.context = task.context()
+
+    def sleep(self, seconds: float) -> None:
+        """Let time pass for those who ask again."""
+        self.world.pass_time(seconds)
+        _pause(AFTER)
 
 
 class Worker(Blocking):
@@ -266,25 +270,12 @@ class Worker(Blocking):
 
     def _in_pieces(self, work: Callable[[], Any]) -> Any:
         """Do what creates and starts things by itself: each of its requests is a step of its own."""
-        doing, usual = greenlet(work), late.time
+        doing = greenlet(work)
         while True:
-            late.time = self
-            try:
-                came = doing.switch()
-            finally:
-                late.time = usual
+            came = doing.switch()
             if doing.dead:
                 return came
             yield came
-
-    def monotonic(self) -> float:
-        """Return a time, to what is done in pieces."""
-        return self.world.now
-
-    def sleep(self, seconds: float) -> None:
-        """Let time pass for what is done in pieces."""
-        self.world.pass_time(seconds)
-        _pause(AFTER)
 
     def _through(self, steps: Generator[Any, Any, Any]) -> Any:
         """Drive an exchange as the client does; what takes long is a point."""
