@@ -169,11 +169,13 @@ class StartDeploymentOperator(JobOperator):
         from airflow_provider_aihub.jobs.identity import other_job
 
         start = replace(start_deployment(number), same_login=True)
+        self.go_on_unless_killed()
         try:
             self.hook.send(start)
         except AIHubAuthError:
             if self._served(number).deployment.name != self._name:
                 raise other_job(self.job_kind, number) from None
+            self.go_on_unless_killed()
             self.hook.send(start)
 
     def _find_or_create(self) -> int:
@@ -191,8 +193,10 @@ class StartDeploymentOperator(JobOperator):
             raise AIHubParameterError(
                 f"deployment is {self.deployment!r}, which AIHub does not have; give create to have it created."
             )
+        spec = self._with_ids(spec)
+        self.go_on_unless_killed()
         try:
-            number = self.hook.create_deployment(self._with_ids(spec))
+            number = self.hook.create_deployment(spec)
         except (AIHubAmbiguousSubmit, AIHubExistsError) as loss:
             found = wait_until_shown(self.hook, self._find)
             if found is None:

@@ -148,6 +148,14 @@ class RemoteJobOperator(PlatformTask, BaseOperator):
         """
         return None
 
+    def go_on_unless_killed(self) -> None:
+        """End this try if the task is being killed: before :meth:`prepare_submission` creates or starts anything.
+
+        :raises JobStopped: The task is being killed.
+        """
+        assert self._life is not None, "it is made before anything is prepared"  # noqa: S101
+        self._life.task_try.go_on_unless_killed()
+
     def prepare_submission(self, request: Request[int]) -> Request[int]:
         """Do what is needed only if a job is really created, such as an upload. Return the request that creates it.
 
@@ -240,13 +248,14 @@ class RemoteJobOperator(PlatformTask, BaseOperator):
 
         self._context, self.started_id = context, None
         kept = context.get("task_state_store") is not None
-        return Life(TaskTry(self, Tries.of(context), kept=kept, clock=clock), jitter=jitter)
+        self._life = Life(TaskTry(self, Tries.of(context), kept=kept, clock=clock), jitter=jitter)
+        return self._life
 
     def _live(self, context: Context, part: Callable[[Life], Steps[Any]]) -> Any:
         from airflow_provider_aihub.tasks.life import Deferral
         from airflow_provider_aihub.tasks.worker import Worker
 
-        life = self._life = self.life(context)
+        life = self.life(context)
         worker = Worker(self.hook.get_conn, self.platform.key, context, self.log)
         with task_failures(self.platform.errors):
             try:

@@ -62,6 +62,14 @@ def starts(request: Asked) -> bool:
     return request.method == "POST" and request.path.endswith("/start")
 
 
+def lists(request: Asked) -> bool:
+    return request.method == "GET" and request.path.endswith("/deployment")
+
+
+def reads(request: Asked) -> bool:
+    return request.method == "GET" and "/deployment/" in request.path
+
+
 def posted(server: Emulator, path: str, since: int = 0) -> int:
     return sum(one.method == "POST" and one.path.endswith(path) for one in list(server.requests)[since:])
 
@@ -147,6 +155,19 @@ def test_a_task_killed_while_it_starts_one_stops_it(twisted: Twisted, new_name: 
         TaskLife(lambda: made).start()
     (row,) = AIHubHook().list_deployments(name=new_name).data
     assert (row.status, row.version) == (0, 1)
+
+
+@pytest.mark.parametrize("when", ["before it is created", "before it is started"])
+def test_a_killed_task_neither_creates_nor_starts_one(twisted: Twisted, new_name: str, when: str) -> None:
+    """A worker has a few seconds left then, which may be too few to stop once more what it starts after its kill."""
+    made = StartDeploymentOperator(task_id="start", deployment=new_name, create=NEVER, deferrable=True)
+    looks_for_it = when == "before it is created"
+    twisted.rules = [before(lists if looks_for_it else reads, made.on_kill)]
+    with pytest.raises(AIHubJobStopped, match="was killed"):
+        TaskLife(lambda: made).start()
+    there = [(row.status, row.version) for row in AIHubHook().list_deployments(name=new_name).data]
+    assert there == [] if looks_for_it else [(0, 0)]
+    assert twisted.count(starts) == 0
 
 
 @pytest.mark.parametrize("theirs", ["other", "the same"])

@@ -199,12 +199,13 @@ class History:
 
 EXCUSES: Final[dict[str, set[str]]] = {
     "a worker is killed on the last try": {"orphan"},
-    "a task is killed before the platform knows its job, which takes longer than a killed worker has": {"orphan"},
+    "a task is killed before the platform knows its job, or has started it, which takes longer than a killed worker "
+    "has": {"orphan"},
     "a person was told to look for a job where jobs cannot be listed": {"orphan", "duplicate"},
     "a refusal was none, where jobs cannot be listed": {"orphan", "duplicate"},
     "another platform stands behind the address": {"orphan"},
     "the record is lost where jobs cannot be listed": {"orphan", "duplicate"},
-    "a worker that Airflow took for dead lives on, before Airflow 3.3 or with a job that cannot be stopped": {
+    "a worker that Airflow took for dead lives on, before Airflow 3.3 or with a job that cannot be stopped at once": {
         "orphan",
         "duplicate",
     },
@@ -238,6 +239,10 @@ EXCUSES: Final[dict[str, set[str]]] = {
         "wrong result",
     },
     "a task gave up waiting for a job that could not be read, and was then cleared": {"wrong result"},
+    "an image that is saved late, after the task was cleared, stands in the place of the next one": {
+        "duplicate",
+        "wrong result",
+    },
 }
 """The classes of histories in which a promise cannot be kept, and what may be wrong in each."""
 (
@@ -261,4 +266,5 @@ EXCUSES: Final[dict[str, set[str]]] = {
     LEFT_STARTING,
     UNMARKED,
     GIVEN_UP,
+    REPLACED,
 ) = EXCUSES

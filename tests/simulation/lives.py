@@ -15,7 +15,7 @@ from airflow_provider_aihub.jobs.identity import CLOCK_SKEW
 from airflow_provider_aihub.jobs.tolerance import TRANSIENT
 from airflow_provider_aihub.tasks.failures import as_task_failure
 from airflow_provider_aihub.tasks.life import KILL_PATIENCE, Deferral
-from airflow_provider_aihub.triggers.job import EARLIEST_EVENT, STOP_TIMEOUT
+from airflow_provider_aihub.triggers.job import EARLIEST_EVENT, LONGEST_UNKNOWN, STOP_TIMEOUT
 
 from .airflow import BEFORE, GRACE, HEARTBEAT, LOG, Process, Superseded, Task, Unwell, Worker, World
 from .histories import (
@@ -83,6 +83,8 @@ UNKNOWN_FOR_LONG: Final = "reads lag, 20 s"
 """The weather in which a job may not be known yet when it has to be stopped."""
 NO_MARKER: Final = "descriptions are cut to nothing"
 """The weather in which nothing of a marker is shown."""
+AT_ONCE: Final = 5.0
+"""Seconds after which a job must be known for it to be stopped before it has done anything."""
 LATEST: Final = STOP_TIMEOUT + EARLIEST_EVENT + 2.0
 """Seconds after its deadline, or after it has begun, within which a trigger has fired."""
 
@@ -238,13 +240,17 @@ class Life:
 
     def _finish(self, running: Iterator[Any]) -> None:
         """Let a process that Airflow took for dead go on: to its end, or until Airflow has ended it."""
-        until = self.world.now + NOTICED
+        known, until = len(self.servers[0].jobs), self.world.now + NOTICED
         try:
             for _ in running:
                 if self.world.now > until:
                     return
         except Exception:
             pass
+        finally:
+            shown = [max(job.listed_at, job.shown_at) - job.created_at for job in self.servers[0].jobs[known:]]
+            if shown and (self.history.weather in NO_STOPS or max(shown) > AT_ONCE):
+                self.excuses.add(OLD_WORKER)
 
     def _come_to(self, after: bool) -> None:
         if (self.points, after) not in self.seen:
@@ -328,6 +334,8 @@ class Life:
             if killed_at is not None:
                 if self.world.now - killed_at > GRACE:
                     self._excuse(worker, CREATING)
+                    if worker.operator.started_id is not None:
+                        self.excuses.add(CREATING)
                     return outcome, None
                 continue
             self.points += point is BEFORE
@@ -476,6 +484,8 @@ class Life:
                 what, self.task.state = KILLS.get(blow.what, "cleared"), KILLS.get(blow.what, "")
                 if blow.what == "clear less":
                     self.task.retries = max(self.task.retries - 1, 0)
+                if any(job.shown_at > self.world.now + LONGEST_UNKNOWN for job in self.servers[0].jobs):
+                    self.excuses.add(OUT_OF_REACH)
                 triggerer.cancel()
             elif blow.what == "hand over":
                 what = "again"

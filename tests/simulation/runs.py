@@ -14,7 +14,7 @@ from airflow_provider_aihub.jobs.errors import JobTimeout
 from airflow_provider_aihub.tasks.job_state import Marker
 
 from .airflow import Process, World
-from .histories import ALL_WEATHERS, EXCUSES, STARTED_LATE, History
+from .histories import ALL_WEATHERS, EXCUSES, REPLACED, STARTED_LATE, History
 from .lives import LATEST, NO_STOPS, Life
 from .platforms import NAME, SIDES
 from .sensors import Sensing
@@ -99,6 +99,10 @@ def judge(history: History, ended: Ended) -> tuple[list[str], set[str]]:
     begun = [job.begun for job in ended.servers[0].jobs if isinstance(job, Switched) and job.begun is not None]
     if any(at > life.ended_at for at in begun for life in ended.lives):
         excuses.add(STARTED_LATE)
+    images = [job for job in ended.servers[0].jobs if job.kind == "saved_image"]
+    clears = [at for life in ended.lives for at in life.epochs[1:]]
+    if any(image.asked_at < at <= image.created_at for image in images for at in clears):
+        excuses.add(REPLACED)
     for found in _found(history, ended):
         why = {excuse for excuse in excuses if found.partition(":")[0] in EXCUSES[excuse]}
         excused |= why
