@@ -372,7 +372,8 @@ class Life:
                 late = None
                 worker.kill()
                 continue
-            return came, None
+            # What Airflow has been told of the task stands, whatever becomes of its worker.
+            return KILLS[late[0]] if late else came, None
 
     def _take_nothing_more(self) -> None:
         """Have Airflow take nothing of this try any more, since the task was cleared."""
