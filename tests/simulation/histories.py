@@ -213,6 +213,7 @@ EXCUSES: Final[dict[str, set[str]]] = {
     "a job that cannot be stopped comes to its deadline": {"duplicate"},
     "a task is cleared in its worker before Airflow 3.3, which does not tell, and its job cannot be stopped in time": {
         "wrong result",
+        "late",
     },
     "a job is left running and its task cleared after the end of its run, before Airflow 3.3 or where the record was "
     "lost": {"wrong result"},
