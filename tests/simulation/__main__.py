@@ -51,7 +51,7 @@ def run(options: argparse.Namespace) -> int:
             shortest = shrunk(tally.first[0], is_wrong)
             print(f"  the first, shrunk: {shortest}: {judge(shortest, Run(shortest).to_the_end())[0]}")
             if name == DRAWN:
-                print(f"  told by: make simulate SIM_SEED={tally.first[0].seed}")
+                print("  told by: make simulate SIM_SEED=", " or ".join(str(one.seed) for one, _ in tally.bad), sep="")
     print(f"in all: {whole}")
     for kind, count in whole.kinds.items():
         print(f"{count} of {whole.lives} lives: {kind}")

@@ -258,6 +258,7 @@ class Worker(Blocking):
             case Push():
                 return self._told(lambda: self.ti.xcom_push(step.key, step.value))
             case Wanted():
+                self.task.uses += 1
                 return self.task.state not in ENDED_BY_OTHERS
             case Do():
                 if self.operator.idempotent:
@@ -359,7 +360,7 @@ class Task:
         self.deaf = 0
         """How many of the next calls Airflow's API does not take."""
         self.uses = 0
-        """How often its record and its XComs were read, written or deleted."""
+        """How often its record and its XComs were read, written or deleted, and its state asked for."""
 
     def operator_for(self, worker: Blocking) -> Any:
         """Return the operator as another process has it."""

@@ -27,11 +27,14 @@ from .histories import (
     Blow,
     History,
 )
+from .lives import Life
 from .runs import Run, judge
 from .server import ALONE
 
 LOGGER: Final = logging.getLogger("airflow_provider_aihub")
 BLOWS: Final = tuple(dict.fromkeys((*WORKER_BLOWS, *TRIGGER_BLOWS)))
+SHORT: Final = 3.0
+"""Seconds that jobs run where there are two blows."""
 
 
 @contextmanager
@@ -69,16 +72,19 @@ def sensors(kinds: Iterable[str] = ALL_SENSED) -> Iterator[History]:
             yield History(kind, dialect, waits, sensor=True)
 
 
-def singles(history: History) -> Iterator[History]:
-    """Every single blow at every step of a history, but those that come to the same as an earlier one."""
-    for blow, same in blows(history):
+def singles(history: History, life: Life | None = None) -> Iterator[History]:
+    """Every single blow at every step of a history, but those that come to the same as an earlier one.
+
+    :param life: The history's life, where it has been simulated.
+    """
+    for blow, same in blows(history, life):
         if blow is same:
             yield struck(history, blow)
 
 
-def blows(history: History) -> Iterator[tuple[Blow, Blow | None]]:
+def blows(history: History, life: Life | None = None) -> Iterator[tuple[Blow, Blow | None]]:
     """Every single blow at every step, and the first that comes to the same: itself, or none where nothing happens."""
-    life = Run(history).to_the_end().lives[0]
+    life = life or Run(history).to_the_end().lives[0]
     last: dict[str, tuple[Blow, tuple[Any, ...]]] = {}
     for (at, after), point in life.seen.items():
         for what in SENSOR_BLOWS if history.sensor else TRIGGER_BLOWS if point.of_trigger else WORKER_BLOWS:
@@ -97,11 +103,27 @@ def struck(history: History, blow: Blow) -> History:
     return replace(history, blows=(*history.blows, blow))
 
 
-def pairs(history: History) -> Iterator[History]:
-    """Every pair of blows, the second one later than the first."""
+def firsts(history: History) -> Iterator[tuple[History, Life, History]]:
+    """Every single blow, its life, and the first one that leaves the same, but for seconds: itself, or an earlier one.
+
+    What freezes a process leaves a process behind that knows more than anybody sees.
+    """
+    known: dict[tuple[Any, ...], History] = {}
     for first in singles(history):
+        life, (blow,) = Run(first).to_the_end().lives[0], first.blows
+        yield first, life, first if blow.what == "freeze" else known.setdefault(life.left_by(blow), first)
+
+
+def pairs(history: History) -> Iterator[History]:
+    """Every pair of blows, the second one later than the first, after each first one that leaves what none did before.
+
+    Jobs are short: another look at one that still runs is no other place for a blow.
+    """
+    for first, life, same in firsts(replace(history, lasts=SHORT)):
+        if same is not first:
+            continue
         earlier = first.blows[0]
-        for second in singles(first):
+        for second in singles(first, life):
             later = second.blows[1]
             if (later.at, later.after) > (earlier.at, earlier.after) and not later.what == earlier.what == "swap":
                 yield second
@@ -160,7 +182,8 @@ class Tally:
     excused: Counter[str] = field(default_factory=Counter)
     kinds: Counter[str] = field(default_factory=Counter)
     """How many lives of each kind of job there were."""
-    first: tuple[History, list[str]] | None = None
+    bad: list[tuple[History, list[str]]] = field(default_factory=list)
+    """Those that ended badly, and what was wrong."""
     seconds: float = 0.0
     """Of CPU."""
 
@@ -174,8 +197,8 @@ class Tally:
         self.steps += ended.points
         self.wrong.update(found.partition(":")[0] for found in wrong)
         self.excused.update(excused)
-        if wrong and self.first is None:
-            self.first = (history, wrong)
+        if wrong:
+            self.bad.append((history, wrong))
 
     def add(self, other: Tally) -> None:
         """Add what others came to."""
@@ -183,9 +206,14 @@ class Tally:
         self.blows += other.blows
         self.steps += other.steps
         self.seconds += other.seconds
-        self.first = self.first or other.first
+        self.bad += other.bad
         for own, more in ((self.wrong, other.wrong), (self.excused, other.excused), (self.kinds, other.kinds)):
             own.update(more)
+
+    @property
+    def first(self) -> tuple[History, list[str]] | None:
+        """The first that ended badly."""
+        return self.bad[0] if self.bad else None
 
     def __str__(self) -> str:
         told = ", ".join(f"{count} {what}" for what, count in self.wrong.items()) or "nothing wrong"

@@ -94,7 +94,7 @@ class Point(NamedTuple):
 
     :param process: Its number.
     :param asked: How often it has asked the platform.
-    :param uses: How often the task's record and XComs were used.
+    :param uses: How often the task's record, XComs and state were used.
     :param xcoms: How many the task has.
     """
 
@@ -109,13 +109,19 @@ class Point(NamedTuple):
     def around(self, what: str) -> tuple[Any, ...] | None:
         """Return all that a blow finds; nothing where it is also what the process knows, and goes on with."""
         match what:
-            case "kill":
+            case "kill" | "mark, noticed late" | "clear, noticed late":
                 return self
             case "swap":
                 return self.process, self.asked
             case "lose" | "deaf":
                 return self.process, self.uses
         return None
+
+    def since(self, other: Point) -> tuple[Any, ...]:
+        """Return it as seen from an earlier one."""
+        asked = self.asked - (other.asked if self.process == other.process else 0)
+        process, uses, seconds = self.process - other.process, self.uses - other.uses, round(self.now - other.now, 1)
+        return self.of_trigger, process, asked, uses, seconds, self.xcoms, self.has_record
 
 
 class Life:
@@ -207,6 +213,27 @@ class Life:
         for process in self.processes:
             if isinstance(process, Triggerer):
                 process.loop.end()
+
+    def left_by(self, blow: Blow) -> tuple[Any, ...]:
+        """Return what there was at a blow and all that came after it, in times since then.
+
+        What two blows leave alike goes on alike, but for seconds: another one meets the same there.
+        """
+        (_, struck), *after = [(at, point) for at, point in self.seen.items() if at >= (blow.at, blow.after)]
+        (began, _), first = after[0] if after else ((0, False), struck)
+        own = [job for server in self.servers for job in server.jobs if job.owner == "task"]
+        stopped = [job.id for job in own if job.stop_asked is not None and job.stop_asked <= struck.now]
+        return (
+            blow.what,
+            tuple(job.id for job in own if job.asked_at <= struck.now),
+            tuple(stopped),
+            tuple((at - began, is_after, *point.since(first)) for (at, is_after), point in after),
+            tuple((job.id, job.status(self.world.now), job.stop_asked is not None) for job in own),
+            tuple(tuple(sorted(process.asked.items(), key=str)) for process in self.processes[first.process :]),
+            frozenset(self.excuses),
+            self.state,
+            type(self.error),
+        )
 
     def _process(self, process: type[Process], *given: Any, **more: Any) -> Any:
         skew = self.history.skew if len(self.processes) % 2 != self.history.skews_first else 0.0

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import random
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from itertools import count, cycle, islice, product
+from typing import Any
 
 import pytest
 
 from .__main__ import shared, tallied
-from .explore import Tally, blows, combinations, drawn, many, sensors, singles, struck, weathers
-from .histories import ALL_KINDS, ALL_WEATHERS, KINDS, NEWER, History
+from .explore import SHORT, Tally, blows, combinations, drawn, firsts, many, sensors, singles, struck, weathers
+from .histories import ALL_KINDS, ALL_WEATHERS, KINDS, NEWER, TRIGGER_BLOWS, WORKER_BLOWS, Blow, History
+from .lives import Life
 from .mutants import MUTANTS, Mutant, found
-from .runs import Run
+from .runs import Run, judge
 
 QUICKLY_FOUND = {
     "a create call that lost its answer is sent again",
@@ -77,6 +80,40 @@ def test_what_is_left_out_comes_to_the_same(start: History) -> None:
     assert len(left_out) > 20
     for blow, same in left_out[::4]:
         assert ending(struck(start, blow)) == (ending(struck(start, same)) if same else fair), (blow, same)
+
+
+@pytest.mark.parametrize(
+    "start", [next(combinations([kind])) for kind in ("training", "deployment", "training_job", "saved_image")], ids=str
+)
+def test_what_leaves_the_same_is_followed_by_the_same(start: History) -> None:
+    dice, compared = random.Random(str(start)), 0
+    for first, life, same in firsts(replace(start, lasts=SHORT)):
+        if same is first or dice.random() < 0.8 or not (later := after(first, life)):
+            continue
+        place = dice.randrange(len(later))
+        what = dice.choice(TRIGGER_BLOWS if life.seen[later[place]].of_trigger else WORKER_BLOWS)
+        places = later[place], after(same, Run(same).to_the_end().lives[0])[place]
+        ends = [
+            came_to(struck(one, Blow(at, what, is_after)))
+            for one, (at, is_after) in zip((first, same), places, strict=True)
+        ]
+        assert ends[0] == ends[1], (first, same, what, places)
+        compared += 1
+    assert compared > 15
+
+
+def after(history: History, life: Life) -> list[tuple[int, bool]]:
+    """Return the places that come after the one blow of a history."""
+    (blow,) = history.blows
+    return [place for place in life.seen if place > (blow.at, blow.after)]
+
+
+def came_to(history: History) -> Any:
+    """Return how a history is judged, and what becomes of its task and of its jobs."""
+    ended = Run(history).to_the_end()
+    (life,) = ended.lives
+    jobs = [(job.id, job.stop_asked is not None) for server in ended.servers for job in server.jobs]
+    return judge(history, ended), life.state, type(life.error), jobs
 
 
 @pytest.mark.parametrize("weather", ALL_WEATHERS)
