@@ -42,7 +42,7 @@ from .histories import (
     History,
 )
 from .platforms import Kind
-from .server import Server
+from .server import SWITCHED, Server, Switched
 from .triggerer import Triggerer
 
 
@@ -96,6 +96,7 @@ class Point(NamedTuple):
     :param asked: How often it has asked the platform.
     :param uses: How often the task's record, XComs and state were used.
     :param xcoms: How many the task has.
+    :param thing: Status of the deployment or notebook that it has started; ``None`` for none.
     """
 
     of_trigger: bool
@@ -105,6 +106,7 @@ class Point(NamedTuple):
     now: float
     xcoms: int
     has_record: bool
+    thing: int | None
 
     def around(self, what: str) -> tuple[Any, ...] | None:
         """Return all that a blow finds; nothing where it is also what the process knows, and goes on with."""
@@ -121,7 +123,7 @@ class Point(NamedTuple):
         """Return it as seen from an earlier one."""
         asked = self.asked - (other.asked if self.process == other.process else 0)
         process, uses, seconds = self.process - other.process, self.uses - other.uses, round(self.now - other.now, 1)
-        return self.of_trigger, process, asked, uses, seconds, self.xcoms, self.has_record
+        return self.of_trigger, process, asked, uses, seconds, self.xcoms, self.has_record, self.thing
 
 
 class Life:
@@ -225,6 +227,7 @@ class Life:
         stopped = [job.id for job in own if job.stop_asked is not None and job.stop_asked <= struck.now]
         return (
             blow.what,
+            struck.thing,
             tuple(job.id for job in own if job.asked_at <= struck.now),
             tuple(stopped),
             tuple((at - began, is_after, *point.since(first)) for (at, is_after), point in after),
@@ -290,7 +293,15 @@ class Life:
                 self.world.now,
                 len(task.ti.xcoms),
                 bool(task.store),
+                self._thing,
             )
+
+    @property
+    def _thing(self) -> int | None:
+        if self.history.kind not in SWITCHED:
+            return None
+        own = [job for job in self.servers[0].jobs if isinstance(job, Switched) and job.owner == "task" and job.begun]
+        return own[-1].status(self.world.now) if own else None
 
     def _blow(self, after: bool) -> Blow | None:
         return self._blows.pop((self.points, after), None) if self._blows else None

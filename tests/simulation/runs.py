@@ -216,16 +216,19 @@ def _of_task(history: History, life: Life, servers: list[Server], own: list[Job]
         for earlier, later in pairwise(jobs):
             over = earlier.status(later.created_at)
             asked = earlier.stop_asked is not None and earlier.stop_asked <= later.created_at
-            # A worker that was not the task's any more has stopped at once what it had created.
-            recalled = history.blows and later.stop_asked is not None and later.stop_asked - later.created_at < 20
             elsewhere = (earlier in servers[0].jobs) != (later in servers[0].jobs)
-            if over not in (4, 5) and not asked and not recalled and not elsewhere:
+            if over not in (4, 5) and not asked and not _recalled(history, later) and not elsewhere:
                 yield f"duplicate: {later.kind} {later.id} beside {earlier.id}, which was in status {over}"
     for job in own if history.stoppable else ():
         waited_for = life.state == "success" and job.id == life.result["id"]
         runs_on = job.created_at + job.lasts > life.ended_at and job.stopped_at is None
-        if runs_on and not waited_for:
+        if runs_on and not waited_for and not _recalled(history, job):
             yield f"orphan: {job.kind} {job.id} runs on"
+
+
+def _recalled(history: History, job: Job) -> bool:
+    """Whether a worker that was not the task's any more has stopped at once what it had created."""
+    return bool(history.blows) and job.stop_asked is not None and job.stop_asked - job.created_at < 20
 
 
 def _too_often(process: Process, at_once: int) -> Iterator[str]:
