@@ -212,8 +212,9 @@ EXCUSES: Final[dict[str, set[str]]] = {
     "a try is ended before Airflow 3.3, where jobs cannot be listed": {"orphan", "duplicate"},
     "a job that cannot be stopped comes to its deadline": {"duplicate"},
     "a task is cleared in its worker before Airflow 3.3, which does not tell, and its job cannot be stopped in time": {
-        "wrong result",
+        "duplicate",
         "late",
+        "wrong result",
     },
     "a job is left running and its task cleared after the end of its run, before Airflow 3.3 or where the record was "
     "lost": {"wrong result"},
