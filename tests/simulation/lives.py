@@ -275,8 +275,9 @@ class Life:
             for _ in running:
                 if self.world.now > until:
                     return
-        except Exception:
-            pass
+        except Exception as error:
+            if isinstance(error, AmbiguousSubmit) and not self.history.lists:
+                self.excuses.add(TOLD)
         finally:
             shown = [max(job.listed_at, job.shown_at) - job.created_at for job in self.servers[0].jobs[known:]]
             if shown and (self.history.weather in NO_STOPS or max(shown) > AT_ONCE):
