@@ -83,7 +83,7 @@ UNKNOWN_FOR_LONG: Final = "reads lag, 20 s"
 """The weather in which a job may not be known yet when it has to be stopped."""
 NO_MARKER: Final = "descriptions are cut to nothing"
 """The weather in which nothing of a marker is shown."""
-AT_ONCE: Final = 5.0
+KNOWN_SOON: Final = 5.0
 """Seconds after which a job must be known for it to be stopped before it has done anything."""
 LATEST: Final = STOP_TIMEOUT + EARLIEST_EVENT + 2.0
 """Seconds after its deadline, or after it has begun, within which a trigger has fired."""
@@ -280,7 +280,7 @@ class Life:
                 self.excuses.add(TOLD)
         finally:
             shown = [max(job.listed_at, job.shown_at) - job.created_at for job in self.servers[0].jobs[known:]]
-            if shown and (self.history.weather in NO_STOPS or max(shown) > AT_ONCE):
+            if shown and (self.history.weather in NO_STOPS or max(shown) > KNOWN_SOON):
                 self.excuses.add(OLD_WORKER)
 
     def _come_to(self, after: bool) -> None:
