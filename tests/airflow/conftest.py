@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from importlib.util import find_spec
@@ -50,8 +51,8 @@ def _xcoms_of_a_made_up_task(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the blocking client try again at once."""
-    monkeypatch.setitem(AIHubClient.__init__.__kwdefaults__, "sleep", lambda _: None)
+    """Let the blocking client try again soon. It pauses all the same: whoever counts pauses waits by them."""
+    monkeypatch.setitem(AIHubClient.__init__.__kwdefaults__, "sleep", lambda seconds: time.sleep(min(seconds, 0.05)))
 
 
 @pytest.fixture(scope="session")

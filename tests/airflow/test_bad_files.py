@@ -204,12 +204,12 @@ def test_several_tasks_fetch_into_one_folder(
     """One of them may be a worker that Airflow takes for dead."""
     source = filled(tmp_path / "out", {**FILES, "large": bytes(range(256)) * 20_000})
     (upload if kind == "model" else version)(new_name, source).try_once()
-    together, told = threading.Barrier(3), list[Any]()
+    together, told = dict[Path, threading.Barrier](), list[Any]()
     replace = Path.replace
 
     def at_once(part: Path, place: Path) -> Path:
-        # All of them have all of it before the first gives it its name.
-        together.wait(60)
+        # All of them have all of a file before the first gives it its name; each fetches several at a time.
+        together.setdefault(place, threading.Barrier(3)).wait(60)
         return replace(part, place)
 
     monkeypatch.setattr(Path, "replace", at_once)
