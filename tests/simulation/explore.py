@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from itertools import product
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from .histories import (
     ALL_KINDS,
@@ -103,28 +103,38 @@ def struck(history: History, blow: Blow) -> History:
     return replace(history, blows=(*history.blows, blow))
 
 
-def firsts(history: History) -> Iterator[tuple[History, Life, History]]:
-    """Every single blow, its life, and the first one that leaves the same, but for seconds: itself, or an earlier one.
+class Joined(NamedTuple):
+    """After which step a life goes on as an earlier one does after a step of its own, but for seconds."""
 
-    What freezes a process leaves a process behind that knows more than anybody sees.
-    """
-    known: dict[tuple[Any, ...], History] = {}
+    at: int
+    earlier: History
+    earlier_at: int
+
+
+def firsts(history: History) -> Iterator[tuple[History, Life, Joined | None]]:
+    """Every single blow, its life, and from where on this is that of an earlier one."""
+    known: dict[tuple[Any, ...], tuple[History, int]] = {}
     for first in singles(history):
-        life, (blow,) = Run(first).to_the_end().lives[0], first.blows
-        yield first, life, first if blow.what == "freeze" else known.setdefault(life.left_by(blow), first)
+        life, joined = Run(first).to_the_end().lives[0], None
+        for at, tail in life.tails(first.blows[0]):
+            if tail in known:
+                joined = Joined(at, *known[tail])
+                break
+            known[tail] = first, at
+        yield first, life, joined
 
 
 def pairs(history: History) -> Iterator[History]:
-    """Every pair of blows, the second one later than the first, after each first one that leaves what none did before.
+    """Every pair of blows, the second one later than the first, and where no earlier first one leaves the same.
 
     Jobs are short: another look at one that still runs is no other place for a blow.
     """
-    for first, life, same in firsts(replace(history, lasts=SHORT)):
-        if same is not first:
-            continue
+    for first, life, joined in firsts(replace(history, lasts=SHORT)):
         earlier = first.blows[0]
         for second in singles(first, life):
             later = second.blows[1]
+            if joined and later.at > joined.at:
+                break
             if (later.at, later.after) > (earlier.at, earlier.after) and not later.what == earlier.what == "swap":
                 yield second
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 from collections.abc import Generator, Iterator
 from functools import cache
@@ -42,7 +43,7 @@ from .histories import (
     History,
 )
 from .platforms import Kind
-from .server import SWITCHED, Server, Switched
+from .server import SWITCHED, Job, Server, Switched
 from .triggerer import Triggerer
 
 
@@ -165,6 +166,8 @@ class Life:
         """Where a blow may fall: before which step (false) or after it (true)."""
         self._blows = {(blow.at, blow.after): blow for blow in blows}
         self.processes: list[Process] = []
+        self._begun: list[tuple[int, tuple[Any, ...]]] = []
+        """After which step each of them began, and what it found."""
         self._killed_creating: list[float] = []
         self._gave_up = False
         self._frozen: list[Iterator[Any]] = []
@@ -216,27 +219,49 @@ class Life:
             if isinstance(process, Triggerer):
                 process.loop.end()
 
-    def left_by(self, blow: Blow) -> tuple[Any, ...]:
-        """Return what there was at a blow and all that came after it, in times since then.
+    def tails(self, blow: Blow) -> Iterator[tuple[int, tuple[Any, ...]]]:
+        """Give each process that began after a blow: after which step, and what it found and all that came, since then.
 
-        What two blows leave alike goes on alike, but for seconds: another one meets the same there.
+        Lives that have this alike go on alike, but for seconds: another blow meets the same there.
         """
-        (_, struck), *after = [(at, point) for at, point in self.seen.items() if at >= (blow.at, blow.after)]
-        (began, _), first = after[0] if after else ((0, False), struck)
-        own = [job for server in self.servers for job in server.jobs if job.owner == "task"]
-        stopped = [job.id for job in own if job.stop_asked is not None and job.stop_asked <= struck.now]
-        return (
-            blow.what,
-            struck.thing,
-            tuple(job.id for job in own if job.asked_at <= struck.now),
-            tuple(stopped),
-            tuple((at - began, is_after, *point.since(first)) for (at, is_after), point in after),
-            tuple((job.id, job.status(self.world.now), job.stop_asked is not None) for job in own),
-            tuple(tuple(sorted(process.asked.items(), key=str)) for process in self.processes[first.process :]),
+        ended = (
+            tuple((job.id, job.status(self.world.now), job.stop_asked is not None) for job in self._own_jobs),
             frozenset(self.excuses),
             self.state,
             type(self.error),
         )
+        for number, (at, found) in enumerate(self._begun):
+            places = [(place, point) for place, point in self.seen.items() if place[0] > at]
+            if at < blow.at or not places:
+                continue
+            first = places[0][1]
+            came = tuple((step - at, is_after, *point.since(first)) for (step, is_after), point in places)
+            asked = tuple(tuple(sorted(process.asked.items(), key=str)) for process in self.processes[number:])
+            yield at, (found, first.of_trigger, first.thing, came, asked, ended)
+
+    @property
+    def _found(self) -> tuple[Any, ...]:
+        """What a process finds as it begins; nothing that is alike where a frozen one knows more than anybody sees."""
+        task, now = self.task, self.world.now
+        entry, event = json.loads((task.store or {}).get("entry", "{}")), task.resumes_with or {}
+        return (
+            object() if self._frozen else None,
+            len(self.epochs),
+            self.may_stop,
+            self._gave_up,
+            bool(self._killed_creating),
+            self.world.server is self.servers[0],
+            task.deaf,
+            task.retries,
+            task.ti.max_tries - task.ti.try_number,
+            (entry.get("state"), entry.get("job_id")),
+            (event.get("outcome"), event.get("job_id"), event.get("status")),
+            tuple((job.id, job.status(now), job.stop_asked is not None) for job in self._own_jobs),
+        )
+
+    @property
+    def _own_jobs(self) -> list[Job]:
+        return [job for server in self.servers for job in server.jobs if job.owner == "task"]
 
     def _process(self, process: type[Process], *given: Any, **more: Any) -> Any:
         skew = self.history.skew if len(self.processes) % 2 != self.history.skews_first else 0.0
@@ -244,6 +269,7 @@ class Life:
         dice = random.Random(self.dice.random())
         made = process(self.world, dice, self.task, *given, skew=skew, **more)  # type: ignore[call-arg]
         self.processes.append(made)
+        self._begun.append((self.points, self._found))
         return made
 
     def _clear(self, retries: int | None) -> None:

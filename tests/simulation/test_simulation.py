@@ -14,7 +14,6 @@ import pytest
 from .__main__ import shared, tallied
 from .explore import SHORT, Tally, blows, combinations, drawn, firsts, many, sensors, singles, struck, weathers
 from .histories import ALL_KINDS, ALL_WEATHERS, KINDS, NEWER, TRIGGER_BLOWS, WORKER_BLOWS, Blow, History
-from .lives import Life
 from .mutants import MUTANTS, Mutant, found
 from .runs import Run, judge
 
@@ -87,25 +86,16 @@ def test_what_is_left_out_comes_to_the_same(start: History) -> None:
 )
 def test_what_leaves_the_same_is_followed_by_the_same(start: History) -> None:
     dice, compared = random.Random(str(start)), 0
-    for first, life, same in firsts(replace(start, lasts=SHORT)):
-        if same is first or dice.random() < 0.8 or not (later := after(first, life)):
+    for first, life, joined in firsts(replace(start, lasts=SHORT)):
+        if joined is None or dice.random() < 0.8:
             continue
-        place = dice.randrange(len(later))
-        what = dice.choice(TRIGGER_BLOWS if life.seen[later[place]].of_trigger else WORKER_BLOWS)
-        places = later[place], after(same, Run(same).to_the_end().lives[0])[place]
-        ends = [
-            came_to(struck(one, Blow(at, what, is_after)))
-            for one, (at, is_after) in zip((first, same), places, strict=True)
-        ]
-        assert ends[0] == ends[1], (first, same, what, places)
+        at, is_after = dice.choice([place for place in life.seen if place[0] > joined.at])
+        what = dice.choice(TRIGGER_BLOWS if life.seen[at, is_after].of_trigger else WORKER_BLOWS)
+        alike = (first, at), (joined.earlier, at - joined.at + joined.earlier_at)
+        ends = [came_to(struck(one, Blow(there, what, is_after))) for one, there in alike]
+        assert ends[0] == ends[1], (what, alike, is_after)
         compared += 1
     assert compared > 15
-
-
-def after(history: History, life: Life) -> list[tuple[int, bool]]:
-    """Return the places that come after the one blow of a history."""
-    (blow,) = history.blows
-    return [place for place in life.seen if place > (blow.at, blow.after)]
 
 
 def came_to(history: History) -> Any:
