@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from itertools import product
 from typing import Any, Final, NamedTuple
 
+from .aihub import UNTIL_RUN
 from .histories import (
     ALL_KINDS,
     ALL_SENSED,
@@ -103,37 +104,42 @@ def struck(history: History, blow: Blow) -> History:
     return replace(history, blows=(*history.blows, blow))
 
 
-class Joined(NamedTuple):
-    """After which step a life goes on as an earlier one does after a step of its own, but for seconds."""
+class Repeats(NamedTuple):
+    """From step ``at`` on a life repeats an earlier one from its step ``earlier_at`` on; only the seconds differ."""
 
     at: int
     earlier: History
     earlier_at: int
 
 
-def firsts(history: History) -> Iterator[tuple[History, Life, Joined | None]]:
-    """Every single blow, its life, and from where on this is that of an earlier one."""
-    known: dict[tuple[Any, ...], tuple[History, int]] = {}
-    for first in singles(history):
-        life, joined = Run(first).to_the_end().lives[0], None
-        for at, tail in life.tails(first.blows[0]):
-            if tail in known:
-                joined = Joined(at, *known[tail])
-                break
-            known[tail] = first, at
-        yield first, life, joined
-
-
-def pairs(history: History) -> Iterator[History]:
-    """Every pair of blows, the second one later than the first, and where no earlier first one leaves the same.
+def firsts(history: History) -> Iterator[tuple[History, Life, Repeats | None]]:
+    """Every single blow with its life, and where that begins to repeat an earlier one; ``None`` if it never does.
 
     Jobs are short: another look at one that still runs is no other place for a blow.
     """
-    for first, life, joined in firsts(replace(history, lasts=SHORT)):
+    # An evaluation cannot be stopped before it has a run.
+    history = replace(history, lasts=SHORT + (UNTIL_RUN if history.kind == "model_eval" else 0.0))
+    known: dict[tuple[Any, ...], tuple[History, int]] = {}
+    for first in singles(history):
+        life, repeats = Run(first).to_the_end().lives[0], None
+        for at, tail in life.tails(first.blows[0]):
+            if tail in known:
+                repeats = Repeats(at, *known[tail])
+                break
+            known[tail] = first, at
+        yield first, life, repeats
+
+
+def pairs(history: History) -> Iterator[History]:
+    """Every pair of blows, the second one later than the first.
+
+    Where the life after the first blow repeats an earlier one, no second blow is tried: it was tried there.
+    """
+    for first, life, repeats in firsts(history):
         earlier = first.blows[0]
         for second in singles(first, life):
             later = second.blows[1]
-            if joined and later.at > joined.at:
+            if repeats and later.at > repeats.at:
                 break
             if (later.at, later.after) > (earlier.at, earlier.after) and not later.what == earlier.what == "swap":
                 yield second

@@ -167,7 +167,7 @@ class Life:
         self._blows = {(blow.at, blow.after): blow for blow in blows}
         self.processes: list[Process] = []
         self._begun: list[tuple[int, tuple[Any, ...]]] = []
-        """After which step each of them began, and what it found."""
+        """For each of them: the last step before it began, and what it found."""
         self._killed_creating: list[float] = []
         self._gave_up = False
         self._frozen: list[Iterator[Any]] = []
@@ -220,9 +220,10 @@ class Life:
                 process.loop.end()
 
     def tails(self, blow: Blow) -> Iterator[tuple[int, tuple[Any, ...]]]:
-        """Give each process that began after a blow: after which step, and what it found and all that came, since then.
+        """For each process that began after a blow: the step before it, and all that it found and that came later.
 
-        Lives that have this alike go on alike, but for seconds: another blow meets the same there.
+        Steps and seconds are counted from there. Lives that have this in common go on alike, but for seconds: another
+        blow meets the same in both. Only for a life that has ended, with short jobs in fair weather.
         """
         ended = (
             tuple((job.id, job.status(self.world.now), job.stop_asked is not None) for job in self._own_jobs),
@@ -230,21 +231,22 @@ class Life:
             self.state,
             type(self.error),
         )
-        for number, (at, found) in enumerate(self._begun):
-            places = [(place, point) for place, point in self.seen.items() if place[0] > at]
-            if at < blow.at or not places:
+        for index, (at, found) in enumerate(self._begun):
+            later = [(place, point) for place, point in self.seen.items() if place[0] > at]
+            if at < blow.at or not later:
                 continue
-            first = places[0][1]
-            came = tuple((step - at, is_after, *point.since(first)) for (step, is_after), point in places)
-            asked = tuple(tuple(sorted(process.asked.items(), key=str)) for process in self.processes[number:])
-            yield at, (found, first.of_trigger, first.thing, came, asked, ended)
+            first = later[0][1]
+            came = tuple((step - at, is_after, *point.since(first)) for (step, is_after), point in later)
+            asked = tuple(tuple(sorted(process.asked.items(), key=str)) for process in self.processes[index:])
+            yield at, (found, came, asked, ended)
 
     @property
     def _found(self) -> tuple[Any, ...]:
-        """What a process finds as it begins; nothing that is alike where a frozen one knows more than anybody sees."""
+        """What a process finds as it begins."""
         task, now = self.task, self.world.now
         entry, event = json.loads((task.store or {}).get("entry", "{}")), task.resumes_with or {}
         return (
+            # What is frozen knows what nobody sees: this equals nothing else.
             object() if self._frozen else None,
             len(self.epochs),
             self.may_stop,
@@ -254,9 +256,14 @@ class Life:
             task.deaf,
             task.retries,
             task.ti.max_tries - task.ti.try_number,
+            task.ti.try_number > 1,
+            str(task.ti.xcoms),
             (entry.get("state"), entry.get("job_id")),
             (event.get("outcome"), event.get("job_id"), event.get("status")),
-            tuple((job.id, job.status(now), job.stop_asked is not None) for job in self._own_jobs),
+            tuple(
+                (job.id, job.asked_at < task.began, job.status(now), job.stop_asked is not None)
+                for job in self._own_jobs
+            ),
         )
 
     @property

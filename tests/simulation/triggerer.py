@@ -204,7 +204,8 @@ class Triggerer(Process):
     def cancel(self) -> None:
         """Cancel the trigger because somebody has acted on its task, or because it is handed to another triggerer.
 
-        Airflow 3.3.0 to 3.3.2 do not tell these from one another, and cancel about once a second.
+        Airflow 3.3.0 to 3.3.2 do not tell these from one another, and cancel about once a second. A trigger that waits
+        hears of it at the end of that second.
         """
         self.cancelled = True
         if not self.running.done():
