@@ -50,8 +50,8 @@ def _xcoms_of_a_made_up_task(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the blocking client try again soon. It pauses all the same: whoever counts pauses waits by them."""
+def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the blocking client try again soon. It does pause, since what counts its pauses waits by them."""
     monkeypatch.setitem(AIHubClient.__init__.__kwdefaults__, "sleep", lambda seconds: time.sleep(min(seconds, 0.05)))
 
 

@@ -33,7 +33,7 @@ TRAININGS = "/model-training-platform/api/v1/trainings"
 ON_AIHUB: dict[str, Any] = {"image": "any", "virtual_cluster": 1, "project": 1}
 
 
-pytestmark = pytest.mark.usefixtures("no_pauses", "patience")
+pytestmark = pytest.mark.usefixtures("short_pauses", "patience")
 
 
 def connection(aihub: Emulator, **changed: Any) -> str:

@@ -532,7 +532,7 @@ def test_a_worker_told_to_end_while_it_creates_a_job_stops_it(
     stopped(lambda: AIHubHook().get_training(job.id))
 
 
-@pytest.mark.usefixtures("no_pauses")
+@pytest.mark.usefixtures("short_pauses")
 def test_a_task_that_resumes_while_aihub_is_down_waits_on(aihub: Emulator, new_name: str) -> None:
     task = life(new_name, deferrable=True)
     trigger = task.start()
@@ -567,7 +567,7 @@ async def event_of(trigger: JobTrigger) -> Any:
     return [event.payload async for event in trigger.run()].pop()
 
 
-@pytest.mark.usefixtures("no_pauses")
+@pytest.mark.usefixtures("short_pauses")
 def test_a_job_that_has_ended_in_time_is_not_late_because_aihub_is_down(aihub: Emulator, new_name: str) -> None:
     task = life(new_name, deferrable=True, job_timeout=100)
     trigger = task.start()
@@ -581,7 +581,7 @@ def test_a_job_that_has_ended_in_time_is_not_late_because_aihub_is_down(aihub: E
     assert task.resume(again)["status"] == "succeeded"
 
 
-@pytest.mark.usefixtures("no_pauses")
+@pytest.mark.usefixtures("short_pauses")
 def test_a_task_that_cannot_log_in_when_it_resumes_is_taken_up_by_the_next_try(
     aihub: Emulator, monkeypatch: pytest.MonkeyPatch, new_name: str
 ) -> None:

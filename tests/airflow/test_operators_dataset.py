@@ -269,7 +269,7 @@ def test_a_link_to_a_file_counts_as_the_file(aihub: Emulator, new_name: str, fol
     assert (result["data_count"], result["data_size"]) == (4, 13)
 
 
-@pytest.mark.usefixtures("no_pauses")
+@pytest.mark.usefixtures("short_pauses")
 def test_an_upload_that_is_never_taken_leaves_no_trace(aihub: Emulator, new_name: str, folder: Path) -> None:
     create(name=new_name)
     life = TaskLife(version(dataset=new_name, local_path=str(folder / "a.txt")))

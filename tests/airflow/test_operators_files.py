@@ -115,7 +115,7 @@ def test_files_of_an_object_storage_are_uploaded(aihub: Emulator, memory: Any, n
     assert kept(aihub, f"{new_name}/one") == b"123"
 
 
-@pytest.mark.usefixtures("no_pauses")
+@pytest.mark.usefixtures("short_pauses")
 def test_an_upload_that_breaks_is_sent_anew(aihub: Emulator, folder: Path, new_name: str) -> None:
     aihub.faults.add("reset", path="/upload", count=1)
     upload(local_path=str(folder), key=f"{new_name}.zip", archive=True)
@@ -327,7 +327,7 @@ def test_an_earlier_search_that_has_no_result(aihub: Emulator, tmp_path: Path) -
 
 
 @pytest.mark.parametrize("storage", ["local", "memory"])
-@pytest.mark.usefixtures("no_pauses")
+@pytest.mark.usefixtures("short_pauses")
 def test_a_broken_download_leaves_no_half_file(
     aihub: Emulator, memory: Any, tmp_path: Path, storage: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -172,7 +172,7 @@ def test_polls_that_fail_do_not_fail_the_sensor(aihub: Emulator, hook: AIHubHook
     assert sensor(TrainingSensor, mode, training_id=training_id).try_once()["status"] == "succeeded"
 
 
-@pytest.mark.usefixtures("no_pauses")
+@pytest.mark.usefixtures("short_pauses")
 def test_a_sensor_that_resumes_while_aihub_is_down_waits_on(aihub: Emulator, hook: AIHubHook, tmp_path: Path) -> None:
     training_id = start_training(hook, f"for _ in $(seq 600); do [ ! -e {tmp_path}/go ] || exit 0; sleep 0.05; done")
     life = sensor(TrainingSensor, "deferred", training_id=training_id, timeout=100)

@@ -52,7 +52,7 @@ def aihub_of_files(tmp_path_factory: pytest.TempPathFactory, data: Path) -> Iter
 
 @pytest.fixture
 def proxy(
-    aihub_of_files: Emulator, monkeypatch: pytest.MonkeyPatch, little_patience: None, no_pauses: None
+    aihub_of_files: Emulator, monkeypatch: pytest.MonkeyPatch, little_patience: None, short_pauses: None
 ) -> Iterator[Between]:
     monkeypatch.setattr("airflow_provider_aihub.operators.late.PAUSE", 0.05)
     with between(aihub_of_files.url) as proxy:
